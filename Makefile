@@ -1,0 +1,62 @@
+# One command a job; each sets up what it needs. Wants Python ≥ 3.11, pip and make.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+DEV    := $(VENV)/.ready-dev
+BENCH  := $(VENV)/.ready-bench
+
+.PHONY: help demo test test-all lint types unit bench browser clean
+
+help:
+	@echo "make demo      install into $(VENV), run the demo study, print the path of report.html"
+	@echo "make test      install into $(VENV), then format, lint, types, doctests and tests"
+	@echo "make test-all  the same and the slow tests"
+	@echo "make bench     timings against other packages, as ratios"
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is %d.%d; try make PYTHON=python3.12 …" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+
+$(READY): pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(READY)
+
+$(BENCH): $(DEV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/transferscope demo --out demo-report
+
+# The report is tested in a real browser. A container that runs as root gets one; elsewhere the test says what it lacks.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || \
+	  echo "note: no Chromium found; the browser test of the report is skipped"
+
+lint: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(DEV)
+	$(BIN)/mypy
+
+unit: $(DEV) browser
+	$(BIN)/python -m pytest -m "not slow"
+
+test: lint types unit
+
+test-all: lint types browser
+	$(BIN)/python -m pytest
+
+bench: $(BENCH)
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) demo-report .mypy_cache .pytest_cache .ruff_cache build

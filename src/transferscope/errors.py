@@ -1,0 +1,91 @@
+"""Every error a person can meet, each one line: what is wrong, where, what would be right.
+
+::
+
+    TransferscopeError
+    ├── UsageError        an argument of a function or of the command line
+    ├── SpecError         a place in a study file or a spec string
+    ├── DataError         images, labels, folders, lists
+    ├── ModelError        an unknown network, or one that cannot do what is asked of it
+    ├── CheckpointError   a file of weights
+    └── StoreError        a run folder: not ours, not writable, full, of another version
+
+The command line prints the message after ``error:`` and exits with 2; nothing else is caught there.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "CheckpointError",
+    "DataError",
+    "ModelError",
+    "SpecError",
+    "StoreError",
+    "TransferscopeError",
+    "UsageError",
+    "nearest",
+]
+
+
+class TransferscopeError(Exception):
+    """Anything this package refuses, with a message that fits on one line."""
+
+
+class UsageError(TransferscopeError, ValueError):
+    """An argument that cannot be right."""
+
+
+class SpecError(TransferscopeError):
+    """A place in a study file or spec string that cannot be right.
+
+    Args:
+        where: dotted place, e.g. ``targets.clipart.recipe.lr``.
+        message: what is wrong and what would be right.
+    """
+
+    def __init__(self, where: str, message: str) -> None:
+        self.where = where
+        super().__init__(f"{where}: {message}" if where else message)
+
+
+class DataError(TransferscopeError):
+    """Images or labels that are missing, unreadable or contradict each other."""
+
+
+class ModelError(TransferscopeError):
+    """A network that is unknown or cannot do what is asked of it."""
+
+
+class CheckpointError(TransferscopeError):
+    """A file of weights that cannot be read, or does not fit the network."""
+
+
+class StoreError(TransferscopeError):
+    """A run folder that is not ours, cannot be written, or is of another version."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name was probably meant.
+
+    Args:
+        name: what was given.
+        known: the names that exist.
+
+    Returns:
+        ``"; did you mean 'x'?"``, or the list of known names when nothing is near.
+
+    >>> nearest("recpie", ["recipe", "seeds"])
+    "; did you mean 'recipe'?"
+    >>> nearest("zzz", ["b", "a"])
+    '; known: a, b'
+    """
+    names = sorted(set(known))
+    lowered = {n.lower(): n for n in reversed(names)}
+    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {lowered[close[0]]!r}?"
+    shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    return f"; known: {shown}" if names else ""

@@ -1,0 +1,100 @@
+"""The house stands: imports go only downward, and never in a circle."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import transferscope
+
+PACKAGE = Path(transferscope.__file__).parent
+FLOORS = {
+    0: ("errors", "params", "records", "results", "rng", "runtime", "progress", "numerics"),
+    1: ("data", "models"),
+    2: ("probes", "train", "store"),
+    3: ("analyses",),
+    4: ("plots", "study"),
+    5: ("report",),
+    6: ("cli", "__main__"),
+}
+FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_of(path: Path) -> tuple[str, ...]:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+MODULES = {module_of(p) for p in FILES}
+
+
+def imported(path: Path, *, lazy: bool = True) -> set[tuple[str, ...]]:
+    """Modules of the package that a file imports, as paths below the package."""
+    tree = ast.parse(path.read_text())
+    here = (*module_of(path), "__init__") if path.name == "__init__.py" else module_of(path)
+    found: set[tuple[str, ...]] = set()
+    nodes = ast.walk(tree) if lazy else _top_level(tree)
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                base = here[: len(here) - node.level]
+            elif node.module and node.module.split(".")[0] == "transferscope":
+                base = ()
+            else:
+                continue
+            named = (node.module or "").split(".") if node.module else []
+            named = named[1:] if not node.level else named
+            stem = (*base, *named)
+            for alias in node.names:
+                full = (*stem, alias.name)
+                found.add(full if full in MODULES else stem)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                parts = tuple(alias.name.split("."))
+                if parts[0] == "transferscope":
+                    found.add(parts[1:])
+    return found - {()}
+
+
+def _top_level(tree: ast.Module):
+    for node in tree.body:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        yield from ast.walk(node) if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) else ()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down(path: Path) -> None:
+    module = module_of(path)
+    if not module:
+        return  # the face may name every room; it loads them when asked
+    room = module[0]
+    assert room in FLOOR_OF, f"{room} has no floor; add it to FLOORS"
+    for target in imported(path):
+        other = target[0]
+        assert other == room or FLOOR_OF[other] < FLOOR_OF[room] or (FLOOR_OF[room] == FLOOR_OF[other] == 0), (
+            f"{path.name} on floor {FLOOR_OF[room]} imports {'.'.join(target)} on floor {FLOOR_OF[other]}"
+        )
+
+
+def test_no_circles() -> None:
+    graph = {module_of(p): imported(p, lazy=False) & MODULES for p in FILES if module_of(p)}
+    state: dict[tuple[str, ...], int] = {}
+
+    def visit(node: tuple[str, ...], trail: list[tuple[str, ...]]) -> None:
+        state[node] = 1
+        for target in sorted(graph.get(node, ())):
+            assert state.get(target) != 1 or target == node, f"circle: {[*trail, node, target]}"
+            if target not in state:
+                visit(target, [*trail, node])
+        state[node] = 2
+
+    for node in sorted(graph):
+        if node not in state:
+            visit(node, [])
+
+
+def test_files_are_short() -> None:
+    long = {str(p.relative_to(PACKAGE)): n for p in FILES if (n := len(p.read_text().splitlines())) > 450}
+    assert not long, f"split these: {long}"
