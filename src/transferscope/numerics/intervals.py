@@ -1,0 +1,223 @@
+"""Intervals for the numbers a report prints: few seeds, proportions, differences of paired proportions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import UsageError
+
+__all__ = [
+    "Interval",
+    "MeanInterval",
+    "PairedDifference",
+    "mean_difference",
+    "mean_interval",
+    "paired_difference",
+    "t_quantile",
+    "wilson",
+]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval.
+
+    Attributes:
+        low: lower end.
+        high: upper end.
+        level: how often such intervals hold the true value, e.g. 0.95.
+    """
+
+    low: float
+    high: float
+    level: float
+
+
+@dataclass(frozen=True)
+class MeanInterval:
+    """A mean over n runs.
+
+    Attributes:
+        mean: the mean.
+        interval: where the mean of many runs lies; ``None`` for one run, from which nothing about spread is known.
+        n: number of runs.
+    """
+
+    mean: float
+    interval: Interval | None
+    n: int
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much more often one of two classifiers is right on the same examples.
+
+    Attributes:
+        difference: accuracy of the first minus accuracy of the second.
+        interval: confidence interval of the difference.
+        p: two-sided p-value of McNemar's exact test of no difference.
+        n: number of examples.
+    """
+
+    difference: float
+    interval: Interval
+    p: float
+    n: int
+
+
+def mean_interval(values: ArrayLike, level: float = 0.95) -> MeanInterval:
+    """Return the mean of a few independent runs with Student's interval.
+
+    mean ± t_{n−1}·s/√n, with s² = Σ(x − mean)²/(n − 1) (Student 1908).
+
+    Args:
+        values: one number a run, at least one.
+        level: of the interval.
+
+    Returns:
+        Mean, interval (``None`` for one run) and n; a value that is not finite makes the mean and both ends nan.
+
+    Raises:
+        UsageError: when there are no values, or the level is not between 0 and 1.
+
+    >>> mean_interval([1.0, 2.0, 3.0]).mean, mean_interval([5.0]).interval
+    (2.0, None)
+    """
+    numbers: list[float] = np.asarray(values, dtype=np.float64).ravel().tolist()
+    n = len(numbers)
+    if n == 0:
+        raise UsageError("mean of no values; give at least one")
+    _check_level(level)
+    if not all(map(math.isfinite, numbers)):
+        return MeanInterval(math.nan, Interval(math.nan, math.nan, level) if n > 1 else None, n)
+    mean = math.fsum(numbers) / n
+    if n == 1:
+        return MeanInterval(mean, None, 1)
+    error = math.sqrt(math.fsum((x - mean) ** 2 for x in numbers) / (n - 1) / n)
+    half = t_quantile(level, n - 1) * error
+    return MeanInterval(mean, Interval(mean - half, mean + half, level), n)
+
+
+def mean_difference(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> MeanInterval:
+    """Return by how much the mean of some runs exceeds that of other, independent runs, with Welch's interval.
+
+    x̄ − ȳ ± t_ν·√(v + w), v = s_x²/n_x, w = s_y²/n_y, ν = (v + w)²/(v²/(n_x − 1) + w²/(n_y − 1)) (Welch 1947).
+
+    Args:
+        first: one number a run, at least one.
+        second: the same of the other runs; their spread may differ.
+        level: of the interval.
+
+    Returns:
+        Difference, interval (``None`` when either side is one run) and n_x + n_y; a value that is not finite makes
+        the difference and both ends nan.
+
+    Raises:
+        UsageError: when a side has no values, or the level is not between 0 and 1.
+
+    >>> d = mean_difference([3.0, 5.0], [1.0, 3.0])
+    >>> d.mean, round(d.interval.low, 3), round(d.interval.high, 3)
+    (2.0, -4.085, 8.085)
+    """
+    a, b = mean_interval(first, level), mean_interval(second, level)
+    n, difference = a.n + b.n, a.mean - b.mean
+    if a.interval is None or b.interval is None:
+        return MeanInterval(difference, None, n)
+    if not math.isfinite(difference):
+        return MeanInterval(difference, Interval(math.nan, math.nan, level), n)
+    v, w = (float(np.var(np.ravel(x), ddof=1, dtype=np.float64)) / m.n for x, m in ((first, a), (second, b)))
+    if v + w == 0:
+        return MeanInterval(difference, Interval(difference, difference, level), n)
+    freedom = (v + w) ** 2 / (v * v / (a.n - 1) + w * w / (b.n - 1))
+    half = t_quantile(level, freedom) * math.sqrt(v + w)
+    return MeanInterval(difference, Interval(difference - half, difference + half, level), n)
+
+
+def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
+    """Return the interval of a proportion, e.g. an accuracy; it stays inside [0, 1] and is right near both ends.
+
+    (k + z²/2)/(n + z²) ± z/(n + z²)·√(k(n − k)/n + z²/4) (Wilson 1927).
+
+    Args:
+        successes: k, how many of the n.
+        n: number of examples, at least 1.
+        level: of the interval.
+
+    Raises:
+        UsageError: unless 0 ≤ successes ≤ n and n ≥ 1, and the level is between 0 and 1.
+
+    >>> i = wilson(8, 10)
+    >>> round(i.low, 4), round(i.high, 4)
+    (0.4902, 0.9433)
+    """
+    if n < 1 or not 0 <= successes <= n:
+        raise UsageError(f"proportion {successes} of {n}; expected 0 ≤ successes ≤ n with n ≥ 1")
+    z = _normal_quantile(level)
+    centre = (successes + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * math.sqrt(successes * (n - successes) / n + z * z / 4)
+    # At the ends of the scale centre and half are equal, but for rounding.
+    low = 0.0 if successes == 0 else centre - half
+    high = 1.0 if successes == n else centre + half
+    return Interval(low, high, level)
+
+
+def paired_difference(only_first: int, only_second: int, n: int, level: float = 0.95) -> PairedDifference:
+    """Compare the accuracies of two classifiers on the same n examples.
+
+    With b = only_first, c = only_second: difference (b − c)/n; interval
+    (b − c)/(n + 2) ± z·√(b + c + 1 − (b − c)²/(n + 2))/(n + 2), cut at ±1 (Agresti & Min 2005, "Wald + 2"), which
+    keeps its level where Wald's has no width, at b = c = 0; p from b ~ Binomial(b + c, ½) (McNemar 1947, exact form).
+
+    Args:
+        only_first: examples that only the first gets right (F4's g1).
+        only_second: examples that only the second gets right (g2).
+        n: all examples.
+        level: of the interval.
+
+    Raises:
+        UsageError: when the counts do not fit into n.
+
+    >>> d = paired_difference(30, 10, 200)
+    >>> d.difference, round(d.interval.low, 4), round(d.interval.high, 4), round(d.p, 4)
+    (0.1, 0.0384, 0.1596, 0.0022)
+    """
+    if min(only_first, only_second) < 0 or only_first + only_second > n or n < 1:
+        raise UsageError(
+            f"{only_first} and {only_second} of {n} examples; expected counts ≥ 0 that sum to at most n ≥ 1"
+        )
+    from scipy.special import bdtr
+
+    z = _normal_quantile(level)
+    discordant, surplus = only_first + only_second, only_first - only_second
+    centre = surplus / (n + 2)
+    half = z * math.sqrt(discordant + 1 - surplus**2 / (n + 2)) / (n + 2)
+    p = min(1.0, 2.0 * float(bdtr(min(only_first, only_second), discordant, 0.5)))
+    interval = Interval(max(-1.0, centre - half), min(1.0, centre + half), level)
+    return PairedDifference(surplus / n, interval, p, n)
+
+
+def t_quantile(level: float, freedom: int | float) -> float:
+    """Return t such that Student's distribution with ``freedom`` degrees has ``level`` of its mass in [−t, t].
+
+    >>> round(t_quantile(0.95, 4), 4)
+    2.7764
+    """
+    from scipy.special import stdtrit
+
+    _check_level(level)
+    return float(stdtrit(freedom, 0.5 + level / 2))
+
+
+def _normal_quantile(level: float) -> float:
+    _check_level(level)
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def _check_level(level: float) -> None:
+    if not 0.0 < level < 1.0:
+        raise UsageError(f"confidence level {level}; expected a number between 0 and 1, such as 0.95")

@@ -1,0 +1,93 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from transferscope.errors import UsageError
+from transferscope.numerics import mean_interval, paired_difference, wilson
+from transferscope.numerics.intervals import Interval, mean_difference, t_quantile
+from transferscope.rng import numpy_generator
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.99])
+def test_mean_interval_is_scipys(level):
+    values = [0.71, 0.75, 0.69, 0.74]
+    got = mean_interval(values, level)
+    low, high = stats.t.interval(level, 3, np.mean(values), stats.sem(values))
+    assert (got.mean, got.interval.low, got.interval.high) == pytest.approx((np.mean(values), low, high), rel=1e-12)
+    assert got.n == 4 and got.interval.level == level
+
+
+def test_one_run_has_no_interval_and_nan_stays_nan():
+    one = mean_interval([0.5])
+    assert one.mean == 0.5 and one.interval is None and one.n == 1
+    diverged = mean_interval(np.array([0.5, math.nan, 0.7]))
+    assert math.isnan(diverged.mean) and math.isnan(diverged.interval.low) and diverged.n == 3
+    assert mean_interval([math.inf]).interval is None
+    same = mean_interval([2, 2, 2])
+    assert same.interval.low == same.interval.high == 2
+
+
+@pytest.mark.parametrize("k, n", [(0, 5), (5, 5), (3, 7), (830, 1000), (1, 100_000)])
+def test_wilson_is_scipys(k, n):
+    got = wilson(k, n, 0.9)
+    expected = stats.binomtest(k, n).proportion_ci(0.9, method="wilson")
+    assert (got.low, got.high) == pytest.approx((expected.low, expected.high), abs=1e-14)
+    assert 0 <= got.low <= k / n <= got.high <= 1
+
+
+def test_paired_difference_p_is_the_exact_binomial_test():
+    for b, c in ((0, 0), (5, 5), (3, 9), (645, 832), (0, 12)):
+        expected = stats.binomtest(b, b + c, 0.5).pvalue if b + c else 1.0
+        assert paired_difference(b, c, 20_000).p == pytest.approx(expected, rel=1e-9)
+
+
+def test_paired_difference_interval_approaches_the_paired_t_interval():
+    b, c, n = 900, 700, 10_000
+    d = np.r_[np.ones(b), -np.ones(c), np.zeros(n - b - c)]
+    low, high = stats.t.interval(0.95, n - 1, d.mean(), stats.sem(d))
+    got = paired_difference(b, c, n)
+    assert got.difference == pytest.approx(0.02)
+    assert (got.interval.low, got.interval.high) == pytest.approx((low, high), abs=2e-5)
+    back = paired_difference(c, b, n)
+    assert back.interval.low == -got.interval.high and back.p == got.p
+
+
+def test_paired_difference_keeps_its_level_on_small_samples():
+    rng = numpy_generator("coverage")
+    counts = rng.multinomial(40, [0.15, 0.05, 0.8], size=1500)
+    held = 0
+    for b, c, _ in counts.tolist():
+        interval = paired_difference(b, c, 40).interval
+        held += interval.low <= 0.10 <= interval.high
+    assert 0.93 < held / 1500 < 0.99
+    assert paired_difference(0, 0, 40).interval.high > 0  # Wald's would have no width
+    assert paired_difference(3, 0, 3).interval.high <= 1
+
+
+def test_mean_difference_is_welchs():
+    a, b = [0.9, 0.7, 0.8], [0.1, 0.5, 0.2, 0.6]
+    got, want = mean_difference(a, b), stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    assert got.mean == pytest.approx(np.mean(a) - np.mean(b)) and got.n == 7
+    assert (got.interval.low, got.interval.high) == pytest.approx((want.low, want.high), rel=1e-9)
+    assert mean_difference([1.0], b).interval is None and mean_difference(a, [1.0]).interval is None
+    assert mean_difference([2.0, 2.0], [1.0, 1.0]).interval == Interval(1.0, 1.0, 0.95)
+    assert math.isnan(mean_difference([1.0, math.nan], b).interval.low)
+
+
+def test_t_quantile():
+    assert t_quantile(0.95, 7) == pytest.approx(stats.t.ppf(0.975, 7), rel=1e-12)
+
+
+def test_bad_input_is_named(unchecked):
+    with pytest.raises(UsageError, match="mean of no values"):
+        mean_interval([])
+    with pytest.raises(UsageError, match=r"confidence level 1\.0"):
+        mean_interval([1.0, 2.0], 1.0)
+    with pytest.raises(UsageError, match="proportion 6 of 5"):
+        wilson(6, 5)
+    with pytest.raises(UsageError, match="proportion 0 of 0"):
+        wilson(0, 0)
+    with pytest.raises(UsageError, match="3 and 4 of 6 examples"):
+        paired_difference(3, 4, 6)
