@@ -15,7 +15,8 @@ FLOORS = {
     3: ("analyses",),
     4: ("plots", "study"),
     5: ("report",),
-    6: ("cli", "__main__"),
+    6: ("cli",),
+    7: ("__main__",),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -1,0 +1,201 @@
+"""Training against the usual loop: same network, same augmentation, same images, float32 (and bfloat16 where fast).
+
+The usual loop is what tutorials show: image files opened by PIL in a ``DataLoader`` with two workers, torchvision
+transforms, ``torch.optim.SGD``, eager float32. Each side runs in its own process, in turns, so that settings of one
+(the memory allocator's) do not reach the other; a third variant is the usual loop with that setting.
+
+    python bench/training.py [--images 2560] [--epochs 4] [--rounds 2] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+NETWORK, CLASSES, BATCH, RATE, SEED = "fixup_resnet20", 12, 128, 0.1, 0
+OURS, USUAL, USUAL_KEEPS = "ours", "usual loop", "usual loop, memory kept"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one process measured.
+
+    Attributes:
+        speeds: training images a second, by epoch.
+        accuracy: on the test images after the last epoch.
+        cpu: processor seconds a training image, those of loading workers included.
+    """
+
+    speeds: list[float]
+    accuracy: float
+    cpu: float
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process and of its children that ended."""
+    parts = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(u.ru_utime + u.ru_stime for u in parts)
+
+
+def prepare(folder: Path, images: int) -> None:
+    """Write clipart images as PNG files, a folder a class."""
+    from PIL import Image
+
+    from transferscope.data.synthetic import render
+
+    for part, count, seed in (("train", images, 1), ("test", 1200, 2)):
+        pixels, labels = render("clipart", count, 32, seed)
+        for i, (image, label) in enumerate(zip(pixels, labels, strict=True)):
+            place = folder / part / f"{label:02d}"
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(place / f"{i:05d}.png")
+
+
+def ours(folder: Path, epochs: int, precision: str) -> Outcome:
+    from transferscope.data.augmentation import Augmentation
+    from transferscope.data.spec import load_images
+    from transferscope.models.build import build
+    from transferscope.runtime import keep_freed_memory
+    from transferscope.train import starts
+    from transferscope.train.events import Epoch, Record, Steps
+    from transferscope.train.fit import fit
+    from transferscope.train.recipe import Recipe
+
+    keep_freed_memory()
+    images = load_images(f"folder:{folder}", size=32, cache=folder / "cache")
+    net = build(NETWORK, CLASSES)
+    recipe = Recipe(
+        epochs=epochs,
+        batch=BATCH,
+        lr=RATE,
+        schedule="constant",
+        augmentation=Augmentation(crop="pad", padding=4),
+        precision="bfloat16" if precision == "bfloat16" else "float32",
+    )
+    record = Record(evaluate_train="none", evaluate_every=epochs, save_epochs=epochs, epochs=())
+    last, seconds, accuracy, used = time.perf_counter(), [], 0.0, cpu_seconds()
+    for event in fit(net, starts.random(net, SEED), images, recipe, seed=SEED, record=record):
+        now = time.perf_counter()
+        if isinstance(event, Steps):
+            seconds.append(now - last)
+            work = cpu_seconds() - used
+        elif isinstance(event, Epoch):
+            accuracy = event.metrics["test_accuracy"]
+        last = now
+    count = len(images.train)
+    return Outcome([count / s for s in seconds], accuracy, work / epochs / count)
+
+
+def usual(folder: Path, epochs: int, keeps: bool) -> Outcome:
+    import torch
+    from torch.utils.data import DataLoader
+    from torchvision import datasets, transforms
+
+    from transferscope.models.build import build, initialise
+    from transferscope.models.fixup import fixup_scalars
+    from transferscope.runtime import keep_freed_memory
+
+    if keeps:
+        keep_freed_memory()
+    torch.manual_seed(SEED)
+    normalise = transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    varied = transforms.Compose(
+        [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor(), normalise]
+    )
+    plain = transforms.Compose([transforms.ToTensor(), normalise])
+    train = datasets.ImageFolder(str(folder / "train"), varied)
+    test = datasets.ImageFolder(str(folder / "test"), plain)
+    loader = DataLoader(train, BATCH, shuffle=True, num_workers=2, persistent_workers=True)
+    net = build(NETWORK, CLASSES)
+    module = net.fresh(initialise(net, SEED)).train()
+    scalars = set(fixup_scalars(module))
+    groups = [
+        {"params": [p for k, p in module.named_parameters() if k in scalars], "lr": RATE * BATCH / 256 * 0.1},
+        {"params": [p for k, p in module.named_parameters() if k not in scalars]},
+    ]
+    optimiser = torch.optim.SGD(groups, lr=RATE * BATCH / 256, momentum=0.9, weight_decay=1e-4)
+    criterion = torch.nn.CrossEntropyLoss()
+    seconds, used = [], cpu_seconds()
+    for _ in range(epochs):
+        begun = time.perf_counter()
+        for x, y in loader:
+            optimiser.zero_grad()
+            loss = criterion(module(x), y)
+            loss.backward()
+            optimiser.step()
+        seconds.append(time.perf_counter() - begun)
+    del loader  # its workers end here
+    work = cpu_seconds() - used
+    module.eval()
+    right = 0
+    with torch.no_grad():
+        for x, y in DataLoader(test, 256):
+            right += int((module(x).argmax(1) == y).sum())
+    count = len(train)
+    return Outcome([count / s for s in seconds], right / len(test), work / epochs / count)
+
+
+def measure(folder: Path, variant: str, arguments: argparse.Namespace) -> Outcome:
+    """Run one variant in a process of its own; times are those of epochs after the first."""
+    command = [sys.executable, __file__, "--variant", variant, "--folder", str(folder)]
+    command += ["--epochs", str(arguments.epochs), "--threads", str(arguments.threads)]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{variant}: {done.stderr}")
+    return Outcome(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=2560)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--variant", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.variant:
+        import torch
+
+        torch.set_num_threads(arguments.threads)
+        if arguments.variant.startswith(OURS):
+            outcome = ours(arguments.folder, arguments.epochs, arguments.variant.removeprefix(OURS).strip(", "))
+        else:
+            outcome = usual(arguments.folder, arguments.epochs, arguments.variant == USUAL_KEEPS)
+        print(json.dumps(asdict(outcome)))
+        return
+    import torch
+
+    from transferscope.runtime import fast_bfloat16
+
+    variants = [OURS, USUAL, USUAL_KEEPS]
+    if fast_bfloat16(torch.device("cpu")):
+        variants.insert(1, f"{OURS}, bfloat16")
+    outcomes: dict[str, list[Outcome]] = {v: [] for v in variants}
+    with tempfile.TemporaryDirectory() as place:
+        prepare(Path(place), arguments.images)
+        for _ in range(arguments.rounds):
+            for variant in variants:
+                outcomes[variant].append(measure(Path(place), variant, arguments))
+    # The first epoch warms up: processes start, memory is taken.
+    speeds = {v: statistics.median(s for o in outcomes[v] for s in o.speeds[1:]) for v in variants}
+    print("| training, fixup_resnet20, 32 px | images/s | to the usual loop | CPU ms/image | accuracy after |")
+    print("|---|---|---|---|---|")
+    for v in variants:
+        cpu = 1000 * statistics.median(o.cpu for o in outcomes[v])
+        accuracy = statistics.mean(o.accuracy for o in outcomes[v])
+        print(f"| {v} | {speeds[v]:.0f} | {speeds[v] / speeds[USUAL]:.2f}× | {cpu:.2f} | {accuracy:.3f} |")
+
+
+if __name__ == "__main__":
+    main()

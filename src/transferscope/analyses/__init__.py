@@ -1,0 +1,34 @@
+"""One question a file; each a pure function with a frozen result."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..results import Result
+
+__all__ = ["RESULTS", "result_class"]
+
+RESULTS = {
+    "learning_curves": "LearningCurves",
+    "mistakes": "Mistakes",
+    "similarity": "Similarity",
+    "distance": "Distance",
+    "barrier": "Barrier",
+    "extrapolation": "Extrapolation",
+    "cross_domain": "CrossDomain",
+    "combined_domains": "CombinedDomains",
+}
+"""Question, which is also the module's name → its result."""
+
+
+def result_class(question: str) -> type[Result]:
+    """Return the class of a question's results, loading its module.
+
+    >>> result_class("barrier").__name__
+    'Barrier'
+    """
+    module = importlib.import_module(f"{__name__}.{question}")
+    found: type[Result] = getattr(module, RESULTS[question])
+    return found

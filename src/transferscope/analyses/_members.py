@@ -1,0 +1,103 @@
+"""The networks an analysis compares, and their pairs, as every result that compares networks names them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from torch import Tensor
+
+from ..errors import UsageError
+from ..models.network import Network
+from ..models.solution import Solution, as_solution, pair_kind
+
+__all__ = ["Member", "Pair", "as_members", "as_networks", "as_solutions", "kinds", "pairs_of"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network of a comparison.
+
+    Attributes:
+        label: its name in tables and figures.
+        role: ``P``, ``RI``, ``P-T``, ``RI-T`` or empty.
+        group: the same for networks trained from one and the same start.
+    """
+
+    label: str
+    role: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two networks, by their places in the result's list.
+
+    Attributes:
+        a: place of the first.
+        b: place of the second.
+        kind: what sort of pair it is, e.g. ``P-T & RI-T``.
+    """
+
+    a: int
+    b: int
+    kind: str
+
+
+def as_solutions(
+    solutions: Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]], least: int = 2
+) -> tuple[Solution, ...]:
+    """Give every network a name of its own; plain weights are called A, B, C, … or by the key of a mapping.
+
+    Raises:
+        UsageError: when there are too few, or two have one name.
+    """
+    if isinstance(solutions, Mapping):
+        named = tuple(as_solution(params, label) for label, params in solutions.items())
+    else:
+        named = tuple(as_solution(x, _letter(i)) for i, x in enumerate(solutions))
+    if len(named) < least:
+        raise UsageError(f"{len(named)} solution(s) given; a comparison needs at least {least}")
+    if twice := [label for label, count in Counter(s.label for s in named).items() if count > 1]:
+        raise UsageError(f"two solutions are called {twice[0]!r}; give each a label of its own")
+    return named
+
+
+def as_networks(net: Network | Sequence[Network], count: int) -> tuple[Network, ...]:
+    """Return one network a solution: the same for all, or as given.
+
+    Raises:
+        UsageError: when there is not one a solution.
+    """
+    nets = (net,) * count if isinstance(net, Network) else tuple(net)
+    if len(nets) != count:
+        raise UsageError(f"{len(nets)} networks for {count} solutions; give one network, or one a solution")
+    return nets
+
+
+def as_members(solutions: Sequence[Solution]) -> tuple[Member, ...]:
+    """Return what a result keeps of the solutions."""
+    return tuple(Member(s.label, s.role, s.group) for s in solutions)
+
+
+def pairs_of(solutions: Sequence[Solution]) -> tuple[Pair, ...]:
+    """Return all pairs, in the order of the solutions."""
+    return tuple(Pair(i, j, pair_kind(solutions[i], solutions[j])) for i, j in combinations(range(len(solutions)), 2))
+
+
+def kinds(pairs: Sequence[Pair]) -> dict[str, tuple[Pair, ...]]:
+    """Sort pairs by kind: first those of 000 Table 1 in its order, then others as they appear."""
+    found: dict[str, tuple[Pair, ...]] = {}
+    for pair in pairs:
+        found[pair.kind] = (*found.get(pair.kind, ()), pair)
+    ordered = [kind for kind in _TABLE_1 if kind in found]
+    return {kind: found[kind] for kind in (*ordered, *(k for k in found if k not in ordered))}
+
+
+_TABLE_1 = ("P & P-T", "P-T & P-T", "P-T & RI-T", "RI-T & RI-T", "RI-T & RI-T (same start)")
+
+
+def _letter(i: int) -> str:
+    return chr(ord("A") + i) if i < 26 else f"{chr(ord('A') + i % 26)}{i // 26}"

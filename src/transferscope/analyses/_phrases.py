@@ -1,0 +1,71 @@
+"""Pieces of the sentences in which results say what they found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..results import Verdict
+
+__all__ = ["bracket", "count", "listed", "number", "percent", "verdict_of"]
+
+
+def number(x: float, digits: int = 2) -> str:
+    """Return a number with a true minus sign and no negative zero.
+
+    >>> number(-1.234), number(-0.001)
+    ('−1.23', '0.00')
+    """
+    text = f"{x:.{digits}f}"
+    return text.replace("-", "−") if float(text) else text.replace("-", "")
+
+
+def bracket(low: float | None, high: float | None, digits: int = 2) -> str:
+    """Return an interval in brackets with a space before it, empty when there is none.
+
+    >>> bracket(0.1234, 0.5), bracket(None, None)
+    (' (0.12 to 0.50)', '')
+    """
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f" ({number(low, digits)} to {number(high, digits)})"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share of one as a percentage.
+
+    >>> percent(0.1234)
+    '12.3 %'
+    """
+    return f"{number(100 * share, digits)} %"
+
+
+def count(n: int, thing: str, things: str | None = None) -> str:
+    """Return a number with its noun.
+
+    >>> count(1, "pair"), count(2500, "image"), count(2, "class", "classes")
+    ('1 pair', '2,500 images', '2 classes')
+    """
+    return f"{n:,} {thing if n == 1 else things or thing + 's'}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """Return items as an English list.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def verdict_of(low: float | None, high: float | None) -> Verdict:
+    """Judge the claim that a number is positive by its interval.
+
+    >>> verdict_of(0.1, 0.2), verdict_of(-0.2, -0.1), verdict_of(-1.0, 1.0), verdict_of(None, None)
+    ('agrees', 'disagrees', 'cannot tell', 'cannot tell')
+    """
+    if low is not None and low > 0:
+        return "agrees"
+    if high is not None and high < 0:
+        return "disagrees"
+    return "cannot tell"

@@ -1,0 +1,129 @@
+"""What the similarities say, in sentences; intervals are jackknifed over batches of images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..results import Finding
+from ._members import Pair, kinds
+from ._phrases import bracket, count, number, verdict_of
+
+if TYPE_CHECKING:
+    from .similarity import Similarity
+
+__all__ = ["similarity_findings"]
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """The paper's claim that pairs of one kind (the first that there is) are more similar than those of another."""
+
+    more: tuple[str, ...]
+    less: tuple[str, ...]
+    text: str
+    weight: float
+
+
+_CLAIMS = (
+    _Claim(
+        ("P-T & P-T",),
+        ("RI-T & RI-T", "RI-T & RI-T (same start)"),
+        "000 §3.2: two P-T compute more similar features than two RI-T",
+        0.9,
+    ),
+    _Claim(
+        ("P-T & P-T",),
+        ("P-T & RI-T",),
+        "000 §3.2: two P-T compute more similar features than a P-T and an RI-T",
+        0.7,
+    ),
+    _Claim(
+        ("P & P-T",),
+        ("P-T & RI-T",),
+        "000 §3.2: the features of a P-T stay closer to those of P than to those of an RI-T",
+        0.7,
+    ),
+)
+
+
+def similarity_findings(result: Similarity) -> tuple[Finding, ...]:
+    """Return the findings of a result: how similar each kind of pair is, and whether the order is the paper's."""
+    by_kind = {kind: pairs for kind, pairs in kinds(result.pairs).items() if result.entries(pairs)}
+    found = [_level(result, kind, pairs) for kind, pairs in by_kind.items()]
+    for claim in _CLAIMS:
+        more, less = (next((k for k in side if k in by_kind), None) for side in (claim.more, claim.less))
+        if more and less:
+            found += _contrast(result, claim, {k: by_kind[k] for k in (more, less)})
+    return (*found, *_incomparable(result))
+
+
+def _level(result: Similarity, kind: str, pairs: Sequence[Pair]) -> Finding:
+    entries, values = result.entries(pairs), result.values()
+    value, low, high = result.mean(entries)
+    means = {name: float(values[of].mean()) for name, of in result.by_name(entries).items()}
+    most, least = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
+    extremes = f", highest in {most} ({number(means[most])}), lowest in {least} ({number(means[least])})"
+    return Finding(
+        f"{kind}: mean CKA {number(value)}{bracket(low, high)} over {count(len(means), 'module')}"
+        f"{extremes if len(means) > 1 else ''}; {count(result.n, 'image')}, "
+        f"{count(len(pairs), 'pair')} of networks.",
+        value=value,
+        low=low,
+        high=high,
+        n=result.n,
+        unit="images",
+        weight=0.4,
+    )
+
+
+def _contrast(result: Similarity, claim: _Claim, pairs: Mapping[str, Sequence[Pair]]) -> list[Finding]:
+    """Compare two kinds of pairs over the modules that both have."""
+    by_name = {kind: result.by_name(result.entries(of)) for kind, of in pairs.items()}
+    shared = set.intersection(*map(set, by_name.values()))
+    if not shared:
+        return []
+    plus, minus = ([t for name, of in names.items() if name in shared for t in of] for names in by_name.values())
+    value, low, high = result.mean(plus, minus)
+    values, verdict = result.values(), verdict_of(low, high)
+    word = {"agrees": "more", "disagrees": "less"}.get(verdict, "not clearly more")
+    (more, of_more), (less, of_less) = pairs.items()
+    return [
+        Finding(
+            f"The features of {more} are {word} similar than those of {less}: mean CKA {number(values[plus].mean())} "
+            f"against {number(values[minus].mean())} over {count(len(shared), 'module')}, difference {number(value)}"
+            f"{bracket(low, high)}; {count(result.n, 'image')}, {len(of_more)} and {count(len(of_less), 'pair')} of "
+            "networks.",
+            value=value,
+            low=low,
+            high=high,
+            n=result.n,
+            unit="images",
+            claim=claim.text,
+            verdict=verdict,
+            weight=claim.weight,
+        )
+    ]
+
+
+def _incomparable(result: Similarity) -> list[Finding]:
+    own = np.diagonal(result.cka)
+    names = [f"{x} of {m.label}" for m, of in zip(result.members, result.modules, strict=True) for x in of]
+    flat = [name for name, value in zip(names, own, strict=True) if not math.isfinite(value)]
+    if not flat:
+        return []
+    shown = ", ".join(flat[:5]) + (", …" if len(flat) > 5 else "")
+    return [
+        Finding(
+            f"{count(len(flat), 'module')} of {len(own)} cannot be compared: features are the same for all images "
+            f"or not finite: {shown}.",
+            value=len(flat),
+            n=len(own),
+            unit="modules",
+            weight=0.6,
+        )
+    ]

@@ -1,0 +1,5 @@
+"""The command line: parsing and progress, nothing else."""
+
+from .main import main
+
+__all__ = ["main"]

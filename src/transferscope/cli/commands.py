@@ -1,0 +1,173 @@
+"""What each command does: call the rooms below, show progress, print where the outcome is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from .progress import Display, duration
+
+if TYPE_CHECKING:
+    from ..store.folder import RunFolder
+    from ..study.events import StepEvent
+    from ..study.schedule import Outcome
+
+__all__ = ["compare", "demo", "doctor", "report", "schema", "status", "study"]
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Run the demo study, on the embedded images or on the user's."""
+    from ..study.load import load_study
+
+    return _run(options, load_study("demo", data=options.data))
+
+
+def study(options: argparse.Namespace) -> int:
+    """Run a study file."""
+    from ..study.load import load_study
+
+    return _run(options, load_study(options.study))
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Compare checkpoints of one network."""
+    from ..study.compare import Comparison, run_comparison
+
+    _prepare()
+    asked = Comparison(
+        checkpoints=tuple(options.checkpoints),
+        init=options.init,
+        model=options.model,
+        data=options.data,
+        only=tuple(options.only.split(",")) if options.only else None,
+        size=options.size,
+        channels=options.channels,
+        samples=options.samples,
+        mean=_numbers("--mean", options.mean),
+        std=_numbers("--std", options.std),
+        head=options.head,
+        skip_unreadable=options.skip_unreadable,
+    )
+    shown = _Shown()
+    try:
+        folder, outcome = run_comparison(
+            asked, options.out, jobs=_jobs(options), device=options.device, listener=shown.event
+        )
+    finally:
+        shown.display.close()
+    return _end(folder, outcome)
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Say what is in a checkpoint."""
+    from ..models.doctor import doctor as diagnose
+
+    diagnosis = diagnose(options.checkpoint, options.model, classes=options.classes)
+    print(diagnosis.text())
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the report of a run folder again."""
+    from ..report import write_report
+
+    print(write_report(options.folder))
+    return 0
+
+
+def status(options: argparse.Namespace) -> int:
+    """Say how it stands with a run folder."""
+    from ..study.status import status as status_of
+
+    print("\n".join(status_of(options.folder).lines()))
+    return 0
+
+
+def schema(options: argparse.Namespace) -> int:
+    """Print the JSON schema of study files."""
+    from ..study.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
+    return 0
+
+
+class _Shown:
+    """Events of an engine on the display."""
+
+    def __init__(self) -> None:
+        self.display = Display()
+
+    def event(self, event: StepEvent) -> None:
+        """Show one event."""
+        match event.what:
+            case "failed":
+                self.display.say(f"failed: {event.step}: {event.text}")
+            case "skipped":
+                self.display.say(f"skipped: {event.step}: {event.text}")
+            case "resumed":
+                self.display.say(f"goes on where it was stopped: {event.step}")
+            case "waiting":
+                self.display.say(f"waiting for {event.step}: {event.text}")
+        counted = f" {event.done}/{event.total} {event.unit}" if event.what == "advanced" and event.total else ""
+        self.display.update(event.overall, event.step + counted)
+
+
+def _run(options: argparse.Namespace, asked: object) -> int:
+    from ..study.run import run_study
+    from ..study.schema import Study
+
+    assert isinstance(asked, Study)
+    _prepare()
+    shown = _Shown()
+    try:
+        folder, outcome = run_study(
+            asked,
+            options.out,
+            only=getattr(options, "only", None),
+            jobs=_jobs(options),
+            device=options.device,
+            skip_unreadable=options.skip_unreadable,
+            listener=shown.event,
+        )
+    finally:
+        shown.display.close()
+    return _end(folder, outcome)
+
+
+def _end(folder: RunFolder, outcome: Outcome) -> int:
+    """Write the report and say where it is; 1 when a step failed."""
+    from ..report import write_report
+
+    page = write_report(folder.root)
+    computed, reused = len(outcome.done), len(outcome.reused)
+    print(f"{computed} steps computed, {reused} were there, in {duration(outcome.seconds)}", file=sys.stderr)
+    print(page)
+    return 1 if outcome.failed else 0
+
+
+def _prepare() -> None:
+    """Set up the process for long numeric work, before the first large allocation."""
+    from ..runtime import keep_freed_memory
+
+    keep_freed_memory()
+
+
+def _jobs(options: argparse.Namespace) -> int:
+    from ..runtime import pick_device
+    from ..study.execute import cores
+
+    if options.jobs is not None:
+        return int(options.jobs)
+    return 1 if pick_device(options.device).type == "cuda" else cores()
+
+
+def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"{option} {text!r}: expected numbers joined by commas, e.g. 0.5,0.5,0.5") from None

@@ -1,0 +1,113 @@
+"""What can be typed: one sub-command each, with help and an example. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import NoReturn
+
+from .. import __version__
+from ..errors import nearest
+
+__all__ = ["build_parser"]
+
+_DATA = (
+    "where images come from: folder:PATH, domainnet:ROOT?domain=clipart, chexpert:ROOT, "
+    "torchvision:CIFAR10?root=PATH, npz:FILE, synthetic:photo"
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in one line, with the nearest known word."""
+
+    def error(self, message: str) -> NoReturn:
+        if "invalid choice: " in message and self._subparsers is not None:
+            word = message.split("invalid choice: ")[1].split(" ")[0].strip("'\"")
+            message = f"unknown command {word!r}{nearest(word, _COMMANDS)}"
+        print(f"error: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+_COMMANDS = {
+    "demo": "run the demo study on embedded images, or on a folder of yours",
+    "study": "run a study file: train, compare, report",
+    "compare": "compare two or more checkpoints of one network",
+    "doctor": "say what is in a checkpoint and whether it fits a network",
+    "report": "write report.html of a run folder again",
+    "status": "say what of a study is done, running, missing or failed",
+    "schema": "print the JSON schema of study files, for editors",
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; the chosen command is in ``command``."""
+    parser = _Parser(
+        prog="transferscope",
+        description="What does transfer learning transfer? Images and checkpoints in, findings with evidence out.",
+        epilog="example: transferscope demo --out demo-report",
+    )
+    parser.add_argument("--version", action="version", version=f"transferscope {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, example: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = commands.add_parser(
+            name,
+            help=_COMMANDS[name],
+            description=_COMMANDS[name][0].upper() + _COMMANDS[name][1:] + ".",
+            epilog=f"example: transferscope {example}",
+        )
+        return added
+
+    demo = command("demo", "demo --out demo-report")
+    demo.add_argument("--data", metavar="SPEC", help="your images instead of the embedded ones, e.g. folder:PATH")
+    _add_run_options(demo, out="demo-report")
+
+    study = command("study", "study my-study.yaml --out runs/my-study --jobs 2")
+    study.add_argument("study", metavar="STUDY.yaml", help="the study file")
+    study.add_argument(
+        "--only", metavar="NAME", help="compute only these analyses (comma-separated) and what they need"
+    )
+    _add_run_options(study, out=None)
+
+    compare = command("compare", "compare a.safetensors b.pt --model torchvision/resnet18 --data folder:photos")
+    compare.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights")
+    compare.add_argument("--init", metavar="P", help="the weights they started from")
+    compare.add_argument("--model", required=True, metavar="NAME", help="the network, e.g. fixup_resnet20, timm/NAME")
+    compare.add_argument("--data", required=True, metavar="SPEC", help=_DATA)
+    compare.add_argument("--only", metavar="NAMES", help="barrier,similarity,… instead of all that apply")
+    compare.add_argument("--size", type=int, metavar="PX", help="side of the images in pixels")
+    compare.add_argument("--channels", type=int, choices=(1, 3), help="1 for a network that wants grey images")
+    compare.add_argument("--samples", type=int, metavar="N", help="use at most N images of each part")
+    compare.add_argument("--mean", metavar="R,G,B", help="mean of the input normalisation, on the 0…1 scale")
+    compare.add_argument("--std", metavar="R,G,B", help="standard deviation of the input normalisation")
+    compare.add_argument(
+        "--head",
+        choices=("refuse", "drop", "keep"),
+        default="refuse",
+        help="what to do with a final layer of another size: refuse (default), drop it or keep it out by name",
+    )
+    _add_run_options(compare, out="comparison")
+
+    doctor = command("doctor", "doctor resnet20.th --model resnet20")
+    doctor.add_argument("checkpoint", metavar="CHECKPOINT", help="a safetensors, .pt, .pth or .th file")
+    doctor.add_argument("--model", metavar="NAME", help="hold the file against this network")
+    doctor.add_argument("--classes", type=int, metavar="K", help="number of classes of that network")
+
+    report = command("report", "report runs/my-study")
+    report.add_argument("folder", metavar="DIR", help="a run folder")
+    status = command("status", "status runs/my-study")
+    status.add_argument("folder", metavar="DIR", help="a run folder")
+    command("schema", "schema > study.schema.json")
+    return parser
+
+
+def _add_run_options(parser: argparse.ArgumentParser, out: str | None) -> None:
+    shown = f"run folder (default: {out})" if out else "run folder (default: runs/NAME of the study)"
+    parser.add_argument("--out", metavar="DIR", default=out, help=shown)
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="how many steps side by side (default: 1 for each core)"
+    )
+    parser.add_argument("--device", default="auto", metavar="cpu|cuda|auto", help="where to compute (default: auto)")
+    parser.add_argument(
+        "--skip-unreadable", action="store_true", help="leave out images that cannot be read, and say so"
+    )

@@ -1,0 +1,192 @@
+"""What a source has to offer before a pixel is read: which images, with which labels, in which part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import DataError
+from ..rng import numpy_generator
+from .imageset import sample_index
+from .pixels import Pixels
+
+__all__ = ["Listing", "Parts", "arrange", "portion"]
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """Images of one part.
+
+    Attributes:
+        pixels: where they come from.
+        labels: int64 ``(n,)``, or int8 ``(n, k)`` for multi-label.
+        ids: ``(n,)`` strings, unique over all parts of a source.
+    """
+
+    pixels: Pixels
+    labels: np.ndarray
+    ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def take(self, index: np.ndarray) -> Listing:
+        """Return the images at ``index`` (int64), in that order."""
+        if len(index) == len(self) and np.array_equal(index, np.arange(len(self))):
+            return self
+        return Listing(self.pixels.take(index), self.labels[index], self.ids[index])
+
+    def sample(self, count: int | None, seed: int) -> Listing:
+        """Return ``count`` images at random, all when there are fewer: the ones ``ImageSet.sample`` would take."""
+        return self if count is None else self.take(sample_index(len(self), count, seed))
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The three parts of a source.
+
+    Attributes:
+        name: what to call it in tables and figures.
+        classes: class names in label order.
+        train: what networks are trained on.
+        val: may be empty.
+        test: what is reported.
+        notes: how the parts came about, for the record.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Listing
+    val: Listing
+    test: Listing
+    notes: tuple[str, ...] = ()
+
+
+def arrange(
+    name: str,
+    classes: Sequence[str],
+    train: Listing,
+    val: Listing | None,
+    test: Listing | None,
+    *,
+    val_share: float,
+    test_share: float = 0.2,
+    samples: int | None,
+    seed: int,
+    notes: tuple[str, ...] = (),
+) -> Parts:
+    """Make three parts of what a source has, check them, and sample.
+
+    A missing test part is taken from train, then a missing validation part from what is left of train, never from
+    test; both at random, class by class in proportion. Then train and test are sampled to ``samples`` each (000
+    Appendix A), and validation to at most as many, or to its share of as many when it was taken from train.
+
+    Args:
+        name: of the source.
+        classes: class names in label order.
+        train: images.
+        val: images, or ``None`` to take them from train.
+        test: images, or ``None`` to take them from train.
+        val_share: how much of train; 1 or more is a number of images, 0 for no validation part.
+        test_share: how much of all images; 1 or more is a number of images.
+        samples: images of train and of test to use, ``None`` for all.
+        seed: of split and sample.
+        notes: what the source has to say already.
+
+    Raises:
+        DataError: when ids occur twice, fewer than two classes are there, or test has a class that train has not.
+    """
+    if test is None:
+        train, test = _split(train, test_share, "test", seed)
+        notes += (f"test: {_share(test_share)} of all images, class by class, seed {seed}",)
+    val_count = samples
+    if val is None:
+        full = len(train)
+        train, val = _split(train, val_share, "val", seed)
+        if len(val):
+            notes += (f"val: {_share(val_share)} of train, class by class, seed {seed}",)
+        if samples is not None:
+            val_count = min(round(len(val) / full * samples), samples) if val_share < 1 else samples
+    _check(name, classes, train, val, test)
+    if samples is not None:
+        if samples < 2:
+            raise DataError(f"{name}: {samples} samples are too few, use 2 or more")
+        notes += (f"at most {samples} images each of train and test, seed {seed}",)
+    return Parts(
+        name,
+        tuple(classes),
+        train.sample(samples, seed),
+        val.sample(val_count, seed),
+        test.sample(samples, seed),
+        notes,
+    )
+
+
+def portion(labels: np.ndarray, share: float, seed: int, purpose: str) -> np.ndarray:
+    """Choose a share of the examples at random, of each class its proportion.
+
+    Class c of n_c examples gives share·n_c of them, rounded such that the total is right (largest remainders, ties
+    at random) and such that at least one stays. Multi-label examples are drawn without regard to labels.
+
+    Args:
+        labels: int ``(n,)`` or ``(n, k)``.
+        share: below 1 a share of n, from 1 on a number.
+        seed: of the draw.
+        purpose: names the stream, so that test and val draws do not depend on each other.
+
+    Returns:
+        Sorted positions, int64.
+
+    >>> chosen = portion(np.array([0] * 8 + [1] * 4), 0.25, 0, "test")
+    >>> len(chosen), int((chosen < 8).sum())
+    (3, 2)
+    """
+    rng = numpy_generator("split", purpose, seed, len(labels))
+    groups = np.zeros(len(labels), np.int64) if labels.ndim == 2 else labels
+    _, groups, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    total = round(share * len(labels)) if share < 1 else int(share)
+    exact = counts * (total / max(len(labels), 1))
+    taken = np.minimum(np.floor(exact).astype(np.int64), counts - 1)
+    order = np.lexsort((rng.random(len(counts)), -(exact - taken)))
+    order = order[taken[order] < counts[order] - 1]
+    taken[order[: max(total - taken.sum(), 0)]] += 1
+    shuffled = rng.permutation(len(labels))
+    by_class = shuffled[np.argsort(groups[shuffled], kind="stable")]
+    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(by_class[rank < np.repeat(taken, counts)])
+
+
+def _split(train: Listing, share: float, purpose: str, seed: int) -> tuple[Listing, Listing]:
+    if share >= len(train):
+        raise DataError(f"{purpose}={share:g}: only {len(train)} images are there to take them from")
+    chosen = portion(train.labels, share, seed, purpose)
+    return train.take(np.setdiff1d(np.arange(len(train)), chosen)), train.take(chosen)
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:g} %" if share < 1 else f"{share:g} images"
+
+
+def _check(name: str, classes: Sequence[str], train: Listing, val: Listing, test: Listing) -> None:
+    ids = np.concatenate([train.ids, val.ids, test.ids])
+    unique, counts = np.unique(ids, return_counts=True)
+    if len(unique) < len(ids):
+        twice = unique[counts > 1]
+        places = [part for part, of in (("train", train), ("val", val), ("test", test)) if twice[0] in of.ids]
+        where = f"in {' and '.join(places)}" if len(places) > 1 else f"twice in {places[0]}"
+        raise DataError(
+            f"{name}: {str(twice[0])!r} is {where} ({len(twice)} such images); every image may occur once only"
+        )
+    for part, of in (("train", train), ("test", test)):
+        if not len(of):
+            raise DataError(f"{name}: no {part} images are left")
+    if train.labels.ndim == 2:
+        return
+    here = np.unique(train.labels)
+    if len(here) < 2:
+        raise DataError(f"{name}: all train images are of one class, {classes[here[0]]!r}; two or more are needed")
+    if len(alien := np.setdiff1d(np.concatenate([val.labels, test.labels]), here)):
+        names = ", ".join(repr(classes[i]) for i in alien[:5]) + (", …" if len(alien) > 5 else "")
+        raise DataError(f"{name}: no train image of {names}, which val or test have; the classes must be the same")

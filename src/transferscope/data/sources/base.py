@@ -1,0 +1,176 @@
+"""What all sources of images have in common: a place, options, and three parts to give."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from ...errors import DataError, SpecError, nearest
+from ..decode import Fit
+from ..listing import Parts
+
+__all__ = ["Source", "SplitSource", "file", "folder", "several", "union"]
+
+
+@dataclass(frozen=True)
+class Source(ABC):
+    """A place images come from, and how they are to be taken; ``SCHEME:PLACE?OPTION=VALUE&…`` as a string.
+
+    Attributes:
+        place: what stands between the scheme and the question mark.
+        size: height and width to bring images to; by default they must all have one size and keep it.
+        channels: 1 (grey) or 3 (RGB).
+        fit: ``crop`` (shorter side to the size, middle cut out) or ``stretch``.
+        samples: images of train and of test to use, at random; by default all.
+        val: share (or, from 1 on, number) of train images for validation where the source has no such part; may be 0.
+    """
+
+    scheme: ClassVar[str]
+    on_disk: ClassVar[bool] = True
+    """Whether ``place`` is a path."""
+
+    place: str
+    size: int | None = None
+    channels: Literal[1, 3] = 3
+    fit: Fit = "crop"
+    samples: int | None = None
+    val: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not self.place:
+            raise SpecError(f"{self.scheme}:", "what comes after the colon is missing")
+        if self.channels not in (1, 3):
+            self._refuse(f"channels={self.channels}; 1 (grey) and 3 (RGB) can be had")
+        if self.fit not in ("crop", "stretch"):
+            self._refuse(f"fit={self.fit!r}{nearest(self.fit, ('crop', 'stretch'))}")
+        if self.size is not None and self.size < 1:
+            self._refuse(f"size={self.size} is too small")
+        if self.samples is not None and self.samples < 2:
+            self._refuse(f"samples={self.samples} are too few, use 2 or more")
+        if not self.val >= 0:
+            self._refuse(f"val={self.val} must be a share from 0 to 1, or a number of images")
+
+    @abstractmethod
+    def parts(self, seed: int) -> Parts:
+        """List what is there, without decoding anything.
+
+        Args:
+            seed: of splits and samples.
+
+        Raises:
+            DataError: when what is there cannot be used.
+        """
+
+    @property
+    def default_size(self) -> int | None:
+        """The size when none is asked for; ``None`` for that of the images."""
+        return None
+
+    @property
+    def spec(self) -> str:
+        """The string this source is parsed from, with the options that are not at their default, in order."""
+        options = []
+        for field in sorted(fields(self), key=lambda f: f.name):
+            value = getattr(self, field.name)
+            if field.name == "extra":
+                options += [f"{name}={text}" for name, text in value]
+            elif field.name != "place" and value != field.default:
+                options.append(f"{field.name}={_text(value)}")
+        return f"{self.scheme}:{self.place}" + ("?" + "&".join(options) if options else "")
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of place and options: of what is asked for, not of what is found there.
+
+        Equal for ``folder:x?val=0.1`` and ``folder:x``, and for a relative path and the absolute one.
+        """
+        place = str(Path(self.place).expanduser().absolute()) if self.on_disk else self.place
+        settings = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name != "place"]
+        return hashlib.blake2b(repr((self.scheme, place, settings)).encode(), digest_size=16).hexdigest()
+
+    def _refuse(self, message: str) -> None:
+        raise SpecError(f"{self.scheme}:{self.place}", message)
+
+
+@dataclass(frozen=True)
+class SplitSource(Source):
+    """A source that may have no test part.
+
+    Attributes:
+        test: share (or, from 1 on, number) of all images for the test part where the source has none.
+    """
+
+    test: float = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.test > 0:
+            self._refuse(f"test={self.test:g} must be a share between 0 and 1 or a number of images")
+
+
+def folder(place: str) -> Path:
+    """Return an existing folder.
+
+    Raises:
+        DataError: when there is none, naming a sibling that may have been meant.
+    """
+    path = Path(place).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise DataError(f"{path}: is a file, a folder is expected")
+    raise DataError(f"{path}: no such folder{_sibling(path)}")
+
+
+def file(place: str | Path) -> Path:
+    """Return an existing file.
+
+    Raises:
+        DataError: when there is none, naming a sibling that may have been meant.
+    """
+    path = Path(place).expanduser()
+    if path.is_file():
+        return path
+    raise DataError(f"{path}: no such file{_sibling(path)}")
+
+
+def union(text: str) -> tuple[str, ...]:
+    """Take ``real+clipart`` apart.
+
+    >>> union("real+clipart")
+    ('real', 'clipart')
+    """
+    return tuple(part.strip() for part in text.split("+") if part.strip())
+
+
+def several(names: Iterable[str], shown: int = 5) -> str:
+    """Name the first few.
+
+    >>> several("abcdefg", 3)
+    'a, b, c and 4 more'
+    """
+    all_names = list(names)
+    more = len(all_names) - shown
+    return ", ".join(all_names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def _sibling(path: Path) -> str:
+    parent = path.parent
+    if not parent.is_dir():
+        return f" ({parent} is not there either)"
+    try:
+        return nearest(path.name, (p.name for p in parent.iterdir()))
+    except OSError:
+        return ""
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

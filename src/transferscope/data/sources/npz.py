@@ -1,0 +1,134 @@
+"""``npz:FILE``: arrays in one NumPy file.
+
+Images are ``x`` or ``images``, labels ``y`` or ``labels``; either one array each, split by ``split`` (0 train, 1 val,
+2 test, or these words) or at random, or one for each part: ``x_train``, ``y_train``, ``x_test``, … Optional:
+``classes`` (names in label order) and ``ids``.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from ...errors import DataError
+from ..arrays import as_classes, as_labels, as_pixels
+from ..listing import Listing, Parts, arrange
+from ..pixels import ArrayPixels
+from .base import SplitSource, file
+
+__all__ = ["Npz"]
+
+_IMAGES, _LABELS = ("x", "images"), ("y", "labels")
+_CLASSES = ("classes", "class_names", "labels")
+_PARTS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+
+
+@dataclass(frozen=True)
+class Npz(SplitSource):
+    """``npz:FILE``."""
+
+    scheme: ClassVar[str] = "npz"
+
+    def parts(self, seed: int) -> Parts:
+        """Read the arrays.
+
+        Raises:
+            DataError: not an npz file, missing arrays, or arrays that do not fit together.
+        """
+        path = file(self.place)
+        arrays = _read(path)
+        found = {part: _part(path, arrays, part, suffixes) for part, suffixes in _PARTS.items()}
+        if found["train"] is None and (found["val"] or found["test"]):
+            raise DataError(f"{path}: has images for val or test and none for train (x_train, y_train)")
+        if found["train"] is None:
+            found |= _by_split(path, arrays)
+        train = found["train"]
+        if train is None:
+            raise DataError(f"{path}: no images in it (x or x_train, uint8); it has {_names(arrays)}")
+        every = np.concatenate([of.labels for of in found.values() if of is not None])
+        classes = as_classes(path.name, _named(arrays, _CLASSES, text=True), every)
+        return arrange(
+            path.stem,
+            classes,
+            train,
+            found["val"],
+            found["test"],
+            val_share=self.val,
+            test_share=self.test,
+            samples=self.samples,
+            seed=seed,
+        )
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise DataError(f"{path}: is a single array; an .npz file with images and labels is expected")
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as e:
+        raise DataError(f"{path}: cannot be read as an npz file without pickles ({e})") from e
+
+
+def _part(path: Path, arrays: dict[str, np.ndarray], part: str, suffixes: tuple[str, ...]) -> Listing | None:
+    for suffix in suffixes:
+        images = _named(arrays, [f"{name}_{suffix}" for name in _IMAGES])
+        if images is None:
+            continue
+        labels = _named(arrays, [f"{name}_{suffix}" for name in _LABELS])
+        if labels is None:
+            raise DataError(f"{path}: x_{suffix} is there and y_{suffix} is missing; it has {_names(arrays)}")
+        return _listing(f"{path.name} {suffix}", images, labels, arrays.get(f"ids_{suffix}"), f"{part}/")
+    return None
+
+
+def _by_split(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Listing | None]:
+    images, labels = _named(arrays, _IMAGES), _named(arrays, _LABELS, text=False)
+    if images is None or labels is None:
+        missing = "images (x)" if images is None else "labels (y)"
+        raise DataError(f"{path}: no {missing} in it; it has {_names(arrays)}")
+    every = _listing(path.name, images, labels, arrays.get("ids"), "")
+    split = arrays.get("split")
+    if split is None:
+        return {"train": every, "val": None, "test": None}
+    if split.shape != (len(every),):
+        raise DataError(
+            f"{path}: split has shape {split.shape}, one entry for each of {len(every)} images is expected"
+        )
+    parts: dict[str, Listing | None] = {}
+    known = np.zeros(len(every), bool)
+    for number, (part, words) in enumerate(_PARTS.items()):
+        here = np.isin(split, words) if split.dtype.kind == "U" else split == number
+        known |= here
+        parts[part] = every.take(np.flatnonzero(here)) if here.any() else None
+    if not known.all():
+        raise DataError(f"{path}: split holds {split[~known][0]}; 0 (train), 1 (val) and 2 (test) are known")
+    return parts
+
+
+def _listing(where: str, images: np.ndarray, labels: np.ndarray, ids: np.ndarray | None, prefix: str) -> Listing:
+    pixels, target = as_pixels(where, images), as_labels(where, labels)
+    names = np.array([f"{prefix}{i:07d}" for i in range(len(pixels))]) if ids is None else ids.astype(str)
+    if not len(pixels) == len(target) == len(names):
+        raise DataError(f"{where}: {len(pixels)} images, {len(target)} labels, {len(names)} ids; need one each")
+    return Listing(ArrayPixels(pixels), target, names)
+
+
+def _named(
+    arrays: Mapping[str, np.ndarray], names: tuple[str, ...] | list[str], text: bool | None = None
+) -> np.ndarray | None:
+    """The first of these arrays that is there; ``text`` says whether it must or must not hold text."""
+    for name in names:
+        if name in arrays and text in (None, arrays[name].dtype.kind in "US"):
+            return arrays[name]
+    return None
+
+
+def _names(arrays: Mapping[str, np.ndarray]) -> str:
+    return ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"

@@ -1,0 +1,45 @@
+"""LeNet-5 (LeCun et al. 1998) with ReLU and max-pooling, for images of any size."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..errors import ModelError
+
+__all__ = ["LeNet"]
+
+
+class LeNet(nn.Module):
+    """Two 5×5 convolutions of 6 and 16 channels, each max-pooled, then linear layers of 120, 84 and ``classes``.
+
+    Args:
+        classes: number of outputs.
+        size: height and width of the images, at least 12; the first linear layer depends on it.
+        channels: of the images.
+
+    Raises:
+        ModelError: when the images are smaller.
+
+    >>> sum(p.numel() for p in LeNet(10).parameters())
+    61706
+    """
+
+    def __init__(self, classes: int, size: tuple[int, int] = (28, 28), channels: int = 1) -> None:
+        super().__init__()
+        if min(size) < 12:
+            raise ModelError(f"lenet: images of {size[0]}×{size[1]} are too small; at least 12×12")
+        self.conv1 = nn.Conv2d(channels, 6, 5, padding=2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        height, width = ((side // 2 - 4) // 2 for side in size)
+        self.fc1 = nn.Linear(16 * height * width, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits ``(b, classes)``."""
+        x = functional.max_pool2d(functional.relu(self.conv1(x)), 2)
+        x = functional.max_pool2d(functional.relu(self.conv2(x)), 2)
+        x = functional.relu(self.fc2(functional.relu(self.fc1(x.flatten(1)))))
+        logits: Tensor = self.fc3(x)
+        return logits

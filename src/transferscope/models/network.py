@@ -1,0 +1,102 @@
+"""A network as a function of its weights, with its modules in forward order."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..errors import ModelError
+from ..params import Params, clone
+from .modules import Granularity, Module, partition
+from .tracing import Trace, trace
+
+__all__ = ["Granularity", "Input", "Module", "Network"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a network wants to see: x = (pixel/255 − mean)/std, ``(b, channels, height, width)``.
+
+    Attributes:
+        size: height and width in pixels.
+        channels: 1 or 3.
+        mean: one number a channel, on the 0…1 scale.
+        std: one number a channel, on the 0…1 scale.
+    """
+
+    size: tuple[int, int] = (32, 32)
+    channels: int = 3
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != self.channels or len(self.std) != self.channels or min(self.std) <= 0:
+            raise ModelError(
+                f"mean and std must have {self.channels} entries each and std be positive: {self.mean}, {self.std}"
+            )
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Turn uint8 ``(b, h, w, c)`` into normalised float32 ``(b, c, h, w)`` (channels-last in memory)."""
+        mean = torch.tensor(self.mean, device=images.device) * 255
+        scale = 1 / (torch.tensor(self.std, device=images.device) * 255)
+        return images.to(torch.float32).sub_(mean).mul_(scale).permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A functional model: ``net(params, x) → logits``.
+
+    Attributes:
+        module: the template, in eval mode; its own weights are never used or changed.
+        name: what it is called, e.g. ``"fixup_resnet20"``.
+        classes: number of outputs.
+        input: what it wants to see.
+        head: prefix of the final classifier's tensors, e.g. ``"fc"``; ``""`` when there is none to tell apart.
+        make: constructs the module again with fresh random weights, ``None`` when nobody said how.
+    """
+
+    module: nn.Module
+    name: str
+    classes: int
+    input: Input = field(default_factory=Input)
+    head: str = ""
+    make: Callable[[], nn.Module] | None = field(default=None, repr=False)
+
+    def __call__(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """Return logits ``(b, classes)`` of the module with these weights, in the mode of the template."""
+        logits: Tensor = functional_call(self.module, dict(params), (x,), strict=True)
+        return logits
+
+    def params(self) -> Params:
+        """Return a copy of the template's own weights."""
+        return clone(self.module.state_dict())
+
+    def fresh(self, params: Mapping[str, Tensor] | None = None) -> nn.Module:
+        """Return a private copy of the module in eval mode, holding ``params`` when given."""
+        module = copy.deepcopy(self.module)
+        if params is not None:
+            module.load_state_dict(dict(params), strict=True)
+        return module.eval()
+
+    def modules(self, granularity: Granularity = "layer") -> tuple[Module, ...]:
+        """List the modules in forward order: an ordered partition of all tensors.
+
+        Args:
+            granularity: ``layer`` (each conv/linear with its bias and norm), ``block`` (stem, each residual or
+                transformer block, head) or ``stage`` (conv1, layer1 … layer4, fc for ResNets).
+        """
+        return partition(self.module, self._trace, granularity)
+
+    def head_tensors(self) -> tuple[str, ...]:
+        """Names of the final classifier's tensors."""
+        return tuple(k for k in self.module.state_dict() if self.head and k.startswith(f"{self.head}."))
+
+    @cached_property
+    def _trace(self) -> Trace:
+        return trace(self.module, self.input.size, self.input.channels)

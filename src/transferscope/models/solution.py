@@ -1,0 +1,76 @@
+"""A network's weights with a name, and what to call a pair of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..errors import UsageError
+from ..params import Params
+
+__all__ = ["ROLES", "Solution", "as_solution", "pair_kind"]
+
+ROLES: tuple[str, ...] = ("P", "RI", "P-T", "RI-T")
+"""Pre-trained, randomly initialised, and these two trained on the target (000 §2), in the order they are written."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The weights of a network with a name.
+
+    Attributes:
+        label: what tables and legends say: ``"P-T 0"``, ``"RI-T 1 (best)"``, or the user's file name.
+        params: all tensors of the network.
+        role: one of :data:`ROLES`, or ``""`` when unknown.
+        group: solutions trained from one and the same start share it (``"P"``, ``"RI 0"``); ``""`` when unknown.
+    """
+
+    label: str
+    params: Params
+    role: str = ""
+    group: str = ""
+
+    def __post_init__(self) -> None:
+        if self.role and self.role not in ROLES:
+            raise UsageError(f"role {self.role!r} of {self.label!r}: expected {', '.join(ROLES)} or nothing")
+
+
+def as_solution(x: Solution | Mapping[str, Tensor], label: str) -> Solution:
+    """Return a solution as it is, and bare weights as a solution of this label and unknown role.
+
+    >>> as_solution({}, "a").label, as_solution(Solution("b", {}), "a").label
+    ('a', 'b')
+    """
+    return x if isinstance(x, Solution) else Solution(label, dict(x))
+
+
+def pair_kind(a: Solution, b: Solution) -> str:
+    """Say what kind of pair two solutions are; the same for either order when both roles are known.
+
+    Two weights of one run (labels that differ only in what is in brackets at the end) are named by what differs; no
+    brackets are the final weights. Two RI-T with the same random start say so; two P-T always have the same one.
+
+    >>> x, y = Solution("P-T 0", {}, "P-T", "P"), Solution("RI-T 0", {}, "RI-T", "RI 0")
+    >>> pair_kind(x, y), pair_kind(y, x), pair_kind(y, Solution("RI-T 1", {}, "RI-T", "RI 0"))
+    ('P-T & RI-T', 'P-T & RI-T', 'RI-T & RI-T (same start)')
+    >>> pair_kind(Solution("RI-T 0 (final)", {}, "RI-T"), Solution("RI-T 0 (best)", {}, "RI-T"))
+    'RI-T best & final'
+    >>> pair_kind(Solution("mine.pt", {}), Solution("theirs.pt", {}))
+    'mine.pt & theirs.pt'
+    """
+    if not a.role or not b.role:
+        return f"{a.label} & {b.label}"
+    (run_a, tag_a), (run_b, tag_b) = _split(a.label), _split(b.label)
+    if a.role == b.role and run_a == run_b and tag_a != tag_b:
+        return f"{a.role} {' & '.join(sorted((tag_a or 'final', tag_b or 'final')))}"
+    first, second = sorted((a.role, b.role), key=ROLES.index)
+    same_start = first == second == "RI-T" and a.group and a.group == b.group
+    return f"{first} & {second}{' (same start)' if same_start else ''}"
+
+
+def _split(label: str) -> tuple[str, str]:
+    """``"RI-T 1 (best)"`` → ``("RI-T 1", "best")``."""
+    run, opened, tag = label.removesuffix(")").rpartition(" (")
+    return (run, tag) if opened and label.endswith(")") else (label, "")

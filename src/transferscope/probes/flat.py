@@ -1,0 +1,111 @@
+"""One flat buffer that a module's weights are views of: moving in weight space is a few sweeps over memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from .points import Points
+
+__all__ = ["FlatWeights"]
+
+_ALIGN = 16
+"""Elements; every tensor starts at a multiple, so that vector instructions see aligned addresses."""
+
+_SWEEP = {"cpu": 2**17, "cuda": 2**24}
+"""Elements combined at a time; on a CPU, two float64 work areas of this size stay in its cache."""
+
+
+class FlatWeights:
+    """The floating tensors of a module, end to end in one buffer, set to points of weight space in place.
+
+    Points are combined in float64 and rounded once, so the weights are those of :func:`transferscope.params.combine`;
+    beside a forward pass this costs nothing that can be measured.
+
+    Args:
+        module: taken over: its tensors become views of the buffer (convolution kernels channels-last).
+        device: where the buffer lies.
+        dtype: of the buffer, float32 or float64.
+    """
+
+    def __init__(self, module: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+        module.to(device=device, dtype=dtype).requires_grad_(False)
+        state = {k: v for k, v in module.state_dict().items() if isinstance(v, Tensor)}
+        self._counters = {k: v for k, v in state.items() if not v.is_floating_point()}
+        self._places: dict[str, tuple[int, torch.Size]] = {}
+        size = 0
+        for name, value in state.items():
+            if value.is_floating_point():
+                self._places[name] = (size, value.shape)
+                size += math.ceil(value.numel() / _ALIGN) * _ALIGN
+        self._buffer = torch.zeros(size, device=device, dtype=dtype)
+        self._views = self._lay(self._buffer)
+        for name, view in self._views.items():
+            view.copy_(state[name])
+        _install(module, self._views)
+        sweep = min(size, _SWEEP[device.type])
+        self._sum, self._term = (torch.empty(sweep, device=device, dtype=torch.float64) for _ in range(2))
+        self._points: Points | None = None
+        self._rows: dict[int, Tensor] = {}
+
+    def move(self, points: Points, i: int) -> None:
+        """Set the weights to point i; the operands of the last points used are kept as rows beside the buffer."""
+        if points is not self._points:
+            self._points, self._rows = points, {}
+        terms = points.terms(i)
+        self._copy_counters(points.basis[terms[0][0]])
+        if len(terms) == 1 and terms[0][1] == 1.0:
+            self.put(points.basis[terms[0][0]])
+            return
+        rows = [(self._row(j), c) for j, c in terms]
+        for start in range(0, len(self._buffer), max(1, len(self._sum))):
+            part = slice(start, start + len(self._sum))
+            total = self._sum[: len(self._buffer[part])].zero_()
+            term = self._term[: len(total)]
+            for row, coefficient in rows:
+                total.add_(term.copy_(row[part]), alpha=coefficient)
+            self._buffer[part].copy_(total)
+
+    def put(self, params: Mapping[str, Tensor], names: Iterable[str] | None = None) -> None:
+        """Set the named (default: all) floating tensors to these values as they are."""
+        for name in self._views if names is None else names:
+            self._views[name].copy_(params[name])
+
+    def _row(self, j: int) -> Tensor:
+        if j not in self._rows:
+            assert self._points is not None
+            row = torch.zeros_like(self._buffer)
+            for name, view in self._lay(row).items():
+                view.copy_(self._points.basis[j][name])
+            self._rows[j] = row
+        return self._rows[j]
+
+    def _copy_counters(self, params: Mapping[str, Tensor]) -> None:
+        for name, value in self._counters.items():
+            value.copy_(params[name])
+
+    def _lay(self, buffer: Tensor) -> dict[str, Tensor]:
+        return {
+            name: _shaped(buffer[start : start + shape.numel()], shape)
+            for name, (start, shape) in self._places.items()
+        }
+
+
+def _shaped(flat: Tensor, shape: torch.Size) -> Tensor:
+    if len(shape) != 4:
+        return flat.view(shape)
+    return flat.view(shape[0], shape[2], shape[3], shape[1]).permute(0, 3, 1, 2)
+
+
+def _install(module: nn.Module, views: Mapping[str, Tensor]) -> None:
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        if name in views:
+            parameter.data = views[name]
+    for prefix, part in module.named_modules(remove_duplicate=False):
+        for leaf in part._buffers:
+            name = f"{prefix}.{leaf}" if prefix else leaf
+            if name in views:
+                part._buffers[leaf] = views[name]

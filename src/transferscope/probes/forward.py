@@ -1,0 +1,79 @@
+"""A network with given weights, ready to look at images: eval mode, on its device, input checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..data.feed import Batch
+from ..data.imageset import ImageSet
+from ..errors import DataError
+from ..models.network import Network
+from ..params import floating
+
+__all__ = ["Forward"]
+
+
+class Forward:
+    """Run a network with given weights on batches of uint8 images.
+
+    Batch norm uses its stored statistics and dropout is off. Weights are copied, laid out channels-last where they
+    are convolutions; their number format is that of the computation, so float64 weights give float64 logits.
+
+    Args:
+        net: the network.
+        params: its weights.
+        device: where to compute.
+    """
+
+    def __init__(self, net: Network, params: Mapping[str, Tensor], device: torch.device) -> None:
+        self.net = net
+        weights = list(floating(params).values())
+        self.dtype = torch.float64 if any(w.dtype == torch.float64 for w in weights) else torch.float32
+        module = net.fresh(params) if self.dtype == torch.float32 else _in_float64(net, params)
+        self.module: nn.Module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def check(self, images: ImageSet) -> None:
+        """Raise unless the network can look at these images.
+
+        Raises:
+            DataError: when there are none, or their channels or size are not those of the network's input.
+        """
+        wanted = self.net.input
+        if not len(images):
+            raise DataError(f"{images.name}: no images; give at least one")
+        if images.channels != wanted.channels:
+            kinds = {1: "grey", 3: "RGB"}
+            raise DataError(
+                f"{images.name}: images are {kinds[images.channels]} and {self.net.name} wants "
+                f"{kinds.get(wanted.channels, f'{wanted.channels} channels')}; "
+                f"load them with channels={wanted.channels}"
+            )
+
+    @torch.inference_mode()
+    def __call__(self, batch: Batch) -> Tensor:
+        """Return logits ``(b, classes)`` on the device.
+
+        Raises:
+            DataError: when the network cannot take images of this size.
+        """
+        x = self.net.input.prepare(batch.images).to(self.dtype)
+        try:
+            logits: Tensor = self.module(x)
+        except (RuntimeError, AssertionError) as e:
+            got, wanted = tuple(x.shape[-2:]), self.net.input.size
+            if got == tuple(wanted) or isinstance(e, torch.OutOfMemoryError):
+                raise
+            raise DataError(
+                f"{self.net.name} cannot take images of {got[0]}×{got[1]} pixels, it wants {wanted[0]}×{wanted[1]}; "
+                f"load them with size={wanted[0]}"
+            ) from e
+        return logits
+
+
+def _in_float64(net: Network, params: Mapping[str, Tensor]) -> nn.Module:
+    module = net.fresh().double()
+    module.load_state_dict(dict(params), strict=True)
+    return module

@@ -1,0 +1,158 @@
+"""What is computed on logits: each metric as one number an example whose mean is the metric.
+
+So a metric, its bootstrap interval, a paired difference and a barrier's height all come from the same numbers. For
+loss, and for the error of single labels, they are the example's own; for the error where labels are ignored, and for
+the AUC, they are the metric plus the example's influence on it (exact in the mean, first order in resamples).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import UsageError, nearest
+from ..models.objective import correct, counted, example_losses, multilabel
+from ..numerics.auc import auroc_influence
+
+__all__ = ["METRICS", "Meter", "Metric", "as_error", "check_metrics", "contributions", "default_metrics"]
+
+Metric: TypeAlias = Literal["loss", "error", "accuracy", "auc"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+
+
+def default_metrics(multi: bool) -> tuple[Metric, ...]:
+    """Return what is measured when nobody says: loss and error, and the AUC of multi-label sets."""
+    return ("loss", "error", "auc") if multi else ("loss", "error")
+
+
+def check_metrics(metrics: Sequence[str], multi: bool) -> tuple[Metric, ...]:
+    """Return the metrics when all exist and suit the labels.
+
+    Raises:
+        UsageError: for a metric that does not exist, none, or the AUC of single labels.
+    """
+    for metric in metrics:
+        if metric not in METRICS:
+            raise UsageError(f"metric {metric!r}{nearest(metric, METRICS)}")
+    if not metrics:
+        raise UsageError(f"no metric given; known: {', '.join(METRICS)}")
+    if "auc" in metrics and not multi:
+        raise UsageError("metric 'auc' is for multi-label images; single labels have loss, error and accuracy")
+    return tuple(m for m in METRICS if m in metrics)
+
+
+def as_error(metric: str, values: np.ndarray) -> np.ndarray:
+    """Turn values so that larger is worse: 1 − accuracy, 1 − AUC; loss and error as they are.
+
+    >>> as_error("auc", np.array([0.75])), as_error("loss", np.array([0.75]))
+    (array([0.25]), array([0.75]))
+    """
+    return 1.0 - values if metric in ("accuracy", "auc") else values
+
+
+def contributions(metric: Metric, logits: Tensor, labels: Tensor) -> Tensor:
+    """Return one number an example whose mean over all examples is the metric.
+
+    * ``loss``: cross-entropy in nats; for multi-label the mean over an example's counted labels of the binary one.
+    * ``error``, ``accuracy``: top-1; for multi-label the mean over classes of binary error, accuracy.
+    * ``auc``: mean over the classes that have both labels of the area under the ROC curve.
+
+    A ratio Σaᵢ/Σcᵢ = r is written as the mean of r + n/Σc·(aᵢ − r·cᵢ).
+
+    Args:
+        metric: one of :data:`METRICS`.
+        logits: ``(n, k)`` of all examples.
+        labels: int64 ``(n,)``, or floating ``(n, k)`` of 0, 1 and −1 (ignored).
+
+    Returns:
+        ``(n,)``; an example's loss that is not finite stays as it is, and so does then the mean.
+
+    >>> logits, labels = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]]), torch.tensor([0, 1, 1])
+    >>> contributions("error", logits, labels).tolist()
+    [0.0, 0.0, 1.0]
+    >>> half_known = torch.tensor([[1.0, -1.0], [1.0, 1.0]])
+    >>> contributions("accuracy", torch.tensor([[5.0, 5.0], [-5.0, 5.0]]), half_known).mean().item()
+    0.75
+    """
+    multi = multilabel(labels)
+    if metric == "loss":
+        return example_losses(logits, labels)
+    if metric == "auc":
+        return auroc_influence(logits, labels)[:, _both_labels(labels)].mean(1)
+    right = correct(logits, labels)
+    if multi:
+        count = counted(labels)
+        known = count.any(0)
+        share = _ratio(right[:, known], count[:, known]).mean(1)
+    else:
+        share = right.to(torch.float32)
+    return share if metric == "accuracy" else 1 - share
+
+
+def _ratio(parts: Tensor, counts: Tensor) -> Tensor:
+    """Write Σparts/Σcounts over the first dimension as a mean of one number an example."""
+    double = torch.float64
+    parts, counts = parts.to(double), counts.to(double)
+    total = counts.sum(0)
+    ratio = parts.sum(0) / total
+    return ratio + len(parts) / total * (parts - ratio * counts)
+
+
+def _both_labels(labels: Tensor) -> Tensor:
+    return (labels == 1).any(0) & (labels == 0).any(0)
+
+
+class Meter:
+    """Metrics of many points over one set: logits are kept on the device until a point is complete.
+
+    Nothing waits for the device while the batches of a point are on their way; values cross over once, at the end.
+
+    Args:
+        labels: of all n examples, on the device.
+        classes: k, outputs of the network.
+        points: m.
+        metrics: to compute.
+        per_example: whether to keep the contributions ``(m, n)`` of every metric.
+        dtype: of the kept logits, float32 or float64.
+    """
+
+    def __init__(
+        self,
+        labels: Tensor,
+        classes: int,
+        points: int,
+        metrics: Sequence[Metric],
+        per_example: bool,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        n, device = len(labels), labels.device
+        self._labels = labels
+        self._metrics = tuple(metrics)
+        self._logits = torch.empty((n, classes), device=device, dtype=dtype)
+        self._values = torch.full((len(self._metrics), points), torch.nan, device=device, dtype=torch.float64)
+        kept = points if per_example else 0
+        self._examples = torch.empty((len(self._metrics), kept, n), dtype=dtype, pin_memory=device.type == "cuda")
+
+    def add(self, start: int, logits: Tensor) -> None:
+        """Take the logits of examples ``start``… of the point at hand."""
+        self._logits[start : start + len(logits)] = logits
+
+    def close(self, point: int) -> None:
+        """The point is complete: compute its metrics."""
+        for row, metric in enumerate(self._metrics):
+            each = contributions(metric, self._logits, self._labels)
+            self._values[row, point] = each.to(torch.float64).mean()
+            if self._examples.shape[1]:
+                self._examples[row, point].copy_(each, non_blocking=True)
+
+    def values(self) -> dict[Metric, np.ndarray]:
+        """Return float64 ``(m,)`` a metric; nan for points that were not closed."""
+        return dict(zip(self._metrics, self._values.cpu().numpy(), strict=True))
+
+    def examples(self) -> dict[Metric, np.ndarray]:
+        """Return ``(m, n)`` a metric, or nothing when contributions are not kept; call after :meth:`values`."""
+        return dict(zip(self._metrics, self._examples.numpy(), strict=True)) if self._examples.shape[1] else {}

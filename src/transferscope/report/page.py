@@ -1,0 +1,100 @@
+"""The page itself: one HTML file that opens from disk and asks nothing of any network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__
+from ..store.atomic import said_plainly, write_bytes
+from .questions import QUESTIONS
+from .sections import Said, Section, make_section
+from .tables import Table, table_of
+
+if TYPE_CHECKING:
+    from ..study.loaded import LoadedStudy
+
+__all__ = ["write_report"]
+
+_IN_SHORT = 8
+"""How many findings stand at the top; all of them stand in their sections."""
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write ``report.html``, ``figures/`` and ``tables/`` of a run folder from what is in its store.
+
+    Args:
+        folder: a run folder; steps that are missing are said to be missing.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        StoreError: when the folder is not a run folder of ours, or cannot be written.
+    """
+    from ..study.loaded import open_study
+
+    study = open_study(folder)
+    root = Path(folder)
+    for part in ("figures", "tables"):
+        with said_plainly(root / part):
+            (root / part).mkdir(exist_ok=True)
+    sections = _sections(study, root)
+    page = root / "report.html"
+    write_bytes(page, _render(study, sections).encode())
+    return page
+
+
+def _sections(study: LoadedStudy, root: Path) -> list[Section]:
+    order = {q.name: i for i, q in enumerate(QUESTIONS)}
+    items = sorted(study.items, key=lambda item: order[study.items[item]])
+    made = []
+    for item in items:
+        results = study.results(item)
+        if results:
+            made.append(make_section(QUESTIONS[order[study.items[item]]], item, results, root))
+    return made
+
+
+def _render(study: LoadedStudy, sections: Sequence[Section]) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("transferscope.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    css = files("transferscope.report").joinpath("templates/report.css").read_text(encoding="utf-8")
+    short = in_short(part.findings for section in sections for part in section.parts)
+    return environment.get_template("report.html.j2").render(
+        version=__version__,
+        css=Markup(css),  # our own file, without a closing tag in it
+        title=study.name,
+        lead=study.description,
+        unfinished=study.unfinished,
+        short=short,
+        legend=any(f.verdict for f in short),
+        sections=sections,
+        runs=table_of(study.runs(), most=200),
+        notes=study.notes,
+        cost=study.cost,
+        machine=_machine(study.machine),
+        steps=table_of(study.steps(), most=500),
+        study_file=study.text,
+    )
+
+
+def in_short(findings: Iterable[Sequence[Said]]) -> list[Said]:
+    """Choose what stands at the top: the weightiest findings, the best of every part before the second of any."""
+    ranked = [sorted(part, key=lambda f: -f.weight) for part in findings]
+    rounds = [(i, -f.weight, n, f) for n, part in enumerate(ranked) for i, f in enumerate(part)]
+    chosen = sorted(rounds, key=lambda r: (r[0], r[1], r[2]))[:_IN_SHORT]
+    return [f for *_, f in sorted(chosen, key=lambda r: r[2])]
+
+
+def _machine(described: dict[str, Any]) -> Table:
+    import pandas as pd
+
+    rows = [(key, str(value)) for key, value in described.items()]
+    return table_of(pd.DataFrame(rows, columns=["what", "which"]), most=100)

@@ -1,0 +1,128 @@
+"""One section a question: its findings, figures and table for every target."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..store.atomic import write_bytes
+from .figures import save_figure
+from .questions import Question
+from .tables import Table, table_of
+
+if TYPE_CHECKING:
+    from ..results import Finding, Result, Verdict
+
+__all__ = ["Part", "Picture", "Said", "Section", "make_section"]
+
+_PIXELS_PER_INCH = 110
+
+
+@dataclass(frozen=True)
+class File:
+    """A link to a file beside the page."""
+
+    href: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the page."""
+
+    source: str
+    alt: str
+    caption: str
+    width: int
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True)
+class Said:
+    """A finding and where its evidence is.
+
+    Attributes:
+        text: the sentence.
+        about: the target it is about, where the sentence does not say so itself.
+        verdict: how it sits with the claim.
+        claim: the paper's claim.
+        weight: how much it matters.
+        anchor: where on the page its evidence is.
+    """
+
+    text: str
+    about: str
+    verdict: Verdict | None
+    claim: str | None
+    weight: float
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A question's answer for one target."""
+
+    anchor: str
+    name: str
+    findings: tuple[Said, ...]
+    figures: tuple[Picture, ...]
+    table: Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question with its answers."""
+
+    anchor: str
+    title: str
+    rows: str
+    asks: str
+    how: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+
+def slug(text: str) -> str:
+    """Make a name that is safe in addresses and file names.
+
+    >>> slug("Clipart & Quick draw")
+    'clipart-quick-draw'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+
+
+def make_section(question: Question, item: str, results: Mapping[str, Result], folder: Path) -> Section:
+    """Draw and tabulate one item of a study.
+
+    Args:
+        question: its fixed words.
+        item: its name in the study, the question's own name unless it is asked more than once.
+        results: target → result, in the order of the study; the target ``""`` when there is only one answer.
+        folder: run folder; figures go to ``figures/``, tables to ``tables/``.
+    """
+    title = question.title if item == question.name else f"{question.title}: {item}"
+    parts = tuple(_part(question, item, target, result, folder) for target, result in results.items())
+    return Section(slug(item), title, question.rows, question.asks, question.how, parts)
+
+
+def _part(question: Question, item: str, target: str, result: Result, folder: Path) -> Part:
+    name = slug(f"{item}-{target}") if target else slug(item)
+    anchor = f"part-{name}"
+    table = table_of(result.frame(), f"{name}.csv")
+    write_bytes(folder / "tables" / f"{name}.csv", result.frame().to_csv(index=False).encode())
+    figure = result.plot()
+    picture = Picture(
+        source=save_figure(figure, folder / "figures", name),
+        alt=f"{question.title}{f', {target}' if target else ''}: {question.caption}",
+        caption=question.caption,
+        width=round(figure.get_figwidth() * _PIXELS_PER_INCH),
+        files=(File(f"figures/{name}.svg", "SVG"), File(f"figures/{name}.pdf", "PDF")),
+    )
+    return Part(anchor, target, tuple(_said(f, target, anchor) for f in result.findings()), (picture,), table)
+
+
+def _said(finding: Finding, target: str, anchor: str) -> Said:
+    about = "" if finding.text.startswith(target) else target
+    return Said(finding.text, about, finding.verdict, finding.claim, finding.weight, anchor)

@@ -1,0 +1,97 @@
+"""The local engine: what is missing is computed, in this process or in several side by side."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from ..runtime import pick_device
+from ..store.folder import RunFolder
+from .events import Listener, StepEvent, unheard
+from .graph import Step
+from .perform import StepFailedError, perform
+from .schedule import Outcome, Schedule
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["cores", "execute"]
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def execute(
+    steps: Sequence[Step],
+    folder: RunFolder,
+    *,
+    jobs: int = 1,
+    device: str = "auto",
+    threads: int | None = None,
+    listener: Listener = unheard,
+) -> Outcome:
+    """Compute the steps that are missing in a run folder.
+
+    A step that fails takes with it only the steps that need it. Stopped at any moment (an interrupt, ``kill -9``, the
+    power), the same call goes on where it was: finished steps are kept, training goes on from its last saved state.
+
+    Args:
+        steps: each after its inputs; the folder's ``plan.json`` must have them when ``jobs`` > 1.
+        folder: where they go.
+        jobs: how many at the same time, each in a process of its own.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        threads: threads of torch in each process; by default the processors divided by ``jobs``. On CPU a step's
+            numbers are the same bits for the same number of threads, however many jobs there are.
+        listener: told of every event.
+
+    Returns:
+        What was computed, was there, failed, and was skipped.
+
+    Raises:
+        TransferscopeError: when the user's images or checkpoints cannot be used, or the folder not be written.
+        KeyboardInterrupt: when interrupted; its message says what is kept.
+    """
+    if jobs < 1:
+        raise UsageError(f"jobs must be at least 1, got {jobs}")
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads must be at least 1, got {threads}")
+    chosen = pick_device(device)
+    count = threads or max(1, cores() // jobs)
+    schedule = Schedule(steps)
+    started = time.perf_counter()
+
+    def heard(event: StepEvent) -> None:
+        if event.what == "advanced" and event.total:
+            schedule.advance(event.digest, event.done / event.total)
+        listener(replace(event, overall=schedule.overall))
+
+    try:
+        if jobs == 1:
+            _inline(schedule, folder, chosen, count, heard)
+        else:
+            from .workers import run_in_workers
+
+            run_in_workers(schedule, folder, jobs=jobs, device=str(chosen), threads=count, heard=heard)
+    except KeyboardInterrupt:
+        there = len(schedule.done) + len(schedule.reused)
+        raise KeyboardInterrupt(
+            f"interrupted: {there} of {len(schedule.steps)} steps are done and kept, training goes on from its last "
+            "saved epoch; give the same command again"
+        ) from None
+    return schedule.outcome(time.perf_counter() - started)
+
+
+def _inline(schedule: Schedule, folder: RunFolder, device: torch.device, threads: int, heard: Listener) -> None:
+    while (step := schedule.take()) is not None:
+        try:
+            reused, _ = perform(step, folder, device=device, threads=threads, listener=heard)
+        except StepFailedError as e:
+            schedule.drop(step, str(e), heard)
+        else:
+            schedule.finish(step, reused=reused)

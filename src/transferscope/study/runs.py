@@ -1,0 +1,56 @@
+"""A stored training run as the analyses see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..store.step import StoredStep
+from ..train.recipe import Recipe
+from ..train.run import Run
+from .patch import make
+from .work.train import Trained
+
+__all__ = ["load_run"]
+
+
+def load_run(stored: StoredStep, *, label: str, role: str, group: str, seed: int, target: str) -> Run:
+    """Read a run; its weights are read when they are asked for.
+
+    Args:
+        stored: a finished step of kind ``train``.
+        label: what to call it.
+        role: ``P-T``, ``RI-T`` or ``P``.
+        group: runs from one and the same start share it.
+        seed: its seed.
+        target: what it was trained on.
+    """
+    trained = stored.result(Trained)
+    rows = stored.history()
+    recipe: Recipe = make(Recipe, stored.record.spec["recipe"])
+    return Run(
+        label=label,
+        role=role,
+        group=group,
+        seed=seed,
+        target=target,
+        recipe=recipe,
+        steps=_columns([r for r in rows if r["kind"] == "step"], ("epoch", "step", "loss", "accuracy", "lr")),
+        epochs=_columns([r for r in rows if r["kind"] == "epoch"], ("epoch", "step")),
+        snapshots=stored.weights(),
+        ended=trained.ended,
+        best_epoch=trained.best_epoch,
+        chosen_by=trained.chosen_by,
+        precision=trained.precision,
+    )
+
+
+def _columns(rows: list[dict[str, Any]], least: tuple[str, ...]) -> dict[str, np.ndarray]:
+    names = dict.fromkeys([*least, *(rows[0] if rows else ())])
+    whole = ("epoch", "step")
+    return {
+        name: np.array([r[name] for r in rows], np.int64 if name in whole else np.float64)
+        for name in names
+        if name != "kind"
+    }

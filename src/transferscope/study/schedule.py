@@ -1,0 +1,106 @@
+"""Which step next: dependencies, the longest way first, and what falls when a step fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .events import Listener, StepEvent
+from .graph import Step
+
+__all__ = ["Outcome", "Schedule"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended.
+
+    Attributes:
+        done: steps computed now.
+        reused: steps that were there.
+        failed: steps that ended in an error, with it.
+        skipped: steps that need a failed one, with its name.
+        seconds: time that passed.
+    """
+
+    done: tuple[Step, ...]
+    reused: tuple[Step, ...]
+    failed: tuple[tuple[Step, str], ...]
+    skipped: tuple[tuple[Step, str], ...]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is there now."""
+        return not self.failed and not self.skipped
+
+
+class Schedule:
+    """Hands out steps whose inputs are there: data first, then the one with the most work behind it.
+
+    Args:
+        steps: each after its inputs.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = tuple(steps)
+        self.done: list[Step] = []
+        self.reused: list[Step] = []
+        self.failed: dict[str, tuple[Step, str]] = {}
+        self.skipped: dict[str, tuple[Step, str]] = {}
+        self._waiting = {s.digest: s for s in steps}
+        self._finished: set[str] = set()
+        self._fractions: dict[str, float] = {}
+        self._priority = _work_behind(self.steps)
+
+    def take(self) -> Step | None:
+        """Hand out a step to run, or ``None`` when none is ready now."""
+        ready = [s for s in self._waiting.values() if all(i.digest in self._finished for i in s.inputs.values())]
+        if not ready:
+            return None
+        chosen = max(ready, key=lambda s: (not s.inputs, self._priority[s.digest]))
+        del self._waiting[chosen.digest]
+        return chosen
+
+    def finish(self, step: Step, *, reused: bool) -> None:
+        """Take note that a step is there."""
+        self._finished.add(step.digest)
+        self._fractions[step.digest] = 1.0
+        (self.reused if reused else self.done).append(step)
+
+    def drop(self, step: Step, error: str, heard: Listener) -> None:
+        """Take note that a step failed, and tell which others will therefore not be run."""
+        self.failed[step.digest] = (step, error)
+        self._fractions[step.digest] = 1.0
+        for other in self.steps:  # in order, so that what needs a dropped one is met after it
+            needs = {needed.digest for needed in other.inputs.values()}
+            if other.digest in self._waiting and needs & (self.failed.keys() | self.skipped.keys()):
+                del self._waiting[other.digest]
+                self.skipped[other.digest] = (other, step.title)
+                self._fractions[other.digest] = 1.0
+                heard(StepEvent("skipped", other.title, other.digest, text=f"{step.title} failed"))
+
+    def advance(self, digest: str, fraction: float) -> None:
+        """Take note of how far a running step is."""
+        self._fractions[digest] = fraction
+
+    @property
+    def overall(self) -> float:
+        """Share of the work that is done, 0 to 1, by the steps' costs."""
+        total = sum(s.cost for s in self.steps)
+        return sum(s.cost * self._fractions.get(s.digest, 0.0) for s in self.steps) / total if total else 1.0
+
+    def outcome(self, seconds: float) -> Outcome:
+        """Say how it ended."""
+        return Outcome(
+            tuple(self.done), tuple(self.reused), tuple(self.failed.values()), tuple(self.skipped.values()), seconds
+        )
+
+
+def _work_behind(steps: Sequence[Step]) -> Mapping[str, float]:
+    longest: dict[str, float] = {s.digest: s.cost for s in steps}
+    for step in reversed(steps):
+        for needed in step.inputs.values():
+            if needed.digest in longest:
+                longest[needed.digest] = max(longest[needed.digest], needed.cost + longest[step.digest])
+    return longest

@@ -1,0 +1,169 @@
+"""What a study file can say. The same definitions check it, document it, and make the JSON schema for editors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from ..train.recipe import Recipe
+from .patch import PatchOf
+from .questions import QUESTIONS, AnySettings
+from .strict import Name, Strict, TargetName
+
+__all__ = [
+    "ImageSettings",
+    "NetworkSettings",
+    "RecordSettings",
+    "SourceSettings",
+    "StartSettings",
+    "Study",
+    "TargetSettings",
+    "json_schema",
+]
+
+RecipePatch = Annotated[dict[str, Any], PatchOf(Recipe)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class NetworkSettings(Strict):
+    """The network, one for the whole study."""
+
+    name: str
+    """What to build: fixup_resnet20, fixup_resnet50, lenet, torchvision/resnet18, timm/NAME, …"""
+    mean: tuple[float, ...] | None = None
+    """Mean of the input normalisation, one number a channel on the 0…1 scale; default: the network's."""
+    std: tuple[float, ...] | None = None
+    """Its standard deviation, one number a channel on the 0…1 scale; default: the network's."""
+
+
+class ImageSettings(Strict):
+    """How images are prepared, source and targets alike."""
+
+    size: Annotated[int, Field(ge=8, le=4096)] | None = None
+    """Side of the square images in pixels; default: what the network was designed for."""
+    channels: Literal[1, 3] = 3
+    """1 for grey, 3 for RGB; grey images become RGB and the other way round as needed."""
+    samples: PositiveInt | None = None
+    """Use at most this many images of each part (the paper: 50,000); default: all."""
+    seed: Seed = 2020
+    """Seed of the choice of samples and of a split that the source does not bring itself (the paper: 2020)."""
+    skip_unreadable: bool = False
+    """Leave out images that cannot be read, and count them in the report, instead of refusing the set."""
+
+
+class RecordSettings(Strict):
+    """What is measured and kept of training."""
+
+    epochs: tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    """Epochs after which weights are kept besides start, best and final; default: 1, 2, 4, … and the last."""
+    steps: tuple[PositiveInt, ...] = ()
+    """Steps after which weights are kept."""
+    evaluate_every: PositiveInt = 1
+    """Evaluate after every so many epochs, and after the last."""
+    evaluate_train: Annotated[int, Field(ge=0)] | None = None
+    """Training images of an evaluation: a number of sampled ones, 0 for none; default: all."""
+
+
+class SourceSettings(Strict):
+    """Where pre-trained weights come from: trained here on ``data``, or read from ``checkpoint``."""
+
+    data: str | None = None
+    """Images to pre-train on, a spec string such as ``folder:PATH`` or ``synthetic:source``."""
+    recipe: RecipePatch = Field(default_factory=dict)
+    """How the pre-training differs from the study's recipe."""
+    seed: Seed = 0
+    """Seed of the initialisation and of the pre-training."""
+    samples: PositiveInt | None = None
+    """Use at most this many images of each part of the source, instead of the study's number."""
+    record: RecordSettings | None = None
+    """What is measured and kept of the pre-training; default: as for the runs on targets."""
+    weights: Literal["final", "best"] = "final"
+    """Which weights of the pre-training runs start from."""
+    checkpoint: str | None = None
+    """A file of pre-trained weights, instead of ``data``: safetensors, .pt, .pth or .th."""
+    head: Literal["drop", "keep"] = "drop"
+    """Its final layer: ``drop`` gives each run a new one from its seed; ``keep`` starts with the source's own, for
+    targets with as many classes."""
+
+
+class TargetSettings(Strict):
+    """One target: images, and how training on it differs."""
+
+    data: str
+    """Images, a spec string such as ``folder:PATH``, ``domainnet:ROOT?domain=clipart`` or ``synthetic:clipart``."""
+    recipe: RecipePatch = Field(default_factory=dict)
+    """How training on this target differs from the study's recipe."""
+    recipes: dict[Name, RecipePatch] = Field(default_factory=dict)
+    """How training on this target differs for single starts, by the start's name; goes over everything else."""
+    samples: PositiveInt | None = None
+    """Use at most this many images of each part, instead of the study's number."""
+
+
+class StartSettings(Strict):
+    """Where runs start, one run a seed and target."""
+
+    from_: Annotated[Literal["source", "random"], Field(alias="from")]
+    """``source``: the pre-trained weights, with a new head from the seed (P-T). ``random``: new weights (RI-T)."""
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0, 1)
+    """One run for each: seed of data order, augmentation, new head, and of new weights unless ``init`` is given."""
+    init: Seed | None = None
+    """Seed of one initialisation that all runs of this start share; only for ``from: random``."""
+    recipe: RecipePatch = Field(default_factory=dict)
+    """How training from this start differs (its learning rate, say); goes over the recipe of study and target."""
+    targets: tuple[Name, ...] | None = None
+    """Train only on these targets; default: all."""
+
+
+class Study(Strict):
+    """A study: a network, a source, targets, starts × seeds, and the questions to answer."""
+
+    name: Name
+    """What the study is called; a run folder belongs to one name."""
+    description: str = ""
+    """A sentence or two for the report."""
+    network: NetworkSettings
+    """The network: its name, or a mapping with its name and input normalisation."""
+    images: ImageSettings = Field(default_factory=ImageSettings)
+    """How images are prepared."""
+    recipe: RecipePatch = Field(default_factory=dict)
+    """How networks are trained, unless source, target or start say otherwise."""
+    source: SourceSettings | None = None
+    """Where pre-trained weights come from; needed by starts ``from: source``."""
+    targets: Annotated[dict[TargetName, TargetSettings], Field(min_length=1)]
+    """The tasks that are transferred to, by name."""
+    starts: Annotated[dict[Name, StartSettings], Field(min_length=1)]
+    """Where runs start, by name: ``P-T: {from: source, seeds: [0, 1]}`` is a line each."""
+    analyses: dict[Name, AnySettings] = Field(default_factory=dict)
+    """The questions to answer: ``barrier: true`` or with settings; under another name with ``question:``."""
+    record: RecordSettings = Field(default_factory=RecordSettings)
+    """What is measured and kept of the runs on targets."""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of study files, for editors that complete and check YAML."""
+    schema = Study.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    properties = schema["properties"]
+    network = properties["network"]
+    text = network.pop("description")
+    properties["network"] = {"description": text, "anyOf": [{"type": "string"}, network]}
+    analyses = properties["analyses"]
+    (union,) = analyses.pop("patternProperties").values()
+    analyses["additionalProperties"] = {
+        "type": "object",
+        "description": "One of the questions under a name of your own.",
+        "required": ["question"],
+        "oneOf": union["oneOf"],
+        "discriminator": union["discriminator"],
+    }
+    analyses["properties"] = {}
+    for name in QUESTIONS:
+        reference = union["discriminator"]["mapping"][name]
+        definition = schema["$defs"][reference.rsplit("/", 1)[1]]
+        definition["required"] = [key for key in definition.get("required", []) if key != "question"]
+        analyses["properties"][name] = {
+            "description": definition.get("description", name),
+            "anyOf": [{"type": "boolean"}, {"$ref": reference}],
+        }
+    return schema

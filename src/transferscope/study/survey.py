@@ -1,0 +1,97 @@
+"""What a spec string finds, before a pixel is decoded: classes, counts, and what the pixels depend on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DataError, SpecError
+from .schema import ImageSettings
+
+__all__ = ["Found", "absolute", "survey"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A set of images as it is listed now.
+
+    Attributes:
+        spec: the spec string, with absolute paths.
+        classes: class names in label order.
+        multilabel: whether an image may have several labels or none.
+        train: number of training images.
+        val: number of validation images.
+        test: number of test images.
+        identity: digest of what pixels and labels depend on: another one when files were changed since.
+    """
+
+    spec: str
+    classes: tuple[str, ...]
+    multilabel: bool
+    train: int
+    val: int
+    test: int
+    identity: str
+
+
+def absolute(spec: str, base: Path, where: str) -> str:
+    """Return a spec string with its paths made absolute.
+
+    Args:
+        spec: as written.
+        base: where relative paths start.
+        where: place in the study, for errors.
+
+    Raises:
+        SpecError: an unknown scheme, option or value.
+
+    >>> absolute("folder:birds?val=0.2", Path("/data"), "targets.birds.data")
+    'folder:/data/birds?val=0.2'
+    """
+    from ..data.spec import parse
+
+    try:
+        return parse(spec, base.absolute()).spec
+    except SpecError as e:
+        raise SpecError(where, str(e)) from e
+
+
+def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) -> Found:
+    """List what a spec string finds.
+
+    Args:
+        spec: with absolute paths.
+        settings: how images are prepared.
+        samples: how many images of each part to use at most, in place of the settings' number.
+        where: place in the study, for errors.
+
+    Raises:
+        SpecError: what cannot be used: a missing folder, an empty class, a single class.
+    """
+    from dataclasses import replace
+
+    from ..data.spec import parse
+
+    count = samples if samples is not None else settings.samples
+    try:
+        source = parse(spec)
+        if count is not None:
+            source = replace(source, samples=count)
+        parts = source.parts(settings.seed)
+    except (SpecError, DataError) as e:
+        raise SpecError(where, str(e)) from e
+    h = hashlib.blake2b(digest_size=16)
+    for listing in (parts.train, parts.val, parts.test):
+        for piece in listing.pixels.identity():
+            h.update(len(piece).to_bytes(8, "little") + piece)
+        h.update(listing.labels.tobytes())
+    return Found(
+        source.spec,
+        parts.classes,
+        parts.train.labels.ndim == 2,
+        len(parts.train),
+        len(parts.val),
+        len(parts.test),
+        h.hexdigest(),
+    )

@@ -1,0 +1,71 @@
+"""Steps of kind ``checkpoint``: a file of weights, held against the network and kept with the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...models.checkpoint import CheckpointFile, read
+from ...models.heads import FitReport, Loaded, fit_to
+from ...models.network import Network
+from ..perform import Context
+from .network import network_of
+
+__all__ = ["Taken", "file_into", "take"]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was taken from a file of weights.
+
+    Attributes:
+        path: of the file.
+        nested: where in the file the weights lay.
+        prefix: what was taken off every name.
+        dropped: what else is in the file and was not looked at.
+        classes: number of outputs of the network they were put into.
+        report: what fits, was renamed, filled or left out.
+    """
+
+    path: str
+    nested: str
+    prefix: str
+    dropped: tuple[str, ...]
+    classes: int
+    report: FitReport
+
+
+def take(context: Context) -> None:
+    """Read a file of weights and keep them, with what was left out on record."""
+    net, file, loaded = file_into(context.step.spec)
+    for sentence in loaded.report.notes():
+        context.draft.note("dropped", f"{Path(file.path).name}: {sentence}")
+    if file.dropped:
+        context.draft.note("dropped", f"{Path(file.path).name}: not looked at: {', '.join(file.dropped)}")
+    # A head that is not the file's would be random: left out, so that nothing can take it for the file's.
+    drawn = set(loaded.report.head) - set(loaded.report.fits)
+    context.draft.save_weights("given", {k: v for k, v in loaded.params.items() if k not in drawn})
+    context.draft.list_weights(["given"])
+    context.draft.save(Taken(file.path, file.nested, file.prefix, file.dropped, net.classes, loaded.report))
+
+
+def file_into(spec: Mapping[str, Any]) -> tuple[Network, CheckpointFile, Loaded]:
+    """Read a file of weights into the network.
+
+    Args:
+        spec: ``network``, ``path``, ``head`` (the policy) and ``classes``: ``None`` for as many as the file's head
+            has; then a file without a head will do, too.
+
+    Raises:
+        CheckpointError: when it cannot be read, is not finite, or does not fit.
+        ModelError: when the network cannot be built.
+    """
+    file = read(spec["path"])
+    classes, policy = spec["classes"], spec["head"]
+    if classes is None:
+        head = file.params.get(f"{network_of(spec['network'], 2).head}.weight")
+        classes, policy = (len(head), policy) if head is not None else (2, "drop")
+    net = network_of(spec["network"], classes)
+    return net, file, fit_to(net, file, head=policy if net.head else "refuse")

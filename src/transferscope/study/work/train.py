@@ -1,0 +1,173 @@
+"""Steps of kind ``train``: one training run, kept so that it can be stopped at any moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...data.imageset import ImageSplits
+from ...errors import UsageError
+from ...models.network import Network
+from ...store.log import Log
+from ...train.events import Ended, Epoch, Record, Saved, Snapshot, Steps
+from ...train.fit import fit
+from ...train.recipe import Recipe
+from ...train.starts import Start, pretrained, random, same
+from ...train.state import FitState
+from ..patch import make
+from ..perform import Context
+from .data import images_of
+from .network import network_of
+
+__all__ = ["Trained", "train"]
+
+_SAVE_SECONDS = 10.0
+"""Least time between two saved states: what a killed run loses at most, besides an epoch."""
+
+_PIXELS_BETWEEN_STATES = 5e8
+"""An epoch of more training pixels than this is saved within, too."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a run went; its losses are in ``history.jsonl``, its weights in ``weights/``.
+
+    Attributes:
+        ended: "finished" or "diverged at step s".
+        steps: how many steps were done.
+        best_epoch: epoch of the best weights.
+        chosen_by: what they are best at.
+        precision: number format of products in training.
+        classes: number of outputs of the network.
+        head: prefix of the tensors of its final classifier.
+        report: what was left out of the weights it started from and drawn anew.
+        metrics: of the last evaluation.
+        best_metrics: of the evaluation at the best epoch.
+    """
+
+    ended: str
+    steps: int
+    best_epoch: int | None
+    chosen_by: str
+    precision: str
+    classes: int
+    head: str
+    report: tuple[str, ...]
+    metrics: dict[str, float]
+    best_metrics: dict[str, float]
+
+
+def train(context: Context) -> None:
+    """Train a network, or go on from the last saved state to the same end."""
+    spec = context.step.spec
+    images = images_of(context.step.inputs["images"])
+    net = network_of(spec["network"], len(images.classes))
+    start = _start(context, net)
+    recipe: Recipe = make(Recipe, spec["recipe"])
+    state, keep, tags, evaluated = None, 0, [], {}
+    if (saved := context.draft.load_state()) is not None:
+        tensors, numbers = saved
+        state = FitState.of(tensors, numbers["fit"])
+        keep, tags, evaluated = numbers["history"], numbers["tags"], numbers["evaluated"]
+        context.earlier, context.started = numbers["seconds"], numbers["started"]
+    events = fit(
+        net,
+        start,
+        images,
+        recipe,
+        seed=spec["seed"],
+        device=context.device,
+        record=_record(spec["record"], recipe, images),
+        state=state,
+        progress=context.progress,
+    )
+    saved_at = time.monotonic()
+    ended: Ended | None = None
+    with context.draft.log(keep) as log:
+        for event in events:
+            match event:
+                case Steps():
+                    _log_steps(log, event)
+                case Epoch():
+                    log.row({"kind": "epoch", "epoch": event.epoch, "step": event.step, **event.metrics})
+                    evaluated[str(event.epoch)] = event.metrics
+                case Snapshot():
+                    context.draft.save_weights(event.tag, event.params)
+                    tags = [*(t for t in tags if t != event.tag), event.tag]
+                case Saved() if time.monotonic() - saved_at >= _SAVE_SECONDS:
+                    numbers = {
+                        "fit": event.state.numbers(),
+                        "history": log.flush(),
+                        "tags": tags,
+                        "evaluated": evaluated,
+                        "seconds": context.seconds,
+                        "started": context.started,
+                    }
+                    context.draft.save_state(event.state.tensors(), numbers)
+                    saved_at = time.monotonic()
+                case Ended():
+                    ended = event
+    assert ended is not None, "fit always ends with Ended"
+    context.draft.list_weights(tags)
+    for sentence in start.report:
+        context.draft.note("head", sentence)
+    if ended.diverged:
+        context.draft.note("diverged", ended.reason)
+    last = max(evaluated, key=int, default=None)
+    best = str(ended.best_epoch) if ended.best_epoch is not None else None
+    context.draft.save(
+        Trained(
+            ended=ended.reason,
+            steps=ended.step,
+            best_epoch=ended.best_epoch,
+            chosen_by=ended.chosen_by,
+            precision=ended.precision,
+            classes=net.classes,
+            head=net.head,
+            report=start.report,
+            metrics=evaluated[last] if last is not None else {},
+            best_metrics=evaluated.get(best, {}) if best is not None else {},
+        )
+    )
+
+
+def _start(context: Context, net: Network) -> Start:
+    how: Mapping[str, Any] = context.step.spec["start"]
+    if how["from"] == "random":
+        return random(net, how["seed"])
+    weights = context.stored("source").weights()
+    if how["weights"] not in weights:
+        raise UsageError(
+            f"the pre-training diverged and has no {how['weights']} weights to start from; lower its learning rate"
+        )
+    params = weights[how["weights"]]
+    return same(net, params, role="P", group="P") if how["head"] == "keep" else pretrained(net, params, how["seed"])
+
+
+def _record(spec: Mapping[str, Any], recipe: Recipe, images: ImageSplits) -> Record:
+    height, width = images.train.size
+    every = max(1, round(_PIXELS_BETWEEN_STATES / (recipe.batch * height * width)))
+    long = recipe.steps_per_epoch(len(images.train)) > every
+    return Record(
+        epochs=tuple(spec["epochs"]),
+        steps=tuple(spec["steps"]),
+        evaluate_every=spec["evaluate_every"],
+        evaluate_train=spec["evaluate_train"],
+        save_steps=every if long else 0,
+    )
+
+
+def _log_steps(log: Log, steps: Steps) -> None:
+    for step, loss, accuracy, lr in zip(steps.step, steps.loss, steps.accuracy, steps.lr, strict=True):
+        log.row(
+            {
+                "kind": "step",
+                "epoch": steps.epoch,
+                "step": int(step),
+                "loss": float(loss),
+                "accuracy": float(accuracy),
+                "lr": float(lr),
+            }
+        )

@@ -1,0 +1,97 @@
+"""Where the weights of a run come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..errors import CheckpointError, ModelError
+from ..models.build import initialise
+from ..models.network import Network
+from ..params import Params, clone
+
+__all__ = ["Start", "pretrained", "random", "same"]
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Weights to train from, and what they are.
+
+    Attributes:
+        params: the weights.
+        role: "RI" or "P"; the trained network is then "RI-T" or "P-T".
+        group: runs from one and the same start share it: "P", "RI 0", …
+        report: what was left out of given weights and drawn anew, a sentence each.
+    """
+
+    params: Params
+    role: str
+    group: str
+    report: tuple[str, ...] = ()
+
+
+def random(net: Network, seed: int) -> Start:
+    """Return fresh random weights (RI).
+
+    Args:
+        net: the network, whose initialisation is used.
+        seed: of the draw; the group is named by it.
+    """
+    return Start(initialise(net, seed), "RI", f"RI {seed}")
+
+
+def pretrained(net: Network, params: Mapping[str, Tensor], seed: int, *, group: str = "P") -> Start:
+    """Return given weights with a new head (P): runs from the same weights with other seeds are "two P-T".
+
+    Args:
+        net: the network of the target task.
+        params: pre-trained weights; their head may be of another size or absent, it is not used.
+        seed: of the new head.
+        group: what runs from these weights have in common.
+
+    Raises:
+        ModelError: when it is not known which tensors are the network's head.
+        CheckpointError: when a tensor other than the head's is missing, left over or of another shape.
+    """
+    head = set(net.head_tensors())
+    if not head:
+        raise ModelError(f"the final classifier of {net.name} is not known; give the network its head, or use same()")
+    fresh = initialise(net, seed)
+    body = {k: v for k, v in params.items() if k not in head}
+    _check_fits(net, {k: v for k, v in fresh.items() if k not in head}, body)
+    given = params.get(f"{net.head}.weight")
+    left = f"the given one of {len(given)} outputs was left out" if given is not None else "none was given"
+    note = (
+        f"head {net.head} ({', '.join(sorted(head))}): {left}, a new one of {net.classes} was drawn from seed {seed}"
+    )
+    return Start({k: fresh[k] if k in head else body[k].detach().clone() for k in fresh}, "P", group, (note,))
+
+
+def same(net: Network, params: Mapping[str, Tensor], *, role: str = "RI", group: str = "given") -> Start:
+    """Return exactly the given weights: several RI-T from one initialisation, or a run that is trained further.
+
+    Args:
+        net: the network.
+        params: all its weights, head included.
+        role: what they are.
+        group: what runs from these weights have in common.
+
+    Raises:
+        CheckpointError: when a tensor is missing, left over or of another shape.
+    """
+    _check_fits(net, net.module.state_dict(), params)
+    return Start(clone(params), role, group)
+
+
+def _check_fits(net: Network, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    for name in sorted(wanted.keys() ^ given.keys()):
+        what = "misses" if name in wanted else "has, and the network has not,"
+        raise CheckpointError(f"weights for {net.name}: the start {what} {name!r}; give weights of this architecture")
+    for name, value in wanted.items():
+        if value.shape != given[name].shape:
+            raise CheckpointError(
+                f"weights for {net.name}: {name!r} is {tuple(given[name].shape)} and the network wants "
+                f"{tuple(value.shape)}; give weights of this architecture"
+            )

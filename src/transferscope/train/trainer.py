@@ -1,0 +1,138 @@
+"""One network in training: a gradient step, an evaluation, its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..data.augment import augment, mixup
+from ..data.feed import Batch, Feed
+from ..models.network import Network
+from ..models.objective import Sums, correct, counted, mean_loss, mixed_loss, multilabel, sums
+from ..numerics.auc import macro_auroc
+from ..params import Params
+from ..rng import numpy_generator, seed_of
+from ..runtime import fast_bfloat16
+from .optimiser import Optimiser
+from .recipe import Recipe
+
+__all__ = ["Trainer"]
+
+_EVALUATION_PIXELS = 2**22
+"""Most pixels of an evaluation batch: enough to keep a device busy, little enough to stay in memory."""
+
+
+class Trainer:
+    """A private copy of a network on a device, which steps change in place.
+
+    Args:
+        net: the network.
+        params: where it starts.
+        recipe: how it is trained.
+        seed: names the streams of augmentation and dropout.
+        device: where.
+    """
+
+    def __init__(
+        self, net: Network, params: Mapping[str, Tensor], recipe: Recipe, seed: int, device: torch.device
+    ) -> None:
+        self.net, self.recipe, self.seed, self.device = net, recipe, seed, device
+        module = net.fresh(params)
+        # Convolutions are faster on channels-last weights and images, forward and backward.
+        self.module: nn.Module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimiser = Optimiser(net, self.module, recipe)
+        mixed = recipe.precision == "bfloat16" or (recipe.precision == "auto" and fast_bfloat16(device))
+        self.precision = "bfloat16" if mixed else "float32"
+        self._train_mode()
+
+    def step(self, batch: Batch, step: int, rate: float) -> tuple[Tensor, Tensor]:
+        """Do one update.
+
+        Args:
+            batch: images and labels.
+            step: its number, from 0, over all epochs.
+            rate: learning rate.
+
+        Returns:
+            Loss and accuracy before the update, each ``()``, still on the device.
+        """
+        generator = numpy_generator("fit", self.seed, "augment", step)
+        how, labels = self.recipe.augmentation, batch.labels
+        x = self.net.input.prepare(augment(batch.images, how, generator))
+        x = x.contiguous(memory_format=torch.channels_last)
+        partners = weight = None
+        if how.mixup:
+            mixed = mixup(x, how.mixup, generator)
+            x, partners, weight = mixed.images, labels[mixed.partner], mixed.weight
+        # Dropout and the like draw from torch's own generator: it gets a stream of the step, then its own back.
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed_of("fit", self.seed, "dropout", step))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+                logits: Tensor = self.module(x)
+            if partners is None or weight is None:
+                loss = mean_loss(logits, labels)
+            else:
+                loss = mixed_loss(logits, labels, partners, weight)
+            loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step(rate)
+        seen = logits.detach()
+        if partners is None or weight is None:
+            return loss.detach(), _share_right(seen, labels).mean()
+        right = weight * _share_right(seen, labels) + (1 - weight) * _share_right(seen, partners)
+        return loss.detach(), right.mean()
+
+    def evaluate(self, feed: Feed) -> dict[str, float]:
+        """Return ``loss``, ``accuracy`` and for multi-label ``auc`` over a set, in eval mode and float32."""
+        height, width = feed.source.size
+        size = max(16, min(512, _EVALUATION_PIXELS // (height * width)))
+        total: Sums | None = None
+        kept: list[Tensor] = []
+        self.module.eval()
+        with torch.inference_mode():
+            for batch in feed.batches(size):
+                x = self.net.input.prepare(batch.images).contiguous(memory_format=torch.channels_last)
+                logits = self.module(x)
+                part = sums(logits, batch.labels)
+                total = part if total is None else total + part
+                if multilabel(batch.labels):
+                    kept.append(logits)
+        self._train_mode()
+        if total is None:
+            return {}
+        metrics = {"loss": total.mean_loss(), "accuracy": total.accuracy()}
+        if kept:
+            metrics["auc"] = macro_auroc(torch.cat(kept).cpu(), feed.labels.cpu()).macro
+        return metrics
+
+    def finite(self) -> bool:
+        """Whether all weights are finite numbers."""
+        return bool(torch.stack([v.isfinite().all() for v in self.module.state_dict().values()]).all())
+
+    def params(self) -> Params:
+        """Return a copy of the weights on CPU."""
+        return _on_cpu(self.module.state_dict())
+
+    def momentum(self) -> Params:
+        """Return a copy of the momentum buffers on CPU."""
+        return _on_cpu(self.optimiser.momentum)
+
+    def _train_mode(self) -> None:
+        if self.recipe.frozen == "body":
+            # A frozen body is as in evaluation throughout: batch statistics and dropout would change its features.
+            self.module.eval()
+            self.module.get_submodule(self.net.head).train()
+        else:
+            self.module.train()
+
+
+def _share_right(logits: Tensor, labels: Tensor) -> Tensor:
+    right = correct(logits, labels).to(torch.float32)
+    if not multilabel(labels):
+        return right
+    return right.sum(1) / counted(labels).sum(1).clamp(min=1)
+
+
+def _on_cpu(tensors: Mapping[str, Tensor]) -> Params:
+    return {k: v.detach().to("cpu").clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}

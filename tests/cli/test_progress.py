@@ -1,0 +1,32 @@
+import io
+
+from transferscope.cli.progress import Display
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_plain_lines_when_the_output_is_no_terminal() -> None:
+    out, now = io.StringIO(), [0.0]
+    display = Display(out, clock=lambda: now[0])
+    for second in range(0, 61):
+        now[0] = float(second)
+        display.update(second / 120, "train clipart")
+    display.close()
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 5  # 0, 15, 30, 45, 60 s
+    assert lines[-1] == " 50%  1 min 0 s gone, about 1 min 0 s left  train clipart"
+    assert "\r" not in out.getvalue()
+
+
+def test_a_bar_on_a_terminal_never_goes_back() -> None:
+    out = Terminal()
+    display = Display(out)
+    display.update(0.5, "first")
+    display.update(0.4, "second")
+    assert display._bar is not None and display._bar.n == 0.5
+    display.say("a line")
+    display.close()
+    assert "a line" in out.getvalue()

@@ -1,0 +1,122 @@
+# ruff: noqa: E501  (tables of messages)
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from transferscope.errors import SpecError
+from transferscope.models.build import build
+from transferscope.models.network import Input
+from transferscope.store.tensors import write_tensors
+from transferscope.study.check import check
+from transferscope.study.load import parse_study
+
+Tree = Callable[..., dict[str, Any]]
+
+
+def checked(tree: dict[str, Any]) -> Any:
+    return check(parse_study(tree))
+
+
+def test_finds_classes_counts_and_recipes(tree: Tree) -> None:
+    found = checked(tree())
+    assert (found.targets["photo"].train, found.targets["photo"].test) == (64, 48)
+    assert len(found.targets["photo"].classes) == 12 and not found.targets["photo"].multilabel
+    assert found.network["size"] == 16 and found.network["mean"] == [0.485, 0.456, 0.406]
+    assert found.source_recipe.epochs == 1
+
+
+def test_recipes_lie_over_each_other(tree: Tree) -> None:
+    given = tree(
+        targets__photo__recipe={"lr": 0.2, "epochs": 3},
+        targets__photo__recipes={"P-T": {"epochs": 4}},
+    )
+    given["starts"]["P-T"]["recipe"] = {"lr": 0.01, "epochs": 5}
+    recipes = checked(given).recipes
+    assert (recipes["clipart", "RI-T"].lr, recipes["clipart", "RI-T"].epochs) == (0.05, 2)
+    assert (recipes["photo", "RI-T"].lr, recipes["photo", "RI-T"].epochs) == (0.2, 3)
+    assert (recipes["clipart", "P-T"].lr, recipes["clipart", "P-T"].epochs) == (0.01, 5)
+    assert (recipes["photo", "P-T"].lr, recipes["photo", "P-T"].epochs) == (0.01, 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": "fixup_resnet21"}, r"^network: unknown network 'fixup_resnet21'; did you mean 'fixup_resnet\d\d'"),
+        ({"network": {"name": "fixup_resnet8", "mean": [0.5]}}, r"^network: mean and std must have 3 entries"),
+        ({"targets__photo__data": "folder:/no/such"}, r"^targets\.photo\.data: /no/such: no such folder"),
+        ({"source__data": "folder:/no/such"}, r"^source\.data: /no/such: no such folder"),
+        ({"source": None}, r"^starts\.P-T\.from: the study has no source; add 'source:'"),
+        ({"source": {}}, r"^source: give either 'data' .* or 'checkpoint'"),
+        ({"source__checkpoint": "x.pt"}, r"source: give either 'data'"),
+        ({"source": {"checkpoint": "/no/such.pt"}}, r"^source\.checkpoint: /no/such.pt: no such file"),
+        ({"recipe__lr": -1.0}, r"^recipe\.lr: -1\.0 is wrong; expected a positive number"),
+        ({"recipe__augmentation__padding": -1}, r"^recipe\.augmentation\.padding: -1 is wrong"),
+        ({"recipe__batch": 65}, r"^recipe\.batch: 65 is more than the 64 training images of synthetic:"),
+        ({"targets__photo__recipe": {"lr": 0.0}}, r"^targets\.photo\.recipe\.lr: 0\.0 is wrong"),
+        ({"targets__photo__recipes": {"P-T": {"lr": 0.0}}}, r"^targets\.photo\.recipes\.P-T\.lr: 0\.0 is wrong"),
+        ({"targets__photo__recipes": {"PT": {}}}, r"^targets\.photo\.recipes: there is no start 'PT'; did you mean 'P-T'"),
+        ({"starts__P-T__init": 3}, r"^starts\.P-T\.init: is for 'from: random' only"),
+        ({"starts__RI-T__seeds": [1, 1]}, r"^starts\.RI-T\.seeds: holds a seed twice: \[1, 1\]"),
+        ({"starts__RI-T__targets": ["foto"]}, r"^starts\.RI-T\.targets: there is no target 'foto'; did you mean 'photo'"),
+        ({"record": {"epochs": [1, 9]}}, r"^record\.epochs\.1: epoch 9 does not come: training ends after epoch 2"),
+        ({"source__record": {"epochs": [2]}}, r"^source\.record\.epochs\.0: epoch 2 does not come"),
+        ({"source__head": "keep"}, r"^source\.head: the source's final layer has 16 outputs, clipart has 12 classes"),
+        ({"analyses__barrier__targets": ["foto"]}, r"^analyses\.barrier\.targets: there is no target 'foto'"),
+        ({"analyses__barrier__starts": ["P"]}, r"^analyses\.barrier\.starts: there is no start 'P'"),
+        ({"analyses__barrier__metrics": ["auc"]}, r"^analyses\.barrier\.metrics: 'auc' is for several labels an image"),
+        ({"analyses__similarity": {"only": ["layer9"]}}, r"^analyses\.similarity\.only: there is no module .* 'layer9'"),
+        ({"analyses__combined_domains__unions": [["photo", "foto"]]}, r"^analyses\.combined_domains\.unions\.0: there is no"),
+        ({"analyses__combined_domains__unions": [["photo", "photo"]]}, r"unions\.0: names a target twice"),
+        ({"starts": {"RI-T": {"from": "random", "seeds": [0]}}, "analyses": {"mistakes": True}, "source": None},
+         r"^analyses\.mistakes: needs 2 runs on clipart, there are 1; add a start or a seed"),
+        ({"analyses": {"cross_domain": {"targets": ["photo"]}}}, r"^analyses\.cross_domain: needs two targets of the same"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_run_is_said_before_anything_is(tree: Tree, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        checked(tree(**changes))
+
+
+def test_domains_of_other_classes(tree: Tree) -> None:
+    given = tree()
+    given["targets"]["xray"] = {"data": "synthetic:xray?train=64&test=48"}
+    given["analyses"]["combined_domains"]["unions"] = [["photo", "xray"]]
+    with pytest.raises(SpecError, match=r"unions\.0: joins targets of different classes: photo \(12 .*xray \("):
+        checked(given)
+
+
+def test_bad_folders_are_told_with_their_place(tree: Tree, tmp_path: Path) -> None:
+    (tmp_path / "cats" / "cat").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "cats" / "cat" / "1.png")
+    with pytest.raises(SpecError, match=r"^targets\.photo\.data: .*only one class, 'cat'; two or more are needed"):
+        checked(tree(targets__photo__data=f"folder:{tmp_path}/cats"))
+    (tmp_path / "cats" / "dog").mkdir()
+    with pytest.raises(SpecError, match=r"^targets\.photo\.data: .*no images in the class folder 'dog'"):
+        checked(tree(targets__photo__data=f"folder:{tmp_path}/cats"))
+
+
+def test_checkpoints_are_read_before_anything_is_run(tree: Tree, tmp_path: Path) -> None:
+    net = build("fixup_resnet8", 7, input=Input((16, 16)))
+    params = net.params()
+    path = tmp_path / "p.safetensors"
+    write_tensors(path, params)
+    given = tree(source={"checkpoint": str(path)})
+    checked(given)
+    with pytest.raises(SpecError, match=r"^source\.recipe: is for pre-training on 'data'"):
+        checked(tree(source={"checkpoint": str(path), "recipe": {"epochs": 3}}))
+    with pytest.raises(SpecError, match=r"^source\.head: the source's final layer has 7 outputs"):
+        checked(tree(source={"checkpoint": str(path), "head": "keep"}))
+    write_tensors(path, {k: torch.full_like(v, np.nan) for k, v in params.items()})
+    with pytest.raises(SpecError, match=r"^source\.checkpoint: .*NaN or infinite"):
+        checked(given)
+    write_tensors(path, build("fixup_resnet14", 7, input=Input((16, 16))).params())
+    with pytest.raises(SpecError, match=r"^source\.checkpoint: .*does not fit fixup_resnet8"):
+        checked(given)
+    path.write_bytes(b"")
+    with pytest.raises(SpecError, match=r"^source\.checkpoint: .*has zero bytes"):
+        checked(given)

@@ -1,0 +1,58 @@
+from transferscope.study.events import StepEvent
+from transferscope.study.graph import Step
+from transferscope.study.schedule import Schedule
+
+DATA = Step("data", "images", {"n": 0}, cost=1)
+SOURCE = Step("train", "source", {"n": 1}, {"images": DATA}, cost=5)
+PT = Step("train", "P-T", {"n": 2}, {"images": DATA, "source": SOURCE}, cost=2)
+RIT = Step("train", "RI-T", {"n": 3}, {"images": DATA}, cost=6)
+ASK = Step("analysis", "barrier", {"n": 4}, {"a": PT, "b": RIT}, cost=1)
+ALONE = Step("analysis", "distance", {"n": 5}, {"a": RIT}, cost=1)
+STEPS = (DATA, SOURCE, PT, RIT, ASK, ALONE)
+
+
+def test_longest_way_first_and_nothing_before_its_inputs() -> None:
+    schedule = Schedule(STEPS)
+    assert schedule.take() is DATA and schedule.take() is None
+    schedule.finish(DATA, reused=False)
+    # Behind the source are 5 + 2 + 1, behind RI-T 6 + 1.
+    assert schedule.take() is SOURCE and schedule.take() is RIT and schedule.take() is None
+    schedule.finish(RIT, reused=True)
+    assert schedule.take() is ALONE
+    schedule.finish(SOURCE, reused=False)
+    assert schedule.take() is PT and schedule.take() is None
+    schedule.finish(PT, reused=False)
+    schedule.finish(ALONE, reused=False)
+    assert schedule.take() is ASK
+    schedule.finish(ASK, reused=False)
+    outcome = schedule.outcome(1.0)
+    assert outcome.ok and outcome.reused == (RIT,) and len(outcome.done) == 5
+    assert schedule.overall == 1.0
+
+
+def test_a_failure_takes_only_what_needs_it() -> None:
+    schedule, told = Schedule(STEPS), list[StepEvent]()
+    schedule.take()
+    schedule.finish(DATA, reused=False)
+    assert schedule.take() is SOURCE
+    schedule.drop(SOURCE, "out of memory", told.append)
+    assert [(e.what, e.step, e.text) for e in told] == [
+        ("skipped", "train P-T", "train source failed"),
+        ("skipped", "analysis barrier", "train source failed"),
+    ]
+    assert schedule.take() is RIT
+    schedule.finish(RIT, reused=False)
+    assert schedule.take() is ALONE
+    schedule.finish(ALONE, reused=False)
+    assert schedule.take() is None
+    outcome = schedule.outcome(1.0)
+    assert not outcome.ok
+    assert outcome.failed == ((SOURCE, "out of memory"),)
+    assert outcome.skipped == ((PT, "train source"), (ASK, "train source"))
+
+
+def test_overall_counts_by_cost() -> None:
+    schedule = Schedule(STEPS)
+    schedule.finish(DATA, reused=True)
+    schedule.advance(SOURCE.digest, 0.5)
+    assert schedule.overall == (1 + 2.5) / 16

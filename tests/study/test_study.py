@@ -1,0 +1,255 @@
+"""Whole studies, run for real: small, but with everything in them."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from transferscope.analyses import RESULTS
+from transferscope.errors import SpecError, StoreError
+from transferscope.study.load import parse_study
+from transferscope.study.loaded import LoadedStudy, open_study
+from transferscope.study.run import run_study
+from transferscope.study.written import study_yaml
+from transferscope.train.run import Run
+
+Tree = Callable[..., dict[str, Any]]
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """All files of the finished steps, but for what tells times."""
+    steps = root / "steps"
+    return {
+        str(p.relative_to(steps)): p.read_bytes() for p in steps.rglob("*") if p.is_file() and p.name != "step.json"
+    }
+
+
+def without_times(root: Path) -> dict[str, Any]:
+    found = {}
+    for step in open_study(root).stored.values():
+        record = step.record.to_json()
+        found[record["digest"]] = {k: v for k, v in record.items() if k not in ("started", "finished", "seconds")}
+    return found
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from transferscope.study.reading import parse_yaml
+
+    from .conftest import TINY
+
+    root = tmp_path_factory.mktemp("study") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path_factory.getbasetemp() / "image-cache"))
+        _, outcome = run_study(parse_study(parse_yaml(TINY)), root, device="cpu", threads=1)
+    assert outcome.ok, outcome.failed
+    return root
+
+
+@pytest.fixture
+def loaded(done: Path) -> LoadedStudy:
+    return open_study(done)
+
+
+def test_every_question_is_answered(loaded: LoadedStudy) -> None:
+    assert set(loaded.items.values()) == set(RESULTS)
+    for item in loaded.items:
+        for target, result in loaded.results(item).items():
+            assert len(result.frame()), (item, target)
+            assert result.findings(), (item, target)
+    assert list(loaded.results("mistakes")) == ["clipart", "photo"]
+    assert loaded.unfinished == ""
+
+
+def test_runs_can_be_read(loaded: LoadedStudy) -> None:
+    run = loaded.run("photo", "RI-T same 1")
+    assert isinstance(run, Run) and run.recipe.epochs == 2 and run.ended == "finished"
+    assert run.group == loaded.run("photo", "RI-T 0").group == "RI 0"
+    assert run.steps["step"].tolist() == [1, 2, 3, 4] and run.epochs["epoch"].tolist() == [1, 2]
+    assert set(run.snapshots) == {"epoch 0", "epoch 1", "epoch 2", "best", "final"}
+    start, other = run.start.params, loaded.run("photo", "RI-T 0").start.params
+    assert all((start[k] == other[k]).all() for k in start)
+    assert any((run.final.params[k] != start[k]).any() for k in start)
+
+
+def test_tables_for_the_report(loaded: LoadedStudy) -> None:
+    runs = loaded.runs()
+    assert len(runs) == 1 + 2 * 6 + 1 and set(runs["ended"]) == {"finished"}
+    assert np.isfinite(runs["test_accuracy"]).all()
+    steps = loaded.steps()
+    assert (steps["state"] == "done").all() and (steps["threads"] == 1).all()
+    notes = [(n.where, n.text) for n in loaded.notes]
+    assert any("RI-T same 0 is the run RI-T 0" in text for _, text in notes)
+    assert any(where.startswith("clipart P-T 0, ") and "a new one of 12 was drawn" in text for where, text in notes)
+    assert loaded.cost.count(" in ") == 3 and loaded.machine["device"] == "cpu"
+    summary = loaded.data()["photo"]
+    assert (
+        summary.train.images == 64
+        and sum(summary.train.per_class) == 64
+        and summary.examples.shape[1:] == (16, 16, 3)
+    )
+
+
+def test_again_computes_nothing(done: Path, tree: Tree) -> None:
+    before = {p: p.stat().st_mtime_ns for p in (done / "steps").rglob("*")}
+    _, outcome = run_study(parse_study(tree()), done, device="cpu", threads=1)
+    assert not outcome.done and len(outcome.reused) == len(open_study(done).plan.steps)
+    assert {p: p.stat().st_mtime_ns for p in (done / "steps").rglob("*")} == before
+
+
+def test_side_by_side_gives_the_same_bits(done: Path, tree: Tree, tmp_path: Path) -> None:
+    _, outcome = run_study(parse_study(tree()), tmp_path / "out", jobs=2, device="cpu", threads=1)
+    assert outcome.ok, outcome.failed
+    assert contents(tmp_path / "out") == contents(done)
+    assert without_times(tmp_path / "out") == without_times(done)
+    assert not list((tmp_path / "out" / "work").glob("worker-*"))
+
+
+def test_only_what_is_asked_for(tree: Tree, tmp_path: Path) -> None:
+    given = tree(starts={"RI-T": {"from": "random", "seeds": [0, 1]}}, source=None)
+    given["analyses"] = {"distance": {"targets": ["photo"]}, "mistakes": True}
+    folder, outcome = run_study(parse_study(given), tmp_path / "out", only="distance", device="cpu", threads=1)
+    assert [s.title for s in outcome.done] == [
+        "data photo", "train photo RI-T 0", "train photo RI-T 1", "analysis distance photo"
+    ]  # fmt: skip
+    loaded = open_study(folder.root)
+    assert loaded.unfinished == "4 of 9 steps are done; 5 not begun."
+    assert list(loaded.results("distance")) == ["photo"] and loaded.results("mistakes") == {}
+    assert set(loaded.runs()["ended"]) == {"finished", "not run"}
+
+
+def test_a_diverged_run_stays_and_is_left_out(tree: Tree, tmp_path: Path) -> None:
+    given = tree(source=None, targets__clipart=None)
+    given["starts"] = {
+        "RI-T": {"from": "random", "seeds": [0, 1]},
+        "RI-T hot": {"from": "random", "seeds": [0], "recipe": {"lr": 1e30}},
+    }
+    given["analyses"] = {"learning_curves": True, "distance": True, "barrier": {"points": 3}}
+    _, outcome = run_study(parse_study(given), tmp_path / "out", device="cpu", threads=1)
+    assert outcome.ok, outcome.failed
+    loaded = open_study(tmp_path / "out")
+    hot = loaded.runs().set_index("run").loc["RI-T hot 0"]
+    assert hot["ended"].startswith("diverged at step")
+    texts = [n.text for n in loaded.notes]
+    assert any(t.startswith("diverged at step") for t in texts)
+    assert any("RI-T hot 0 on photo diverged at step" in t and "left out" in t for t in texts)
+
+
+def test_folders_that_are_not_ours(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = parse_study(tree())
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "a.tex").write_text("years")
+    with pytest.raises(StoreError, match="is not empty and not a run folder"):
+        run_study(study, tmp_path / "thesis")
+    assert [p.name for p in (tmp_path / "thesis").iterdir()] == ["a.tex"]
+    with pytest.raises(StoreError, match="is a file; give a new or empty folder"):
+        run_study(study, tmp_path / "thesis" / "a.tex")
+    with monkeypatch.context() as patch:
+
+        def refused(self: Path, *_: object, **__: object) -> None:
+            raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+        patch.setattr(Path, "mkdir", refused)
+        with pytest.raises(StoreError, match=r"cannot be written \(Read-only file system\); choose another folder"):
+            run_study(study, tmp_path / "new")
+
+
+def test_a_bad_study_writes_nothing(tree: Tree, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"^recipe\.lr: "):
+        run_study(parse_study(tree(recipe__lr=-1.0)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+ONE_RUN = {
+    "source": None,
+    "targets__clipart": None,
+    "recipe__epochs": 6,
+    "starts": {"RI-T": {"from": "random", "seeds": [0]}},
+    "analyses": {"learning_curves": True},
+}
+
+SLOWLY = """
+import sys, time
+import transferscope.study.work.train as work
+from transferscope.study.run import run_study
+
+work._SAVE_SECONDS = 0.0
+def slow(event):
+    if event.what == "advanced" and event.unit == "steps":
+        time.sleep(0.05)
+run_study(sys.argv[1], sys.argv[2], device="cpu", threads=1, listener=slow)
+"""
+
+
+def wait_for(path: Path, changes: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a file has been written so many times."""
+    seen: set[int] = set()
+    end = time.monotonic() + 60
+    while len(seen) < changes and time.monotonic() < end and process.poll() is None:
+        if path.exists():
+            seen.add(path.stat().st_ino)
+        time.sleep(0.002)
+    assert len(seen) == changes, "training did not save its state"
+
+
+def test_killed_in_training_it_goes_on_to_the_same_result(tree: Tree, tmp_path: Path) -> None:
+    study = parse_study(tree(**ONE_RUN))
+    (tmp_path / "s.yaml").write_text(study_yaml(study))
+    run_study(study, tmp_path / "whole", device="cpu", threads=1)
+
+    def begin() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", SLOWLY, str(tmp_path / "s.yaml"), str(tmp_path / "cut")])
+
+    planned = open_study(tmp_path / "whole").plan.runs["photo"]["RI-T 0"].step
+    state = tmp_path / "cut" / "work" / f"train-photo-RI-T-0-{planned.digest[:10]}" / "state.safetensors"
+    process = begin()
+    wait_for(state, 2, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    now = open_study(tmp_path / "cut")
+    assert [s.state for s in now.status.steps] == ["done", "stopped", "missing"]
+    assert now.unfinished == "1 of 3 steps are done; 1 begun and stopped, 1 not begun."
+
+    events = []
+    _, outcome = run_study(study, tmp_path / "cut", device="cpu", threads=1, listener=events.append)
+    assert outcome.ok and "resumed" in [e.what for e in events]
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+    assert without_times(tmp_path / "cut") == without_times(tmp_path / "whole")
+    assert not state.parent.exists()
+
+
+def test_a_worker_dies_with_its_engine(tree: Tree, tmp_path: Path) -> None:
+    study = parse_study(tree(**{**ONE_RUN, "recipe__epochs": 500}))
+    (tmp_path / "s.yaml").write_text(study_yaml(study))
+    code = "import sys; from transferscope.study.run import run_study; "
+    code += "run_study(sys.argv[1], sys.argv[2], jobs=2, device='cpu', threads=1)"
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "s.yaml"), str(tmp_path / "out")])
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not list((tmp_path / "out" / "work").glob("train-*")):
+        time.sleep(0.01)
+    running = [s for s in open_study(tmp_path / "out").status.steps if s.state == "running"]
+    assert [s.title for s in running] == ["train photo RI-T 0"]
+    worker = int(running[0].text.split()[1])
+    assert worker != process.pid
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    end = time.monotonic() + 20
+    while time.monotonic() < end and _alive(worker):
+        time.sleep(0.02)
+    assert not _alive(worker)
+    assert open_study(tmp_path / "out").status.steps[1].state in ("stopped", "missing")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1][:3]
+    except FileNotFoundError:
+        return False
