@@ -4,7 +4,7 @@ The usual loop is what tutorials show: image files opened by PIL in a ``DataLoad
 transforms, ``torch.optim.SGD``, eager float32. Each side runs in its own process, in turns, so that settings of one
 (the memory allocator's) do not reach the other; a third variant is the usual loop with that setting.
 
-    python bench/training.py [--images 2560] [--epochs 4] [--rounds 2] [--threads 2]
+    python bench/training.py [--images 4096] [--epochs 5] [--rounds 1] [--threads 2]
 """
 
 from __future__ import annotations
@@ -144,36 +144,38 @@ def usual(folder: Path, epochs: int, keeps: bool) -> Outcome:
     return Outcome([count / s for s in seconds], right / len(test), work / epochs / count)
 
 
-def measure(folder: Path, variant: str, arguments: argparse.Namespace) -> Outcome:
+def measure(folder: Path, variant: str, settings: argparse.Namespace) -> Outcome:
     """Run one variant in a process of its own; times are those of epochs after the first."""
-    command = [sys.executable, __file__, "--variant", variant, "--folder", str(folder)]
-    command += ["--epochs", str(arguments.epochs), "--threads", str(arguments.threads)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
+    command = [sys.executable, __file__, "--only", variant, "--folder", str(folder)]
+    command += ["--epochs", str(settings.epochs)]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(settings.threads)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{variant}: {done.stderr}")
     return Outcome(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=2560)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--variant", help=argparse.SUPPRESS)
+    parser.add_argument("--images", type=int, default=4096, help="training images")
+    parser.add_argument("--epochs", type=int, default=5, help="epochs; the first is not timed")
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="turns of each variant; the median of all epochs counts"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch, besides the two loading workers")
+    parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.variant:
-        import torch
-
-        torch.set_num_threads(arguments.threads)
-        if arguments.variant.startswith(OURS):
-            outcome = ours(arguments.folder, arguments.epochs, arguments.variant.removeprefix(OURS).strip(", "))
+    settings = parser.parse_args(arguments)
+    if settings.only:
+        if settings.only.startswith(OURS):
+            outcome = ours(settings.folder, settings.epochs, settings.only.removeprefix(OURS).strip(", "))
         else:
-            outcome = usual(arguments.folder, arguments.epochs, arguments.variant == USUAL_KEEPS)
+            outcome = usual(settings.folder, settings.epochs, settings.only == USUAL_KEEPS)
         print(json.dumps(asdict(outcome)))
-        return
+        return 0
+    if settings.epochs < 2:
+        parser.error("--epochs: at least 2; the first is not timed")
+
     import torch
 
     from transferscope.runtime import fast_bfloat16
@@ -183,10 +185,10 @@ def main() -> None:
         variants.insert(1, f"{OURS}, bfloat16")
     outcomes: dict[str, list[Outcome]] = {v: [] for v in variants}
     with tempfile.TemporaryDirectory() as place:
-        prepare(Path(place), arguments.images)
-        for _ in range(arguments.rounds):
+        prepare(Path(place), settings.images)
+        for _ in range(settings.rounds):
             for variant in variants:
-                outcomes[variant].append(measure(Path(place), variant, arguments))
+                outcomes[variant].append(measure(Path(place), variant, settings))
     # The first epoch warms up: processes start, memory is taken.
     speeds = {v: statistics.median(s for o in outcomes[v] for s in o.speeds[1:]) for v in variants}
     print("| training, fixup_resnet20, 32 px | images/s | to the usual loop | CPU ms/image | accuracy after |")
@@ -195,7 +197,8 @@ def main() -> None:
         cpu = 1000 * statistics.median(o.cpu for o in outcomes[v])
         accuracy = statistics.mean(o.accuracy for o in outcomes[v])
         print(f"| {v} | {speeds[v]:.0f} | {speeds[v] / speeds[USUAL]:.2f}× | {cpu:.2f} | {accuracy:.3f} |")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

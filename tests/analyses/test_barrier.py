@@ -176,7 +176,7 @@ def test_several_pairs_of_a_kind_make_one_finding():
     found = barriers(NET, pairs, {"test": white()}, device="cpu", lambdas=11)
     first = found.findings()[0]
     assert first.text.startswith(
-        "RI-T & RI-T, 2 pairs: over the straight line between its ends the error on test rises"
+        "RI-T & RI-T, 2 pairs: over the straight line between its ends (10.0 % to 10.0 %) the error on test rises"
     )
     assert first.verdict == "agrees"
     assert first.low == min(p.height("test", "error").low for p in found.paths)

@@ -132,7 +132,7 @@ def run_of(label, role, group, start, moves, seed=0):
 
 
 def test_trajectories_follow_the_snapshots():
-    net = build("mlp:4,3", classes=2, input=Input((2, 2), 1, (0.0,), (1.0,)))
+    net = build("mlp:4-3", classes=2, input=Input((2, 2), 1, (0.0,), (1.0,)))
     p, r = initialise(net, 0), initialise(net, 1)
     runs = [
         run_of("P-T 0", "P-T", "P", p, {2: 0.2, 10: 0.3}),

@@ -151,6 +151,15 @@ def test_multi_label_counts_by_class_and_ignores_unknown_labels():
     assert any("of the answers" in f.text for f in got.findings())
 
 
+def test_a_class_without_a_known_answer_is_left_out():
+    base = colour_set(20)
+    labels = np.stack([np.arange(20) % 2, np.full(20, -1)], 1).astype(np.int8)
+    images = ImageSet(base.images, labels, ("known", "unknown"), base.ids, "findings")
+    got = mistakes(net_of(2), [weights(np.eye(2, 3)), weights(-np.eye(2, 3))], images)
+    assert [s.of for s in got.shared] == ["", "known"] and len(got.frame()) == 2
+    assert np.isnan(got.class_accuracy[:, 1]).all() and np.isfinite(got.accuracy()).all()
+
+
 def test_gallery_shows_what_only_one_gets_wrong():
     images, given = colour_set(), four()
     got = mistakes(net_of(), given, images, gallery=5)

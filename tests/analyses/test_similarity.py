@@ -207,11 +207,8 @@ class Transformer(nn.Module):
 
 @pytest.mark.parametrize("pooled", [False, True])
 def test_tokens_are_flattened_or_pooled(pooled):
-    net, images, names = (
-        wrap(Transformer(), name="former", classes=4, input=INPUT),
-        image_set(24),
-        ["blocks.0", "blocks.1"],
-    )
+    net = wrap(Transformer(), name="former", classes=4, input=INPUT, make=Transformer)
+    images, names = image_set(24), ["blocks.0", "blocks.1"]
     given = [initialise(net, 0), initialise(net, 1)]
     got = similarity(net, given, images, modules=names, batch=8, pooled=pooled)
     sets = [f.astype(np.float64) for p in given for f in features(net, p, images, names, pooled=pooled).values()]

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from transferscope.errors import UsageError
-from transferscope.numerics.conv_spectrum import conv_singular_values
+from transferscope.numerics.conv_spectrum import conv_singular_values, conv_spectrum
 from transferscope.rng import generator
 
 
@@ -72,3 +72,20 @@ def test_sides_that_the_stride_does_not_divide_are_refused():
         conv_singular_values(torch.ones(1, 1, 3, 3), (7, 7), stride=2)
     with pytest.raises(UsageError, match="3 groups do not divide 4 output channels"):
         conv_singular_values(torch.ones(4, 1, 3, 3), (6, 6), groups=3)
+
+
+@pytest.mark.parametrize("geometry", [{}, {"stride": 2}, {"groups": 4}, {"dilation": 2}])
+def test_counted_values_are_the_same_without_repetitions(geometry):
+    weight = torch.randn(8, 8 // geometry.get("groups", 1), 3, 3, generator=generator("counted"))
+    every = conv_singular_values(weight, (8, 6), **geometry)
+    values, counts = conv_spectrum(weight, (8, 6), **geometry, workers=1)
+    np.testing.assert_array_equal(np.repeat(values, counts), every)
+    assert counts.sum() == len(every) > len(values)
+    assert (np.diff(values) <= 0).all()
+
+
+def test_phases_that_no_tap_meets_add_zeros():
+    weight = torch.randn(9, 2, 1, 1, generator=generator("phases"))
+    values, counts = conv_spectrum(weight, (4, 4), stride=2)
+    assert values[-1] == 0.0
+    assert counts.tolist() == [4, 4, 24]  # 8 inputs a position in four phases, of which one is looked at

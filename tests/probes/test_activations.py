@@ -98,15 +98,38 @@ def test_granularities_follow_the_network(granularity):
 
 def test_pooling_averages_positions_of_every_layout():
     x = torch.arange(2 * 3 * 4 * 4, dtype=torch.float32).view(2, 3, 4, 4)
-    torch.testing.assert_close(pool(x), x.flatten(2).mean(2))
-    last = x.permute(0, 2, 3, 1)
-    torch.testing.assert_close(pool(last), x.flatten(2).mean(2))
-    tokens = x.flatten(2).transpose(1, 2)
-    torch.testing.assert_close(pool(tokens), x.flatten(2).mean(2))
+    want = x.flatten(2).mean(2)
+    for layout in (x, x.permute(0, 2, 3, 1), x.flatten(2).transpose(1, 2)):
+        np.testing.assert_allclose(pool(layout), want, rtol=1e-6)
     assert pool(x.flatten(1)).shape == (2, 48)
 
 
-def test_tokens_of_a_transformer():
+class Transformer(nn.Module):
+    """Tokens (b, t, d) through two encoder layers; their mean is classified."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, 16, 4, 4)
+        self.blocks = nn.Sequential(*[nn.TransformerEncoderLayer(16, 2, 32, batch_first=True) for _ in range(2)])
+        self.head = nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.head(self.blocks(self.patch(x).flatten(2).transpose(1, 2)).mean(1))
+
+
+def test_tokens_are_flattened_or_averaged():
+    net = wrap(Transformer(), name="former", classes=4, input=SMALL, make=Transformer)
+    images, params = image_set(6), initialise(net, 0)
+    flat = features(net, params, images, ["blocks.1", "head"], batch=4)
+    pooled = features(net, params, images, ["blocks.1"], pooled=True)["blocks.1"]
+    assert flat["blocks.1"].shape == (6, 4 * 16) and pooled.shape == (6, 16)
+    np.testing.assert_allclose(flat["blocks.1"].reshape(6, 4, 16).mean(1), pooled, rtol=1e-4, atol=1e-6)
+    head = pooled @ params["head.weight"].numpy().T + params["head.bias"].numpy()
+    np.testing.assert_allclose(flat["head"], head, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_tokens_of_a_vision_transformer():
     net = build("timm/vit_tiny_patch16_224", classes=4, input=Input((32, 32), 3))
     images, params = image_set(6, 32), initialise(net, 0)
     flat = features(net, params, images, ["blocks.1"], batch=4)["blocks.1"]

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from transferscope.data.imageset import ImageSet
-from transferscope.errors import ModelError
+from transferscope.errors import ModelError, UsageError
 from transferscope.models.build import initialise, wrap
 from transferscope.models.network import Input
 from transferscope.probes.predictions import predictions
@@ -34,6 +34,17 @@ def test_logits_are_those_of_a_plain_pass_in_eval_mode(net):
     want = module(x.permute(0, 3, 1, 2)).detach().numpy()
     assert got.dtype == np.float32 and told == [(3, 7, "images"), (6, 7, "images"), (7, 7, "images")]
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_of_another_network_are_refused(net):
+    params = initialise(net, 0)
+    with pytest.raises(UsageError, match=r"do not fit tiny: '5.weight' is \(3, 20\) in the network and \(7, 20\) in"):
+        predictions(net, params | {"5.weight": torch.zeros(7, 20)}, image_set())
+    with pytest.raises(UsageError, match=r"'9\.weight' is absent in the network"):
+        predictions(net, params | {"9.weight": torch.zeros(1)}, image_set())
+    del params["0.bias"]
+    with pytest.raises(UsageError, match=r"'0.bias' is \(5,\) in the network and absent in the weights"):
+        predictions(net, params, image_set())
 
 
 def test_a_head_for_other_classes_is_refused(net):

@@ -21,7 +21,9 @@ def test_digest_is_blake2b_of_the_canonical_form() -> None:
 
 def test_where_it_runs_is_not_identity() -> None:
     spec = {"lr": 0.1, "recipe": {"epochs": 2}}
-    assert digest(spec) == digest({**spec, "device": "cuda", "workers": 4, "jobs": 2, "threads": 1, "cache": "/x"})
+    assert digest(spec) == digest(
+        {**spec, "device": "cuda", "workers": 4, "jobs": 2, "threads": 1, "cache": "/x", "path": "/y"}
+    )
     # Only at the top: a target called "device" is somebody's data.
     assert digest({"targets": {"device": 1}}) != digest({"targets": {"device": 2}})
 

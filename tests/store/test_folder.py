@@ -59,7 +59,7 @@ def test_another_study_is_named(tmp_path: Path) -> None:
     RunFolder.create(tmp_path, "study", "demo")
     with pytest.raises(StoreError, match="holds the study 'demo', not the study 'other'"):
         RunFolder.create(tmp_path, "study", "other")
-    with pytest.raises(StoreError, match="holds the study 'demo', not the compare 'demo'"):
+    with pytest.raises(StoreError, match="holds the study 'demo', not the comparison 'demo'"):
         RunFolder.create(tmp_path, "compare", "demo")
 
 

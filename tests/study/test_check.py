@@ -71,6 +71,7 @@ def test_recipes_lie_over_each_other(tree: Tree) -> None:
         ({"analyses__barrier__metrics": ["auc"]}, r"^analyses\.barrier\.metrics: 'auc' is for several labels an image"),
         ({"analyses__similarity": {"only": ["layer9"]}}, r"^analyses\.similarity\.only: there is no module .* 'layer9'"),
         ({"analyses__combined_domains__unions": [["photo", "foto"]]}, r"^analyses\.combined_domains\.unions\.0: there is no"),
+        ({"analyses__combined_domains__targets": ["photo"]}, r"combined_domains\.targets: is not for this question"),
         ({"analyses__combined_domains__unions": [["photo", "photo"]]}, r"unions\.0: names a target twice"),
         ({"starts": {"RI-T": {"from": "random", "seeds": [0]}}, "analyses": {"mistakes": True}, "source": None},
          r"^analyses\.mistakes: needs 2 runs on clipart, there are 1; add a start or a seed"),

@@ -87,7 +87,7 @@ def test_a_failed_step_loses_only_what_needs_it(folder: RunFolder, work: dict[st
         raise RuntimeError("no\nluck")
 
     work["b"] = fails
-    outcome, events = run(folder)
+    outcome, _ = run(folder)
     assert not outcome.ok  # type: ignore[attr-defined]
     assert [(s.name, error) for s, error in outcome.failed] == [("b", "RuntimeError: no luck")]  # type: ignore[attr-defined]
     assert [(s.name, why) for s, why in outcome.skipped] == [("d", "train b")]  # type: ignore[attr-defined]
@@ -130,6 +130,26 @@ def test_a_full_disk_stops_everything_and_leaves_no_step(
     assert "\n" not in str(caught.value)
     monkeypatch.undo()
     assert folder.find(C.identity) is None and folder.find(A.identity) is not None
+
+
+def test_a_full_disk_that_a_library_meets_is_told_the_same_way(folder: RunFolder, work: dict[str, object]) -> None:
+    def full(context: Context) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    work["c"] = full
+    with pytest.raises(StoreError, match="the disk is full; nothing is half-written"):
+        run(folder)
+    assert folder.failure(C.identity) is None
+
+
+def test_whoever_listens_may_go_away(folder: RunFolder, work: object) -> None:
+    def gone(event: StepEvent) -> None:
+        if event.what == "advanced":
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        execute(STEPS, folder, device="cpu", threads=1, listener=gone)
+    assert folder.failure(A.identity) is None
 
 
 def test_an_interrupt_says_what_is_kept(folder: RunFolder, work: dict[str, object]) -> None:

@@ -1,10 +1,14 @@
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from transferscope.errors import StoreError, UsageError
+from transferscope.models.build import build
+from transferscope.models.network import Input
+from transferscope.store.tensors import write_tensors
 from transferscope.study.check import check
 from transferscope.study.graph import Plan, Step, in_order
 from transferscope.study.load import parse_study
@@ -45,6 +49,25 @@ def test_one_run_asked_for_twice_is_one_step(tree: Tree) -> None:
     # An analysis gets it once, under its first name.
     spec = plan_of(tree()).items["mistakes"]["photo"].spec
     assert [r["label"] for r in spec["runs"]] == ["P-T 0", "P-T 1", "RI-T 0", "RI-T 1", "RI-T same 1"]
+
+
+def test_unions_are_trained_as_asked(tree: Tree) -> None:
+    given = tree()
+    given["analyses"] = {"combined_domains": {"unions": [["clipart", "photo"]], "starts": ["RI-T", "RI-T same"]}}
+    plan = plan_of(given)
+    assert set(plan.runs["clipart+photo"]) == {"RI-T 0", "RI-T 1", "RI-T same 0", "RI-T same 1"}
+    (step,) = plan.items["combined_domains"].values()
+    on_union = [r["label"] for r in step.spec["runs"] if r["target"] == "clipart+photo"]
+    assert on_union == ["RI-T 0", "RI-T 1", "RI-T same 1"]
+    given["analyses"]["combined_domains"]["seeds"] = 1
+    assert set(plan_of(given).runs["clipart+photo"]) == {"RI-T 0", "RI-T same 0"}
+
+
+def test_a_checkpoint_is_its_content_not_its_place(tree: Tree, tmp_path: Path) -> None:
+    write_tensors(tmp_path / "a.safetensors", build("fixup_resnet8", 7, input=Input((16, 16))).params())
+    (tmp_path / "b.safetensors").write_bytes((tmp_path / "a.safetensors").read_bytes())
+    one, two = (digests(plan_of(tree(source={"checkpoint": str(tmp_path / f"{n}.safetensors")}))) for n in "ab")
+    assert one == two
 
 
 def digests(plan: Plan) -> dict[str, str]:

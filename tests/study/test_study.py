@@ -12,9 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from transferscope.analyses import RESULTS
 from transferscope.errors import SpecError, StoreError
+from transferscope.models.build import build
+from transferscope.models.network import Input
+from transferscope.study.events import StepEvent
 from transferscope.study.load import parse_study
 from transferscope.study.loaded import LoadedStudy, open_study
 from transferscope.study.run import run_study
@@ -49,7 +53,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("study") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path_factory.getbasetemp() / "image-cache"))
-        _, outcome = run_study(parse_study(parse_yaml(TINY)), root, device="cpu", threads=1)
+        _, outcome = run_study(parse_study(parse_yaml(TINY)), root, jobs=2, device="cpu", threads=1)
     assert outcome.ok, outcome.failed
     return root
 
@@ -105,12 +109,14 @@ def test_again_computes_nothing(done: Path, tree: Tree) -> None:
     assert {p: p.stat().st_mtime_ns for p in (done / "steps").rglob("*")} == before
 
 
-def test_side_by_side_gives_the_same_bits(done: Path, tree: Tree, tmp_path: Path) -> None:
-    _, outcome = run_study(parse_study(tree()), tmp_path / "out", jobs=2, device="cpu", threads=1)
-    assert outcome.ok, outcome.failed
-    assert contents(tmp_path / "out") == contents(done)
-    assert without_times(tmp_path / "out") == without_times(done)
-    assert not list((tmp_path / "out" / "work").glob("worker-*"))
+def test_side_by_side_gives_the_same_bits_as_one_after_the_other(done: Path, tree: Tree, tmp_path: Path) -> None:
+    _, outcome = run_study(parse_study(tree()), tmp_path / "out", only="extrapolation", device="cpu", threads=1)
+    assert outcome.ok and len(outcome.done) == 10
+    one, two = contents(tmp_path / "out"), contents(done)
+    assert one == {name: two[name] for name in one}
+    one, two = without_times(tmp_path / "out"), without_times(done)
+    assert one == {name: two[name] for name in one}
+    assert not list((done / "work").glob("worker-*"))
 
 
 def test_only_what_is_asked_for(tree: Tree, tmp_path: Path) -> None:
@@ -141,6 +147,33 @@ def test_a_diverged_run_stays_and_is_left_out(tree: Tree, tmp_path: Path) -> Non
     texts = [n.text for n in loaded.notes]
     assert any(t.startswith("diverged at step") for t in texts)
     assert any("RI-T hot 0 on photo diverged at step" in t and "left out" in t for t in texts)
+
+
+@pytest.mark.parametrize("head", ["other", "none", "kept"])
+def test_a_checkpoint_as_source(tree: Tree, tmp_path: Path, head: str) -> None:
+    net = build("fixup_resnet8", 12 if head == "kept" else 7, input=Input((16, 16)))
+    params = {k: v for k, v in net.params().items() if head != "none" or not k.startswith("fc.")}
+    torch.save({"model": params, "epoch": 3}, tmp_path / "p.pt")
+    given = tree(source={"checkpoint": "p.pt", "head": "keep" if head == "kept" else "drop"}, targets__clipart=None)
+    given["starts"] = {"P-T": {"from": "source", "seeds": [0, 1]}}
+    given["analyses"] = {"similarity": True, "distance": True, "barrier": {"points": 3}}
+    folder, outcome = run_study(parse_study(given, tmp_path), tmp_path / "out", device="cpu", threads=1)
+    assert outcome.ok, outcome.failed
+    loaded = open_study(folder.root)
+    run = loaded.run("photo", "P-T 0")
+    same = [
+        bool((run.start.params[k] == params[k]).all()) for k in params if run.start.params[k].shape == params[k].shape
+    ]
+    assert all(same) and len(same) >= len(params) - 3
+    (similar,) = loaded.results("similarity").values()
+    assert [m.label for m in similar.members] == ["P", "P-T 0", "P-T 1"]  # type: ignore[attr-defined]
+    assert ("fc" in similar.modules[0]) == (head != "none")  # type: ignore[attr-defined]
+    (barrier,) = loaded.results("barrier").values()
+    kinds = [p.path.kind for p in barrier.paths]  # type: ignore[attr-defined]
+    assert kinds == ["P-T & P-T", "P & P-T", "P & P-T"]
+    texts = [n.text for n in loaded.notes]
+    assert any("a new one of 12 was drawn from seed 1" in t for t in texts) == (head != "kept")
+    assert any("compared without it" in t for t in texts) == (head == "none")
 
 
 def test_folders_that_are_not_ours(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,6 +279,37 @@ def test_a_worker_dies_with_its_engine(tree: Tree, tmp_path: Path) -> None:
         time.sleep(0.02)
     assert not _alive(worker)
     assert open_study(tmp_path / "out").status.steps[1].state in ("stopped", "missing")
+
+
+def test_a_worker_that_is_killed_is_a_failed_step_and_an_interrupt_ends_them(tree: Tree, tmp_path: Path) -> None:
+    given = tree(source=None, targets__clipart=None, starts={"RI-T": {"from": "random", "seeds": [0]}})
+    given["analyses"] = {"learning_curves": True}
+
+    def kill(event: StepEvent) -> None:
+        if event.what == "begun" and event.step.startswith("train"):
+            now = open_study(tmp_path / "out").status
+            (running,) = [s for s in now.steps if s.state == "running"]
+            os.kill(int(running.text.split()[1]), signal.SIGKILL)
+
+    _, outcome = run_study(parse_study(given), tmp_path / "out", jobs=2, device="cpu", threads=1, listener=kill)
+    ((step, error),) = outcome.failed
+    assert step.title == "train photo RI-T 0" and error.startswith(
+        "its process was killed (signal 9); out of memory?"
+    )
+    assert [s.state for s in open_study(tmp_path / "out").status.steps] == ["done", "failed", "skipped"]
+
+    workers = []
+
+    def interrupt(event: StepEvent) -> None:
+        if event.what == "begun" and event.step.startswith("train"):
+            (running,) = [s for s in open_study(tmp_path / "out").status.steps if s.state == "running"]
+            workers.append(int(running.text.split()[1]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"interrupted: 1 of 3 steps are done and kept"):
+        run_study(parse_study(given), tmp_path / "out", jobs=2, device="cpu", threads=1, listener=interrupt)
+    assert len(workers) == 1 and not _alive(workers[0])
+    assert not list((tmp_path / "out" / "work").glob("worker-*"))
 
 
 def _alive(pid: int) -> bool:

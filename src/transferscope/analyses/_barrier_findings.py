@@ -17,7 +17,7 @@ from ._phrases import count, listed, number, verdict_of
 if TYPE_CHECKING:
     from .barrier import Barrier, BarrierPath
 
-__all__ = ["barrier_findings", "rise_text"]
+__all__ = ["barrier_findings"]
 
 _NONE_CLAIMS = {"P-T & P-T": "000 §3.3: no performance barrier between two P-T"}
 _BARRIER_CLAIMS = {
@@ -53,11 +53,10 @@ def barrier_findings(result: Barrier) -> tuple[Finding, ...]:
     return tuple(found + remarks([p.path for p in result.paths], result.left_out))
 
 
-def rise_text(path: BarrierPath, images: str, metric: str) -> str:
+def _rise(path: BarrierPath, images: str, metric: str) -> str:
     """Say how far the error of one pair rises on the way, and from where."""
     height = path.height(images, metric)
-    curve = path.path.curve(images, metric)
-    ends = [as_error(metric, curve.values)[path.path.lambdas == t][0] for t in (0.0, 1.0)]
+    ends = _ends(path, images, metric)
     what = f"From {path.path.a} to {path.path.b} the {name_of(metric)} on {images}"
     if not math.isfinite(height.height):
         return f"{what} is not finite all the way"
@@ -66,6 +65,12 @@ def rise_text(path: BarrierPath, images: str, metric: str) -> str:
         return f"{what} nowhere rises over {line}"
     rise = f"{amount(metric, height.height)}{between(metric, height.low, height.high)}"
     return f"{what} rises at most {rise} over {line}, at λ = {number(height.at)}"
+
+
+def _ends(p: BarrierPath, images: str, metric: str) -> list[float]:
+    """The errors of the two networks themselves."""
+    errors, places = as_error(metric, p.path.curve(images, metric).values), p.path.lambdas
+    return [float(errors[places == end][0]) for end in (0.0, 1.0)]
 
 
 def _kinds(paths: Sequence[BarrierPath]) -> dict[str, list[BarrierPath]]:
@@ -100,13 +105,14 @@ def _height(result: Barrier, kind: str, paths: list[BarrierPath], images: str, m
         "cannot tell": f"these images cannot tell whether it exceeds {threshold}",
     }
     if len(paths) == 1:
-        text = rise_text(paths[0], images, metric)
+        text = _rise(paths[0], images, metric)
     else:
+        ends = [e for p in paths for e in _ends(p, images, metric)]
         text = (
-            f"{kind}, {count(len(paths), 'pair')}: over the straight line between its ends the {name_of(metric)} on "
-            f"{images} rises by {amount(metric, float(values.mean()))} on average, pair by pair "
-            f"{amount(metric, float(values.min()))} to {amount(metric, float(values.max()))}"
-            f"{between(metric, low, high)}"
+            f"{kind}, {count(len(paths), 'pair')}: over the straight line between its ends "
+            f"({level(metric, min(ends))} to {level(metric, max(ends))}) the {name_of(metric)} on {images} rises by "
+            f"{amount(metric, float(values.mean()))} on average, pair by pair {amount(metric, float(values.min()))} "
+            f"to {amount(metric, float(values.max()))}{between(metric, low, high)}"
         )
     text += f": {words[judged]}" if metric != "loss" and math.isfinite(low) else ""
     claim, barrier = _claim(kind, paths[0])
@@ -127,8 +133,8 @@ def _height(result: Barrier, kind: str, paths: list[BarrierPath], images: str, m
 
 def _over_both_ends(p: BarrierPath, images: str, metric: str) -> bool:
     """Whether some point on the way is worse than the worse end."""
-    errors, places = as_error(metric, p.path.curve(images, metric).values), p.path.lambdas
-    return bool(errors.max() > errors[(places == 0.0) | (places == 1.0)].max())
+    errors = as_error(metric, p.path.curve(images, metric).values)
+    return bool(errors.max() > max(_ends(p, images, metric)))
 
 
 def _turned(judged: Verdict) -> Verdict:
@@ -138,7 +144,7 @@ def _turned(judged: Verdict) -> Verdict:
 
 def _gain(kind: str, paths: list[BarrierPath], images: str) -> list[Finding]:
     """Whether something between two P-T beats both; of pairs of other kinds only when it does."""
-    gains = [g for p in paths for g in p.gains if g.images == images]
+    gains = [g for p in paths for g in p.gains if g.images == images and math.isfinite(g.gain)]
     if not gains:
         return []
     low, high = float(np.min([g.low for g in gains])), float(np.max([g.high for g in gains]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def middle_findings(paths: Sequence[DomainPath], claim: str | None) -> list[Find
     for p in paths:
         for gain in p.gains:
             claimed = claim if p.path.kind == "P-T & P-T" else None
-            if claimed is None and not gain.low > 0:
+            if math.isnan(gain.gain) or (claimed is None and not gain.low > 0):
                 continue
             better = gain.gain >= 0
             ends = (gain.low, gain.high) if better else (-gain.high, -gain.low)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..results import Finding, Verdict
-from ._members import Pair, kinds
+from ._members import TWO_RI_T, Pair, first_of, kinds
 from ._phrases import count, number
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["distance_findings"]
 
 _ORDERS = (
-    ("RI-T & RI-T", "P-T & P-T", "000 §3.2, Table 2: two P-T lie closer together than two RI-T", 0.9),
-    ("P & RI-T", "P & P-T", "000 Table 2: P-T lies closer to P than RI-T does", 0.4),
+    (TWO_RI_T, "P-T & P-T", "000 §3.2, Table 2: two P-T lie closer together than two RI-T", 0.9),
+    (("P & RI-T",), "P & P-T", "000 Table 2: P-T lies closer to P than RI-T does", 0.4),
 )
 _START_CLAIM = "000 Table 8: P-T ends closer to its start than RI-T (in three of four targets)"
 _DEPTH_CLAIM = "000 §3.2: the distance of a module grows towards higher layers"
@@ -38,8 +38,8 @@ def distance_findings(result: Distance) -> tuple[Finding, ...]:
     own = {role: [p for p in starts if role in _roles(result, p)] for role in ("P-T", "RI-T")}
     found = [_level(result, kind, pairs) for kind, pairs in by_kind.items() if "RI &" not in f"{kind} &"]
     found += [_level(result, "RI-T & its start", own["RI-T"])] if own["RI-T"] else []
-    for more, less, claim, weight in _ORDERS:
-        if more in by_kind and less in by_kind:
+    for kinds_of_more, less, claim, weight in _ORDERS:
+        if (more := first_of(kinds_of_more, by_kind)) and less in by_kind:
             found.append(_order(result, (more, by_kind[more]), (less, by_kind[less]), claim, weight))
     if own["P-T"] and own["RI-T"]:
         found.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -13,7 +13,12 @@ from ..errors import UsageError
 from ..models.network import Network
 from ..models.solution import Solution, as_solution, pair_kind
 
-__all__ = ["Member", "Pair", "as_members", "as_networks", "as_solutions", "kinds", "pairs_of"]
+__all__ = ["TWO_RI_T", "Member", "Pair", "as_members", "as_networks", "as_solutions", "first_of", "kinds", "pairs_of"]
+
+TWO_RI_T = ("RI-T & RI-T", "RI-T & RI-T (same start)")
+"""Kinds of two networks trained from random weights; the paper's claims are about the first."""
+
+_TABLE_1 = ("P & P-T", "P-T & P-T", "P-T & RI-T", *TWO_RI_T)
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,13 @@ def kinds(pairs: Sequence[Pair]) -> dict[str, tuple[Pair, ...]]:
     return {kind: found[kind] for kind in (*ordered, *(k for k in found if k not in ordered))}
 
 
-_TABLE_1 = ("P & P-T", "P-T & P-T", "P-T & RI-T", "RI-T & RI-T", "RI-T & RI-T (same start)")
+def first_of(names: Sequence[str], there: Collection[str]) -> str | None:
+    """Return the first of some kinds that there is.
+
+    >>> first_of(TWO_RI_T, ["P-T & P-T", "RI-T & RI-T (same start)"])
+    'RI-T & RI-T (same start)'
+    """
+    return next((name for name in names if name in there), None)
 
 
 def _letter(i: int) -> str:

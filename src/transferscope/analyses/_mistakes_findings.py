@@ -14,7 +14,7 @@ from ..numerics.bootstrap import percentile_interval, resampled_means
 from ..numerics.correlation import pearson
 from ..numerics.intervals import wilson
 from ..results import Finding
-from ._members import kinds
+from ._members import TWO_RI_T, first_of, kinds
 from ._phrases import bracket, count, number, percent, verdict_of
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ __all__ = ["mistakes_findings"]
 
 _ORDERS = (
     (
-        "P-T & RI-T",
+        ("P-T & RI-T",),
         "P-T & P-T",
         "000 §3.2: two P-T disagree on fewer images than a P-T and an RI-T",
         0.9,
     ),
     (
-        "RI-T & RI-T",
+        TWO_RI_T,
         "P-T & P-T",
         "000 B.2, Tables 4–6: two P-T disagree on fewer images than two RI-T",
         0.7,
@@ -42,8 +42,8 @@ def mistakes_findings(result: Mistakes) -> tuple[Finding, ...]:
     """Return the findings of a result: how many mistakes are shared, which are hard, what class size does."""
     sample = _Sample(result)
     found = [sample.level(kind) for kind in sample.by_kind]
-    for more, less, claim, weight in _ORDERS:
-        if more in sample.by_kind and less in sample.by_kind:
+    for kinds_of_more, less, claim, weight in _ORDERS:
+        if (more := first_of(kinds_of_more, sample.by_kind)) and less in sample.by_kind:
             found.append(sample.order(more, less, claim, weight))
     found += sample.difficulty()
     if not result.multilabel:

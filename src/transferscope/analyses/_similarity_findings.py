@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..results import Finding
-from ._members import Pair, kinds
+from ._members import TWO_RI_T, Pair, first_of, kinds
 from ._phrases import bracket, count, number, verdict_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class _Claim:
 _CLAIMS = (
     _Claim(
         ("P-T & P-T",),
-        ("RI-T & RI-T", "RI-T & RI-T (same start)"),
+        TWO_RI_T,
         "000 §3.2: two P-T compute more similar features than two RI-T",
         0.9,
     ),
@@ -56,7 +56,7 @@ def similarity_findings(result: Similarity) -> tuple[Finding, ...]:
     by_kind = {kind: pairs for kind, pairs in kinds(result.pairs).items() if result.entries(pairs)}
     found = [_level(result, kind, pairs) for kind, pairs in by_kind.items()]
     for claim in _CLAIMS:
-        more, less = (next((k for k in side if k in by_kind), None) for side in (claim.more, claim.less))
+        more, less = (first_of(side, by_kind) for side in (claim.more, claim.less))
         if more and less:
             found += _contrast(result, claim, {k: by_kind[k] for k in (more, less)})
     return (*found, *_incomparable(result))

@@ -42,7 +42,8 @@ class Mistakes(Result):
         images: name of the image set.
         n: number of images.
         right: int8 ``(members, n, 1)``, or ``(members, n, k)`` for multi-label: 1 right, 0 wrong, −1 unknown label.
-        shared: the counts of every pair, over all classes (``of`` is empty) and then by class for multi-label.
+        shared: the counts of every pair, over all classes (``of`` is empty) and then by class for multi-label; a
+            class without a known answer has none.
         class_accuracy: ``(members, k)``: share of the images of a class that are classified rightly, or of the known
             answers for multi-label; nan where there are none.
         class_counts: ``(k,)``: of how many.
@@ -145,7 +146,7 @@ def mistakes(
     pixels: int = 64,
     seed: int = 0,
     batch: int = 256,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> Mistakes:
     """Compare which images networks get wrong (000 §3.2 and B.2).
@@ -162,7 +163,7 @@ def mistakes(
         pixels: longest side of the kept pictures.
         seed: of the choice of these pictures.
         batch: images a forward pass.
-        device: where to compute.
+        device: ``cpu``, ``cuda`` or ``auto``.
         progress: told the number of images done, over all networks.
 
     Returns:
@@ -235,7 +236,7 @@ def _shared(pair: Pair, named: Sequence[Solution], right: np.ndarray, images: Im
             SharedMistakes.count(right[pair.a, :, c], right[pair.b, :, c], a=a, b=b, kind=pair.kind, of=name)
             for c, name in enumerate(images.classes)
         ]
-    return found
+    return [s for s in found if s.n]
 
 
 def _by_class(right: np.ndarray, images: ImageSet) -> tuple[np.ndarray, np.ndarray]:

@@ -24,6 +24,7 @@ from ..probes.forward import Forward
 from ..progress import Progress, silent
 from ..results import Finding, Result
 from ..rng import numpy_generator
+from ..runtime import pick_device
 from ._members import Member, Pair, as_members, as_networks, as_solutions, kinds, pairs_of
 from ._similarity_findings import similarity_findings
 
@@ -211,7 +212,7 @@ def similarity(
     pooled: bool = False,
     batch: int = 64,
     seed: int = 0,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> Similarity:
     """Compare the features of networks by linear CKA with the unbiased HSIC₁ estimator over minibatches.
@@ -229,7 +230,7 @@ def similarity(
         pooled: average features over positions or tokens instead of flattening them.
         batch: images a batch; larger batches are a little less noisy and cost more.
         seed: of the order of the images.
-        device: where to compute.
+        device: ``cpu``, ``cuda`` or ``auto``.
         progress: told the number of batches done.
 
     Returns:
@@ -241,7 +242,7 @@ def similarity(
     """
     named = as_solutions(solutions)
     nets = as_networks(net, len(named))
-    where = torch.device(device)
+    where = pick_device(str(device))
     chosen = [taps(n, _modules_of(modules, s)) for n, s in zip(nets, named, strict=True)]
     forwards = [Forward(n, s.params, where) for n, s in zip(nets, named, strict=True)]
     for forward in forwards:

@@ -76,7 +76,9 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("--data", required=True, metavar="SPEC", help=_DATA)
     compare.add_argument("--only", metavar="NAMES", help="barrier,similarity,… instead of all that apply")
     compare.add_argument("--size", type=int, metavar="PX", help="side of the images in pixels")
-    compare.add_argument("--channels", type=int, choices=(1, 3), help="1 for a network that wants grey images")
+    compare.add_argument(
+        "--channels", type=int, choices=(1, 3), default=3, help="1 for a network that wants grey images"
+    )
     compare.add_argument("--samples", type=int, metavar="N", help="use at most N images of each part")
     compare.add_argument("--mean", metavar="R,G,B", help="mean of the input normalisation, on the 0…1 scale")
     compare.add_argument("--std", metavar="R,G,B", help="standard deviation of the input normalisation")

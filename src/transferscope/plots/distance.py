@@ -87,6 +87,8 @@ def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], 
 
 def _along(ax: Axes, result: Distance) -> None:
     """002 Fig. 2: the deviation from the start over epochs, or the plain sum where n is not known."""
+    from matplotlib.ticker import MaxNLocator
+
     scale = math.sqrt(result.examples) if result.examples else 1.0
     seen: set[str] = set()
     look = looks(t.role or t.label for t in result.trajectories)
@@ -98,6 +100,7 @@ def _along(ax: Axes, result: Distance) -> None:
             label=None if label in seen else label,
         )  # fmt: skip
         seen.add(label)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("epoch")
     over = r"\,/\,\sqrt{n}" if result.examples else ""
     ax.set_ylabel(rf"$\sum_l\|W_l - W_l^0\|_F{over}$")

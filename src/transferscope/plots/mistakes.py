@@ -24,6 +24,7 @@ Part = Literal["all", "counts", "classes", "gallery"]
 
 _FILLS = (("only_a_correct", "#56B4E9", ""), ("only_b_correct", "#E69F00", "//"), ("both_wrong", "#4D4D4D", ""))
 _COLUMNS = 8
+_BARS = 18
 
 
 def plot(result: Mistakes, *, part: Part = "all", pair: tuple[str, str] | None = None) -> Figure:
@@ -68,10 +69,15 @@ def _draw_upper(area: SubFigure, result: Mistakes, part: Part) -> None:
 
 
 def _bars(result: Mistakes) -> list[tuple[str, dict[str, float], str]]:
-    """What is said of each pair (and class): name, shares, and the paper's r1, r2."""
+    """What is said of each pair (and class): name, shares, and the paper's r1, r2.
+
+    Where classes are told apart, of many pairs only the first of each kind is shown.
+    """
     found = []
+    first = {(s.a, s.b) for s in {s.kind: s for s in reversed(result.shared)}.values()}
+    crowded = result.multilabel and len(result.shared) > _BARS
     for s in result.shared:
-        if result.multilabel and not s.of:
+        if (result.multilabel and not s.of) or (crowded and (s.a, s.b) not in first):
             continue
         name = f"{s.a}, {s.b}" + (f": {s.of}" if s.of else "")
         shares = {field: getattr(s, field) / s.n for field, *_ in _FILLS}
@@ -94,9 +100,10 @@ def _counts(ax: Axes, result: Mistakes) -> None:
     ax.set_yticks(places, [name for name, *_ in bars], fontsize=7.5)
     ax.set_xlim(0, max(left.max() * 1.32, 1e-9))
     ax.set_xlabel(f"% of {result.n:,} images   (behind bars: share of mistakes the other avoids)", fontsize=8)
-    ax.set_title("Mistakes of two networks")
+    ax.set_ylim(-0.6, len(bars) - 0.4)
+    ax.set_title("Mistakes of two networks", pad=20)
     ax.grid(axis="y", visible=False)
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.1), ncols=3, fontsize=7, handlelength=1.2, columnspacing=1.0)
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, fontsize=7, handlelength=1.2, columnspacing=1.0)
 
 
 def _classes(ax: Axes, result: Mistakes) -> None:
@@ -118,8 +125,8 @@ def _classes(ax: Axes, result: Mistakes) -> None:
         )
     ax.set_xlabel(f"class size in {result.sizes_of}")
     ax.set_ylabel("accuracy on the class (%)")
-    ax.set_title("Accuracy and class size")
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.1), fontsize=7, handletextpad=0.2)
+    ax.set_title("Accuracy and class size", pad=8 + 11 * len(groups))
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), fontsize=7, handletextpad=0.2)
 
 
 def _gallery_rows(result: Mistakes, pair: tuple[str, str] | None) -> list[Gallery]:
@@ -166,4 +173,4 @@ def _picture(ax: Axes, g: Gallery, i: int) -> None:
 
 
 def _short(name: str) -> str:
-    return textwrap.shorten(name, 16, placeholder="…") if " " in name else name[:15] + "…" * (len(name) > 15)
+    return textwrap.shorten(name, 13, placeholder="…") if " " in name else name[:12] + "…" * (len(name) > 12)

@@ -50,11 +50,13 @@ def plot(result: Similarity, *, pairs: Sequence[tuple[str, str]] | None = None) 
 def _profile(ax: Axes, result: Similarity) -> None:
     """Bars for a few modules, curves over depth for many."""
     long = result.profile()
-    names = list(dict.fromkeys(long["module"]))
+    there = set(long["module"])
+    forward = [name for modules in result.modules for name in modules if name in there]
+    names = list(dict.fromkeys([*forward, *long["module"]]))
     kinds = list(dict.fromkeys(long["pair"]))
     width, look = 0.8 / max(len(kinds), 1), looks(kinds)
     for i, kind in enumerate(kinds):
-        rows = long[long["pair"] == kind]
+        rows = long[long["pair"] == kind].sort_values("module", key=lambda of: of.map(names.index))
         at = np.array([names.index(name) for name in rows["module"]], dtype=float)
         values = rows["cka"].to_numpy()
         errors = np.nan_to_num(np.abs(rows[["low", "high"]].to_numpy().T - values))

@@ -61,7 +61,6 @@ def styled() -> Iterator[None]:
         "legend.frameon": False,
         "legend.fontsize": 8.0,
         "figure.dpi": 110,
-        "savefig.bbox": "tight",
         "svg.fonttype": "path",
         "svg.hashsalt": "transferscope",
         "pdf.fonttype": 42,

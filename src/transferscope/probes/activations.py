@@ -17,6 +17,7 @@ from ..data.imageset import ImageSet
 from ..errors import ModelError, nearest
 from ..models.network import Granularity, Network
 from ..progress import Progress, silent
+from ..runtime import pick_device
 from .forward import Forward
 
 __all__ = ["Tap", "Taps", "features", "pool", "taps"]
@@ -170,7 +171,7 @@ def features(
     *,
     pooled: bool = False,
     batch: int = 256,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> dict[str, np.ndarray]:
     """Return the features of every image, in the order of the set.
@@ -184,7 +185,7 @@ def features(
         modules: see :func:`taps`.
         pooled: average over positions or tokens (:func:`pool`) instead of flattening.
         batch: images a forward pass.
-        device: where to compute.
+        device: ``cpu``, ``cuda`` or ``auto``.
         progress: told the number of images done.
 
     Returns:
@@ -194,7 +195,8 @@ def features(
         ModelError: when a module does not exist or has no features.
         DataError: when the network cannot look at these images.
     """
-    forward = Forward(net, params, torch.device(device))
+    where = pick_device(str(device))
+    forward = Forward(net, params, where)
     forward.check(images)
     chosen = taps(net, modules)
     parts: dict[str, list[np.ndarray]] = {}
@@ -204,7 +206,7 @@ def features(
         return np.array(kept.cpu().numpy())
 
     with Taps(forward.module, chosen, take) as seen:
-        for part in Feed(images, torch.device(device)).batches(batch):
+        for part in Feed(images, where).batches(batch):
             forward(part)
             for name, value in seen.collect().items():
                 parts.setdefault(name, []).append(value)

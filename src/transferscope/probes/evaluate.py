@@ -206,7 +206,13 @@ class Engine:
         if self._norm == "kept":
             self._weights.put(points.basis[0], self._statistics)
         elif self._calibration is not None:
-            recalibrate(self._module, (x for _, x in self._calibration.batches(_RECALIBRATION_BATCH)))
+            try:
+                recalibrate(self._module, (x for _, x in self._calibration.batches(_RECALIBRATION_BATCH)))
+            except torch.cuda.OutOfMemoryError as e:
+                raise ModelError(
+                    f"{self._net.name}: batch norm is recalibrated on {_RECALIBRATION_BATCH} images at a time, which "
+                    f"do not fit into the memory of {self._device}; choose norm='interpolated' or 'kept'"
+                ) from e
 
     def _measure(self, images: _Prepared, meter: Meter, i: int) -> None:
         while True:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..data.feed import Batch
 from ..data.imageset import ImageSet
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from ..models.network import Network
 from ..params import floating
 
@@ -26,9 +26,13 @@ class Forward:
         net: the network.
         params: its weights.
         device: where to compute.
+
+    Raises:
+        UsageError: when the weights are not those of this network, naming the first tensor that differs.
     """
 
     def __init__(self, net: Network, params: Mapping[str, Tensor], device: torch.device) -> None:
+        _check_fits(net, params)
         self.net = net
         weights = list(floating(params).values())
         self.dtype = torch.float64 if any(w.dtype == torch.float64 for w in weights) else torch.float32
@@ -71,6 +75,17 @@ class Forward:
                 f"load them with size={wanted[0]}"
             ) from e
         return logits
+
+
+def _check_fits(net: Network, params: Mapping[str, Tensor]) -> None:
+    wanted = {name: tuple(value.shape) for name, value in net.module.state_dict().items()}
+    given = {name: tuple(value.shape) for name, value in params.items()}
+    for name in [*wanted, *given]:
+        if wanted.get(name) != given.get(name):
+            raise UsageError(
+                f"weights do not fit {net.name}: {name!r} is {wanted.get(name, 'absent')} in the network and "
+                f"{given.get(name, 'absent')} in the weights; give weights of this network, or each its own network"
+            )
 
 
 def _in_float64(net: Network, params: Mapping[str, Tensor]) -> nn.Module:

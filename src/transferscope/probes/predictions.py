@@ -13,6 +13,7 @@ from ..data.imageset import ImageSet
 from ..errors import ModelError
 from ..models.network import Network
 from ..progress import Progress, silent
+from ..runtime import pick_device
 from .forward import Forward
 
 __all__ = ["predictions"]
@@ -24,7 +25,7 @@ def predictions(
     images: ImageSet,
     *,
     batch: int = 256,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> np.ndarray:
     """Return the logits of every image, in the order of the set.
@@ -34,7 +35,7 @@ def predictions(
         params: its weights.
         images: n images; their labels are not looked at.
         batch: images a forward pass.
-        device: where to compute.
+        device: ``cpu``, ``cuda`` or ``auto``.
         progress: told the number of images done.
 
     Returns:
@@ -44,10 +45,11 @@ def predictions(
         DataError: when the network cannot look at these images.
         ModelError: when the network has another number of outputs than the set has classes.
     """
-    forward = Forward(net, params, torch.device(device))
+    where = pick_device(str(device))
+    forward = Forward(net, params, where)
     forward.check(images)
     out = np.empty((len(images), len(images.classes)), np.float32)
-    for part in Feed(images, torch.device(device)).batches(batch):
+    for part in Feed(images, where).batches(batch):
         logits = forward(part)
         if logits.ndim != 2 or logits.shape[1] != len(images.classes):
             raise ModelError(

@@ -46,5 +46,6 @@ def save_figure(figure: Figure, folder: Path, name: str) -> str:
     """
     svg = render(figure, "svg")
     write_bytes(folder / f"{name}.svg", svg)
+    figure.set_layout_engine("none")  # everything has found its place; laying out again costs as much as drawing
     write_bytes(folder / f"{name}.pdf", render(figure, "pdf"))
     return data_uri(svg, "image/svg+xml")

@@ -13,8 +13,8 @@ from ..errors import StoreError
 
 __all__ = ["NOT_IDENTITY", "canonical", "digest", "file_digest"]
 
-NOT_IDENTITY = frozenset({"device", "workers", "jobs", "threads", "cache"})
-"""Top-level keys of a specification that say where and how fast to compute, not what."""
+NOT_IDENTITY = frozenset({"device", "workers", "jobs", "threads", "cache", "path"})
+"""Top-level keys of a specification that say where it lies or runs and how fast, not what it is."""
 
 
 def canonical(value: Any) -> str:

@@ -31,6 +31,7 @@ __all__ = ["FORMAT", "MARKER", "About", "Failure", "RunFolder"]
 MARKER = "transferscope.json"
 FORMAT = 1
 About = Literal["study", "compare"]
+_WORDS: dict[About, str] = {"study": "study", "compare": "comparison"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class RunFolder:
                 found = cls.open(root)
                 if (found.about, found.name) != (about, name):
                     raise StoreError(
-                        f"{root}: holds the {found.about} {found.name!r}, not the {about} {name!r}; "
+                        f"{root}: holds the {_WORDS[found.about]} {found.name!r}, not the {_WORDS[about]} {name!r}; "
                         "give another folder with --out"
                     )
                 return found

@@ -36,7 +36,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Any = None) 
     from safetensors.torch import save
 
     whole = {k: v.detach().to("cpu").clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
-    text = json.dumps(about, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(about, ensure_ascii=False)
     write_bytes(path, save(whole, metadata={_ABOUT: text}))
 
 

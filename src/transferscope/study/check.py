@@ -247,6 +247,8 @@ class _Check:
         self._known(question.targets, study.targets, f"{where}.targets", "target")
         self._known(question.starts, study.starts, f"{where}.starts", "start")
         if isinstance(question, CombinedDomains):
+            if question.targets is not None:
+                self._add(f"{where}.targets", "is not for this question: 'unions' names the targets")
             for i, union in enumerate(question.unions):
                 self._known(union, study.targets, f"{where}.unions.{i}", "target")
         if len(self.problems) > before:

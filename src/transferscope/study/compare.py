@@ -109,8 +109,11 @@ def run_comparison(
         StoreError: when the folder is not ours, belongs to another comparison, or cannot be written.
     """
     plan, text = plan_comparison(asked)
-    inputs = [step.digest for step in plan.steps if step.kind != "analysis"]
-    folder = RunFolder.create(out, "compare", f"comparison {digest(inputs)[:8]}")
+    inputs = [step for step in plan.steps if step.kind != "analysis"]
+    files = [step.name for step in inputs if step.kind == "checkpoint"]
+    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+    name = f"{', '.join(files[:3])}{more} ({digest([step.digest for step in inputs])[:8]})"
+    folder = RunFolder.create(out, "compare", name)
     write_bytes(folder.root / "study.yaml", text.encode())
     folder.write("plan.json", plan.to_json())
     return folder, execute(plan.steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)

@@ -43,7 +43,7 @@ class Step:
     def digest(self) -> str:
         """Hash of kind, specification and the inputs' digests."""
         inputs = {role: step.digest for role, step in self.inputs.items()}
-        return digest({"kind": self.kind, "spec": self.spec, "inputs": inputs})
+        return digest({"kind": self.kind, "spec": digest(self.spec), "inputs": inputs})
 
     @property
     def identity(self) -> Identity:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 import time
 import traceback
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError, TransferscopeError
 from ..progress import Progress
+from ..store.atomic import said_plainly
 from ..store.folder import RunFolder, now, software
 from ..store.step import Draft, StepRecord, StoredStep
 from .events import Listener, StepEvent
@@ -114,9 +116,12 @@ def perform(
         try:
             with runtime.threads(threads):
                 _work(step.kind)(context)
-        except StoreError:
+        except (StoreError, BrokenPipeError):  # the folder, or whoever listens: not the step's fault
             raise
         except Exception as e:
+            if isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT):
+                with said_plainly(folder.root):
+                    raise
             known = isinstance(e, TransferscopeError)
             error = " ".join(str(e).split()) if known else f"{type(e).__name__}: {' '.join(str(e).split())}"
             with suppress(StoreError):

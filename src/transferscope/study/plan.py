@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, nearest
@@ -85,8 +86,6 @@ class _Planner:
         if source is None:
             return None
         if source.checkpoint is not None:
-            from pathlib import Path
-
             spec = {
                 "revision": REVISION["checkpoint"],
                 "network": self.checked.network,
@@ -204,16 +203,14 @@ class _Planner:
                 found = _union_of([self.checked.targets[t] for t in union])
                 parts = {t: self.data[t] for t in union}
                 images = Step("data", joined, {"revision": REVISION["data"], "union": list(union)}, parts, cost=1)
-                planned = self._runs(joined, images, found, union)
-                limit = question.seeds
-                kept = [
-                    (label, run)
-                    for label, run in planned.items()
+                wanted = {
+                    label: run
+                    for label, run in self._runs(joined, images, found, union).items()
                     if (question.starts is None or run.start in question.starts)
-                    and (limit is None or run.seed in self.study.starts[run.start].seeds[:limit])
-                ]
-                runs += kept
-                self.runs.setdefault(joined, {}).update(kept)
+                    and run.seed in self.study.starts[run.start].seeds[: question.seeds]
+                }
+                runs += _each_once(wanted).items()
+                self.runs.setdefault(joined, {}).update(wanted)
             title = " & ".join(singles)
             answers[title] = self._analysis(name, question, title, singles, runs)
         return answers
@@ -222,14 +219,9 @@ class _Planner:
         return [run for target in targets for run in self._chosen(question, target).items()]
 
     def _chosen(self, question: QuestionSettings, target: str) -> dict[str, PlannedRun]:
-        """Return the runs asked about, each step once: under its first label."""
-        chosen: dict[str, PlannedRun] = {}
-        seen: set[str] = set()
-        for label, run in self.runs[target].items():
-            if (question.starts is None or run.start in question.starts) and run.step.digest not in seen:
-                seen.add(run.step.digest)
-                chosen[label] = run
-        return chosen
+        """Return the runs asked about."""
+        runs = self.runs[target].items()
+        return _each_once({k: run for k, run in runs if question.starts is None or run.start in question.starts})
 
     def _analysis(
         self,
@@ -271,6 +263,14 @@ class _Planner:
         }
         found = [self.checked.targets[t] for t in targets]
         return Step("analysis", f"{name} {title}".strip(), spec, inputs, analysis_cost(settings, len(runs), found))
+
+
+def _each_once(runs: Mapping[str, PlannedRun]) -> dict[str, PlannedRun]:
+    """Return each step once, under its first label."""
+    first: dict[str, str] = {}
+    for label, run in runs.items():
+        first.setdefault(run.step.digest, label)
+    return {label: runs[label] for label in first.values()}
 
 
 def _recorded(asked: Sequence[int] | None, epochs: int) -> list[int]:

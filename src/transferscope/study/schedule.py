@@ -49,13 +49,16 @@ class Schedule:
         self.failed: dict[str, tuple[Step, str]] = {}
         self.skipped: dict[str, tuple[Step, str]] = {}
         self._waiting = {s.digest: s for s in steps}
-        self._finished: set[str] = set()
+        self._unfinished = set(self._waiting)
         self._fractions: dict[str, float] = {}
         self._priority = _work_behind(self.steps)
 
     def take(self) -> Step | None:
         """Hand out a step to run, or ``None`` when none is ready now."""
-        ready = [s for s in self._waiting.values() if all(i.digest in self._finished for i in s.inputs.values())]
+        # What is not among the steps is taken to be there; if it is not, the step that needs it says so.
+        ready = [
+            s for s in self._waiting.values() if not any(i.digest in self._unfinished for i in s.inputs.values())
+        ]
         if not ready:
             return None
         chosen = max(ready, key=lambda s: (not s.inputs, self._priority[s.digest]))
@@ -64,7 +67,7 @@ class Schedule:
 
     def finish(self, step: Step, *, reused: bool) -> None:
         """Take note that a step is there."""
-        self._finished.add(step.digest)
+        self._unfinished.discard(step.digest)
         self._fractions[step.digest] = 1.0
         (self.reused if reused else self.done).append(step)
 

@@ -118,7 +118,7 @@ class _Key:
         return isinstance(other, _Key) and self.digest == other.digest
 
 
-@lru_cache(maxsize=6)
+@lru_cache(maxsize=4)
 def _loaded(key: _Key) -> ImageSplits:
     spec = key.spec
     return load_images(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from ...data.cache import default_cache
 from ...data.imageset import ImageSet, ImageSplits
 from ...data.mapped import IN_MEMORY, Reader
 from ...errors import DataError
@@ -56,8 +58,10 @@ def _pixels(arrays: Sequence[np.ndarray]) -> np.ndarray:
     if sum(a.nbytes for a in arrays) <= IN_MEMORY:
         return np.concatenate(arrays)
     count, shape = sum(len(a) for a in arrays), arrays[0].shape[1:]
+    # The usual place for temporary files may be held in memory; the cache is on a disk.
+    folder = default_cache() if default_cache().is_dir() else Path(tempfile.gettempdir())
     try:
-        with tempfile.TemporaryFile() as file:
+        with tempfile.TemporaryFile(dir=folder) as file:
             for array in arrays:
                 reader = Reader(array)
                 step = max(1, IN_MEMORY // 8 // max(1, array[:1].nbytes))
@@ -68,4 +72,4 @@ def _pixels(arrays: Sequence[np.ndarray]) -> np.ndarray:
             file.flush()
             return np.memmap(file, np.uint8, "r", shape=(count, *shape))
     except OSError as e:
-        raise DataError(f"{tempfile.gettempdir()}: no room for a union of {count} images ({e.strerror or e})") from e
+        raise DataError(f"{folder}: no room for a union of {count} images ({e.strerror or e})") from e

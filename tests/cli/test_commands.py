@@ -1,0 +1,133 @@
+"""Commands from the outside: what they print, what they return, and one line for whatever is wrong."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from transferscope.cli.main import main
+
+STUDY = """
+name: small
+network: lenet
+images: {size: 16}
+recipe: {epochs: 1, batch: 32, augmentation: {crop: none}}
+targets:
+  clipart: {data: "synthetic:clipart?train=48&test=40"}
+starts:
+  RI-T: {from: random, seeds: [0, 1]}
+analyses:
+  distance: true
+  barrier: {points: 3}
+"""
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path_factory.getbasetemp() / "image-cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    return tmp_path
+
+
+def fails(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(arguments) == 2
+    shown = capsys.readouterr().err.strip().splitlines()
+    assert len(shown) == 1 and shown[0].startswith("error: ") and said in shown[0], shown
+
+
+def test_a_study_from_file_to_report_and_again(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study", "study.yaml", "--out", "run", "--jobs", "1", "--device", "cpu", "--only", "distance"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.strip() == "run/report.html"
+    assert "5 steps computed" not in shown.err and (place / "run/report.html").exists()
+
+    assert main(["status", "run"]) == 0
+    assert "1 not begun" in capsys.readouterr().out
+
+    assert main(["study", "study.yaml", "--out", "run", "--jobs", "1", "--device", "cpu"]) == 0
+    assert "1 steps computed, 4 were there" in capsys.readouterr().err
+    assert main(["status", "run"]) == 0
+    assert "all 5 steps are done" in capsys.readouterr().out
+
+    assert main(["report", "run"]) == 0
+    weights = sorted(str(p) for p in (place / "run").glob("steps/train-*/weights/final.safetensors"))
+    assert len(weights) == 2
+    capsys.readouterr()
+
+    assert main(["doctor", weights[0], "--model", "lenet", "--classes", "12"]) == 0
+    assert "lenet" in capsys.readouterr().out
+
+    data = "synthetic:clipart?train=48&test=40"
+    asked = ["compare", *weights, "--model", "lenet", "--data", data, "--size", "16", "--out", "cmp", "--jobs", "1"]
+    assert main([*asked, "--only", "barrier,distance"]) == 0
+    assert (place / "cmp/report.html").exists()
+    fails([*asked, "--only", "barier"], "did you mean 'barrier'", capsys)
+    fails(["compare", weights[0], *asked[2:], "--model", "lenett"], "did you mean 'lenet'", capsys)
+
+
+def test_the_schema_is_the_one_of_study_files(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import jsonschema
+    from ruamel.yaml import YAML
+
+    assert main(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    tree = YAML(typ="safe").load(STUDY)
+    jsonschema.validate(tree, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**tree, "analyses": {"barrier": {"pints": 3}}}, schema)
+
+
+def test_what_is_wrong_is_one_line_and_exit_2(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fails(["study", "absent.yaml"], "absent.yaml", capsys)
+    (place / "list.yaml").write_text("- a\n- b\n")
+    fails(["study", "list.yaml"], "list.yaml", capsys)
+    (place / "typo.yaml").write_text(STUDY.replace("epochs:", "epoch:"))
+    fails(["study", "typo.yaml"], "did you mean 'epochs'", capsys)
+    (place / "typo.yaml").write_text(STUDY.replace("lenet", "lenot"))
+    fails(["study", "typo.yaml"], "did you mean 'lenet'", capsys)
+    fails(["status", "."], "transferscope", capsys)
+    fails(["doctor", "study.yaml"], "study.yaml", capsys)
+    fails(["doctor", "absent.pt"], "absent.pt", capsys)
+    fails(["demo", "--data", "folder:absent"], "absent", capsys)
+    (place / "mine").mkdir()
+    (place / "mine/letter.txt").write_text("dear")
+    fails(["study", "study.yaml", "--out", "mine", "--device", "cpu"], "mine", capsys)
+    assert sorted(p.name for p in (place / "mine").iterdir()) == ["letter.txt"]
+
+
+def test_weights_that_are_not_numbers_are_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import transferscope as ts
+
+    net = ts.build("lenet", classes=12, input=ts.Input((16, 16)))
+    good, bad = ts.initialise(net, 0), ts.initialise(net, 1)
+    next(iter(bad.values())).view(-1)[0] = np.nan
+    ts.write("good.safetensors", good)
+    ts.write("bad.safetensors", bad)
+    data = "synthetic:clipart?train=48&test=40"
+    fails(
+        ["compare", "good.safetensors", "bad.safetensors", "--model", "lenet", "--size", "16", "--data", data],
+        "bad.safetensors",
+        capsys,
+    )
+    ts.write("other.safetensors", ts.initialise(ts.build("lenet", classes=12, input=ts.Input((20, 20))), 0))
+    fails(
+        ["compare", "good.safetensors", "other.safetensors", "--model", "lenet", "--size", "16", "--data", data],
+        "other.safetensors",
+        capsys,
+    )
+
+
+def test_a_fault_of_ours_is_one_line_too(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr("transferscope.study.status.status", broken)
+    assert main(["status", "."]) == 3
+    shown = capsys.readouterr().err.strip().splitlines()
+    assert len(shown) == 1 and "RuntimeError: two lines" in shown[0]
