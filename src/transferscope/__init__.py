@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from .analyses.cross_domain import CrossDomain, cross_domain
     from .analyses.distance import Distance, distance
     from .analyses.extrapolation import Extrapolation, extrapolation
+    from .analyses.hessian import Hessian, hessian
     from .analyses.learning_curves import LearningCurves, learning_curves
     from .analyses.mistakes import Mistakes, mistakes
     from .analyses.similarity import Similarity, similarity
+    from .analyses.spectrum import Spectrum, spectrum
     from .data.imageset import ImageSet, ImageSplits
     from .data.spec import load_images
     from .errors import TransferscopeError
@@ -49,6 +51,7 @@ _FACE = {
     "Distance": "analyses.distance",
     "Extrapolation": "analyses.extrapolation",
     "Finding": "results",
+    "Hessian": "analyses.hessian",
     "ImageSet": "data.imageset",
     "ImageSplits": "data.imageset",
     "Input": "models.network",
@@ -61,6 +64,7 @@ _FACE = {
     "Result": "results",
     "Similarity": "analyses.similarity",
     "Solution": "models.solution",
+    "Spectrum": "analyses.spectrum",
     "TransferscopeError": "errors",
     "barrier": "analyses.barrier",
     "barriers": "analyses.barrier",
@@ -72,12 +76,14 @@ _FACE = {
     "evaluate": "probes.evaluate",
     "extrapolation": "analyses.extrapolation",
     "fit": "train.fit",
+    "hessian": "analyses.hessian",
     "initialise": "models.build",
     "learning_curves": "analyses.learning_curves",
     "load_images": "data.spec",
     "mistakes": "analyses.mistakes",
     "read": "models.checkpoint",
     "similarity": "analyses.similarity",
+    "spectrum": "analyses.spectrum",
     "wrap": "models.build",
     "write": "models.checkpoint",
 }
@@ -89,6 +95,7 @@ __all__ = [
     "Distance",
     "Extrapolation",
     "Finding",
+    "Hessian",
     "ImageSet",
     "ImageSplits",
     "Input",
@@ -101,6 +108,7 @@ __all__ = [
     "Result",
     "Similarity",
     "Solution",
+    "Spectrum",
     "TransferscopeError",
     "barrier",
     "barriers",
@@ -112,12 +120,14 @@ __all__ = [
     "evaluate",
     "extrapolation",
     "fit",
+    "hessian",
     "initialise",
     "learning_curves",
     "load_images",
     "mistakes",
     "read",
     "similarity",
+    "spectrum",
     "wrap",
     "write",
 ]
