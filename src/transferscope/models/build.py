@@ -25,7 +25,7 @@ from .network import Input, Network
 from .resnet_cifar import DEPTHS, cifar_resnet
 from .tracing import trace
 
-__all__ = ["build", "initialise", "known", "wrap"]
+__all__ = ["build", "designed_for", "initialise", "known", "wrap"]
 
 _DIGITS = Input((28, 28), 1, (0.1307,), (0.3081,))
 _OWN: dict[str, Input] = {
@@ -69,7 +69,7 @@ def build(name: str, classes: int, *, input: Input | None = None, seed: int = 0)
     """
     if classes < 1:
         raise ModelError(f"{name}: {classes} classes; expected at least 1")
-    wanted = input or _designed_for(name)
+    wanted = input or designed_for(name)
     make = partial(_construct, name, classes, wanted)
     return _network(_seeded(make, seed), name, classes, wanted, None, make)
 
@@ -182,7 +182,7 @@ def _construct(name: str, classes: int, wanted: Input) -> nn.Module:
     return (fixup_resnet if name.startswith("fixup") else cifar_resnet)(depth, classes, wanted.channels)
 
 
-def _designed_for(name: str) -> Input:
+def designed_for(name: str) -> Input:
     """Return what the network of this name wants to see.
 
     Raises:

@@ -61,6 +61,7 @@ def styled() -> Iterator[None]:
         "legend.frameon": False,
         "legend.fontsize": 8.0,
         "figure.dpi": 110,
+        "savefig.bbox": "tight",
         "svg.fonttype": "path",
         "svg.hashsalt": "transferscope",
         "pdf.fonttype": 42,

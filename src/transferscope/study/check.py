@@ -65,7 +65,7 @@ def network_spec(
     Raises:
         ModelError: for an unknown name, or numbers that do not fit the channels.
     """
-    from ..models.build import _designed_for as designed_for
+    from ..models.build import designed_for
     from ..models.network import Input
 
     designed = designed_for(name)

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-import torch
-
 from ...data.imageset import ImageSet, ImageSplits
 from ...errors import UsageError
 from ...models.network import Network
@@ -63,14 +61,17 @@ class _Asked:
         """The network with the targets' classes."""
         return network_of(self.context.step.spec["network"], len(self.splits.classes))
 
-    def solutions(self, tag: str | None = None) -> list[Solution]:
-        """Return the weights of each run, by default at the end asked for, or those of the given files.
+    def solutions(self) -> list[Solution]:
+        """Return the weights of each run at the end asked for, or those of the given files.
 
         Runs that diverged have no final weights, which is noted.
         """
-        tag = self.settings.get("weights") if tag is None else tag
-        found = [solution for run in self.runs if (solution := self.at(run, tag or "final")) is not None]
-        return found + [
+        tag = self.settings.get("weights", "final")
+        return [solution for run in self.runs if (solution := self.at(run, tag)) is not None] + self.given()
+
+    def given(self) -> list[Solution]:
+        """Return the weights of the given files."""
+        return [
             Solution(g["label"], self.context.stored(g["input"]).weights()["given"], "", g["group"])
             for g in self.context.step.spec["given"]
         ]
@@ -185,21 +186,29 @@ def _distance(asked: _Asked) -> Result:
 
 
 def _barrier(asked: _Asked) -> Result:
-    from ...analyses.barrier import barriers
+    from ...analyses.barrier import barriers, run_pairs
 
     settings = asked.settings
-    pairs: list[tuple[Solution, Solution]] = []
-    for end in settings["ends"]:
-        ends = asked.solutions(end)
-        pairs += combinations(ends, 2)
-        if end == settings["ends"][0] and (source := asked.source()) is not None:
-            pairs += [(source[0], s) for s in ends if s.group == source[0].group]
-    if set(settings["ends"]) == {"best", "final"}:
-        pairs += [pair for run in asked.runs if (pair := _best_and_final(asked, run)) is not None]
+    source, ends = asked.source(), settings["ends"]
+    start = source[0] if source is not None else None
+    given = asked.given()
+    pairs = list(combinations(given, 2)) + [(start, s) for s in given if start is not None]
+    # What does not depend on the end is asked for with the first of them only.
+    of_runs = [
+        run_pairs(
+            asked.runs,
+            end=end,
+            best_and_final=end == ends[0] and set(ends) == {"best", "final"},
+            start=start if end == ends[0] else None,
+        )
+        for end in ends
+    ]
+    pairs += [pair for found, _ in of_runs for pair in found]
     return barriers(
         asked.net,
         pairs,
         asked.sets(settings["parts"]),
+        left_out=tuple(dict.fromkeys(left for _, missing in of_runs for left in missing)),
         lambdas=settings["points"],
         metrics=settings["metrics"],
         threshold=settings["threshold"],
@@ -208,13 +217,6 @@ def _barrier(asked: _Asked) -> Result:
         norm=settings["norm"],
         recalibrate_on=asked.splits.train,
     )
-
-
-def _best_and_final(asked: _Asked, run: Run) -> tuple[Solution, Solution] | None:
-    best, final = asked.at(run, "best"), asked.at(run, "final")
-    if best is None or final is None or all(torch.equal(v, final.params[k]) for k, v in best.params.items()):
-        return None
-    return best, dataclasses.replace(final, label=f"{run.label} (final)")
 
 
 def _extrapolation(asked: _Asked) -> Result:
