@@ -103,7 +103,9 @@ class _Shown:
     def event(self, event: StepEvent) -> None:
         """Show one event."""
         match event.what:
-            case "failed":
+            case "failed" if not event.step.startswith(
+                ("data ", "checkpoint ")
+            ):  # those end the command, with one line
                 self.display.say(f"failed: {event.step}: {event.text}")
             case "skipped":
                 self.display.say(f"skipped: {event.step}: {event.text}")
