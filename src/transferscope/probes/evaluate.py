@@ -1,100 +1,54 @@
 """The engine: metrics of a network at many points of weight space over one data set, or several at once.
 
-Plan *whole network*: one pass over the data a point. What can be done once is done once: weights are combined in
-place in a flat buffer, images are decoded and normalised before the first point and kept where they fit in memory.
+What can be done once is done once: images are decoded and normalised before the first point and kept where they fit
+in memory, weights are combined in place in a flat buffer. The plan follows from what the points move:
+
+* all of the network: one pass over the data a point;
+* a part of it: see :mod:`~transferscope.probes.sweep`. What cannot be recorded as a graph, or whose graph does not
+  give the logits of a plain pass (looked at on a few images before each run), is evaluated in whole passes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypedDict, Unpack, get_args
+from typing import Literal, Unpack, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.feed import Feed
 from ..data.imageset import ImageSet
 from ..errors import ModelError, UsageError, nearest
 from ..models.network import Network
+from ..models.objective import multilabel
 from ..params import check_same
 from ..progress import Progress, silent
 from ..rng import numpy_generator
 from ..runtime import pick_device
 from .batchnorm import NormPolicy, norm_layers, recalibrate, statistics
+from .cut import Cut
+from .evaluation import EngineOptions, Evaluation, How, Precision
 from .flat import FlatWeights
-from .metrics import Meter, Metric, check_metrics, default_metrics
+from .metrics import Meter, Metric, check_metrics, contributions, default_metrics
 from .points import Points
+from .prepared import Prepared
+from .recording import Recording, UnrecordableError, record
+from .search import Search, members_of, scan
+from .sweep import Live, Plan, Sweep
 
 __all__ = ["Engine", "EngineOptions", "Evaluation", "How", "Precision", "evaluate"]
-
-Precision: TypeAlias = Literal["float32", "bfloat16", "float64"]
 
 _RECALIBRATION_BATCH = 128
 """Fixed, as the statistics depend on it a little; ``batch`` may be halved on the way without changing a number."""
 
+_LOGIT_BYTES = 2**27
+"""Logits of points that are under way at once."""
+
+_CHECKED_IMAGES = 4
+
 _PREPARED_BYTES = 2**30
 """Normalised images up to this size are kept; larger sets are normalised again batch by batch at every point."""
-
-
-class EngineOptions(TypedDict, total=False):
-    """How to compute, for every analysis that evaluates points.
-
-    Attributes:
-        device: ``cpu``, ``cuda`` or ``auto`` (default).
-        precision: ``float32`` (default; never TF32), ``bfloat16`` (autocast, to screen) or ``float64``.
-        batch: images at a time; by default what suits the device and the image size.
-        norm: batch-norm policy ``recalibrated`` (default), ``interpolated`` or ``kept``.
-        recalibrate_on: training images for ``recalibrated``.
-        recalibrate_images: how many of them, drawn once with a fixed seed (default 2,048).
-    """
-
-    device: str
-    precision: Precision
-    batch: int | None
-    norm: NormPolicy
-    recalibrate_on: ImageSet | None
-    recalibrate_images: int
-
-
-@dataclass(frozen=True)
-class How:
-    """How numbers were computed, for the result and the report.
-
-    Attributes:
-        plan: ``"whole network"``.
-        precision: ``float32``, ``bfloat16`` or ``float64``.
-        device: ``cpu`` or the GPU's index.
-        batch: images at a time.
-        norm: batch-norm policy; ``none`` for a network without batch norm.
-        recalibrated_on: number and name of the images, or ``""``.
-    """
-
-    plan: str
-    precision: str
-    device: str
-    batch: int
-    norm: str
-    recalibrated_on: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Metrics at m points over n images.
-
-    Attributes:
-        values: float64 ``(m,)`` a metric; what is not finite is kept as it is.
-        examples: ``(m, n)`` a metric, one number an example whose mean is the metric; empty unless asked for.
-        n: number of images.
-        how: how they were computed.
-    """
-
-    values: Mapping[Metric, np.ndarray]
-    examples: Mapping[Metric, np.ndarray]
-    n: int
-    how: How
 
 
 class Engine:
@@ -136,10 +90,13 @@ class Engine:
         self._dtype = dtype
         self._module = net.fresh()
         self._weights = FlatWeights(self._module, self._device, dtype)
+        self._recording: Recording | UnrecordableError | None = None
+        self._plan: Plan = "whole network"
+        self._reason = ""
         room = _PREPARED_BYTES
-        self._sets: dict[str, _Prepared] = {}
+        self._sets: dict[str, Prepared] = {}
         for name, images in sets.items():
-            self._sets[name] = _Prepared(net, images, self._device, dtype, room)
+            self._sets[name] = Prepared(net, images, self._device, dtype, room)
             room -= self._sets[name].kept
         self._set_up_norm(room, options)
         first = next(iter(sets.values()))
@@ -165,41 +122,170 @@ class Engine:
         count = min(len(images), max(1, options.get("recalibrate_images", 2048)))
         if count > _RECALIBRATION_BATCH:
             count -= count % _RECALIBRATION_BATCH  # each batch has the same weight, so all have the same size
-        self._calibration = _Prepared(self._net, images.subset(order[:count]), self._device, self._dtype, room)
+        self._calibration = Prepared(self._net, images.subset(order[:count]), self._device, self._dtype, room)
         self._recalibrated_on = f"{count:,} images of {images.name}"
 
     @property
     def how(self) -> How:
         """How numbers are computed, as of the last point."""
         return How(
-            "whole network", self._precision, str(self._device), self._batch, self._norm, self._recalibrated_on
-        )
+            self._plan, self._precision, str(self._device), self._batch, self._norm, self._recalibrated_on,
+            self._reason,
+        )  # fmt: skip
 
     def run(self, points: Points, progress: Progress = silent) -> dict[str, Evaluation]:
         """Evaluate all points on all sets.
 
         Args:
             points: where.
-            progress: told after every point.
+            progress: told after every point, or after every few that are evaluated together.
 
         Raises:
             UsageError: when the points are not weights of this network.
             ModelError: when not even one image fits into the device's memory.
         """
         check_same(self._net.module.state_dict(), points.basis[0])
-        meters = {
-            name: Meter(s.labels, self._net.classes, len(points), self._metrics[name], self._per_example, self._dtype)
-            for name, s in self._sets.items()
-        }
         with self._arithmetic():
-            for i in range(len(points)):
-                self._move(points, i)
+            sweep = self._sweep(points)
+            slots = 1 if sweep is None else self._slots(len(points))
+            meters = {name: self._meter(name, len(points), slots) for name in self._sets}
+            for start in range(0, len(points), slots):
+                count = min(slots, len(points) - start)
+                if sweep is None:
+                    self._move(points, start)
                 for name, images in self._sets.items():
-                    self._measure(images, meters[name], i)
-                progress(i + 1, len(points), "points")
+                    if sweep is None:
+                        self._measure(images, meters[name], start)
+                    else:
+                        self._measure_stacked(sweep, images, meters[name], range(start, start + count))
+                progress(start + count, len(points), "points")
         return {
             name: Evaluation(m.values(), m.examples(), len(self._sets[name]), self.how) for name, m in meters.items()
         }
+
+    def first_within(
+        self,
+        points: Points,
+        groups: np.ndarray,
+        bound: float,
+        *,
+        images: str | None = None,
+        metric: Literal["loss", "error"] = "error",
+        progress: Progress = silent,
+    ) -> Search:
+        """Find the first group of points whose mean metric is at most ``bound``; the others are left early.
+
+        Args:
+            points: in the order in which they are tried.
+            groups: int ``(m,)``, the same for the points that are averaged, which follow one another.
+            bound: on the mean over the points of a group and the images.
+            images: name of the set; the first by default.
+            metric: ``loss``, or ``error`` of single labels.
+            progress: told after every group.
+
+        Raises:
+            UsageError: for a metric that is no sum over images, or groups that do not fit the points.
+        """
+        check_same(self._net.module.state_dict(), points.basis[0])
+        name = next(iter(self._sets)) if images is None else images
+        if name not in self._sets:
+            raise UsageError(f"no image set {name!r}{nearest(name, self._sets)}")
+        if metric not in ("loss", "error") or (metric == "error" and multilabel(self._sets[name].labels)):
+            raise UsageError(
+                f"a search by {metric!r} cannot stop early; use the loss, or the error of one label"
+            )
+        members = members_of(groups, len(points))
+        with self._arithmetic():
+            hardest = self._hardest_first(name, points)
+            batches = list(hardest.batches(self._batch))
+            sweep = self._sweep(points)
+            kept: dict[int, Live] = {}
+
+            def logits(number: int, x: Tensor, chosen: range) -> Iterator[Tensor]:
+                if sweep is None:
+                    for i in chosen:
+                        self._move(points, i)
+                        yield self._module(x)[None]
+                    return
+                live = kept[number] if number in kept else sweep.live(x)
+                if sum(one.bytes for one in kept.values()) + live.bytes <= _PREPARED_BYTES:
+                    kept[number] = live
+                yield from (some for _, some in sweep.logits(live, chosen))
+
+            return scan(members, batches, hardest.labels, logits, metric, bound, progress)
+
+    def _hardest_first(self, name: str, points: Points) -> Prepared:
+        """Return a set in the order of the losses at the first operand, the largest first."""
+        images = self._sets[name]
+        self._move(Points.listed([points.basis[0]]), 0)
+        each = [
+            contributions("loss", self._module(x), images.labels[at : at + len(x)])
+            for at, x in images.batches(self._batch)
+        ]
+        order = torch.cat(each).to(torch.float64).nan_to_num(nan=torch.inf).argsort(descending=True, stable=True)
+        return images.reordered(order.cpu().numpy(), _PREPARED_BYTES)
+
+    def _meter(self, name: str, points: int, slots: int) -> Meter:
+        labels = self._sets[name].labels
+        return Meter(labels, self._net.classes, points, self._metrics[name], self._per_example, self._dtype, slots)
+
+    def _slots(self, points: int) -> int:
+        """How many points are under way at once: as many as keep their logits in little memory, at least 1."""
+        one = max(len(s) for s in self._sets.values()) * self._net.classes * self._dtype.itemsize
+        return max(1, min(points, _LOGIT_BYTES // one))
+
+    def _sweep(self, points: Points) -> Sweep | None:
+        """Return the plan for a part of the weights, ``None`` for whole passes."""
+        self._plan, self._reason = "whole network", ""
+        moving = points.moving - set(self._statistics) if self._norm == "kept" else points.moving
+        parameters = {name for name, _ in self._module.named_parameters()}
+        if self._norm == "recalibrated" or len(points) == 1 or moving >= parameters:
+            return None
+        try:
+            cut = Cut(self._recorded(), moving)
+            if not cut.saves and cut.affine is None:
+                return None
+            sweep = Sweep(cut, points, self._move, self._weights.tensors)
+            self._check(sweep, points)
+        except UnrecordableError as e:
+            self._reason = str(e)
+            return None
+        self._plan = sweep.plan
+        return sweep
+
+    def _recorded(self) -> Recording:
+        if self._recording is None:
+            try:
+                _, x = next(next(iter(self._sets.values())).batches(2))
+                self._recording = record(self._module, x if len(x) > 1 else x.repeat(2, 1, 1, 1))
+            except UnrecordableError as e:
+                self._recording = e
+        if isinstance(self._recording, UnrecordableError):
+            raise self._recording
+        return self._recording
+
+    def _check(self, sweep: Sweep, points: Points) -> None:
+        """Hold the plan against whole passes of a few images at a few points."""
+        _, x = next(next(iter(self._sets.values())).batches(_CHECKED_IMAGES))
+        chosen = sorted({0, len(points) // 2, len(points) - 1})
+        try:
+            found = torch.cat([part for _, part in sweep.logits(sweep.live(x), chosen)])
+        except RuntimeError as e:
+            raise UnrecordableError(
+                f"its graph cannot be cut here: {next(iter(str(e).splitlines()), '')[:200]}"
+            ) from e
+        for i, logits in zip(chosen, found, strict=True):
+            self._move(points, i)
+            plain = self._module(x).to(self._dtype)
+            scale = plain.nan_to_num(0, 0, 0).abs().max() + torch.finfo(self._dtype).tiny
+            close = torch.isclose(logits.to(self._dtype) / scale, plain / scale, rtol=0, atol=self._tolerance)
+            if not (close | ~plain.isfinite()).all():
+                raise UnrecordableError("its graph does not give the logits of a plain pass")
+
+    @property
+    def _tolerance(self) -> float:
+        """Of logits, as a share of the largest: far above rounding, far below another function."""
+        return {"float64": 1e-9, "float32": 1e-3, "bfloat16": 0.1}[self._precision]
 
     def _move(self, points: Points, i: int) -> None:
         self._weights.move(points, i)
@@ -214,7 +300,7 @@ class Engine:
                     f"do not fit into the memory of {self._device}; choose norm='interpolated' or 'kept'"
                 ) from e
 
-    def _measure(self, images: _Prepared, meter: Meter, i: int) -> None:
+    def _measure(self, images: Prepared, meter: Meter, i: int) -> None:
         while True:
             try:
                 for start, x in images.batches(self._batch):
@@ -227,6 +313,24 @@ class Engine:
                 self._batch //= 2
             else:
                 meter.close(i)
+                return
+            torch.cuda.empty_cache()
+
+    def _measure_stacked(self, sweep: Sweep, images: Prepared, meter: Meter, chosen: range) -> None:
+        while True:
+            try:
+                for start, x in images.batches(self._batch):
+                    for some, logits in sweep.logits(sweep.live(x), chosen):
+                        meter.add(start, logits, some[0] - chosen.start)
+            except torch.cuda.OutOfMemoryError as e:
+                if not sweep.halve():
+                    if self._batch == 1:
+                        raise ModelError(
+                            f"{self._net.name}: one image does not fit into the memory of {self._device}"
+                        ) from e
+                    self._batch //= 2
+            else:
+                meter.close(chosen.start, len(chosen))
                 return
             torch.cuda.empty_cache()
 
@@ -278,35 +382,6 @@ def evaluate(
     """
     engine = Engine(net, {images.name: images}, metrics=metrics, per_example=per_example, **options)
     return engine.run(points, progress)[images.name]
-
-
-class _Prepared:
-    """A set on the device, normalised once and kept when that takes no more than ``room`` bytes."""
-
-    def __init__(self, net: Network, images: ImageSet, device: torch.device, dtype: torch.dtype, room: int) -> None:
-        self._input, self._dtype = net.input, dtype
-        self._feed = Feed(images, device)
-        self.labels = self._feed.labels
-        self._pixels: Tensor | None = None
-        self.kept = images.images.size * dtype.itemsize
-        if self.kept > room:
-            self.kept = 0
-            return
-        n, h, w, c = images.images.shape
-        self._pixels = torch.empty((n, h, w, c), device=device, dtype=dtype).permute(0, 3, 1, 2)
-        for batch in self._feed.batches(1024):
-            self._pixels[batch.start : batch.start + len(batch.images)] = self._input.prepare(batch.images)
-
-    def __len__(self) -> int:
-        return len(self._feed)
-
-    def batches(self, size: int) -> Iterator[tuple[int, Tensor]]:
-        if self._pixels is not None:
-            for start in range(0, len(self), size):
-                yield start, self._pixels[start : start + size]
-            return
-        for batch in self._feed.batches(size):
-            yield batch.start, self._input.prepare(batch.images).to(self._dtype)
 
 
 def _default_batch(device: torch.device, size: tuple[int, int]) -> int:

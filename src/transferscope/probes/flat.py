@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -46,41 +46,78 @@ class FlatWeights:
         for name, view in self._views.items():
             view.copy_(state[name])
         _install(module, self._views)
-        sweep = min(size, _SWEEP[device.type])
-        self._sum, self._term = (torch.empty(sweep, device=device, dtype=torch.float64) for _ in range(2))
+        self._sweep = _SWEEP[device.type]
+        self._sum, self._term = (torch.empty(0, device=device, dtype=torch.float64) for _ in range(2))
         self._points: Points | None = None
-        self._rows: dict[int, Tensor] = {}
+        self._spans: list[tuple[int, int]] = []
+        self._rows: dict[int, list[Tensor]] = {}
+
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """The floating tensors of the module by name, and its counters; views that follow every move."""
+        return {**self._views, **self._counters}
 
     def move(self, points: Points, i: int) -> None:
-        """Set the weights to point i; the operands of the last points used are kept as rows beside the buffer."""
+        """Set the weights to point i.
+
+        What is the same at all points is set once, and again after :meth:`put`; the operands of the last points used
+        are kept as rows beside the buffer, of what moves only.
+        """
         if points is not self._points:
-            self._points, self._rows = points, {}
+            self._settle(points)
         terms = points.terms(i)
-        self._copy_counters(points.basis[terms[0][0]])
-        if len(terms) == 1 and terms[0][1] == 1.0:
-            self.put(points.basis[terms[0][0]])
+        first = terms[0][0]
+        self._copy_counters(points.basis[first if points.full(first) else 0])
+        if len(terms) == 1 and terms[0][1] == 1.0 and points.full(first):
+            self.put(points.basis[first], points.moving)
             return
-        rows = [(self._row(j), c) for j, c in terms]
-        for start in range(0, len(self._buffer), max(1, len(self._sum))):
+        rows = [(self._operand(j), c) for j, c in terms]
+        for place, (start, stop) in enumerate(self._spans):
+            self._combine(self._buffer[start:stop], [(row[place], c) for row, c in rows])
+
+    def _settle(self, points: Points) -> None:
+        """Lay out what does not move, and find where what moves lies."""
+        self._points, self._rows, self._spans = points, {}, []
+        moving = points.moving
+        if len(moving) < len(self._views):
+            for name in self._views.keys() - moving:
+                self._views[name].copy_(points.value(0, name))
+        for name in self._views:
+            if name in moving:
+                start, shape = self._places[name]
+                stop = start + math.ceil(shape.numel() / _ALIGN) * _ALIGN
+                if self._spans and self._spans[-1][1] == start:
+                    start = self._spans.pop()[0]
+                self._spans.append((start, stop))
+        longest = min(self._sweep, max((stop - start for start, stop in self._spans), default=0))
+        if longest > len(self._sum):
+            self._sum, self._term = torch.empty((2, longest), device=self._buffer.device, dtype=torch.float64)
+
+    def _combine(self, target: Tensor, rows: Sequence[tuple[Tensor, float]]) -> None:
+        for start in range(0, len(target), max(1, len(self._sum))):
             part = slice(start, start + len(self._sum))
-            total = self._sum[: len(self._buffer[part])].zero_()
+            total = self._sum[: len(target[part])].zero_()
             term = self._term[: len(total)]
             for row, coefficient in rows:
                 total.add_(term.copy_(row[part]), alpha=coefficient)
-            self._buffer[part].copy_(total)
+            target[part].copy_(total)
 
     def put(self, params: Mapping[str, Tensor], names: Iterable[str] | None = None) -> None:
         """Set the named (default: all) floating tensors to these values as they are."""
         for name in self._views if names is None else names:
             self._views[name].copy_(params[name])
 
-    def _row(self, j: int) -> Tensor:
+    def _operand(self, j: int) -> list[Tensor]:
+        """Return an operand of the points at hand, as far as these move; what it leaves out is zero."""
         if j not in self._rows:
             assert self._points is not None
-            row = torch.zeros_like(self._buffer)
-            for name, view in self._lay(row).items():
-                view.copy_(self._points.basis[j][name])
-            self._rows[j] = row
+            operand = self._points.basis[j]
+            rows = [torch.zeros_like(self._buffer[start:stop]) for start, stop in self._spans]
+            for (start, stop), row in zip(self._spans, rows, strict=True):
+                for name, (place, shape) in self._places.items():
+                    if start <= place < stop and name in operand:
+                        _shaped(row[place - start : place - start + shape.numel()], shape).copy_(operand[name])
+            self._rows[j] = rows
         return self._rows[j]
 
     def _copy_counters(self, params: Mapping[str, Tensor]) -> None:

@@ -118,6 +118,7 @@ class Meter:
         metrics: to compute.
         per_example: whether to keep the contributions ``(m, n)`` of every metric.
         dtype: of the kept logits, float32 or float64.
+        slots: points under way at once.
     """
 
     def __init__(
@@ -128,26 +129,33 @@ class Meter:
         metrics: Sequence[Metric],
         per_example: bool,
         dtype: torch.dtype = torch.float32,
+        slots: int = 1,
     ) -> None:
         n, device = len(labels), labels.device
         self._labels = labels
         self._metrics = tuple(metrics)
-        self._logits = torch.empty((n, classes), device=device, dtype=dtype)
+        self._logits = torch.empty((slots, n, classes), device=device, dtype=dtype)
         self._values = torch.full((len(self._metrics), points), torch.nan, device=device, dtype=torch.float64)
         kept = points if per_example else 0
         self._examples = torch.empty((len(self._metrics), kept, n), dtype=dtype, pin_memory=device.type == "cuda")
 
-    def add(self, start: int, logits: Tensor) -> None:
-        """Take the logits of examples ``start``… of the point at hand."""
-        self._logits[start : start + len(logits)] = logits
+    def add(self, start: int, logits: Tensor, slot: int = 0) -> None:
+        """Take the logits of examples ``start``…: ``(b, k)`` of a slot's point, or ``(p, b, k)`` from it on."""
+        stacked = logits if logits.ndim == 3 else logits[None]
+        self._logits[slot : slot + len(stacked), start : start + stacked.shape[1]] = stacked
 
-    def close(self, point: int) -> None:
-        """The point is complete: compute its metrics."""
+    def close(self, point: int, count: int = 1) -> None:
+        """So many points, this and those that follow it, are complete in the first slots: compute their metrics."""
+        n = len(self._labels)
         for row, metric in enumerate(self._metrics):
-            each = contributions(metric, self._logits, self._labels)
-            self._values[row, point] = each.to(torch.float64).mean()
+            if multilabel(self._labels):
+                each = torch.stack([contributions(metric, of, self._labels) for of in self._logits[:count]])
+            else:
+                flat = self._logits[:count].flatten(0, 1)
+                each = contributions(metric, flat, self._labels.repeat(count)).view(count, n)
+            self._values[row, point : point + count] = each.to(torch.float64).mean(1)
             if self._examples.shape[1]:
-                self._examples[row, point].copy_(each, non_blocking=True)
+                self._examples[row, point : point + count].copy_(each, non_blocking=True)
 
     def values(self) -> dict[Metric, np.ndarray]:
         """Return float64 ``(m,)`` a metric; nan for points that were not closed."""

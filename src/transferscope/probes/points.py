@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ class Points:
     part in a point: weights that are not finite stay where they are.
 
     Attributes:
-        basis: k weights of one network.
+        basis: k weights of one network; all but the first may leave tensors out, which are then zero there.
         coefficients: float64 ``(m, k)``, one row a point.
 
     Raises:
@@ -43,7 +44,8 @@ class Points:
     def __post_init__(self) -> None:
         if not self.basis:
             raise UsageError("points of weight space need at least one set of weights")
-        check_same(*self.basis)
+        for operand in self.basis[1:]:
+            _check_part(self.basis[0], operand)
         c = self.coefficients
         if c.dtype != np.float64 or c.ndim != 2 or c.shape[1] != len(self.basis) or not len(c):
             raise UsageError(
@@ -66,9 +68,60 @@ class Points:
     def at(self, i: int) -> Params:
         """Return the weights of point i, combined in float64: the plain form of what the engine does in place."""
         terms = self.terms(i)
-        if len(terms) == 1 and terms[0][1] == 1.0:
-            return clone(self.basis[terms[0][0]])
-        return combine([self.basis[j] for j, _ in terms], [c for _, c in terms])
+        whole = [(self.basis[j] if self.full(j) else _filled(self.basis[0], self.basis[j]), c) for j, c in terms]
+        if len(whole) == 1 and whole[0][1] == 1.0:
+            return clone(whole[0][0])
+        return combine([operand for operand, _ in whole], [c for _, c in whole])
+
+    def value(self, i: int, name: str) -> Tensor:
+        """Return one floating tensor of point i: in float64, or as it is where the point is an operand."""
+        parts = [(self.basis[j][name], c) for j, c in self.terms(i) if name in self.basis[j]]
+        if len(parts) == 1 and parts[0][1] == 1.0:
+            return parts[0][0]
+        total = torch.zeros_like(self.basis[0][name], dtype=torch.float64)
+        for part, coefficient in parts:
+            total.add_(part.to(torch.float64), alpha=coefficient)
+        return total
+
+    def full(self, j: int) -> bool:
+        """Say whether operand j holds every tensor of the network."""
+        return len(self.basis[j]) == len(self.basis[0])
+
+    @cached_property
+    def moving(self) -> frozenset[str]:
+        """Names of the floating tensors that are not the same at all points."""
+        varies = (self.coefficients != self.coefficients[0]).any(0)
+        full = [j for j in range(len(self.basis)) if self.full(j)]
+        totals = self.coefficients[:, full].sum(1)
+        balanced = bool((np.abs(totals - totals[0]) <= 1e-12 * max(1.0, np.abs(totals[0]))).all())
+        moving = {k for j, part in enumerate(self.basis) if varies[j] and not self.full(j) for k in part}
+        if varies[full].any():
+            for name, value in self.basis[0].items():
+                # Where full operands agree, only the sum of their coefficients matters.
+                agree = balanced and all(torch.equal(value, self.basis[j][name]) for j in full if j)
+                if not agree:
+                    moving.add(name)
+        return frozenset(k for k in moving if self.basis[0][k].is_floating_point())
+
+    @classmethod
+    def moved(
+        cls,
+        origin: Mapping[str, Tensor],
+        directions: Sequence[Mapping[str, Tensor]],
+        steps: Sequence[Sequence[float]] | np.ndarray,
+    ) -> Points:
+        """Return origin + Σⱼ sⱼ·directionⱼ for each row s of ``steps`` ``(m, directions)``.
+
+        Directions may leave tensors out: these stay at the origin. Points that move only one module are evaluated
+        from that module on, so this is the form for criticality (000 Def. 3.2) and landscapes of one layer (002).
+
+        >>> origin, step = {"a": torch.ones(1), "b": torch.ones(1)}, {"b": torch.ones(1)}
+        >>> points = Points.moved(origin, [step], [[0.0], [2.0]])
+        >>> points.at(1)["b"].tolist(), sorted(points.moving)
+        ([3.0], ['b'])
+        """
+        moves = np.asarray(steps, dtype=np.float64).reshape(-1, len(directions))
+        return cls((dict(origin), *map(dict, directions)), np.concatenate([np.ones((len(moves), 1)), moves], axis=1))
 
     @classmethod
     def line(cls, a: Mapping[str, Tensor], b: Mapping[str, Tensor], lambdas: Sequence[float] | np.ndarray) -> Points:
@@ -98,17 +151,14 @@ class Points:
         >>> Points.plane(zero, x, y, np.array([[3.0, -1.0]])).at(0)["w"].tolist()
         [3.0, -1.0]
         """
-        moves = np.asarray(steps, dtype=np.float64)
-        basis = (dict(origin), _direction(origin, first), _direction(origin, second))
-        return cls(basis, np.concatenate([np.ones((len(moves), 1)), moves], axis=1))
+        return cls.moved(origin, (first, second), steps)
 
     @classmethod
     def ray(
         cls, origin: Mapping[str, Tensor], direction: Mapping[str, Tensor], steps: Sequence[float] | np.ndarray
     ) -> Points:
         """Return origin + s·direction for each s; what the direction leaves out stays at the origin (002 Fig. 6)."""
-        moves = np.asarray(steps, dtype=np.float64)
-        return cls((dict(origin), _direction(origin, direction)), np.stack([np.ones_like(moves), moves], axis=-1))
+        return cls.moved(origin, (direction,), np.asarray(steps, dtype=np.float64)[:, None])
 
     @classmethod
     def listed(cls, weights: Sequence[Mapping[str, Tensor]]) -> Points:
@@ -116,9 +166,16 @@ class Points:
         return cls(tuple(dict(w) for w in weights), np.eye(len(weights)))
 
 
-def _direction(origin: Mapping[str, Tensor], direction: Mapping[str, Tensor]) -> Params:
-    """Fill a direction up with zeros to a set of weights that can be an operand."""
-    for name in direction:
-        if name not in origin:
-            raise UsageError(f"a direction moves {name!r}, which the network does not have{nearest(name, origin)}")
-    return {k: direction.get(k, torch.zeros_like(v)) for k, v in origin.items()}
+def _check_part(whole: Mapping[str, Tensor], part: Mapping[str, Tensor]) -> None:
+    """Raise unless an operand is of the same network as the first; it may be a part."""
+    if len(part) >= len(whole):
+        check_same(whole, part)
+        return
+    for name in part:
+        if name not in whole:
+            raise UsageError(f"a direction moves {name!r}, which the network does not have{nearest(name, whole)}")
+    check_same({name: whole[name] for name in part}, part)
+
+
+def _filled(whole: Mapping[str, Tensor], part: Mapping[str, Tensor]) -> Params:
+    return {k: part.get(k, torch.zeros_like(v)) for k, v in whole.items()}

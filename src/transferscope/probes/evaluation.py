@@ -1,0 +1,77 @@
+"""How points are evaluated, and what comes out: the options, the outcome, and how it was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypedDict
+
+import numpy as np
+
+from ..data.imageset import ImageSet
+from .batchnorm import NormPolicy
+from .metrics import Metric
+
+__all__ = ["EngineOptions", "Evaluation", "How", "Precision"]
+
+Precision: TypeAlias = Literal["float32", "bfloat16", "float64"]
+
+
+class EngineOptions(TypedDict, total=False):
+    """How to compute, for every analysis that evaluates points.
+
+    Attributes:
+        device: ``cpu``, ``cuda`` or ``auto`` (default).
+        precision: ``float32`` (default; never TF32), ``bfloat16`` (autocast, to screen) or ``float64``.
+        batch: images at a time; by default what suits the device and the image size.
+        norm: batch-norm policy ``recalibrated`` (default), ``interpolated`` or ``kept``.
+        recalibrate_on: training images for ``recalibrated``.
+        recalibrate_images: how many of them, drawn once with a fixed seed (default 2,048).
+    """
+
+    device: str
+    precision: Precision
+    batch: int | None
+    norm: NormPolicy
+    recalibrate_on: ImageSet | None
+    recalibrate_images: int
+
+
+@dataclass(frozen=True)
+class How:
+    """How numbers were computed, for the result and the report.
+
+    Attributes:
+        plan: ``whole network``, ``suffix`` or ``affine``.
+        precision: ``float32``, ``bfloat16`` or ``float64``.
+        device: ``cpu`` or the GPU's index.
+        batch: images at a time.
+        norm: batch-norm policy; ``none`` for a network without batch norm.
+        recalibrated_on: number and name of the images, or ``""``.
+        reason: why a part was moved and yet the whole network passed, or ``""``.
+    """
+
+    plan: str
+    precision: str
+    device: str
+    batch: int
+    norm: str
+    recalibrated_on: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Metrics at m points over n images.
+
+    Attributes:
+        values: float64 ``(m,)`` a metric; what is not finite is kept as it is.
+        examples: ``(m, n)`` a metric, one number an example whose mean is the metric; empty unless asked for.
+        n: number of images.
+        how: how they were computed.
+    """
+
+    values: Mapping[Metric, np.ndarray]
+    examples: Mapping[Metric, np.ndarray]
+    n: int
+    how: How

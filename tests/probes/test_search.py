@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import torch
+
+from transferscope.data.imageset import IGNORED, ImageSet
+from transferscope.errors import UsageError
+from transferscope.models.build import build
+from transferscope.models.network import Input, Network
+from transferscope.probes.evaluate import Engine
+from transferscope.probes.points import Points
+from transferscope.rng import generator, numpy_generator
+
+
+def images_for(net: Network, n: int = 40, *, multilabel: bool = False) -> ImageSet:
+    r = numpy_generator("images", n)
+    pixels = r.integers(0, 256, (n, *net.input.size, net.input.channels), dtype=np.uint8)
+    labels = r.integers(0, 2, (n, net.classes)).astype(np.int8) if multilabel else r.integers(0, net.classes, n)
+    if multilabel:
+        labels[0, 0] = IGNORED
+    ids, classes = np.array([f"{i}" for i in range(n)]), tuple(f"c{i}" for i in range(net.classes))
+    return ImageSet(pixels, labels, classes, ids, name="test")
+
+
+def ladder(net: Network, draws: int = 3) -> tuple[Points, np.ndarray]:
+    """Less and less noise on the second layer: its error falls to that of the origin."""
+    theta, g = net.params(), generator("ladder")
+    name = net.modules("layer")[1].tensors[0]
+    noise = [{name: torch.randn(theta[name].shape, generator=g)} for _ in range(draws)]
+    sigmas = np.geomspace(3, 0.001, 12)
+    steps = [[s * (i == j) for j in range(draws)] for s in sigmas for i in range(draws)]
+    return Points.moved(theta, noise, steps), np.repeat(np.arange(len(sigmas)), draws)
+
+
+@pytest.mark.parametrize("metric", ["error", "loss"])
+@pytest.mark.parametrize("quantile", [0.1, 0.4, 0.8])
+def test_the_first_group_within_the_bound_is_that_of_the_whole_surface(metric, quantile):
+    net = build("mlp:20-10", 4, input=Input((6, 6), 1, (0.1,), (0.3,)))
+    images = images_for(net)
+    points, groups = ladder(net)
+    engine = Engine(net, {"test": images}, metrics=["loss", "error"], precision="float64", device="cpu", batch=8)
+    means = engine.run(points)["test"].values[metric].reshape(-1, 3).mean(1)
+    bound = float(np.quantile(means, quantile))
+    found = engine.first_within(points, groups, bound, metric=metric)
+    wanted = int(np.argmax(means <= bound + 1e-12))
+    assert found.group == wanted
+    assert found.value == pytest.approx(means[wanted], rel=1e-9)
+    assert found.looked <= found.all
+
+
+def test_most_groups_are_left_early():
+    net = build("mlp:20-10", 4, input=Input((6, 6), 1, (0.1,), (0.3,)))
+    points, groups = ladder(net)
+    engine = Engine(net, {"test": images_for(net)}, metrics=["loss"], precision="float64", device="cpu", batch=4)
+    found = engine.first_within(points, groups, -1.0, metric="loss")
+    assert (found.group, found.looked) == (None, 4 * len(points))
+    assert np.isnan(found.value)
+
+
+def test_a_loss_that_is_not_a_number_is_not_within():
+    net = build("mlp:20-10", 4, input=Input((6, 6), 1, (0.1,), (0.3,)))
+    theta = net.params()
+    name = net.head_tensors()[0]
+    points = Points.moved(theta, [{name: torch.full_like(theta[name], torch.inf)}], [[1.0], [0.0]])
+    engine = Engine(net, {"test": images_for(net)}, metrics=["loss"], device="cpu")
+    assert engine.first_within(points, np.array([0, 1]), 100.0, metric="loss").group == 1
+
+
+def test_what_cannot_be_searched():
+    net = build("mlp:20-10", 4, input=Input((6, 6), 1, (0.1,), (0.3,)))
+    points, groups = ladder(net)
+    engine = Engine(net, {"test": images_for(net, multilabel=True)}, device="cpu")
+    with pytest.raises(UsageError, match="a search by 'error' cannot stop early; use the loss"):
+        engine.first_within(points, groups, 0.1)
+    with pytest.raises(UsageError, match="35 group numbers for 36 points"):
+        engine.first_within(points, groups[1:], 0.1, metric="loss")
+    with pytest.raises(UsageError, match="must follow one another"):
+        engine.first_within(points, np.arange(36) % 2, 0.1, metric="loss")
+    with pytest.raises(UsageError, match="no image set 'tset'; did you mean 'test'"):
+        engine.first_within(points, groups, 0.1, metric="loss", images="tset")
