@@ -67,6 +67,18 @@ def test_a_study_from_file_to_report_and_again(place: Path, capsys: pytest.Captu
     fails([*asked, "--only", "barier"], "did you mean 'barrier'", capsys)
     fails(["compare", weights[0], *asked[2:], "--model", "lenett"], "did you mean 'lenet'", capsys)
 
+    looked = ["inspect", weights[0], *asked[3:9], "--out", "one", "--jobs", "1", "--device", "cpu"]
+    quick = ["--only", "landscape", "--set", "landscape.points=3", "--set", "landscape.only=[fc3]"]
+    assert main([*looked, *quick, "--set", "landscape.images=16", "--set", "landscape.planes=1"]) == 0
+    assert (
+        "landscape" in (place / "one/report.html").read_text()
+        and "points: 3" in (place / "one/study.yaml").read_text()
+    )
+    fails([*looked, "--only", "barrier"], "it needs two or more, see 'transferscope compare'", capsys)
+    fails([*looked, "--only", "rewind"], "--init", capsys)
+    fails([*looked, "--set", "landscape=3"], "expected QUESTION.KEY=VALUE", capsys)
+    fails([*looked, "--set", "landscape.pionts=3"], "did you mean 'points'", capsys)
+
 
 def test_the_schema_is_the_one_of_study_files(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import jsonschema

@@ -59,3 +59,22 @@ def test_a_wrong_word_is_one_line_and_exit_2(
     assert stop.value.code == 2
     shown = capsys.readouterr().err
     assert re.search(said, shown) and len(shown.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["compare", "inspect"])
+def test_help_names_every_question_that_can_be_asked(command: str) -> None:
+    from transferscope.study.compare import COMPARED, Comparison
+    from transferscope.study.inspect import Inspection
+
+    done, _ = run(command, "--help")
+    text = " ".join(done.stdout.split()).replace("gradient_ flow", "gradient_flow")
+    for question in (Comparison if command == "compare" else Inspection).questions():
+        assert question in text, question
+    if command == "compare":
+        assert f"the quick ones ({', '.join(COMPARED)})" in text
+
+
+def test_help_is_quick() -> None:
+    run("--help")
+    _, seconds = run("inspect", "--help")
+    assert seconds < 0.7, f"{seconds:.2f} s of processor time"

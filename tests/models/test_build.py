@@ -1,13 +1,15 @@
 """Networks by name, around any module, and their random weights."""
 
 import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import nn
 
 from transferscope.errors import ModelError
-from transferscope.models.build import build, initialise, known, wrap
+from transferscope.models.build import _registered, build, initialise, known, wrap
 from transferscope.models.network import Input
 from transferscope.rng import generator
 
@@ -137,6 +139,33 @@ def test_unknown_names(name, message):
     with pytest.raises(ModelError, match=message) as e:
         build(name, 10)
     assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize("library", ["torchvision", "timm"])
+def test_names_are_found_in_the_text_of_a_library(library):
+    assert {f"{library}/{name}" for name in _registered(library)} >= set(known(library))
+    assert _registered("no_such_library") == []
+
+
+def test_a_misspelt_name_is_told_without_importing_a_library():
+    code = """
+import sys
+from transferscope.errors import ModelError
+from transferscope.models.build import build
+for name in ("resnet50", "lenett", "vit_tiny_patch16_244", "zzz"):
+    try:
+        build(name, 10)
+    except ModelError as e:
+        print(e)
+assert not {"timm", "torchvision"} & sys.modules.keys()
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert said[0] == "unknown network 'resnet50'; did you mean 'torchvision/resnet50'?"
+    assert said[1] == "unknown network 'lenett'; did you mean 'lenet'?"
+    assert said[2] == "unknown network 'vit_tiny_patch16_244'; did you mean 'timm/vit_tiny_patch16_224'?"
+    assert said[3].startswith("unknown network 'zzz'; known: ") and len(said) == 4
 
 
 def test_what_cannot_be_built():

@@ -41,6 +41,21 @@ def test_written_weights_come_back_bit_for_bit(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]
 
 
+def test_the_same_weights_give_the_same_bytes(tmp_path):
+    said = {f"key {i}": f"\N{MICRO SIGN} {i}" for i in range(9)}
+    written = set()
+    for i, order in enumerate((said, dict(reversed(said.items())), said, said)):
+        path = tmp_path / f"{i}.safetensors"
+        write(path, dict(reversed(WEIGHTS.items())) if i == 2 else WEIGHTS, order)
+        written.add(path.read_bytes())
+    assert len(written) == 1
+    (content,) = written
+    assert int.from_bytes(content[:8], "little") % 8 == 0
+    file = read(tmp_path / "0.safetensors")
+    same(file.params)
+    assert {k: file.extra[k] for k in said} == said
+
+
 def test_tied_weights_are_written(tmp_path):
     shared = torch.ones(3)
     write(tmp_path / "a.safetensors", {"a": shared, "b": shared})

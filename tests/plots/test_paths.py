@@ -98,7 +98,7 @@ def test_domains(kind):
         for r in ("P-T", "RI-T")
     )
     result = (
-        CrossDomain(paths, (), (), 1000, HOW) if kind is CrossDomain else CombinedDomains(paths, (), 0.02, 1000, HOW)
+        CrossDomain(paths, (), 1000, HOW, ()) if kind is CrossDomain else CombinedDomains(paths, (), 1000, HOW, 0.02)
     )
     figure = draw(result)
     assert len(figure.axes) == 2 * 2 * 3

@@ -30,6 +30,14 @@ analyses:
   extrapolation: {points: 5, starts: [P-T]}
   cross_domain: {points: 3, starts: [P-T]}
   combined_domains: {points: 3, unions: [[photo, clipart]], starts: [P-T], seeds: 1}
+  basin: {samples: 2, draws: 2, limit: 1.0, images: 16, extend: false, targets: [photo], starts: [P-T, RI-T]}
+  criticality: {alphas: 3, sigmas: [0.0, 0.1], draws: 1, images: 16, only: [fc], targets: [photo], runs: 1}
+  rewind: {epochs: [0, 1], only: [conv1, fc], draws: 1, images: 16, targets: [photo], starts: [P-T, RI-T], runs: 1}
+  spectrum: {targets: [photo]}
+  hessian: {k: 2, images: 16, tolerance: 0.1, probes: 1, steps: 4, targets: [photo], starts: [P-T, RI-T], runs: 1}
+  landscape: {points: 3, images: 16, planes: 1, only: [fc], weights: start, targets: [photo], starts: [P-T, RI-T]}
+  gradient_flow: {images: 16, targets: [photo], starts: [P-T, RI-T], runs: 1}
+  loss_variation: {points: 3, images: 16, targets: [photo], starts: [P-T, RI-T], runs: 1}
 """
 
 

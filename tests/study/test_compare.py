@@ -7,7 +7,8 @@ import torch
 from transferscope.errors import CheckpointError, ModelError, SpecError, StoreError, UsageError
 from transferscope.models.build import build, initialise
 from transferscope.models.network import Input
-from transferscope.study.compare import COMPARED, Comparison, run_comparison
+from transferscope.study.compare import COMPARED, Comparison
+from transferscope.study.files import run_files
 from transferscope.study.loaded import open_study
 
 DATA = "synthetic:photo?train=64&test=48"
@@ -32,7 +33,7 @@ def asked(files: dict[str, str], *names: str, **more: Any) -> Comparison:
 
 def test_three_checkpoints_and_their_start(files: dict[str, str], tmp_path: Path) -> None:
     comparison = asked(files, "a", "b", "middle", init=files["start"])
-    folder, outcome = run_comparison(comparison, tmp_path / "out", device="cpu", threads=1)
+    folder, outcome = run_files(comparison, tmp_path / "out", device="cpu", threads=1)
     assert outcome.ok, outcome.failed
     loaded = open_study(folder.root)
     assert tuple(loaded.items) == COMPARED
@@ -49,20 +50,18 @@ def test_three_checkpoints_and_their_start(files: dict[str, str], tmp_path: Path
     assert loaded.description == "3 checkpoints of fixup_resnet8 compared on 48 test images."
     assert len(loaded.runs()) == 0 and loaded.unfinished == ""
 
-    _, again = run_comparison(comparison, tmp_path / "out", device="cpu", threads=1)
+    _, again = run_files(comparison, tmp_path / "out", device="cpu", threads=1)
     assert not again.done
-    _, more = run_comparison(asked(files, "a", "b", only=("distance",)), tmp_path / "two", device="cpu", threads=1)
+    _, more = run_files(asked(files, "a", "b", only=("distance",)), tmp_path / "two", device="cpu", threads=1)
     assert sorted(s.kind for s in more.done) == ["analysis", "checkpoint", "checkpoint", "data"]
     with pytest.raises(
         StoreError, match=r"holds the comparison 'a\.pt, b\.pt, middle\.pt and 1 more \(.*\)', not the comparison"
     ):
-        run_comparison(asked(files, "a", "middle"), tmp_path / "out", device="cpu")
+        run_files(asked(files, "a", "middle"), tmp_path / "out", device="cpu")
 
 
 def test_without_heads_only_what_needs_none(files: dict[str, str], tmp_path: Path) -> None:
-    folder, outcome = run_comparison(
-        asked(files, "start", "a", head="drop"), tmp_path / "out", device="cpu", threads=1
-    )
+    folder, outcome = run_files(asked(files, "start", "a", head="drop"), tmp_path / "out", device="cpu", threads=1)
     assert outcome.ok, outcome.failed
     loaded = open_study(folder.root)
     assert tuple(loaded.items) == ("similarity", "distance")
@@ -70,7 +69,7 @@ def test_without_heads_only_what_needs_none(files: dict[str, str], tmp_path: Pat
     notes = [n.text for n in loaded.notes]
     assert any("head left out" in n for n in notes) and any("features are compared without it" in n for n in notes)
     with pytest.raises(UsageError, match=r"--only barrier: needs final layers .* which start\.pt has not"):
-        run_comparison(asked(files, "start", "a", head="drop", only=("barrier",)), tmp_path / "o2", device="cpu")
+        run_files(asked(files, "start", "a", head="drop", only=("barrier",)), tmp_path / "o2", device="cpu")
 
 
 def test_one_name_in_two_folders(files: dict[str, str], tmp_path: Path) -> None:
@@ -78,7 +77,7 @@ def test_one_name_in_two_folders(files: dict[str, str], tmp_path: Path) -> None:
         (tmp_path / run).mkdir()
         (tmp_path / run / "final.pt").write_bytes(Path(files["a"]).read_bytes())
     paths = (str(tmp_path / "run1" / "final.pt"), str(tmp_path / "run2" / "final.pt"))
-    folder, _ = run_comparison(
+    folder, _ = run_files(
         Comparison(paths, "fixup_resnet8", DATA, size=16, only=("distance",)), tmp_path / "out", device="cpu"
     )
     result = open_study(folder.root).results("distance")[""]
@@ -87,7 +86,7 @@ def test_one_name_in_two_folders(files: dict[str, str], tmp_path: Path) -> None:
 
 def bad(files: dict[str, str], tmp_path: Path, message: str, kind: type[Exception], *names: str, **more: Any) -> None:
     with pytest.raises(kind, match=message) as caught:
-        run_comparison(asked(files, *names, **more), tmp_path / "out", device="cpu")
+        run_files(asked(files, *names, **more), tmp_path / "out", device="cpu")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists(), "nothing is written for what cannot be run"
 

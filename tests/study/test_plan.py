@@ -120,10 +120,29 @@ def test_epochs_kept_by_default_double(tree: Tree) -> None:
         epochs: list[int] = plan_of(tree(**changes)).runs["photo"]["RI-T 0"].step.spec["record"]["epochs"]
         return epochs
 
+    curves = {"learning_curves": True}
     assert kept(recipe__epochs=10) == [0, 1, 2, 4, 8, 10]
-    assert kept(recipe__epochs=1) == [0, 1]
-    assert kept(record={"epochs": []}) == [0]
-    assert kept(record={"epochs": [2]}) == [0, 2]
+    assert kept(recipe__epochs=1, analyses=curves) == [0, 1]
+    assert kept(record={"epochs": []}, analyses=curves) == [0]
+    assert kept(record={"epochs": [2]}, analyses=curves) == [0, 2]
+
+
+def test_questions_do_not_change_what_runs_record(tree: Tree) -> None:
+    def trained(**analyses: Any) -> set[str]:
+        return {s.digest for s in plan_of(tree(analyses=analyses)).steps if s.kind == "train"}
+
+    assert trained(rewind={"epochs": [0, 1]}, loss_variation=True, criticality=True) == trained(distance=True)
+
+
+def test_some_runs_of_each_start(tree: Tree) -> None:
+    def asked(**more: Any) -> list[str]:
+        (step,) = plan_of(tree(analyses={"landscape": {"targets": ["photo"], **more}})).items["landscape"].values()
+        assert "runs" not in step.spec["settings"]
+        return [r["label"] for r in step.spec["runs"]]
+
+    assert asked() == ["P-T 0", "P-T 1", "RI-T 0", "RI-T 1", "RI-T same 1"]
+    assert asked(runs=1) == ["P-T 0", "RI-T 0"]  # RI-T same 0 is RI-T 0
+    assert asked(runs=1, starts=["P-T"]) == ["P-T 0"]
 
 
 def test_in_order_is_a_topological_order() -> None:

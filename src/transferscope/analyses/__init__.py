@@ -17,8 +17,16 @@ RESULTS = {
     "distance": "Distance",
     "barrier": "Barrier",
     "extrapolation": "Extrapolation",
+    "basin": "Basin",
     "cross_domain": "CrossDomain",
     "combined_domains": "CombinedDomains",
+    "criticality": "Criticality",
+    "rewind": "Rewind",
+    "spectrum": "Spectrum",
+    "hessian": "Hessian",
+    "landscape": "Landscape",
+    "loss_variation": "LossVariation",
+    "gradient_flow": "GradientFlow",
 }
 """Question, which is also the module's name → its result."""
 

@@ -16,13 +16,14 @@ from ..models.solution import Solution
 from ..probes.evaluate import EngineOptions, How
 from ..probes.metrics import as_error
 from ..progress import Progress
+from ..results import Result
 from ._path_numbers import Gain, Height, gains_of, heights_of
 from ._paths import Joined, LeftOut, Part, Path, Traced, Tracer, curve_rows, principal
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["DomainPath", "End", "Traces", "domain_frame", "is_union", "parts_of", "trace_domains"]
+__all__ = ["DomainPath", "DomainPaths", "End", "Traces", "is_union", "parts_of", "trace_domains"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,34 @@ class DomainPath:
     def height(self, images: str, metric: str, definition: str = "entezari") -> Height:
         """Return one height of this pair."""
         return next(h for h in self.heights if (h.images, h.metric, h.definition) == (images, metric, definition))
+
+
+@dataclass(frozen=True, eq=False)
+class DomainPaths(Result):
+    """What the answers to F9 and F10 have in common.
+
+    Attributes:
+        paths: one a pair of domains and role.
+        left_out: pairs that could not be evaluated.
+        resamples: bootstrap resamples of every interval.
+        how: how the numbers were computed.
+    """
+
+    paths: tuple[DomainPath, ...]
+    left_out: tuple[LeftOut, ...]
+    resamples: int
+    how: How
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row a path, domain it was evaluated on, metric and λ."""
+        import pandas as pd
+
+        rows = [
+            row
+            for p in self.paths
+            for row in curve_rows(p.path, trained_on_a=p.trained_on[0], trained_on_b=p.trained_on[1])
+        ]
+        return pd.DataFrame(rows)
 
 
 def parts_of(domain: str) -> tuple[str, ...]:
@@ -159,16 +188,6 @@ def _ends(traced: Traced, domains: tuple[str, str]) -> tuple[End, ...]:
             errors[images] = (metric, as_error(metric, traced.examples[images, metric][row].astype(np.float64)))
         ends.append(End(label, domain, errors))
     return tuple(ends)
-
-
-def domain_frame(paths: Sequence[DomainPath]) -> pd.DataFrame:
-    """Return one row a path, domain it was evaluated on, metric and λ."""
-    import pandas as pd
-
-    rows = [
-        row for p in paths for row in curve_rows(p.path, trained_on_a=p.trained_on[0], trained_on_b=p.trained_on[1])
-    ]
-    return pd.DataFrame(rows)
 
 
 def _paired(first: Sequence[Solution], second: Sequence[Solution]) -> list[tuple[Solution, Solution]]:

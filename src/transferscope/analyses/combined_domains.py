@@ -4,53 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Unpack
+from typing import ClassVar, Unpack
 
 import numpy as np
 
 from ..data.imageset import ImageSet
 from ..models.network import Network
 from ..models.solution import Solution
-from ..probes.evaluate import EngineOptions, How
+from ..probes.evaluate import EngineOptions
 from ..progress import Progress, silent
-from ..results import Finding, Result
+from ..results import Finding
 from ._combined_domains_findings import combined_domains_findings
-from ._domains import DomainPath, domain_frame, is_union, trace_domains
-from ._paths import LeftOut, grid
-
-if TYPE_CHECKING:
-    import pandas as pd
+from ._domains import DomainPaths, is_union, trace_domains
+from ._paths import grid
 
 __all__ = ["CombinedDomains", "combined_domains"]
 
 
 @dataclass(frozen=True, eq=False)
-class CombinedDomains(Result):
+class CombinedDomains(DomainPaths):
     """Metrics on the lines to networks trained on unions of domains, evaluated on every domain.
 
     The paper shows these lines and claims nothing of them in words, so nothing is judged here: findings say how high
     the barrier is and whether the middle beats both ends, each with its interval.
 
+    Of the two domains of a path, one at least is a union.
+
     Attributes:
-        paths: one a pair of domains, one of which at least is a union, and role.
-        left_out: pairs that could not be evaluated.
         threshold: height up to which there is no barrier to speak of; of error, or of 1 − AUC.
-        resamples: bootstrap resamples of every interval.
-        how: how the numbers were computed.
     """
 
     question: ClassVar[str] = "combined_domains"
     cites: ClassVar[tuple[str, ...]] = ("F10", "000 B.8", "000 Figs. 24–29")
 
-    paths: tuple[DomainPath, ...]
-    left_out: tuple[LeftOut, ...]
     threshold: float
-    resamples: int
-    how: How
-
-    def frame(self) -> pd.DataFrame:
-        """Return one row a path, domain it was evaluated on, metric and λ."""
-        return domain_frame(self.paths)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return how high barriers are and what lies in the middle, path by path and domain by domain."""
@@ -96,4 +83,4 @@ def combined_domains(
         net, solutions, sets, lambda a, b: is_union(a) or is_union(b), train=train, lambdas=grid(lambdas),
         metrics=metrics, resamples=resamples, seed=seed, progress=progress, **options,
     )  # fmt: skip
-    return CombinedDomains(traces.paths, traces.left_out, threshold, resamples, traces.how)
+    return CombinedDomains(traces.paths, traces.left_out, resamples, traces.how, threshold)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Unpack
+from typing import ClassVar, Unpack
 
 import numpy as np
 import torch
@@ -13,15 +13,12 @@ from ..data.imageset import ImageSet
 from ..models.network import Network
 from ..models.solution import Solution
 from ..numerics.bootstrap import bootstrap_mean
-from ..probes.evaluate import EngineOptions, How
+from ..probes.evaluate import EngineOptions
 from ..progress import Progress, silent
-from ..results import Finding, Result
+from ..results import Finding
 from ._cross_domain_findings import cross_domain_findings
-from ._domains import DomainPath, End, domain_frame, is_union, trace_domains
-from ._paths import LEVEL, LeftOut, grid
-
-if TYPE_CHECKING:
-    import pandas as pd
+from ._domains import DomainPaths, End, is_union, trace_domains
+from ._paths import LEVEL, grid
 
 __all__ = ["Advantage", "CrossDomain", "cross_domain"]
 
@@ -54,7 +51,7 @@ class Advantage:
 
 
 @dataclass(frozen=True, eq=False)
-class CrossDomain(Result):
+class CrossDomain(DomainPaths):
     """Metrics on the lines between networks trained on different domains, evaluated on every domain.
 
     How claims are judged: "the middle between two P-T beats both ends" by the gain of the best λ from 0.25 to 0.75
@@ -63,25 +60,13 @@ class CrossDomain(Result):
     below, and cannot be told otherwise.
 
     Attributes:
-        paths: one a pair of domains and role.
         advantages: of P-T over RI-T away from home.
-        left_out: pairs that could not be evaluated.
-        resamples: bootstrap resamples of every interval.
-        how: how the numbers were computed.
     """
 
     question: ClassVar[str] = "cross_domain"
     cites: ClassVar[tuple[str, ...]] = ("F9", "000 B.7", "000 Figs. 19–23")
 
-    paths: tuple[DomainPath, ...]
     advantages: tuple[Advantage, ...]
-    left_out: tuple[LeftOut, ...]
-    resamples: int
-    how: How
-
-    def frame(self) -> pd.DataFrame:
-        """Return one row a path, domain it was evaluated on, metric and λ."""
-        return domain_frame(self.paths)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what lies in the middle, and what pre-training is worth across domains."""
@@ -133,7 +118,7 @@ def cross_domain(
         for images in sets
         if images != domain
     ]
-    return CrossDomain(traces.paths, tuple(advantages), traces.left_out, resamples, traces.how)
+    return CrossDomain(traces.paths, traces.left_out, resamples, traces.how, tuple(advantages))
 
 
 def _advantage(better: End, worse: End, images: str, seed: int, resamples: int) -> Advantage:

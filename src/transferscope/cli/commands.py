@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from .progress import Display, duration
@@ -13,9 +14,10 @@ from .progress import Display, duration
 if TYPE_CHECKING:
     from ..store.folder import RunFolder
     from ..study.events import StepEvent
+    from ..study.files import Files
     from ..study.schedule import Outcome
 
-__all__ = ["compare", "demo", "doctor", "report", "schema", "status", "study"]
+__all__ = ["compare", "demo", "doctor", "inspect", "report", "schema", "status", "study"]
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -34,31 +36,16 @@ def study(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Compare checkpoints of one network."""
-    from ..study.compare import Comparison, run_comparison
+    from ..study.compare import Comparison
 
-    _prepare()
-    asked = Comparison(
-        checkpoints=tuple(options.checkpoints),
-        init=options.init,
-        model=options.model,
-        data=options.data,
-        only=tuple(options.only.split(",")) if options.only else None,
-        size=options.size,
-        channels=options.channels,
-        samples=options.samples,
-        mean=_numbers("--mean", options.mean),
-        std=_numbers("--std", options.std),
-        head=options.head,
-        skip_unreadable=options.skip_unreadable,
-    )
-    shown = _Shown()
-    try:
-        folder, outcome = run_comparison(
-            asked, options.out, jobs=_jobs(options), device=options.device, listener=shown.event
-        )
-    finally:
-        shown.display.close()
-    return _end(folder, outcome)
+    return _files(options, Comparison(tuple(options.checkpoints), head=options.head, **_file_options(options)))
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """Look into one checkpoint."""
+    from ..study.inspect import Inspection
+
+    return _files(options, Inspection((options.checkpoint,), **_file_options(options)))
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -139,6 +126,36 @@ def _run(options: argparse.Namespace, asked: object) -> int:
     return _end(folder, outcome)
 
 
+def _file_options(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "model": options.model,
+        "data": options.data,
+        "init": options.init,
+        "only": tuple(name.strip() for name in options.only.split(",")) if options.only else None,
+        "settings": _settings(options.set),
+        "size": options.size,
+        "channels": options.channels,
+        "samples": options.samples,
+        "mean": _numbers("--mean", options.mean),
+        "std": _numbers("--std", options.std),
+        "skip_unreadable": options.skip_unreadable,
+    }
+
+
+def _files(options: argparse.Namespace, asked: Files) -> int:
+    from ..study.files import run_files
+
+    _prepare()
+    shown = _Shown()
+    try:
+        folder, outcome = run_files(
+            asked, options.out, jobs=_jobs(options), device=options.device, listener=shown.event
+        )
+    finally:
+        shown.display.close()
+    return _end(folder, outcome)
+
+
 def _end(folder: RunFolder, outcome: Outcome) -> int:
     """Write the report and say where it is; 1 when a step failed."""
     from ..report import write_report
@@ -164,6 +181,20 @@ def _jobs(options: argparse.Namespace) -> int:
     if options.jobs is not None:
         return int(options.jobs)
     return 1 if pick_device(options.device).type == "cuda" else cores()
+
+
+def _settings(given: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Read ``QUESTION.KEY=VALUE``, the value as in a study file."""
+    from ..study.reading import parse_yaml
+
+    settings: dict[str, dict[str, Any]] = {}
+    for text in given:
+        place, is_given, value = text.partition("=")
+        name, dot, key = place.partition(".")
+        if not (is_given and dot and name and key):
+            raise UsageError(f"--set {text!r}: expected QUESTION.KEY=VALUE, e.g. landscape.points=50")
+        settings.setdefault(name, {})[key] = parse_yaml(f"value: {value}", f"--set {place}")["value"]
+    return settings
 
 
 def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:

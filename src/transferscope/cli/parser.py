@@ -32,6 +32,7 @@ _COMMANDS = {
     "demo": "run the demo study on embedded images, or on a folder of yours",
     "study": "run a study file: train, compare, report",
     "compare": "compare two or more checkpoints of one network",
+    "inspect": "look into one checkpoint: spectrum, curvature, landscape, gradients",
     "doctor": "say what is in a checkpoint and whether it fits a network",
     "report": "write report.html of a run folder again",
     "status": "say what of a study is done, running, missing or failed",
@@ -71,17 +72,11 @@ def build_parser() -> argparse.ArgumentParser:
 
     compare = command("compare", "compare a.safetensors b.pt --model torchvision/resnet18 --data folder:photos")
     compare.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights")
-    compare.add_argument("--init", metavar="P", help="the weights they started from")
-    compare.add_argument("--model", required=True, metavar="NAME", help="the network, e.g. fixup_resnet20, timm/NAME")
-    compare.add_argument("--data", required=True, metavar="SPEC", help=_DATA)
-    compare.add_argument("--only", metavar="NAMES", help="barrier,similarity,… instead of all that apply")
-    compare.add_argument("--size", type=int, metavar="PX", help="side of the images in pixels")
-    compare.add_argument(
-        "--channels", type=int, choices=(1, 3), default=3, help="1 for a network that wants grey images"
+    _add_file_options(
+        compare,
+        "instead of the quick ones (mistakes, similarity, distance, barrier, extrapolation), ask these, "
+        "comma-separated; also there, taking longer: basin, spectrum, hessian, landscape, gradient_flow",
     )
-    compare.add_argument("--samples", type=int, metavar="N", help="use at most N images of each part")
-    compare.add_argument("--mean", metavar="R,G,B", help="mean of the input normalisation, on the 0…1 scale")
-    compare.add_argument("--std", metavar="R,G,B", help="standard deviation of the input normalisation")
     compare.add_argument(
         "--head",
         choices=("refuse", "drop", "keep"),
@@ -89,6 +84,15 @@ def build_parser() -> argparse.ArgumentParser:
         help="what to do with a final layer of another size: refuse (default), drop it or keep it out by name",
     )
     _add_run_options(compare, out="comparison")
+
+    inspect = command("inspect", "inspect a.safetensors --model torchvision/resnet18 --data folder:photos")
+    inspect.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of weights")
+    _add_file_options(
+        inspect,
+        "ask only these, comma-separated, of spectrum, hessian, landscape, gradient_flow, and with --init "
+        "criticality, rewind (default: all that apply; the last two take longest)",
+    )
+    _add_run_options(inspect, out="inspection")
 
     doctor = command("doctor", "doctor resnet20.th --model resnet20")
     doctor.add_argument("checkpoint", metavar="CHECKPOINT", help="a safetensors, .pt, .pth or .th file")
@@ -101,6 +105,27 @@ def build_parser() -> argparse.ArgumentParser:
     status.add_argument("folder", metavar="DIR", help="a run folder")
     command("schema", "schema > study.schema.json")
     return parser
+
+
+def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:
+    parser.add_argument("--init", metavar="P", help="the weights the training started from")
+    parser.add_argument("--model", required=True, metavar="NAME", help="the network, e.g. fixup_resnet20, timm/NAME")
+    parser.add_argument("--data", required=True, metavar="SPEC", help=_DATA)
+    parser.add_argument("--only", metavar="NAMES", help=only)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME.KEY=VALUE",
+        help="a setting of a question, as in a study, e.g. landscape.points=50; can be given several times",
+    )
+    parser.add_argument("--size", type=int, metavar="PX", help="side of the images in pixels")
+    parser.add_argument(
+        "--channels", type=int, choices=(1, 3), default=3, help="1 for a network that wants grey images"
+    )
+    parser.add_argument("--samples", type=int, metavar="N", help="use at most N images of each part")
+    parser.add_argument("--mean", metavar="R,G,B", help="mean of the input normalisation, on the 0…1 scale")
+    parser.add_argument("--std", metavar="R,G,B", help="standard deviation of the input normalisation")
 
 
 def _add_run_options(parser: argparse.ArgumentParser, out: str | None) -> None:

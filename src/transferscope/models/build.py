@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import difflib
 import importlib
+import importlib.util
 import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
@@ -35,6 +37,7 @@ _OWN: dict[str, Input] = {
     "lenet": _DIGITS,
 }
 _MLP_EXAMPLE = "mlp:400-200-100"
+_REGISTERED = re.compile(r"^@register_model\b.*\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
 
 
 def known(library: Literal["own", "torchvision", "timm"] = "own") -> tuple[str, ...]:
@@ -267,7 +270,7 @@ def _nearest_anywhere(name: str) -> str:
     """Name the nearest network of ours or of a library; a library's own name wants its prefix."""
     if name.startswith("mlp"):
         return f"; hidden widths are given as in {_MLP_EXAMPLE!r}"
-    full = {n.partition("/")[2]: n for n in (*known("timm"), *known("torchvision"))}
+    full = {n: f"{library}/{n}" for library in ("timm", "torchvision") for n in _registered(library)}
     full |= {n: n for n in known()}
     if name in full:
         return f"; did you mean {full[name]!r}?"
@@ -275,3 +278,12 @@ def _nearest_anywhere(name: str) -> str:
     return (
         f"; did you mean {full[close[0]]!r}?" if close else nearest(name, (*known(), "torchvision/NAME", "timm/NAME"))
     )
+
+
+def _registered(library: str) -> list[str]:
+    """Names of a library's networks as its source text has them: to import it for a misspelt name takes seconds."""
+    spec = importlib.util.find_spec(library)
+    if spec is None or spec.origin is None:
+        return []
+    sources = sorted((Path(spec.origin).parent / "models").glob("*.py"))
+    return [name for source in sources for name in _REGISTERED.findall(source.read_text(encoding="utf-8"))]

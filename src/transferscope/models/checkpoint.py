@@ -7,6 +7,7 @@ Read are safetensors and PyTorch's own files (``.pt``, ``.pth``, ``.th``, …; t
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import warnings
@@ -112,6 +113,8 @@ def read(path: str | Path, *, at: str | None = None, finite: bool = True) -> Che
 def write(path: str | Path, params: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
     """Write weights as safetensors; a file of this name is replaced in one step, or stays as it was.
 
+    The same weights and metadata give the same bytes.
+
     Args:
         path: of the file; its folder exists.
         params: the tensors by name.
@@ -125,11 +128,13 @@ def write(path: str | Path, params: Mapping[str, Tensor], metadata: Mapping[str,
     path = Path(path)
     # A clone each: safetensors refuses tensors that share memory (tied weights).
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in params.items()}
-    content = save(tensors, {"format": "pt", "transferscope": FORMAT_VERSION, **(metadata or {})})
+    said = {"format": "pt", "transferscope": FORMAT_VERSION, **(metadata or {})}
+    header, values = _in_order(save(tensors, said))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as f:
-            f.write(content)
+            f.write(header)
+            f.write(values)
             f.flush()
             os.fsync(f.fileno())
         temporary.replace(path)
@@ -137,6 +142,19 @@ def write(path: str | Path, params: Mapping[str, Tensor], metadata: Mapping[str,
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise StoreError(f"{path}: cannot be written: {_line(e)}") from e
+
+
+def _in_order(content: bytes) -> tuple[bytes, memoryview]:
+    """Take a safetensors file apart into its header, metadata sorted, and its values.
+
+    The library writes several entries of metadata in an order of chance.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # values begin at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text, memoryview(content)[end:]
 
 
 def _format(path: Path) -> Literal["safetensors", "pytorch"]:

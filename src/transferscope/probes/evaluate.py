@@ -191,9 +191,7 @@ class Engine:
         if name not in self._sets:
             raise UsageError(f"no image set {name!r}{nearest(name, self._sets)}")
         if metric not in ("loss", "error") or (metric == "error" and multilabel(self._sets[name].labels)):
-            raise UsageError(
-                f"a search by {metric!r} cannot stop early; use the loss, or the error of one label"
-            )
+            raise UsageError(f"a search by {metric!r} cannot stop early; use the loss, or the error of one label")
         members = members_of(groups, len(points))
         with self._arithmetic():
             hardest = self._hardest_first(name, points)

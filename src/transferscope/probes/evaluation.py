@@ -10,7 +10,6 @@ import numpy as np
 
 from ..data.imageset import ImageSet
 from .batchnorm import NormPolicy
-from .metrics import Metric
 
 __all__ = ["EngineOptions", "Evaluation", "How", "Precision"]
 
@@ -71,7 +70,7 @@ class Evaluation:
         how: how they were computed.
     """
 
-    values: Mapping[Metric, np.ndarray]
-    examples: Mapping[Metric, np.ndarray]
+    values: Mapping[str, np.ndarray]
+    examples: Mapping[str, np.ndarray]
     n: int
     how: How

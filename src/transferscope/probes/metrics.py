@@ -157,10 +157,10 @@ class Meter:
             if self._examples.shape[1]:
                 self._examples[row, point : point + count].copy_(each, non_blocking=True)
 
-    def values(self) -> dict[Metric, np.ndarray]:
+    def values(self) -> dict[str, np.ndarray]:
         """Return float64 ``(m,)`` a metric; nan for points that were not closed."""
         return dict(zip(self._metrics, self._values.cpu().numpy(), strict=True))
 
-    def examples(self) -> dict[Metric, np.ndarray]:
+    def examples(self) -> dict[str, np.ndarray]:
         """Return ``(m, n)`` a metric, or nothing when contributions are not kept; call after :meth:`values`."""
         return dict(zip(self._metrics, self._examples.numpy(), strict=True)) if self._examples.shape[1] else {}

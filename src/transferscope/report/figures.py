@@ -1,33 +1,134 @@
-"""Figures into the page and beside it: one SVG inlined as an image, and SVG and PDF files to take away."""
+"""Figures into the page and beside it, as SVG and PDF: drawn once, then taken as they lie until something changes."""
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..store.atomic import write_bytes
+from ..errors import StoreError
+from ..store.atomic import read_json, write_bytes, write_json
+from ..store.digest import digest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["data_uri", "save_figure"]
+__all__ = ["Figures", "Saved", "data_uri"]
 
-_FIXED = {
+_FIXED: Mapping[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": "transferscope"},
     "pdf": {"CreationDate": None, "Producer": "transferscope"},
 }
+_LAYOUT_TABLES = frozenset({"GDEF", "GPOS", "GSUB", "MATH", "kern"})
+_DRAWN = "drawn.json"
+_POINTS_PER_INCH = 72
 
 
-def render(figure: Figure, kind: str) -> bytes:
-    """Return the figure as ``svg`` or ``pdf`` bytes, the same bytes each time."""
+@dataclass(frozen=True)
+class Saved:
+    """A figure that lies in its folder.
+
+    Attributes:
+        source: the SVG as a data address. Inside ``<img>`` an SVG has names of its own, so figures cannot disturb
+            each other, and runs no script.
+        width: inches.
+    """
+
+    source: str
+    width: float
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What is known of a figure in the folder: what it was made from, and the files it was written to."""
+
+    made_from: str
+    width: float
+    files: Mapping[str, str]
+
+
+class Figures:
+    """A folder of figures: one is drawn when its numbers or our code are new, and else taken as it lies there.
+
+    Args:
+        folder: where ``NAME.svg`` and ``NAME.pdf`` are, and ``drawn.json``, which says what they were made from.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._before = _read(folder / _DRAWN)
+        self._now: dict[str, _Drawn] = {}
+
+    def save(self, name: str, numbers: str, draw: Callable[[], Figure]) -> Saved:
+        """Have a figure in the folder.
+
+        Args:
+            name: of its files, without an ending.
+            numbers: identity of what it shows.
+            draw: draws it.
+
+        Raises:
+            StoreError: when the folder cannot be written.
+        """
+        made_from = digest({"numbers": numbers, "software": _software()})
+        drawn, contents = self._before.get(name), {}
+        if drawn is not None and drawn.made_from == made_from:
+            contents = self._contents(name, drawn)
+        if drawn is None or not contents:
+            figure = draw()
+            contents = render(figure)
+            for kind, content in contents.items():
+                write_bytes(self._folder / f"{name}.{kind}", content)
+            files = {kind: _hash(content) for kind, content in contents.items()}
+            drawn = _Drawn(made_from, float(figure.get_figwidth()), files)
+        self._now[name] = drawn
+        return Saved(data_uri(contents["svg"], "image/svg+xml"), drawn.width)
+
+    def close(self) -> None:
+        """Put on record what the figures were made from."""
+        write_json(self._folder / _DRAWN, {name: asdict(drawn) for name, drawn in self._now.items()})
+
+    def _contents(self, name: str, drawn: _Drawn) -> dict[str, bytes]:
+        """The files of a figure; nothing when one is not there, or not as it was written."""
+        contents = {}
+        for kind in _FIXED:
+            try:
+                contents[kind] = (self._folder / f"{name}.{kind}").read_bytes()
+            except OSError:
+                return {}
+            if _hash(contents[kind]) != drawn.files.get(kind):
+                return {}
+        return contents
+
+
+def render(figure: Figure) -> dict[str, bytes]:
+    """Return the figure as ``svg`` and ``pdf`` bytes, the same bytes each time; it is laid out once for both."""
+    from matplotlib import rcParams
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     from ..plots.style import styled
 
-    buffer = io.BytesIO()
-    with styled():
-        figure.savefig(buffer, format=kind, metadata=_FIXED[kind])
-    return buffer.getvalue()
+    contents = {}
+    with styled(), _fonts_without_layout():
+        FigureCanvasSVG(figure)  # becomes the figure's canvas: text is measured as it will be drawn
+        resolution, figure.dpi = figure.dpi, _POINTS_PER_INCH
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
+            figure.set_layout_engine(None)  # everything has found its place
+        box = figure.get_tightbbox().padded(float(rcParams["savefig.pad_inches"]))
+        for kind, metadata in _FIXED.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, dpi=resolution, bbox_inches=box, metadata=metadata)
+            contents[kind] = buffer.getvalue()
+    return contents
 
 
 def data_uri(content: bytes, media: str) -> str:
@@ -39,13 +140,44 @@ def data_uri(content: bytes, media: str) -> str:
     return f"data:{media};base64,{base64.b64encode(content).decode()}"
 
 
-def save_figure(figure: Figure, folder: Path, name: str) -> str:
-    """Write ``NAME.svg`` and ``NAME.pdf`` and return the SVG as a data address.
+@contextmanager
+def _fonts_without_layout() -> Iterator[None]:
+    """Leave a font's layout tables out of PDFs, where every glyph has its place already.
 
-    An SVG inside ``<img>`` has its own names, so figures cannot disturb each other, and runs no script.
+    To cut them down to the glyphs in use, as matplotlib has fontTools do, takes longer than to draw the figure.
     """
-    svg = render(figure, "svg")
-    write_bytes(folder / f"{name}.svg", svg)
-    figure.set_layout_engine("none")  # everything has found its place; laying out again costs as much as drawing
-    write_bytes(folder / f"{name}.pdf", render(figure, "pdf"))
-    return data_uri(svg, "image/svg+xml")
+    from fontTools import subset  # type: ignore[import-untyped]
+
+    load_font = subset.load_font
+
+    def load(*arguments: Any, **options: Any) -> Any:
+        font = load_font(*arguments, **options)
+        for table in _LAYOUT_TABLES & {*font.keys()}:
+            del font[table]
+        return font
+
+    subset.load_font = load
+    try:
+        yield
+    finally:
+        subset.load_font = load_font
+
+
+@cache
+def _software() -> str:
+    """Identity of all that draws: our sources, whichever they are, and matplotlib."""
+    root = Path(__file__).resolve().parents[1]
+    sources = {str(path.relative_to(root)): _hash(path.read_bytes()) for path in sorted(root.rglob("*.py"))}
+    return digest({"sources": sources, "matplotlib": version("matplotlib")})
+
+
+def _read(path: Path) -> dict[str, _Drawn]:
+    try:
+        known: dict[str, Any] = read_json(path)
+        return {name: _Drawn(**drawn) for name, drawn in known.items()}
+    except (StoreError, AttributeError, TypeError):
+        return {}  # not there or damaged: everything is drawn
+
+
+def _hash(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..store.atomic import said_plainly, write_bytes
+from .figures import Figures
 from .questions import QUESTIONS
-from .sections import Said, Section, make_section
+from .sections import Answer, Said, Section, make_section
 from .tables import Table, table_of
 
 if TYPE_CHECKING:
@@ -50,11 +51,14 @@ def write_report(folder: str | Path) -> Path:
 def _sections(study: LoadedStudy, root: Path) -> list[Section]:
     order = {q.name: i for i, q in enumerate(QUESTIONS)}
     items = sorted(study.items, key=lambda item: order[study.items[item]])
+    figures = Figures(root / "figures")
     made = []
     for item in items:
-        results = study.results(item)
-        if results:
-            made.append(make_section(QUESTIONS[order[study.items[item]]], item, results, root))
+        answers = {target: Answer(result, study.made(item, target)) for target, result in study.results(item).items()}
+        if answers:
+            question = QUESTIONS[order[study.items[item]]]
+            made.append(make_section(question, item, answers, figures, root / "tables"))
+    figures.close()
     return made
 
 

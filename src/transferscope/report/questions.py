@@ -103,6 +103,23 @@ QUESTIONS: tuple[Question, ...] = (
         "Metric along the line through both solutions, which sit at λ = 0 and λ = 1.",
     ),
     Question(
+        "basin",
+        "Basin",
+        "Do solutions live in one (ε, δ)-basin, and how large are ε and δ?",
+        "F11 · Neyshabur et al. 2020, Def. 3.1, §3.3",
+        (
+            "S is what solutions span: the segment between two, the simplex of more, sampled uniformly. μ is the mean "
+            "error on S and ε the mean distance of the error from μ. δ is the smallest noise with which the error "
+            "rises by at least 2ε over μ, both (2) at points where a ray through S leaves it, shaken by noise of "
+            "length about δ, and (3) beyond them, by a distance drawn with standard deviation δ; found by doubling "
+            "and bisection with the same draws throughout. Noise moves parameters only.",
+            "S is measured as spanned, and extended to where the error exceeds that of the solutions by the stated "
+            "rise. It is one basin when ε is under the threshold and δ exists, both with their intervals, which are "
+            "over draws.",
+        ),
+        "Error at points of S, and how far it rises around S with the noise; δ is where both conditions reach 2ε.",
+    ),
+    Question(
         "cross_domain",
         "Across domains",
         "What lies between networks trained on different domains of the same classes?",
@@ -117,6 +134,111 @@ QUESTIONS: tuple[Question, ...] = (
         "F10 · Neyshabur et al. 2020, B.8, Fig. 24–29",
         ("As across domains, with one end trained on the union of several domains.",),
         "Metric between a run on a union of domains and a run on one domain.",
+    ),
+    Question(
+        "criticality",
+        "Module criticality",
+        "Which modules are critical: how much noise does each take on its way from its first to its last weights?",
+        "F12 · Neyshabur et al. 2020, §3.4, Def. 3.2, Fig. 6 and 30; Chatterji et al. 2020",
+        (
+            "One module at a time is moved, all others stay as trained: along the straight line from its first to its "
+            "trained weights (direct path) or through the weights recorded on the way (optimisation path), to the "
+            "best and to the final weights, and Gaussian noise is added to its parameters. Noise is measured in "
+            "shares of the root mean square of the module's weights unless the study says absolute; the draws are the "
+            "same for all cells and networks.",
+            "μ of a module is the least α²‖θ − θ⁰‖²/σ² over the cells with noise whose mean error on training images "
+            "stays within ε; the criticality of a network is the sum. The table has both, and where on the grid they "
+            "are.",
+        ),
+        "Criticality of each module, and error over place and noise on each path of the first one.",
+    ),
+    Question(
+        "rewind",
+        "Rewinding modules",
+        "How much worse does a network get when one module is set back in time, or drawn anew?",
+        "F13 · Neyshabur et al. 2020, §3.4, Fig. 5; Zhang et al. 2019",
+        (
+            "One module at a time is set back to its weights at the start and at each recorded epoch, or drawn anew "
+            "as the network's constructor does; all others stay as trained. Increases are over the trained network on "
+            "the same test images; intervals resample the images, the same ones for both.",
+        ),
+        "Increase of the error when a module (column) is set back to an earlier time (row), or drawn anew.",
+    ),
+    Question(
+        "spectrum",
+        "Spectrum of the layers",
+        "What are the singular values of the layers, and how many of them are near zero?",
+        "F15 · Neyshabur et al. 2020, App. C, Fig. 31–33; Sedghi et al. 2019",
+        (
+            "Every convolution is taken as the linear map from images to images that it is on its true input size, with "
+            "circular padding: its kernel is Fourier-transformed and the block of each frequency decomposed. Stride, "
+            "dilation and groups are exact. Matrices are decomposed as they are.",
+            "A network has millions of singular values; they are counted under many thresholds. Σ‖W‖_F/‖W‖₂ and Π‖W‖₂ run "
+            "over all layers.",
+        ),
+        "Singular values of the whole network and how many lie under a threshold; norms layer by layer.",
+    ),
+    Question(
+        "hessian",
+        "Curvature",
+        "How sharp is the minimum: what are the largest eigenvalues of the loss's Hessian?",
+        "F18 · Liu et al. 2019, §4.1, Fig. 3a",
+        (
+            "Lanczos with full reorthogonalisation on exact products with the Hessian of the mean loss over the same fixed "
+            "images for all networks, without weight decay, until the estimated error of every eigenvalue is under the "
+            "stated tolerance. Batch-norm statistics are held fixed. The table has the residual ‖Hv − λv‖ of each.",
+        ),
+        "The largest eigenvalues in order, and the density of all of them where it was asked for.",
+    ),
+    Question(
+        "landscape",
+        "Loss landscape",
+        "What does the loss look like around a network, in directions nobody chose?",
+        "F19 · Liu et al. 2019, §3, §4, A and B.4, Fig. 3, 5, 10, 12, 13; Li et al. 2018",
+        (
+            "The loss L(θ + p·a + q·b) on a grid of p and q, around a minimum or a start, on the same images for all "
+            "networks. The directions a and b are drawn from a Gaussian, made orthogonal as whole vectors, and then "
+            "filter-normalised: each filter gets the norm of the filter it moves, so that p = 0.1 moves every filter "
+            "by a tenth of its norm. That order is the paper's: afterwards the norms are exact, and the right angle "
+            "is very nearly one. Biases, norms and scales (parameters of one dimension) and the running statistics of "
+            "batch norm stay where they are. With 200 points a side and a span of 0.1 the grid is the paper's: p, q = "
+            "−100 … 99 times η = 0.001.",
+            "Networks that are compared have the same images, Gaussian draw, p and q, and are drawn on one scale. As "
+            "in the paper each network's directions are scaled to its own filters, unless the study asks for those of "
+            "the first network for all.",
+            "A plane is one draw of many, so flatness is measured in several: in each plane at +a, −a, +b and −b, at "
+            "three distances. From these come the mean rise of the loss and the mean size of its change, with "
+            "intervals that resample planes and images at once, the same for all networks.",
+        ),
+        "The loss around each network in one plane, less its own loss, on one scale for all.",
+    ),
+    Question(
+        "loss_variation",
+        "Variation along the gradient",
+        "How much does the loss change along the gradient, over the steps of training?",
+        "F21 · Liu et al. 2019, §4, Fig. 6 and 11; Santurkar et al. 2018",
+        (
+            "From weights recorded during training a walk is taken against the gradient, in even steps out to the "
+            "gradient's own size or to one fixed distance; the variation is the largest less the smallest loss on the "
+            "way. Gradient and losses are of the same fixed training images, without augmentation. Intervals resample "
+            "these images.",
+        ),
+        "Range of the loss along the gradient over the step of training at which it was taken.",
+    ),
+    Question(
+        "gradient_flow",
+        "Gradient flow",
+        "How does the gradient change on its way back through the layers?",
+        "F22 · Liu et al. 2019, §4, Fig. 7",
+        (
+            "The gradient of each image's loss with respect to what each module passes on: how its size is distributed "
+            "over the images, and how its mean grows or shrinks through the modules, relative to the last. Training "
+            "images without augmentation, the same for all networks.",
+            "The gradient of the mean loss with respect to each weight matrix W is decomposed into singular vectors u, v; "
+            "|uᵀWv| says how much W passes along each of them, against what directions that have nothing to do with W "
+            "would give.",
+        ),
+        "Size of the gradient over images in one module; its mean through the modules; weights along the gradient.",
     ),
     Question(
         "doctor",

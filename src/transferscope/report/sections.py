@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..store.atomic import write_bytes
-from .figures import save_figure
+from .figures import Figures
 from .questions import Question
 from .tables import Table, table_of
+from .views import View, views_of
 
 if TYPE_CHECKING:
     from ..results import Finding, Result, Verdict
 
-__all__ = ["Part", "Picture", "Said", "Section", "make_section"]
+__all__ = ["Answer", "Part", "Picture", "Said", "Section", "make_section"]
 
 _PIXELS_PER_INCH = 110
 
@@ -93,34 +95,52 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
 
 
-def make_section(question: Question, item: str, results: Mapping[str, Result], folder: Path) -> Section:
+@dataclass(frozen=True)
+class Answer:
+    """A result and the identity of its numbers."""
+
+    result: Result
+    identity: str
+
+
+def make_section(
+    question: Question, item: str, answers: Mapping[str, Answer], figures: Figures, tables: Path
+) -> Section:
     """Draw and tabulate one item of a study.
 
     Args:
         question: its fixed words.
         item: its name in the study, the question's own name unless it is asked more than once.
-        results: target → result, in the order of the study; the target ``""`` when there is only one answer.
-        folder: run folder; figures go to ``figures/``, tables to ``tables/``.
+        answers: target → answer, in the order of the study; the target ``""`` when there is only one.
+        figures: where figures go.
+        tables: folder of the tables.
     """
     title = question.title if item == question.name else f"{question.title}: {item}"
-    parts = tuple(_part(question, item, target, result, folder) for target, result in results.items())
+    parts = tuple(_part(question, item, target, answer, figures, tables) for target, answer in answers.items())
     return Section(slug(item), title, question.rows, question.asks, question.how, parts)
 
 
-def _part(question: Question, item: str, target: str, result: Result, folder: Path) -> Part:
+def _part(question: Question, item: str, target: str, answer: Answer, figures: Figures, tables: Path) -> Part:
     name = slug(f"{item}-{target}") if target else slug(item)
     anchor = f"part-{name}"
-    table = table_of(result.frame(), f"{name}.csv")
-    write_bytes(folder / "tables" / f"{name}.csv", result.frame().to_csv(index=False).encode())
-    figure = result.plot()
-    picture = Picture(
-        source=save_figure(figure, folder / "figures", name),
-        alt=f"{question.title}{f', {target}' if target else ''}: {question.caption}",
-        caption=question.caption,
-        width=round(figure.get_figwidth() * _PIXELS_PER_INCH),
+    result, frame = answer.result, answer.result.frame()
+    table = table_of(frame, f"{name}.csv")
+    write_bytes(tables / f"{name}.csv", frame.to_csv(index=False).encode())
+    pictures = tuple(_picture(question, view, target, name, answer, figures) for view in views_of(question, result))
+    return Part(anchor, target, tuple(_said(f, target, anchor) for f in result.findings()), pictures, table)
+
+
+def _picture(question: Question, view: View, target: str, part: str, answer: Answer, figures: Figures) -> Picture:
+    name = f"{part}-{slug(view.name)}" if view.name else part
+    numbers = f"{answer.identity} {dict(view.options)}" if view.options else answer.identity
+    saved = figures.save(name, numbers, partial(answer.result.plot, **view.options))
+    return Picture(
+        source=saved.source,
+        alt=f"{question.title}{f', {target}' if target else ''}: {view.caption}",
+        caption=view.caption,
+        width=round(saved.width * _PIXELS_PER_INCH),
         files=(File(f"figures/{name}.svg", "SVG"), File(f"figures/{name}.pdf", "PDF")),
     )
-    return Part(anchor, target, tuple(_said(f, target, anchor) for f in result.findings()), (picture,), table)
 
 
 def _said(finding: Finding, target: str, anchor: str) -> Said:

@@ -30,8 +30,8 @@ __all__ = ["FORMAT", "MARKER", "About", "Failure", "RunFolder"]
 
 MARKER = "transferscope.json"
 FORMAT = 1
-About = Literal["study", "compare"]
-_WORDS: dict[About, str] = {"study": "study", "compare": "comparison"}
+About = Literal["study", "compare", "inspect"]
+_WORDS: dict[About, str] = {"study": "study", "compare": "comparison", "inspect": "inspection"}
 
 
 @dataclass(frozen=True)

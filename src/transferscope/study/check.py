@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import CheckpointError, ModelError, SpecError, UsageError, nearest
+from ..errors import CheckpointError, ModelError, SpecError, UsageError
 from ..train.recipe import Recipe
 from .patch import laid_over, make
+from .possible import of_network, of_study, unknown
 from .problems import raise_all
-from .questions import Barrier, CombinedDomains, CrossDomain, LearningCurves, QuestionSettings, Similarity
 from .schema import ImageSettings, Study
 from .survey import Found, survey
 
-__all__ = ["Checked", "check", "domain_groups", "network_spec"]
+__all__ = ["Checked", "check", "network_spec"]
 
 _Patches = Sequence[tuple[str, Mapping[str, Any]]]
 
@@ -47,14 +47,6 @@ def check(study: Study) -> Checked:
         SpecError: everything that is wrong with it, each with its place, what is wrong and what would be right.
     """
     return _Check(study).run()
-
-
-def domain_groups(targets: Mapping[str, Found]) -> list[tuple[str, ...]]:
-    """Return the groups of two or more targets that have the same classes."""
-    groups: dict[tuple[tuple[str, ...], bool], list[str]] = {}
-    for name, found in targets.items():
-        groups.setdefault((found.classes, found.multilabel), []).append(name)
-    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def network_spec(
@@ -129,7 +121,7 @@ class _Check:
         self._heads(targets)
         if len(targets) == len(study.targets):
             for name, question in study.analyses.items():
-                self._question(f"analyses.{name}", question, targets)
+                self.problems += of_study(f"analyses.{name}", question, study, targets, recipes)
         raise_all(list({str(p): p for p in self.problems}.values()))
         return Checked(study, network, source, source_recipe, targets, recipes)
 
@@ -137,9 +129,7 @@ class _Check:
         self.problems.append(SpecError(where, message))
 
     def _known(self, names: Iterable[str] | None, known: Iterable[str], where: str, what: str) -> None:
-        for name in names or ():
-            if name not in known:
-                self._add(where, f"there is no {what} {name!r}{nearest(name, known)}")
+        self.problems += unknown(names, known, where, what)
 
     def _references(self) -> None:
         study = self.study
@@ -182,9 +172,7 @@ class _Check:
             return {}
         self._checkpoint(spec)
         for name, question in self.study.analyses.items():
-            if isinstance(question, Similarity) and question.only:
-                known = [m.name for granularity in ("layer", "block", "stage") for m in net.modules(granularity)]
-                self._known(question.only, known, f"analyses.{name}.only", f"module of {settings.name}")
+            self.problems += of_network(f"analyses.{name}", question, net)
         if not net.head and any(s.from_ == "source" for s in self.study.starts.values()):
             self._add("network", f"the final classifier of {settings.name} is not known, so no head can be replaced")
         return spec
@@ -240,58 +228,6 @@ class _Check:
         for i, epoch in enumerate(epochs or ()):
             if recipe is not None and epoch > recipe.epochs:
                 self._add(f"{where}.{i}", f"epoch {epoch} does not come: training ends after epoch {recipe.epochs}")
-
-    def _question(self, where: str, question: QuestionSettings, targets: Mapping[str, Found]) -> None:
-        study = self.study
-        before = len(self.problems)
-        self._known(question.targets, study.targets, f"{where}.targets", "target")
-        self._known(question.starts, study.starts, f"{where}.starts", "start")
-        if isinstance(question, CombinedDomains):
-            if question.targets is not None:
-                self._add(f"{where}.targets", "is not for this question: 'unions' names the targets")
-            for i, union in enumerate(question.unions):
-                self._known(union, study.targets, f"{where}.unions.{i}", "target")
-        if len(self.problems) > before:
-            return
-        asked = {
-            name: found for name, found in targets.items() if question.targets is None or name in question.targets
-        }
-        if "auc" in (getattr(question, "metrics", None) or ()):
-            for name, found in asked.items():
-                if not found.multilabel:
-                    self._add(
-                        f"{where}.metrics", f"'auc' is for several labels an image; {name} has one, take 'accuracy'"
-                    )
-        if isinstance(question, CrossDomain):
-            if not domain_groups(asked):
-                self._add(where, f"needs two targets of the same classes; there are {_classes(asked)}")
-            return
-        if isinstance(question, CombinedDomains):
-            for i, union in enumerate(question.unions):
-                if len(set(union)) < len(union):
-                    self._add(f"{where}.unions.{i}", f"names a target twice: {list(union)}")
-                members = {name: targets[name] for name in union}
-                if [set(g) for g in domain_groups(members)] != [set(union)]:
-                    self._add(f"{where}.unions.{i}", f"joins targets of different classes: {_classes(members)}")
-            return
-        least = 1 if isinstance(question, LearningCurves) else 2
-        for name in asked:
-            count = sum(
-                len(start.seeds)
-                for key, start in study.starts.items()
-                if (question.starts is None or key in question.starts)
-                and (start.targets is None or name in start.targets)
-            )
-            # The best and the final weights of one run make a pair.
-            itself = isinstance(question, Barrier) and set(question.ends) == {"best", "final"}
-            if count < (1 if itself else least):
-                self._add(where, f"needs {least} runs on {name}, there are {count}; add a start or a seed")
-
-
-def _classes(targets: Mapping[str, Found]) -> str:
-    return ", ".join(
-        f"{name} ({len(found.classes)} classes: {found.classes[0]}, …)" for name, found in targets.items()
-    )
 
 
 def _place_of(key: str, patches: _Patches) -> str:

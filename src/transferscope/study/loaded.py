@@ -111,6 +111,11 @@ class LoadedStudy:
             if step.digest in self.stored
         }
 
+    def made(self, item: str, target: str) -> str:
+        """Return the identity of a result's numbers: which step computed them, and when."""
+        stored = self.stored[self.plan.items[item][target].digest]
+        return f"{stored.record.identity.digest} {stored.record.finished}"
+
     def run(self, target: str, label: str) -> Run:
         """Return a training run, its weights included."""
         from .runs import load_run

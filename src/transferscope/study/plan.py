@@ -10,13 +10,17 @@ from typing import Any
 from ..errors import UsageError, nearest
 from ..store.digest import file_digest
 from ..train.recipe import Recipe
-from .check import Checked, domain_groups
+from .check import Checked
 from .graph import Plan, PlannedRun, Step, in_order
-from .questions import CombinedDomains, CrossDomain, LearningCurves, QuestionSettings
+from .possible import domain_groups
+from .questions import QuestionSettings
+from .questions.lines import CombinedDomains, CrossDomain
+from .questions.trained import LearningCurves
+from .recorded import kept_epochs
 from .schema import ImageSettings, RecordSettings, StartSettings
 from .survey import Found
 
-__all__ = ["REVISION", "analysis_cost", "data_step", "make_plan", "only_these"]
+__all__ = ["REVISION", "data_step", "make_plan", "only_these"]
 
 REVISION = {"data": 1, "train": 1, "checkpoint": 1, "analysis": 1}
 """Part of every specification; to be raised when a kind of step computes other numbers from the same settings."""
@@ -164,7 +168,7 @@ class _Planner:
             "seed": seed,
             "start": dict(start),
             "record": {
-                "epochs": _recorded(record.epochs, recipe.epochs),
+                "epochs": kept_epochs(record.epochs, recipe.epochs),
                 "steps": list(record.steps),
                 "evaluate_every": record.evaluate_every,
                 "evaluate_train": "all" if record.evaluate_train is None else record.evaluate_train or "none",
@@ -220,8 +224,15 @@ class _Planner:
 
     def _chosen(self, question: QuestionSettings, target: str) -> dict[str, PlannedRun]:
         """Return the runs asked about."""
-        runs = self.runs[target].items()
-        return _each_once({k: run for k, run in runs if question.starts is None or run.start in question.starts})
+        limit = getattr(question, "runs", None)
+        return _each_once(
+            {
+                label: run
+                for label, run in self.runs[target].items()
+                if (question.starts is None or run.start in question.starts)
+                and run.seed in self.study.starts[run.start].seeds[:limit]
+            }
+        )
 
     def _analysis(
         self,
@@ -231,7 +242,7 @@ class _Planner:
         targets: Sequence[str],
         runs: Sequence[tuple[str, PlannedRun]],
     ) -> Step:
-        settings = question.model_dump(mode="json", exclude={"targets", "starts", "unions", "seeds"})
+        settings = question.asked()
         inputs: dict[str, Step] = {f"images {t}": self.data[t] for t in targets}
         about = []
         for label, run in runs:
@@ -249,7 +260,7 @@ class _Planner:
             )
         started = [run.step.spec["start"] for _, run in runs if run.role == "P-T"]
         source = None
-        if settings.get("source", settings["question"] == "distance") and self.source is not None and started:
+        if question.takes_source and self.source is not None and started:
             inputs["source"] = self.source
             source = {"label": "P", "weights": started[0]["weights"]}
         spec = {
@@ -261,8 +272,8 @@ class _Planner:
             "given": [],
             "source": source,
         }
-        found = [self.checked.targets[t] for t in targets]
-        return Step("analysis", f"{name} {title}".strip(), spec, inputs, analysis_cost(settings, len(runs), found))
+        cost = question.cost(len(runs), [self.checked.targets[t].test for t in targets])
+        return Step("analysis", f"{name} {title}".strip(), spec, inputs, cost)
 
 
 def _each_once(runs: Mapping[str, PlannedRun]) -> dict[str, PlannedRun]:
@@ -271,13 +282,6 @@ def _each_once(runs: Mapping[str, PlannedRun]) -> dict[str, PlannedRun]:
     for label, run in runs.items():
         first.setdefault(run.step.digest, label)
     return {label: runs[label] for label in first.values()}
-
-
-def _recorded(asked: Sequence[int] | None, epochs: int) -> list[int]:
-    """Which epochs are kept: the start, and those asked for or 1, 2, 4, … and the last."""
-    if asked is not None:
-        return sorted({0, *asked})
-    return sorted({0, epochs, *(2**i for i in range(epochs.bit_length()) if 2**i <= epochs)})
 
 
 def _union_of(found: Sequence[Found]) -> Found:
@@ -290,20 +294,3 @@ def _union_of(found: Sequence[Found]) -> Found:
         test=sum(f.test for f in found),
         identity=" + ".join(f.identity for f in found),
     )
-
-
-def analysis_cost(settings: Mapping[str, Any], runs: int, found: Sequence[Found]) -> float:
-    """Estimate the images an analysis passes forward, runs × images × points."""
-    test = sum(f.test for f in found)
-    limit = settings.get("images")
-    images = min(test, limit * len(found)) if limit else test
-    match settings["question"]:
-        case "learning_curves" | "distance":
-            return 200.0
-        case "barrier" | "extrapolation":
-            per_run = max(1.0, (runs - 1) / 2) * len(settings.get("ends", ("final",)))
-            return float(images * settings["points"] * runs * per_run)
-        case "cross_domain" | "combined_domains":
-            return float(images * settings["points"] * max(1, runs // 2))
-        case _:
-            return float(3 * images * runs)

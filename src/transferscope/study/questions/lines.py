@@ -1,87 +1,23 @@
-"""The questions a study can ask, each with its settings; a new one is a class here and a line in ``QUESTIONS``."""
+"""Questions about what lies between and beyond solutions: barriers, edges, domains."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from .strict import Name, Strict
+from ..strict import Name
+from .base import Ends, Grid, Metric, NormPolicy, QuestionSettings
 
-__all__ = ["QUESTIONS", "AnySettings", "QuestionSettings"]
-
-Ends = Literal["best", "final"]
-Granularity = Literal["layer", "block", "stage"]
-Metric = Literal["loss", "error", "accuracy", "auc"]
-NormPolicy = Literal["recalibrated", "interpolated", "kept"]
-Grid = Annotated[int, Field(ge=3, le=1001)]
-
-
-class QuestionSettings(Strict):
-    """What every question can be told."""
-
-    targets: tuple[Name, ...] | None = None
-    """Ask only about these targets; default: all."""
-    starts: tuple[Name, ...] | None = None
-    """Ask only about runs from these starts; default: all."""
-
-
-class LearningCurves(QuestionSettings):
-    """What starting from pre-trained weights buys: final metric, optimisation speed, epochs to a given accuracy."""
-
-    question: Literal["learning_curves"]
-    """The question's name."""
-    levels: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
-    """Values of the test metric for which to give the epochs needed; default: 50, 75 and 90 % of the best."""
-
-
-class Mistakes(QuestionSettings):
-    """Do two networks get the same images wrong?"""
-
-    question: Literal["mistakes"]
-    """The question's name."""
-    weights: Ends = "final"
-    """Which weights of each run: those best on validation images, or the final ones."""
-    gallery: Annotated[int, Field(ge=0, le=100)] = 8
-    """How many images that only one of two networks gets wrong are shown, for each of the two."""
-
-
-class Similarity(QuestionSettings):
-    """Do two networks compute the same features?"""
-
-    question: Literal["similarity"]
-    """The question's name."""
-    weights: Ends = "final"
-    """Which weights of each run: those best on validation images, or the final ones."""
-    modules: Granularity = "stage"
-    """Which modules are compared."""
-    only: tuple[str, ...] = ()
-    """Compare only these modules, by name; default: all."""
-    pooled: bool = False
-    """Average features over positions instead of flattening them."""
-    batch: Annotated[int, Field(ge=4)] = 64
-    """Images a batch of the estimator."""
-    images: Annotated[int, Field(ge=4)] | None = 2000
-    """Use at most this many test images."""
-    source: bool = True
-    """Compare with the pre-trained weights, too."""
-
-
-class Distance(QuestionSettings):
-    """How far did the weights move, and how far apart did two runs end?"""
-
-    question: Literal["distance"]
-    """The question's name."""
-    weights: Ends = "final"
-    """Which weights of each run: those best on validation images, or the final ones."""
-    modules: Granularity = "stage"
-    """How the weights are divided into modules."""
-    trajectories: bool = True
-    """Follow each run through its recorded epochs, too."""
+__all__ = ["Barrier", "Basin", "CombinedDomains", "CrossDomain", "Extrapolation"]
 
 
 class Barrier(QuestionSettings):
     """Do two solutions lie in one basin?"""
+
+    least_runs: ClassVar[int] = 2
+    files: ClassVar[int | None] = 2
 
     question: Literal["barrier"]
     """The question's name."""
@@ -102,9 +38,16 @@ class Barrier(QuestionSettings):
     source: bool = True
     """Join the pre-trained weights with what was trained from them, too."""
 
+    def cost(self, networks: int, images: Sequence[int]) -> float:
+        """Count the points of the lines between all pairs, for each of the ends."""
+        return self.seen(images) * self.points * _pairs(networks) * len(self.ends)
+
 
 class Extrapolation(QuestionSettings):
     """Where does the basin end beyond the solutions?"""
+
+    least_runs: ClassVar[int] = 2
+    files: ClassVar[int | None] = 2
 
     question: Literal["extrapolation"]
     """The question's name."""
@@ -123,6 +66,48 @@ class Extrapolation(QuestionSettings):
     norm: NormPolicy = "recalibrated"
     """Batch-norm statistics off the solutions: collected anew, interpolated, or kept."""
 
+    def cost(self, networks: int, images: Sequence[int]) -> float:
+        """Count the points of the lines between all pairs."""
+        return self.seen(images) * self.points * _pairs(networks)
+
+
+class Basin(QuestionSettings):
+    """Do solutions live in one (ε, δ)-basin, and how large are ε and δ?"""
+
+    least_runs: ClassVar[int] = 2
+    files: ClassVar[int | None] = 2
+
+    question: Literal["basin"]
+    """The question's name."""
+    weights: Ends = "final"
+    """Which weights of each run: those best on validation images, or the final ones."""
+    groups: Annotated[tuple[Literal["pairs", "all", "mixed"], ...], Field(min_length=1)] = ("pairs", "all")
+    """What spans a basin: ``pairs`` of runs that both start from pre-trained, or both from random weights, ``all``
+    such runs together where there are more than two, ``mixed`` pairs of one of each."""
+    samples: Annotated[int, Field(ge=2, le=10_000)] = 64
+    """Points drawn from what they span."""
+    draws: Annotated[int, Field(ge=2, le=10_000)] = 32
+    """Draws of the noise for each δ that is tried."""
+    limit: Annotated[float, Field(gt=0)] | None = None
+    """The largest δ that is tried; default: the mean norm of the solutions."""
+    extend: bool = True
+    """Extend what they span to where the basin ends, too, as extrapolation finds it."""
+    rise: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """Rise of the error at which it ends."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """ε of the error up to which it is one basin."""
+    metrics: tuple[Metric, ...] | None = None
+    """What is measured; default: error and loss, for several labels an image AUC and loss."""
+    images: PositiveInt | None = 1000
+    """Use at most this many test images."""
+    norm: NormPolicy = "recalibrated"
+    """Batch-norm statistics off the solutions: collected anew, interpolated, or kept."""
+
+    def cost(self, networks: int, images: Sequence[int]) -> float:
+        """Count the points of what pairs span, and of some fourteen δ in two conditions."""
+        points = (self.samples + 28 * self.draws) * (2 if self.extend else 1)
+        return self.seen(images) * points * _pairs(networks) / (1 if "mixed" in self.groups else 2)
+
 
 class CrossDomain(QuestionSettings):
     """What lies between networks trained on different domains of the same classes?"""
@@ -140,9 +125,15 @@ class CrossDomain(QuestionSettings):
     norm: NormPolicy = "recalibrated"
     """Batch-norm statistics between the ends: collected anew, interpolated, or kept."""
 
+    def cost(self, networks: int, images: Sequence[int]) -> float:
+        """Count the points of the lines between networks of different domains."""
+        return self.seen(images) * self.points * float(max(1, networks // 2))
+
 
 class CombinedDomains(QuestionSettings):
     """And between networks of which one was trained on a union of domains? Trains the runs on the unions."""
+
+    chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "unions", "seeds"})
 
     question: Literal["combined_domains"]
     """The question's name."""
@@ -161,20 +152,10 @@ class CombinedDomains(QuestionSettings):
     norm: NormPolicy = "recalibrated"
     """Batch-norm statistics between the ends: collected anew, interpolated, or kept."""
 
+    def cost(self, networks: int, images: Sequence[int]) -> float:
+        """Count the points of the lines between networks of different domains."""
+        return self.seen(images) * self.points * float(max(1, networks // 2))
 
-AnySettings: TypeAlias = Annotated[
-    LearningCurves | Mistakes | Similarity | Distance | Barrier | Extrapolation | CrossDomain | CombinedDomains,
-    Field(discriminator="question"),
-]
 
-QUESTIONS: dict[str, type[QuestionSettings]] = {
-    "learning_curves": LearningCurves,
-    "mistakes": Mistakes,
-    "similarity": Similarity,
-    "distance": Distance,
-    "barrier": Barrier,
-    "extrapolation": Extrapolation,
-    "cross_domain": CrossDomain,
-    "combined_domains": CombinedDomains,
-}
-"""Their names, in the order in which a report answers them."""
+def _pairs(networks: int) -> float:
+    return networks * max(1.0, (networks - 1) / 2)

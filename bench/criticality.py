@@ -1,0 +1,145 @@
+"""Criticality of the 11 blocks of a ResNet-20 against a plain loop: set the weights, pass all images, float32.
+
+For every block: 11 α × 8 σ × 3 draws on 500 images (000, Def. 3.2). Ours is timed in full, twice: the whole surface,
+and only μ (the first cell within ε by rising α²‖θ*−θ⁰‖²/σ², the others left early). The plain loop is what one writes
+by hand: put the block's weights into the module, pass the images in batches of 128; its cost is the same at every
+point, so it is timed at ``--points`` of them, spread over blocks and grid, and scaled to all. Both sides have our
+setting of the memory allocator. The losses at those points are compared.
+
+    python bench/criticality.py [--network resnet20] [--images 500] [--points 44] [--threads 2] [--epochs 6]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from _sides import clock, measure, trained
+
+ALPHAS, SIGMAS, DRAWS, MARGIN = np.linspace(0, 1, 11), np.geomspace(0.01, 0.5, 8), 3, 0.02
+OURS, MU, PLAIN = "surface", "mu", "plain"
+
+
+def grids(net: Any, start: Any, end: Any) -> Iterator[tuple[str, Any, np.ndarray]]:
+    """For every block its points, in the order of rising α²d²/σ², and the cell of each."""
+    import torch
+
+    from transferscope.params import distance
+    from transferscope.probes.points import Points
+    from transferscope.rng import generator
+
+    parameters = {name for name, _ in net.module.named_parameters()}
+    for module in net.modules("block"):
+        names = [t for t in module.tensors if t in parameters]
+        d = distance(end, start, names)
+        norm = sum(float(end[k].square().sum()) for k in names) ** 0.5
+        count = sum(end[k].numel() for k in names)
+        back = {k: start[k] - end[k] for k in names}
+        g = generator("bench", module.name)
+        noise = [{k: torch.randn(end[k].shape, generator=g) * norm / count**0.5 for k in names} for _ in range(DRAWS)]
+        cells = sorted(((a, s) for a in ALPHAS for s in SIGMAS), key=lambda c: (c[0] * d / c[1], c[1]))
+        steps = [[1 - a, *(s * (i == j) for j in range(DRAWS))] for a, s in cells for i in range(DRAWS)]
+        yield module.name, Points.moved(end, [back, *noise], steps), np.repeat(np.arange(len(cells)), DRAWS)
+
+
+def ours(settings: argparse.Namespace) -> dict[str, Any]:
+    from transferscope.probes.evaluate import Engine
+    from transferscope.probes.points import Points
+
+    net, start, end, images = trained(settings.network, settings.images, settings.epochs)
+    work = list(grids(net, start, end))
+    options: dict[str, Any] = {"norm": "interpolated", "device": "cpu", "batch": settings.batch or None}
+    with clock() as taken:
+        engine = Engine(net, {"train": images}, metrics=["loss", "error"], **options)
+        base = float(engine.run(Points.listed([end]))["train"].values["error"][0])
+        plans, losses, found, looked = set(), [], [], 0
+        for name, points, cells in work:
+            if settings.side == OURS:
+                evaluation = engine.run(points)["train"]
+                plans.add(evaluation.how.plan)
+                losses.append(evaluation.values["loss"].tolist())
+                means = evaluation.values["error"].reshape(-1, DRAWS).mean(1)
+                within = np.flatnonzero(means <= base + MARGIN + 1e-12)
+                found.append(int(within[0]) if len(within) else None)
+            else:
+                search = engine.first_within(points, cells, base + MARGIN)
+                found.append(search.group)
+                looked += search.looked
+            print(name, found[-1], f"{len(points)} points", file=sys.stderr, flush=True)
+    every = sum(len(points) for _, points, _ in work)
+    return {
+        "seconds": taken.seconds, "cpu": taken.cpu, "cells": found, "losses": losses, "plans": sorted(plans),
+        "points": every, "looked": looked / (every * len(images)), "error": base,
+    }  # fmt: skip
+
+
+def plain(settings: argparse.Namespace) -> dict[str, Any]:
+    import torch
+    from torch.nn import functional
+
+    net, start, end, images = trained(settings.network, settings.images, settings.epochs)
+    work = list(grids(net, start, end))
+    module = net.fresh(end)
+    x, y = net.input.prepare(torch.from_numpy(images.images)).contiguous(), torch.from_numpy(images.labels)
+    chosen = np.linspace(0, sum(len(p) for _, p, _ in work) - 1, settings.points).astype(int)
+    flat = [(b, i) for b, (_, points, _) in enumerate(work) for i in range(len(points))]
+    losses = []
+
+    def one(points: Any, i: int) -> float:
+        moved = {k: points.value(i, k).to(torch.float32) for k in points.moving}
+        module.load_state_dict(moved, strict=False)
+        total = 0.0
+        with torch.no_grad():
+            for at in range(0, len(x), 128):
+                total += float(functional.cross_entropy(module(x[at : at + 128]), y[at : at + 128], reduction="sum"))
+        module.load_state_dict({k: end[k] for k in points.moving}, strict=False)
+        return total / len(x)
+
+    one(work[0][1], 0)
+    with clock() as taken:
+        for place in chosen:
+            b, i = flat[place]
+            losses.append(one(work[b][1], i))
+    return {"seconds": taken.seconds, "cpu": taken.cpu, "losses": losses, "where": [flat[p] for p in chosen]}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", default="resnet20")
+    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--points", type=int, default=44, help="at which the plain loop is timed")
+    parser.add_argument("--epochs", type=int, default=20, help="of training before")
+    parser.add_argument("--batch", type=int, default=0, help="of the engine; 0 is its own choice")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--side", default="", help=argparse.SUPPRESS)
+    settings = parser.parse_args(arguments)
+    if settings.side:
+        print(json.dumps(plain(settings) if settings.side == PLAIN else ours(settings)))
+        return 0
+    loop, surface, mu = (measure(__file__, side, settings) for side in (PLAIN, OURS, MU))
+    factor = surface["points"] / len(loop["losses"])
+    away = max(
+        abs(surface["losses"][b][i] - loss) / (1 + abs(loss))
+        for (b, i), loss in zip(loop["where"], loop["losses"], strict=True)
+    )
+    print(f"| {len(surface['losses'])} blocks of {settings.network}, {settings.images} images | s | ratio | CPU s |")
+    print("|---|---|---|---|")
+    timed = f"plain loop, {len(loop['losses'])} points scaled to {surface['points']}"
+    print(f"| {timed} | {loop['seconds'] * factor:.0f} | | {loop['cpu'] * factor:.0f} |")
+    for name, side in (("whole surface", surface), ("μ only", mu)):
+        print(f"| ours, {name} | {side['seconds']:.1f} | {loop['seconds'] * factor / side['seconds']:.2f}× | "
+              f"{side['cpu']:.1f} |")  # fmt: skip
+    same = surface["cells"] == mu["cells"]
+    print(f"\nplans: {', '.join(surface['plans'])}; largest difference of a loss from the loop's: {away:.1e}; "
+          f"the search finds the cells of the surface: {same}; it looks at {mu['looked']:.1%} of the images; "
+          f"error of the network {surface['error']:.3f}")  # fmt: skip
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Landscapes of a ResNet-20 on 256 images against ``loss-landscapes``, float32: whole network and layer by layer.
+
+Ours is timed in full (50×50 points a layer, 25×25 for the whole network). The peer's cost is the same at every point,
+so it is timed on a plane of ``--steps``² points and scaled. It is used as its documentation shows: ``random_plane``
+with filter normalisation, for one layer with a wrapper around that layer's parameters. Both have the images in memory
+as one tensor, and our setting of the memory allocator.
+
+    python bench/landscape.py [--network resnet20] [--images 256] [--side-points 50] [--steps 4] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+import numpy as np
+
+from _sides import clock, measure, trained
+
+OURS, PEER = "ours", "peer"
+
+
+def ours(settings: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    from transferscope.probes.evaluate import Engine
+    from transferscope.probes.points import Points
+    from transferscope.rng import generator
+
+    net, _, end, images = trained(settings.network, settings.images, 0)
+    options: dict[str, Any] = {"norm": "interpolated", "device": "cpu", "batch": settings.batch or None}
+    found: dict[str, Any] = {}
+    with clock() as taken:
+        engine = Engine(net, {"x": images}, metrics=["loss"], **options)
+        engine._recorded()
+    found["recording"] = [taken.seconds, taken.cpu, 0, ""]
+
+    def plane(names: list[str], points: int) -> Any:
+        g = generator("bench", *names)
+        a, b = ({k: torch.randn(end[k].shape, generator=g) * end[k].std() for k in names} for _ in range(2))
+        at = np.linspace(-0.5, 0.5, points)
+        steps = np.stack(np.meshgrid(at, at, indexing="ij"), -1).reshape(-1, 2)
+        return Points.plane(end, a, b, steps)
+
+    parameters = {name for name, _ in net.module.named_parameters()}
+    for module in net.modules("layer"):
+        kernels = [k for k in module.tensors if k in parameters and end[k].ndim > 1]
+        points = plane(kernels, settings.side_points)
+        with clock() as taken:
+            evaluation = engine.run(points)["x"]
+        found[module.name] = [taken.seconds, taken.cpu, len(points), evaluation.how.plan]
+        print(module.name, *found[module.name], file=sys.stderr, flush=True)
+    points = plane([k for k in parameters if end[k].ndim > 1], settings.side_points // 2)
+    with clock() as taken:
+        evaluation = engine.run(points)["x"]
+    found["whole"] = [taken.seconds, taken.cpu, len(points), evaluation.how.plan]
+    return found
+
+
+def peer(settings: argparse.Namespace) -> dict[str, Any]:
+    import torch
+    from loss_landscapes import random_plane
+    from loss_landscapes.metrics import Loss
+    from loss_landscapes.model_interface.model_wrapper import GeneralModelWrapper
+
+    net, _, end, images = trained(settings.network, settings.images, 0)
+    x, y = net.input.prepare(torch.from_numpy(images.images)).contiguous(), torch.from_numpy(images.labels)
+    module = net.fresh(end)
+    metric = Loss(torch.nn.CrossEntropyLoss(), x, y)
+    found: dict[str, Any] = {}
+
+    def once(model: Any) -> list[Any]:
+        with torch.no_grad(), clock() as taken:
+            random_plane(model, metric, distance=0.5, steps=settings.steps, normalization="filter")
+        return [taken.seconds, taken.cpu, settings.steps**2, ""]
+
+    once(module)
+    found["whole"] = once(module)
+    parts = dict(module.named_modules())
+    for layer in net.modules("layer")[:: max(1, settings.every)]:
+        one = GeneralModelWrapper(module, [parts[layer.name]], module)
+        found[layer.name] = once(one)
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", default="resnet20")
+    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--side-points", type=int, default=50, help="of ours, for each layer")
+    parser.add_argument("--steps", type=int, default=4, help="of the peer, a side")
+    parser.add_argument("--every", type=int, default=6, help="the peer is timed at every so many layers")
+    parser.add_argument("--batch", type=int, default=0, help="of the engine; 0 is its own choice")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--side", default="", help=argparse.SUPPRESS)
+    settings = parser.parse_args(arguments)
+    if settings.side:
+        print(json.dumps(peer(settings) if settings.side == PEER else ours(settings)))
+        return 0
+    theirs, mine = measure(__file__, PEER, settings), measure(__file__, OURS, settings)
+    layers = [k for k in mine if k not in ("whole", "recording")]
+    timed = [theirs[k][0] / theirs[k][2] for k in theirs if k != "whole"]
+    point = sum(timed) / len(timed)  # of the peer, whichever layer moves: it passes the whole network
+    print(f"| {settings.network}, {settings.images} images | points | plan | ours s | peer s (scaled) | ratio |")
+    print("|---|---|---|---|---|---|")
+
+    def row(name: str, seconds: float, points: int, plan: str, other: float) -> None:
+        print(f"| {name} | {points} | {plan} | {seconds:.2f} | {other:.0f} | {other / seconds:.1f}× |")
+
+    for name in layers:
+        seconds, _, points, plan = mine[name]
+        row(name, seconds, points, plan, point * points)
+    every = sum(mine[k][0] for k in layers) + mine["recording"][0]
+    points = sum(mine[k][2] for k in layers)
+    row("all layers, recording included", every, points, "", point * points)
+    seconds, _, points, plan = mine["whole"]
+    row("whole network", seconds, points, plan, theirs["whole"][0] / theirs["whole"][2] * points)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,349 @@
+"""What criticality says, in sentences; ``Criticality`` has the rules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..results import Finding, Verdict
+from ._path_phrases import level, name_of
+from ._phrases import count, listed, number, percent
+
+if TYPE_CHECKING:
+    from ._criticality_measure import Subject, Valley
+    from .criticality import Criticality
+
+__all__ = ["criticality_findings", "has_transition", "share_within", "spread_of_sum", "widths"]
+
+_ORDER_CLAIM = "000 §3.4: from input to output the valleys of P-T become tighter, i.e. modules more critical"
+_SENSITIVE_CLAIM = "000 §3.4: modules of RI-T are more sensitive than those of P-T"
+_TRANSITION_CLAIM = "000 §3.4: the valleys of RI-T have a transition point between start and end"
+_SAME_CLAIM = "000 B.9: train error, test error and gap show the same and can be used interchangeably"
+_P = 0.05
+_SAME, _OTHER = 0.9, 0.5
+_ENOUGH = 3
+_RANGE = 0.1
+
+
+def criticality_findings(result: Criticality) -> tuple[Finding, ...]:
+    """Return the findings of a result: how critical networks and modules are, the claims, and what is missing."""
+    if not result.valleys:
+        return tuple(_left_out(result))
+    found = [_level(result, s) for s in result.networks if _main(result, s)]
+    roles = {role: [s for s in result.networks if s.role == role and _main(result, s)] for role in ("P-T", "RI-T")}
+    for role, networks in roles.items():
+        if networks:
+            found += _order(result, role, networks)
+    if roles["P-T"] and roles["RI-T"]:
+        found += _contrast(result, roles["P-T"], roles["RI-T"])
+        if result.valleys[0].values.shape[2]:
+            found += _sensitive(result, roles["P-T"], roles["RI-T"])
+            found += _transition(result, roles["P-T"], roles["RI-T"])
+    if result.valleys[0].values.shape[2]:
+        found += _same(result) + _ends(result) + _not_finite(result)
+    return tuple(found + _left_out(result))
+
+
+def spread_of_sum(valleys: Sequence[Valley]) -> tuple[float, float]:
+    """Return the least and the greatest of Σμ_i and Σμ_i without each of the draws."""
+    sums = [sum(v.mu for v in valleys), *np.sum([v.mu_without for v in valleys], axis=0)]
+    return float(np.fmin.reduce(sums)), float(np.fmax.reduce(sums))
+
+
+def share_within(valley: Valley, metric: int, subject: Subject) -> float:
+    """Return the share of the cells with noise whose mean on the training images is at most ε."""
+    return float(subject.keeps(valley.means(0, metric)[:, valley.sigmas > 0]).mean())
+
+
+def widths(valley: Valley, metric: int, subject: Subject) -> np.ndarray:
+    """Return for each place the largest noise up to which all cells stay within ε, ``(p,)``; −1 when none does."""
+    within = np.cumprod(subject.keeps(valley.means(0, metric)), axis=1).sum(1)
+    found: np.ndarray = np.where(within > 0, valley.sigmas[within - 1], -1.0)
+    return found
+
+
+def has_transition(width: np.ndarray) -> bool:
+    """Say whether a valley is narrower at some place than at places on both sides of it.
+
+    >>> has_transition(np.array([0.5, 0.1, 0.2])), has_transition(np.array([-1.0, 0.1, 0.2, 0.2]))
+    (True, False)
+    """
+    return any(width[i] < min(width[:i].max(), width[i + 1 :].max()) for i in range(1, len(width) - 1))
+
+
+def _main(result: Criticality, subject: Subject) -> tuple[Valley, ...]:
+    """The path by which networks are judged, of all modules."""
+    return result.along(subject.label, result.valleys[0].path, result.valleys[0].end)
+
+
+def _level(result: Criticality, subject: Subject) -> Finding:
+    of = _main(result, subject)
+    finite = [v for v in of if math.isfinite(v.mu)]
+    total = sum(v.mu for v in of)
+    low, high = spread_of_sum(of)
+    epsilon = level(result.judge, subject.epsilon)
+    way = f"{of[0].path} path to the {of[0].end} weights"
+    if len(finite) == len(of):
+        spread = f" ({_short(low)} to {_short(high)} without one of the {result.draws} draws)" if high > low else ""
+        text = f"network criticality Σμ_i = {_short(total)}{spread} over {count(len(of), 'module')}"
+    else:
+        none = _some([v.module for v in of if not math.isfinite(v.mu)])
+        text = (
+            f"no cell with noise keeps the {name_of(result.judge)} within ε in {none}, so their μ_i is infinite; "
+            f"Σμ_i of the other {count(len(finite), 'module')} is {_short(sum(v.mu for v in finite))}"
+        )
+    if len(finite) > 1:
+        most = max(finite, key=lambda v: v.relative)
+        text += f"; the most critical for its size is {most.module}"
+    if free := [v.module for v in of if v.mu == 0]:
+        text += f"; μ_i = 0 in {_some(free)}, which can go back to the start"
+    return Finding(
+        f"{subject.label}, {way}: {text}; ε = {epsilon}, n = {count(result.n[0], 'training image')}.",
+        value=float(total),
+        low=low if high > low else None,
+        high=high if high > low else None,
+        n=result.n[0],
+        unit="training images",
+        weight=0.5,
+    )
+
+
+def _order(result: Criticality, role: str, networks: Sequence[Subject]) -> list[Finding]:
+    """Whether modules become more critical from input to output."""
+    from scipy.stats import kendalltau, rankdata
+
+    table = [{v.module: v for v in _main(result, s)} for s in networks]
+    modules = [m for m in result.modules if all(m in t and not math.isnan(t[m].mu) for t in table)]
+    if len(modules) < 3:
+        return []
+    judged = []
+    for relative in (True, False):
+        ranks = [rankdata([t[m].relative if relative else t[m].mu for m in modules]) for t in table]
+        found, chance = kendalltau(np.arange(len(modules)), np.mean(ranks, axis=0))
+        judged.append((0.0, 1.0) if math.isnan(found) else (float(found), float(chance)))
+    (tau, p), (tau_plain, _) = judged
+    signs = [int(np.sign(t)) if q < _P else 0 for t, q in judged]
+    verdict: Verdict = "cannot tell"
+    if signs[0] and signs[0] != -signs[1]:
+        verdict = "agrees" if signs[0] > 0 else "disagrees"
+    first, last = modules[0], modules[-1]
+    ends = [_short(float(np.mean([t[m].relative for t in table]))) for m in (first, last)]
+    claimed = role == "P-T"
+    return [
+        Finding(
+            f"{role} ({count(len(networks), 'network')}): from {first} to {last} μ_i for the module's size goes from "
+            f"{ends[0]} to {ends[1]}; its rank correlation with depth is τ = {number(tau)} (p = {p:.2g}), that of "
+            f"μ_i itself {number(tau_plain)}; {count(len(modules), 'module')}.",
+            value=tau,
+            n=len(modules),
+            unit="modules",
+            claim=_ORDER_CLAIM if claimed else None,
+            verdict=verdict if claimed else None,
+            weight=0.8 if claimed else 0.4,
+        )
+    ]
+
+
+def _contrast(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]) -> list[Finding]:
+    near, far = (np.array([sum(v.mu for v in _main(result, s)) for s in group]) for group in (p, ri))
+    if not (np.isfinite(near).all() and np.isfinite(far).all() and (near > 0).all()):
+        return []
+    several = len(near) > 1 or len(far) > 1
+    low, high = float(far.min() / near.max()), float(far.max() / near.min())
+    value = float(far.mean() / near.mean())
+    spread = f" (network by network {_short(low)} to {_short(high)})" if several else ""
+    return [
+        Finding(
+            f"The network criticality of RI-T is {_short(value)}{spread} times that of P-T: {_short(far.mean())} "
+            f"against {_short(near.mean())}; {len(far)} and {count(len(near), 'network')}.",
+            value=value,
+            low=low if several else None,
+            high=high if several else None,
+            n=len(near) + len(far),
+            unit="networks",
+            weight=0.6,
+        )
+    ]
+
+
+def _sensitive(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]) -> list[Finding]:
+    """Whether more of the cells of P-T keep the error than of RI-T, module by module."""
+    from scipy.stats import binomtest
+
+    shares = [
+        _by_module(result, group, lambda v, s: share_within(v, result.place(result.judge), s)) for group in (p, ri)
+    ]
+    modules = [m for m in result.modules if m in shares[0] and m in shares[1]]
+    less = sum(shares[1][m] < shares[0][m] for m in modules)
+    decided = sum(shares[1][m] != shares[0][m] for m in modules)
+    p_value = float(binomtest(less, decided).pvalue) if decided else 1.0
+    verdict: Verdict = "cannot tell" if p_value >= _P else "agrees" if 2 * less > decided else "disagrees"
+    near, far = (float(np.mean([s[m] for m in modules])) for s in shares)
+    return [
+        Finding(
+            f"Of the cells with noise {percent(far)} keep RI-T within ε and {percent(near)} P-T; RI-T has fewer of "
+            f"them in {less} of {count(len(modules), 'module')} (sign test, p = {p_value:.2g}).",
+            value=near - far,
+            n=len(modules),
+            unit="modules",
+            claim=_SENSITIVE_CLAIM,
+            verdict=verdict,
+            weight=0.7,
+        )
+    ]
+
+
+def _transition(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]) -> list[Finding]:
+    """Whether valleys are tighter somewhere on the way than on both sides of it."""
+    from scipy.stats import binomtest
+
+    def seen(valley: Valley, subject: Subject) -> float:
+        return has_transition(widths(valley, result.place(result.judge), subject))
+
+    near, far = (_by_module(result, group, seen) for group in (p, ri))
+    modules = [m for m in result.modules if m in near and m in far]
+    # Only a valley that has an end, before the start, can be seen to become tighter.
+    ended = _by_module(result, ri, lambda v, s: widths(v, result.place(result.judge), s)[0] < 0)
+    critical = sum(ended[m] >= 0.5 for m in modules)
+    with_p, with_ri = [m for m in modules if near[m] >= 0.5], [m for m in modules if far[m] >= 0.5]
+    only_ri, only_p = len(set(with_ri) - set(with_p)), len(set(with_p) - set(with_ri))
+    p_value = float(binomtest(only_ri, only_ri + only_p).pvalue) if only_ri + only_p else 1.0
+    verdict: Verdict = "cannot tell"
+    if p_value < _P:
+        verdict = "agrees" if only_ri > only_p else "disagrees"
+    elif not with_ri and critical >= _ENOUGH:
+        verdict = "disagrees"
+    where = f" ({_some(with_ri)})" if with_ri else ""
+    return [
+        Finding(
+            f"A valley that is tighter at some place between start and end than on both sides of it: "
+            f"{count(len(with_ri), 'module')} of RI-T{where}, {len(with_p)} of P-T, of {len(modules)}; "
+            f"{critical} of RI-T are not within ε at the start.",
+            value=(len(with_ri) - len(with_p)) / max(1, len(modules)),
+            n=len(modules),
+            unit="modules",
+            claim=_TRANSITION_CLAIM,
+            verdict=verdict,
+            weight=0.5,
+        )
+    ]
+
+
+def _by_module(
+    result: Criticality, networks: Sequence[Subject], number_of: Callable[[Valley, Subject], float]
+) -> dict[str, float]:
+    """Mean over networks of a number of each module's valley."""
+    found: dict[str, list[float]] = {}
+    for s in networks:
+        for v in _main(result, s):
+            found.setdefault(v.module, []).append(number_of(v, s))
+    return {m: float(np.mean(values)) for m, values in found.items()}
+
+
+def _same(result: Criticality) -> list[Finding]:
+    """Whether test error and gap follow the train error from cell to cell."""
+    if "test" not in result.parts:
+        return []
+    from scipy.stats import spearmanr
+
+    metric, test = result.place(result.judge), result.parts.index("test")
+    parts = [np.concatenate([v.means(i, metric).ravel() for v in result.valleys]) for i in (0, test)]
+    there = np.isfinite(parts[0]) & np.isfinite(parts[1])
+    train, held = parts[0][there], parts[1][there]
+    if len(np.unique(train)) < 3 or len(np.unique(held - train)) < 2:
+        return []
+    both, gap = (float(spearmanr(train, other).statistic) for other in (held, held - train))
+    least = min(abs(both), abs(gap))
+    verdict: Verdict = "agrees" if least >= _SAME else "disagrees" if least < _OTHER else "cannot tell"
+    if np.ptp(train) < _RANGE:  # a network that has learned little has little to lose
+        verdict = "cannot tell"
+    name, claimed = name_of(result.judge), any(s.role in ("P-T", "RI-T") for s in result.networks)
+    return [
+        Finding(
+            f"Over the cells of all paths the test {name} follows the train {name} with Spearman's "
+            f"ρ = {number(both)}, the gap of the two with ρ = {number(gap)}; {count(len(train), 'cell')}, "
+            f"{result.n[0]:,} and {count(result.n[test], 'image')}.",
+            value=least,
+            n=len(train),
+            unit="cells",
+            claim=_SAME_CLAIM if claimed else None,
+            verdict=verdict if claimed else None,
+            weight=0.4,
+        )
+    ]
+
+
+def _ends(result: Criticality) -> list[Finding]:
+    """What changes when paths lead to the final weights and not to the best."""
+    if len(result.ends()) < 2:
+        return []
+    metric, path = result.place(result.judge), result.valleys[0].path
+    first, second = result.ends()[:2]
+    differences = []
+    for s in result.networks:
+        to = {end: {v.module: v for v in result.along(s.label, path, end)} for end in (first, second)}
+        for module in to[first].keys() & to[second].keys():
+            shares = [share_within(to[end][module], metric, s) for end in (first, second)]
+            differences.append(shares[0] - shares[1])
+    if not differences:
+        return []
+    d = np.array(differences)
+    return [
+        Finding(
+            f"Paths to the {first} weights instead of the {second} ones have {number(100 * abs(d.mean()), 1)} points "
+            f"{'more' if d.mean() >= 0 else 'fewer'} of their cells within ε "
+            f"({number(100 * d.min(), 1)} to {number(100 * d.max(), 1)} module by module); "
+            f"the other modules are at the {first} weights for both; {count(len(d), 'module')}.",
+            value=float(d.mean()),
+            low=float(d.min()),
+            high=float(d.max()),
+            n=len(d),
+            unit="modules",
+            weight=0.3,
+        )
+    ]
+
+
+def _not_finite(result: Criticality) -> list[Finding]:
+    found = []
+    for s in result.networks:
+        of = [v for v in result.valleys if v.network == s.label]
+        wrong = [int((~np.isfinite(v.values)).any((0, 1, 4)).sum()) for v in of]
+        cells = sum(v.values.shape[2] * v.values.shape[3] for v in of)
+        if any(wrong):
+            where = _some(list(dict.fromkeys(v.module for v, w in zip(of, wrong, strict=True) if w)))
+            found.append(
+                Finding(
+                    f"{s.label}: at {count(sum(wrong), 'cell')} of {cells:,} a metric is not finite ({where}); "
+                    "they are drawn as crosses and are not within ε.",
+                    value=float(sum(wrong)),
+                    n=cells,
+                    unit="cells",
+                    weight=0.6,
+                )
+            )
+    return found
+
+
+def _left_out(result: Criticality) -> list[Finding]:
+    return [
+        Finding(f"{o.subject}: {o.reason}.", value=1.0, n=len(result.left_out), unit="omissions", weight=0.3)
+        for o in result.left_out
+    ]
+
+
+def _some(names: Sequence[str], most: int = 4) -> str:
+    """Name a few."""
+    return listed(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+def _short(x: float) -> str:
+    """Three significant figures."""
+    if not math.isfinite(x):
+        return "infinite" if math.isinf(x) else "nan"
+    if x and not 1e-2 <= abs(x) < 1e5:
+        return f"{x:.2e}".replace("e+0", "e").replace("e-0", "e−").replace("-", "−")
+    return number(x, max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0)

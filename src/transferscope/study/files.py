@@ -1,0 +1,269 @@
+"""Files of weights a person already has, asked questions: the same steps and store as a study, without training."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import ValidationError
+
+from ..errors import ModelError, SpecError, UsageError, nearest
+from ..store.atomic import write_bytes
+from ..store.digest import digest, file_digest
+from ..store.folder import About, RunFolder
+from .check import network_spec
+from .events import Listener, unheard
+from .execute import execute
+from .graph import Plan, Step, in_order
+from .plan import REVISION, data_step
+from .possible import of_network
+from .problems import problems_of, raise_all
+from .questions import QUESTIONS, QuestionSettings
+from .schedule import Outcome
+from .schema import ImageSettings
+from .survey import Found, absolute, survey
+from .work.checkpoint import file_into
+from .work.network import network_of
+from .written import as_yaml
+
+__all__ = ["Files", "run_files"]
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of weights of one network, and the images to look at them on.
+
+    Attributes:
+        checkpoints: files of weights of one network.
+        model: name of the network.
+        data: images, a spec string.
+        init: file of the weights they all started from.
+        only: questions to ask; by default those of :data:`by_default` that can be asked.
+        settings: by question, what is not to be as its defaults; as under ``analyses`` of a study.
+        head: what to do with a final layer of another size: ``refuse`` the file, ``drop`` all final layers, or
+            ``keep`` those that fit. Without final layers only features and distances can be compared.
+        size: side of the images in pixels; by default what the network was designed for.
+        channels: 1 or 3.
+        samples: use at most so many images of each part.
+        mean: of the input normalisation, one number a channel on the 0…1 scale; by default the network's.
+        std: of the input normalisation.
+        skip_unreadable: leave out images that cannot be read.
+
+    Class attributes:
+        about: what it is called in the store and on the command line.
+        least: how many files it takes at least.
+        most: how many files it takes at most.
+        by_default: the questions asked when none is named; those that cannot be asked are left out.
+
+    Raises:
+        UsageError: for too few or too many files, one given twice, or a question that cannot be asked.
+        SpecError: for a setting that there is not, or that cannot be.
+    """
+
+    about: ClassVar[About]
+    least: ClassVar[int]
+    most: ClassVar[int]
+    by_default: ClassVar[tuple[str, ...]]
+
+    checkpoints: tuple[str, ...]
+    model: str
+    data: str
+    init: str | None = None
+    only: tuple[str, ...] | None = None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    head: Literal["refuse", "drop", "keep"] = "refuse"
+    size: int | None = None
+    channels: Literal[1, 3] = 3
+    samples: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    skip_unreadable: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.only or ():
+            if name not in self.askable():
+                raise UsageError(f"--only {name}: {self._why_not(name)}")
+        for name in self.settings:
+            if name not in self.askable():
+                raise UsageError(f"--set {name}: {self._why_not(name)}")
+            self.question(name)
+        paths = [Path(p).expanduser().absolute() for p in (*self.checkpoints, *filter(None, [self.init]))]
+        twice = [path for path, count in Counter(paths).items() if count > 1]
+        if twice:
+            raise UsageError(f"{twice[0]}: is given twice; comparing a file with itself says nothing")
+
+    @classmethod
+    def questions(cls) -> tuple[str, ...]:
+        """Return the questions that can be asked of so many files, some of them only with ``init``."""
+        return tuple(
+            name
+            for name, kind in QUESTIONS.items()
+            if kind.files is not None and kind.files <= cls.most and cls.least <= (kind.most_files or cls.most)
+        )
+
+    def askable(self) -> tuple[str, ...]:
+        """Return the questions that can be asked of these files."""
+        return tuple(q for q in self.questions() if self.init is not None or not QUESTIONS[q].wants_init)
+
+    def question(self, name: str) -> QuestionSettings:
+        """Return a question with its settings."""
+        kind, given = QUESTIONS[name], self.settings.get(name, {})
+        for key in sorted(kind.chooses & given.keys()):
+            raise SpecError(f"--set {name}.{key}", "is for studies; here all files are asked about")
+        try:
+            return kind.model_validate_json(json.dumps({"question": name, **given}))
+        except ValidationError as e:
+            found = problems_of(e, kind)[0]
+            said = str(found).removeprefix(f"{found.where}: ")
+            raise SpecError(f"--set {name}.{found.where}".rstrip("."), said) from e
+
+    def _why_not(self, name: str) -> str:
+        if name not in QUESTIONS:
+            return f"there is no such question{nearest(name, self.askable())}"
+        if QUESTIONS[name].files is None:
+            return "cannot be asked of checkpoints; it needs training runs, see 'transferscope study'"
+        if name in self.questions():
+            return "needs the weights the training started from; give them with --init"
+        if self.least > 1:
+            return "is asked of one checkpoint, see 'transferscope inspect'"
+        return "cannot be asked of one checkpoint; it needs two or more, see 'transferscope compare'"
+
+
+def run_files(
+    asked: Files,
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    device: str = "auto",
+    threads: int | None = None,
+    listener: Listener = unheard,
+) -> tuple[RunFolder, Outcome]:
+    """Answer questions about files of weights, computing what is missing.
+
+    Args:
+        asked: about which files, and what.
+        out: run folder.
+        jobs: how many steps side by side.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        threads: threads of torch in each process.
+        listener: told of every event.
+
+    Raises:
+        TransferscopeError: when files, network or images cannot be used; nothing has been written then.
+        StoreError: when the folder is not ours, belongs to something else, or cannot be written.
+    """
+    plan, text = plan_files(asked)
+    inputs = [step for step in plan.steps if step.kind != "analysis"]
+    files = [step.name for step in inputs if step.kind == "checkpoint"]
+    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+    name = f"{', '.join(files[:3])}{more} ({digest([step.digest for step in inputs])[:8]})"
+    folder = RunFolder.create(out, asked.about, name)
+    write_bytes(folder.root / "study.yaml", text.encode())
+    folder.write("plan.json", plan.to_json())
+    return folder, execute(plan.steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)
+
+
+def plan_files(asked: Files) -> tuple[Plan, str]:
+    """Check everything and return the steps, and what was asked as YAML."""
+    settings = ImageSettings(size=asked.size, channels=asked.channels, skip_unreadable=asked.skip_unreadable)
+    try:
+        network = network_spec(asked.model, settings, asked.mean, asked.std)
+    except ModelError as e:
+        raise ModelError(f"--model: {e}") from e
+    spec = absolute(asked.data, Path.cwd(), "--data")
+    found = survey(spec, settings, asked.samples, "--data")
+    images = data_step("images", found, network, settings)
+    labels = _labels([*asked.checkpoints, *filter(None, [asked.init])])
+    inputs: dict[str, Step] = {"images images": images}
+    given, headless = [], []
+    for path in asked.checkpoints:
+        key = f"file {labels[path]}"
+        inputs[key], whole = _file_step(path, labels[path], network, len(found.classes), asked.head)
+        given.append({"input": key, "label": labels[path], "group": "P" if asked.init else ""})
+        headless += [] if whole else [labels[path]]
+    source = None
+    if asked.init is not None:
+        # Weights to start from usually have a head for other classes, which they keep.
+        inputs["source"], _ = _file_step(asked.init, labels[asked.init], network, None, "keep")
+        source = {"label": labels[asked.init], "weights": "given"}
+    chosen = _to_ask(asked, headless)
+    for name in asked.settings:
+        if name not in chosen:
+            raise UsageError(f"--set {name}: {name} is not asked; name it with --only")
+    items, net = {}, network_of(network, len(found.classes))
+    for name in chosen:
+        question = asked.question(name)
+        raise_all(list(of_network(f"--set {name}", question, net)))
+        body = {
+            "revision": REVISION["analysis"],
+            "network": network,
+            "settings": question.asked(),
+            "targets": ["images"],
+            "runs": [],
+            "given": given,
+            "source": source,
+        }
+        items[name] = {"": Step("analysis", name, body, inputs, question.cost(len(given), [found.test]))}
+    steps = in_order(step for of in items.values() for step in of.values())
+    return Plan(steps, items, {}), _as_text(asked, found, network)
+
+
+def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
+    """Return the questions to ask: without final layers, only those that need none."""
+    if not headless:
+        return asked.only or tuple(q for q in asked.by_default if q in asked.askable())
+    without = tuple(q for q in asked.askable() if QUESTIONS[q].headless)
+    for name in asked.only or ():
+        if name not in without:
+            raise UsageError(
+                f"--only {name}: needs final layers for the classes of the images, which {headless[0]} has not; "
+                f"without them: {', '.join(without)}"
+            )
+    return asked.only or without
+
+
+def _file_step(path: str, label: str, network: dict[str, Any], classes: int | None, head: str) -> tuple[Step, bool]:
+    """Return the step that reads a file, and whether the file has a head; says what is wrong with the file."""
+    full = str(Path(path).expanduser().absolute())
+    body = {
+        "revision": REVISION["checkpoint"],
+        "network": network,
+        "path": full,
+        "classes": classes,
+        "head": head,
+    }
+    _, _, loaded = file_into(body)
+    whole = set(loaded.report.head) <= set(loaded.report.fits)
+    return Step("checkpoint", label, {**body, "content": file_digest(Path(full))}, cost=100), whole
+
+
+def _labels(paths: Sequence[str]) -> dict[str, str]:
+    """Name files by what tells them apart: their own names, the names of their folders, or as much as it takes."""
+    parts = {path: Path(path).expanduser().absolute().parts for path in paths}
+    for depth in range(1, min(map(len, parts.values()))):
+        if len({p[-depth] for p in parts.values()}) == len(parts):
+            return {path: p[-depth] for path, p in parts.items()}
+    return {path: str(Path(*p)) for path, p in parts.items()}
+
+
+def _as_text(asked: Files, found: Found, network: dict[str, Any]) -> str:
+    count = len(asked.checkpoints)
+    done = (
+        f"{count} checkpoints of {asked.model} compared" if count > 1 else f"A checkpoint of {asked.model} inspected"
+    )
+    tree: dict[str, Any] = {
+        "description": f"{done} on {found.test} test images.",
+        asked.about: [str(Path(p).expanduser().absolute()) for p in asked.checkpoints],
+        "model": network,
+        "data": found.spec,
+        "head": asked.head,
+    }
+    if asked.settings:
+        tree["settings"] = asked.settings
+    if asked.init is not None:
+        tree["init"] = str(Path(asked.init).expanduser().absolute())
+    return as_yaml(tree)

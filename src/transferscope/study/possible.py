@@ -1,0 +1,149 @@
+"""Whether a question can be asked of a study: enough runs, known names, and what it needs on record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from ..errors import SpecError, nearest
+from ..models.network import Network
+from ..train.recipe import Recipe
+from .questions import QuestionSettings
+from .questions.lines import Barrier, Basin, CombinedDomains, CrossDomain
+from .recorded import Kept
+from .schema import Study
+from .survey import Found
+
+__all__ = ["domain_groups", "of_network", "of_study", "unknown"]
+
+
+def domain_groups(targets: Mapping[str, Found]) -> list[tuple[str, ...]]:
+    """Return the groups of two or more targets that have the same classes."""
+    groups: dict[tuple[tuple[str, ...], bool], list[str]] = {}
+    for name, found in targets.items():
+        groups.setdefault((found.classes, found.multilabel), []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def unknown(names: Iterable[str] | None, known: Iterable[str], where: str, what: str) -> Iterator[SpecError]:
+    """Yield a line for each name that is not known."""
+    for name in names or ():
+        if name not in known:
+            yield SpecError(where, f"there is no {what} {name!r}{nearest(name, known)}")
+
+
+def of_network(where: str, question: QuestionSettings, net: Network) -> Iterator[SpecError]:
+    """Yield what is wrong with the modules that a question names."""
+    named = question.named_modules()
+    known = [m.name for granularity in ("layer", "block", "stage") for m in net.modules(granularity)] if named else []
+    for key, names in named.items():
+        yield from unknown(names, known, f"{where}.{key}", f"module of {net.name}")
+
+
+def of_study(
+    where: str,
+    question: QuestionSettings,
+    study: Study,
+    targets: Mapping[str, Found],
+    recipes: Mapping[tuple[str, str], Recipe],
+) -> Iterator[SpecError]:
+    """Yield what keeps a question from being answered.
+
+    Args:
+        where: its place in the study.
+        question: what is asked.
+        study: of what.
+        targets: images by target, all of them.
+        recipes: recipe by target and start, those that are right.
+    """
+    references = list(_references(where, question, study))
+    if references:
+        yield from references
+        return
+    asked = {n: found for n, found in targets.items() if question.targets is None or n in question.targets}
+    if "auc" in (getattr(question, "metrics", None) or ()):
+        for name, found in asked.items():
+            if not found.multilabel:
+                message = f"'auc' is for several labels an image; {name} has one, take 'accuracy'"
+                yield SpecError(f"{where}.metrics", message)
+    if isinstance(question, CrossDomain):
+        if not domain_groups(asked):
+            yield SpecError(where, f"needs two targets of the same classes; there are {_classes(asked)}")
+    elif isinstance(question, CombinedDomains):
+        yield from _unions(where, question, targets)
+    else:
+        yield from _runs(where, question, study, asked)
+        yield from _weights(where, question, study, asked, recipes)
+
+
+def _references(where: str, question: QuestionSettings, study: Study) -> Iterator[SpecError]:
+    yield from unknown(question.targets, study.targets, f"{where}.targets", "target")
+    yield from unknown(question.starts, study.starts, f"{where}.starts", "start")
+    if isinstance(question, CombinedDomains):
+        if question.targets is not None:
+            yield SpecError(f"{where}.targets", "is not for this question: 'unions' names the targets")
+        for i, union in enumerate(question.unions):
+            yield from unknown(union, study.targets, f"{where}.unions.{i}", "target")
+
+
+def _unions(where: str, question: CombinedDomains, targets: Mapping[str, Found]) -> Iterator[SpecError]:
+    for i, union in enumerate(question.unions):
+        if len(set(union)) < len(union):
+            yield SpecError(f"{where}.unions.{i}", f"names a target twice: {list(union)}")
+        members = {name: targets[name] for name in union}
+        if [set(g) for g in domain_groups(members)] != [set(union)]:
+            yield SpecError(f"{where}.unions.{i}", f"joins targets of different classes: {_classes(members)}")
+
+
+def _runs(where: str, question: QuestionSettings, study: Study, asked: Iterable[str]) -> Iterator[SpecError]:
+    least = question.least_runs
+    # The best and the final weights of one run make a pair.
+    if isinstance(question, Barrier) and set(question.ends) == {"best", "final"}:
+        least = 1
+    for name in asked:
+        counts = _counts(question, study, name)
+        if sum(counts.values()) < least:
+            runs = f"{least} run{'s' * (least > 1)}"
+            yield SpecError(where, f"needs {runs} on {name}, there are {sum(counts.values())}; add a start or a seed")
+        elif isinstance(question, Basin) and "mixed" not in question.groups:
+            wanted = 2 if "pairs" in question.groups else 3
+            if max(counts.values()) < wanted:
+                message = f"needs {wanted} runs on {name} that start alike (from source, or from random); add a seed"
+                yield SpecError(where, message)
+
+
+def _counts(question: QuestionSettings, study: Study, target: str) -> dict[str, int]:
+    """Return how many runs on a target a question is about, by what they start from."""
+    limit = getattr(question, "runs", None)
+    counts = {"source": 0, "random": 0}
+    for name, start in study.starts.items():
+        if (question.starts is None or name in question.starts) and target in (start.targets or (target,)):
+            counts[start.from_] += len(start.seeds[:limit])
+    return counts
+
+
+def _weights(
+    where: str,
+    question: QuestionSettings,
+    study: Study,
+    asked: Mapping[str, Found],
+    recipes: Mapping[tuple[str, str], Recipe],
+) -> Iterator[SpecError]:
+    """Yield the recorded weights that a question needs and the runs will not have kept, and what to record."""
+    named, wanted = question.named_weights(), question.wants_recorded()
+    for (target, start), recipe in recipes.items():
+        if target not in asked or (question.starts is not None and start not in question.starts):
+            continue
+        if target not in (study.starts[start].targets or asked):
+            continue
+        kept = Kept(study.record, recipe, asked[target].train)
+        for key, tags in named.items():
+            yield from kept.missing(tags, f"{where}.{key}")
+        if wanted is not None and not kept.between():
+            place = f"{where}.{wanted}".rstrip(".")
+            yield SpecError(place, f"needs weights kept between start and end, and there are none; {kept.advice()}")
+
+
+def _classes(targets: Mapping[str, Found]) -> str:
+    return ", ".join(
+        f"{name} ({len(found.classes)} classes: {found.classes[0]}, …)" for name, found in targets.items()
+    )
