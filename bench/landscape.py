@@ -1,11 +1,12 @@
 """Landscapes of a ResNet-20 on 256 images against ``loss-landscapes``, float32: whole network and layer by layer.
 
-Ours is timed in full (50×50 points a layer, 25×25 for the whole network). The peer's cost is the same at every point,
-so it is timed on a plane of ``--steps``² points and scaled. It is used as its documentation shows: ``random_plane``
-with filter normalisation, for one layer with a wrapper around that layer's parameters. Both have the images in memory
-as one tensor, and our setting of the memory allocator.
+Ours is timed at 50×50 points for the last ``--deep`` layers, where a point costs little beside what is done once, and
+at ``--points``² elsewhere, scaled to 50×50 (625 points for the whole network). The peer's cost is the same at every
+point, so it is timed on a plane of ``--steps``² points and scaled. It is used as its documentation shows:
+``random_plane`` with filter normalisation, for one layer with a wrapper around that layer's parameters. Both have the
+images in memory as one tensor, and our setting of the memory allocator.
 
-    python bench/landscape.py [--network resnet20] [--images 256] [--side-points 50] [--steps 4] [--threads 2]
+    python bench/landscape.py [--network resnet20] [--images 256] [--points 12] [--steps 4] [--threads 2]
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 
 from _sides import clock, measure, trained
 
-OURS, PEER = "ours", "peer"
+OURS, PEER, FULL = "ours", "peer", 50
 
 
 def ours(settings: argparse.Namespace) -> dict[str, Any]:
@@ -45,14 +46,15 @@ def ours(settings: argparse.Namespace) -> dict[str, Any]:
         return Points.plane(end, a, b, steps)
 
     parameters = {name for name, _ in net.module.named_parameters()}
-    for module in net.modules("layer"):
+    layers = net.modules("layer")
+    for place, module in enumerate(layers):
         kernels = [k for k in module.tensors if k in parameters and end[k].ndim > 1]
-        points = plane(kernels, settings.side_points)
+        points = plane(kernels, FULL if place >= len(layers) - settings.deep else settings.points)
         with clock() as taken:
             evaluation = engine.run(points)["x"]
         found[module.name] = [taken.seconds, taken.cpu, len(points), evaluation.how.plan]
         print(module.name, *found[module.name], file=sys.stderr, flush=True)
-    points = plane([k for k in parameters if end[k].ndim > 1], settings.side_points // 2)
+    points = plane([k for k in parameters if end[k].ndim > 1], settings.points)
     with clock() as taken:
         evaluation = engine.run(points)["x"]
     found["whole"] = [taken.seconds, taken.cpu, len(points), evaluation.how.plan]
@@ -89,7 +91,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="resnet20")
     parser.add_argument("--images", type=int, default=256)
-    parser.add_argument("--side-points", type=int, default=50, help="of ours, for each layer")
+    parser.add_argument("--points", type=int, default=12, help="of ours a side, where a point costs much")
+    parser.add_argument("--deep", type=int, default=4, help="layers at the end that are timed at 50×50 points")
     parser.add_argument("--steps", type=int, default=4, help="of the peer, a side")
     parser.add_argument("--every", type=int, default=6, help="the peer is timed at every so many layers")
     parser.add_argument("--batch", type=int, default=0, help="of the engine; 0 is its own choice")
@@ -111,12 +114,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     for name in layers:
         seconds, _, points, plan = mine[name]
-        row(name, seconds, points, plan, point * points)
-    every = sum(mine[k][0] for k in layers) + mine["recording"][0]
-    points = sum(mine[k][2] for k in layers)
-    row("all layers, recording included", every, points, "", point * points)
+        row(name, seconds * FULL**2 / points, FULL**2, plan, point * FULL**2)
+    every = sum(mine[k][0] * FULL**2 / mine[k][2] for k in layers) + mine["recording"][0]
+    row("all layers, recording included", every, len(layers) * FULL**2, "", point * len(layers) * FULL**2)
     seconds, _, points, plan = mine["whole"]
-    row("whole network", seconds, points, plan, theirs["whole"][0] / theirs["whole"][2] * points)
+    row("whole network", seconds * 625 / points, 625, plan, theirs["whole"][0] / theirs["whole"][2] * 625)
     return 0
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import UsageError
@@ -15,7 +17,10 @@ from .errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["fast_bfloat16", "keep_freed_memory", "machine", "pick_device", "threads"]
+__all__ = ["fast_bfloat16", "free_memory", "keep_freed_memory", "machine", "pick_device", "threads"]
+
+_MEMORY = Path("/proc/meminfo")
+_CONTAINER = Path("/sys/fs/cgroup")
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -62,6 +67,18 @@ def keep_freed_memory() -> bool:
     libc = ctypes.CDLL(None)
     settings = ((m_mmap_max, 0), (m_trim_threshold, 2**31 - 1), (m_top_pad, 64 * 2**20))
     return all(libc.mallopt(option, value) == 1 for option, value in settings)
+
+
+def free_memory() -> int | None:
+    """Return how many bytes can still be taken, in a container within its limit; ``None`` where nothing says so."""
+    left = []
+    with suppress(OSError):
+        left += [1024 * int(n) for n in re.findall(r"^MemAvailable: *(\d+) kB", _MEMORY.read_text(), re.MULTILINE)]
+    with suppress(OSError, ValueError):  # "max" is no limit
+        limit, used = (int((_CONTAINER / f"memory.{what}").read_text()) for what in ("max", "current"))
+        kept = re.findall(r"^inactive_file (\d+)", (_CONTAINER / "memory.stat").read_text(), re.MULTILINE)
+        left.append(limit - used + sum(map(int, kept)))  # files read once, whose pages the kernel gives back
+    return max(0, min(left)) if left else None
 
 
 @contextmanager

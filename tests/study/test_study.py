@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from transferscope.analyses import RESULTS
 from transferscope.errors import SpecError, StoreError
 from transferscope.models.build import build
 from transferscope.models.network import Input
+from transferscope.probes import kept
+from transferscope.study import perform
 from transferscope.study.events import StepEvent
 from transferscope.study.load import parse_study
 from transferscope.study.loaded import LoadedStudy, open_study
@@ -257,6 +260,34 @@ def test_killed_in_training_it_goes_on_to_the_same_result(tree: Tree, tmp_path: 
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
     assert without_times(tmp_path / "cut") == without_times(tmp_path / "whole")
     assert not state.parent.exists()
+
+
+def test_an_analysis_that_was_stopped_goes_on(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "_SECONDS", 0.0)
+    monkeypatch.setattr(perform, "_throttled", partial(perform._throttled, interval=0.0))
+    starts = {"RI-T": {"from": "random", "seeds": [0, 1]}}
+    changes = {"recipe__epochs": 1, "starts": starts, "analyses": {"extrapolation": {"points": 9}}}
+    study = parse_study(tree(**{**ONE_RUN, **changes}))
+    run_study(study, tmp_path / "whole", device="cpu", threads=1)
+    seen: list[int] = []
+
+    def listen(event: StepEvent) -> None:
+        if event.what == "advanced" and event.step.startswith("analysis"):
+            seen.append(event.done)
+            if event.done == 6:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, tmp_path / "cut", device="cpu", threads=1, listener=listen)
+    (begun,) = (tmp_path / "cut" / "work").glob("analysis-*")
+    assert list((begun / "kept").glob("*.npz"))
+    seen.clear()
+    events = []
+    run_study(study, tmp_path / "cut", device="cpu", threads=1, listener=lambda e: (events.append(e), listen(e)))
+    assert "resumed" in [e.what for e in events]
+    assert seen == [7, 8, 9, 10, 11]  # nine, and both solutions
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+    assert not begun.exists()
 
 
 def test_a_worker_dies_with_its_engine(tree: Tree, tmp_path: Path) -> None:

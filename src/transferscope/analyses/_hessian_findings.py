@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["hessian_findings"]
 
-_CLAIM = "002 §4.1, Fig. 3a: the largest eigenvalues of the Hessian are smaller after fine-tuning than from scratch"
+_CLAIM = "002 §3, Fig. 3a: the largest eigenvalues of the Hessian are smaller after fine-tuning than from scratch"
 
 
 def hessian_findings(result: Hessian) -> tuple[Finding, ...]:

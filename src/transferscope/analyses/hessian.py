@@ -53,7 +53,7 @@ class Hessian(Result):
     """
 
     question: ClassVar[str] = "hessian"
-    cites: ClassVar[tuple[str, ...]] = ("F18", "002 §4.1", "002 Fig. 3a")
+    cites: ClassVar[tuple[str, ...]] = ("F18", "002 §3", "002 Fig. 3a")
 
     members: tuple[Member, ...]
     images: str
@@ -142,7 +142,7 @@ def hessian(
     device: str | torch.device = "cpu",
     progress: Progress = silent,
 ) -> Hessian:
-    """Find the k largest eigenvalues of the Hessian of the mean loss, by Lanczos (002 §4.1, Fig. 3a).
+    """Find the k largest eigenvalues of the Hessian of the mean loss, by Lanczos (002 §3, Fig. 3a).
 
     All networks are measured on the same images. Batch norm uses its stored statistics, held fixed.
 

@@ -176,11 +176,9 @@ def _prepare() -> None:
 
 def _jobs(options: argparse.Namespace) -> int:
     from ..runtime import pick_device
-    from ..study.execute import cores
+    from ..study.execute import usual_jobs
 
-    if options.jobs is not None:
-        return int(options.jobs)
-    return 1 if pick_device(options.device).type == "cuda" else cores()
+    return int(options.jobs) if options.jobs is not None else usual_jobs(pick_device(options.device))
 
 
 def _settings(given: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 ``CACHE/DIGEST/pixels.npy`` holds the images, ``about.json`` what they are and which could not be read. A folder
 appears under its name only when it is complete; what an interrupted or killed process leaves behind has another name,
 is never believed and is removed by the next one. Processes that want the same images at the same time wait for the
-first.
+first. :mod:`.room` keeps the cache under its limit.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import platform
 import shutil
 import tempfile
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +33,7 @@ from ..progress import Progress, silent
 from .decode import Block, Failure, Form
 from .mapped import IN_MEMORY
 from .pixels import ArrayPixels, FilePixels, Pixels
+from .room import ABOUT, PIXELS, in_use, make_room, touch
 from .workers import decoders
 
 __all__ = ["Prepared", "default_cache", "prepare"]
@@ -62,7 +64,10 @@ class Prepared:
 
 
 def default_cache() -> Path:
-    """Return ``$TRANSFERSCOPE_CACHE``, or ``transferscope`` in the user's cache folder."""
+    """Return ``$TRANSFERSCOPE_CACHE``, or ``transferscope`` in the user's cache folder.
+
+    It may be removed at any time; what is needed of it is made again.
+    """
     if chosen := os.environ.get("TRANSFERSCOPE_CACHE"):
         return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -116,25 +121,34 @@ def _digest(pixels: Pixels, form: Form) -> str:
 
 def _load(entry: Path, form: Form, count: int, fresh: bool = False) -> Prepared | None:
     """What the entry holds, or ``None`` when it is not there, damaged, or worth making again."""
-    try:
-        about = json.loads((entry / "about.json").read_text())
-        failures, pixels_digest = tuple(Failure(*f) for f in about["failures"]), str(about["pixels"])
-        images = np.load(entry / "pixels.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if images.shape != (count - len(failures), *form.shape) or images.dtype != np.uint8:
-        return None
-    if not fresh and any(f.kind == "access" for f in failures):
-        return None
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(in_use(entry))
+            about = json.loads((entry / ABOUT).read_text())
+            failures, pixels_digest = tuple(Failure(*f) for f in about["failures"]), str(about["pixels"])
+            images = np.load(entry / PIXELS, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if images.shape != (count - len(failures), *form.shape) or images.dtype != np.uint8:
+            return None
+        if not fresh and any(f.kind == "access" for f in failures):
+            return None
+        touch(entry)
+        if images.nbytes <= IN_MEMORY:
+            images = np.array(images)
+        else:
+            weakref.finalize(images.base, held.pop_all().close)  # held for as long as it is mapped
     kept = np.setdiff1d(np.arange(count), [f.position for f in failures])
-    return Prepared(np.array(images) if images.nbytes <= IN_MEMORY else images, kept, failures, pixels_digest)
+    return Prepared(images, kept, failures, pixels_digest)
 
 
 def _make(entry: Path, pixels: Pixels, form: Form, workers: int, progress: Progress) -> None:
     """Decode into a folder beside the entry, then give it the entry's name."""
     for left in entry.parent.glob(f"{entry.name}.part-*"):  # of killed processes: this one is alone here
         shutil.rmtree(left, ignore_errors=True)
-    needed, free = form.nbytes * len(pixels), shutil.disk_usage(entry.parent).free
+    needed = form.nbytes * len(pixels)
+    make_room(entry.parent, needed)
+    free = shutil.disk_usage(entry.parent).free
     if needed > free:
         raise DataError(
             f"{entry.parent}: {_gigabytes(needed)} are needed and {_gigabytes(free)} are free; "
@@ -142,7 +156,7 @@ def _make(entry: Path, pixels: Pixels, form: Form, workers: int, progress: Progr
         )
     part = Path(tempfile.mkdtemp(prefix=f"{entry.name}.part-", dir=entry.parent))
     try:
-        with (part / "pixels.npy").open("wb") as file:
+        with (part / PIXELS).open("wb") as file:
             failures, pixels_digest = _write(file, pixels, form, workers, progress)
             file.flush()
             os.fsync(file.fileno())
@@ -154,7 +168,7 @@ def _make(entry: Path, pixels: Pixels, form: Form, workers: int, progress: Progr
             "pixels": pixels_digest,
             "made with": {"pillow": PIL.__version__, "python": platform.python_version()},
         }
-        (part / "about.json").write_text(json.dumps(about, indent=1, ensure_ascii=True) + "\n")
+        (part / ABOUT).write_text(json.dumps(about, indent=1, ensure_ascii=True) + "\n")
         part.chmod(0o755)
         shutil.rmtree(entry, ignore_errors=True)  # only ever a damaged one
         part.rename(entry)

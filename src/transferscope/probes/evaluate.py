@@ -30,6 +30,7 @@ from .batchnorm import NormPolicy, norm_layers, recalibrate, statistics
 from .cut import Cut
 from .evaluation import EngineOptions, Evaluation, How, Precision
 from .flat import FlatWeights
+from .kept import Keeper, digest_of
 from .metrics import Meter, Metric, check_metrics, contributions, default_metrics
 from .points import Points
 from .prepared import Prepared
@@ -44,6 +45,9 @@ _RECALIBRATION_BATCH = 128
 
 _LOGIT_BYTES = 2**27
 """Logits of points that are under way at once."""
+
+_KEPT_AT_ONCE = 256
+"""Points under way at once where what is evaluated is kept: all of them are lost when it is stopped."""
 
 _CHECKED_IMAGES = 4
 
@@ -91,6 +95,7 @@ class Engine:
         self._module = net.fresh()
         self._weights = FlatWeights(self._module, self._device, dtype)
         self._recording: Recording | UnrecordableError | None = None
+        self._kept = options.get("kept")
         self._plan: Plan = "whole network"
         self._reason = ""
         room = _PREPARED_BYTES
@@ -149,7 +154,8 @@ class Engine:
             sweep = self._sweep(points)
             slots = 1 if sweep is None else self._slots(len(points))
             meters = {name: self._meter(name, len(points), slots) for name in self._sets}
-            for start in range(0, len(points), slots):
+            keeper = Keeper(self._kept, self._key(points), meters)
+            for start in range(keeper.restore(), len(points), slots):
                 count = min(slots, len(points) - start)
                 if sweep is None:
                     self._move(points, start)
@@ -158,6 +164,7 @@ class Engine:
                         self._measure(images, meters[name], start)
                     else:
                         self._measure_stacked(sweep, images, meters[name], range(start, start + count))
+                keeper.save(start + count, len(points))
                 progress(start + count, len(points), "points")
         return {
             name: Evaluation(m.values(), m.examples(), len(self._sets[name]), self.how) for name, m in meters.items()
@@ -230,7 +237,14 @@ class Engine:
     def _slots(self, points: int) -> int:
         """How many points are under way at once: as many as keep their logits in little memory, at least 1."""
         one = max(len(s) for s in self._sets.values()) * self._net.classes * self._dtype.itemsize
-        return max(1, min(points, _LOGIT_BYTES // one))
+        return max(1, min(points, _LOGIT_BYTES // one, points if self._kept is None else _KEPT_AT_ONCE))
+
+    def _key(self, points: Points) -> str:
+        if self._kept is None:
+            return ""
+        sets = [(name, len(images), self._metrics[name]) for name, images in self._sets.items()]
+        how = (self._net.name, self._precision, self._norm, self._recalibrated_on, self._per_example)
+        return digest_of(points, sets, how)
 
     def _sweep(self, points: Points) -> Sweep | None:
         """Return the plan for a part of the weights, ``None`` for whole passes."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..data.imageset import ImageSet
 from .batchnorm import NormPolicy
+from .kept import Kept
 
 __all__ = ["EngineOptions", "Evaluation", "How", "Precision"]
 
@@ -26,6 +27,7 @@ class EngineOptions(TypedDict, total=False):
         norm: batch-norm policy ``recalibrated`` (default), ``interpolated`` or ``kept``.
         recalibrate_on: training images for ``recalibrated``.
         recalibrate_images: how many of them, drawn once with a fixed seed (default 2,048).
+        kept: where to keep what has been evaluated, so that a stopped evaluation goes on; nowhere by default.
     """
 
     device: str
@@ -34,6 +36,7 @@ class EngineOptions(TypedDict, total=False):
     norm: NormPolicy
     recalibrate_on: ImageSet | None
     recalibrate_images: int
+    kept: Kept | None
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,15 @@ class Meter:
             if self._examples.shape[1]:
                 self._examples[row, point : point + count].copy_(each, non_blocking=True)
 
+    def state(self, done: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return values ``(metrics, done)`` and contributions ``(metrics, done or 0, n)`` of the first points."""
+        return self._values[:, :done].cpu().numpy().copy(), self._examples[:, :done].numpy().copy()
+
+    def restore(self, values: np.ndarray, examples: np.ndarray, done: int) -> None:
+        """Take back what :meth:`state` returned."""
+        self._values[:, :done] = torch.from_numpy(values).to(self._values.device)
+        self._examples[:, :done] = torch.from_numpy(examples)
+
     def values(self) -> dict[str, np.ndarray]:
         """Return float64 ``(m,)`` a metric; nan for points that were not closed."""
         return dict(zip(self._metrics, self._values.cpu().numpy(), strict=True))

@@ -182,7 +182,7 @@ QUESTIONS: tuple[Question, ...] = (
         "hessian",
         "Curvature",
         "How sharp is the minimum: what are the largest eigenvalues of the loss's Hessian?",
-        "F18 · Liu et al. 2019, §4.1, Fig. 3a",
+        "F18 · Liu et al. 2019, §3, Fig. 3a",
         (
             "Lanczos with full reorthogonalisation on exact products with the Hessian of the mean loss over the same fixed "
             "images for all networks, without weight decay, until the estimated error of every eigenvalue is under the "

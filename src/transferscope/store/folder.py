@@ -174,7 +174,8 @@ class RunFolder:
 
     def in_work(self, identity: Identity) -> bool:
         """Whether some of this step has been computed and kept."""
-        return (self.root / "work" / folder_name(identity) / "state.safetensors").exists()
+        folder = self.root / "work" / folder_name(identity)
+        return any((folder / name).exists() for name in ("state.safetensors", "kept"))
 
     def fail(self, identity: Identity, error: str, trace: str) -> None:
         """Put a failure on record; it goes when the step succeeds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import StoreError
 from ..records import load_record, save_record
 from .atomic import publish, read_json, said_plainly, write_json
+from .kept import KeptArrays
 from .log import Log, read_log
 from .tensors import WeightFiles, read_about, read_tensors, write_tensors
 
@@ -27,6 +28,7 @@ _HEADER = "step.json"
 _STATE = "state.safetensors"
 _HISTORY = "history.jsonl"
 _WEIGHTS = "weights"
+_KEPT = "kept"
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,8 @@ class Draft:
     def begin(self, *, resume: bool) -> None:
         """Make the folder, empty unless ``resume`` finds a saved state in it."""
         with said_plainly(self.folder):
-            if self.folder.exists() and not (resume and (self.folder / _STATE).exists()):
+            saved = (self.folder / _STATE, self.folder / _KEPT)
+            if self.folder.exists() and not (resume and any(path.exists() for path in saved)):
                 shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -203,10 +206,16 @@ class Draft:
             return None
         return read_tensors(path), read_about(path)
 
+    def kept(self, seconds: Callable[[], float]) -> KeptArrays:
+        """Return the arrays of a step that can be stopped; ``seconds`` says for how long it has been computed."""
+        return KeptArrays(self.folder / _KEPT, seconds)
+
     def finish(self, record: StepRecord, place: Path) -> StoredStep:
         """Write ``step.json``, drop the state and move the folder to its place, in one move."""
         with said_plainly(self.folder):
             (self.folder / _STATE).unlink(missing_ok=True)
+            if (self.folder / _KEPT).exists():
+                shutil.rmtree(self.folder / _KEPT)
         write_json(self.folder / _HEADER, record.to_json())
         publish(self.folder, place)
         return StoredStep(place)

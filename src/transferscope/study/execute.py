@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..runtime import pick_device
+from ..runtime import free_memory, pick_device
 from ..store.folder import RunFolder
 from .events import Listener, StepEvent, unheard
 from .graph import Step
@@ -19,12 +19,23 @@ from .schedule import Outcome, Schedule
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["cores", "execute"]
+__all__ = ["cores", "execute", "usual_jobs"]
+
+_WORKER_BYTES = 3 * 2**29
+"""What a process of its own takes: libraries, images of usual size held in memory, activations."""
 
 
 def cores() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def usual_jobs(device: torch.device) -> int:
+    """Return how many steps run side by side unless told: on a GPU one; else one a core, as far as memory has room."""
+    if device.type == "cuda":
+        return 1
+    free = free_memory()
+    return cores() if free is None else max(1, min(cores(), free // _WORKER_BYTES))
 
 
 def execute(

@@ -31,7 +31,7 @@ _WORK = {
     "checkpoint": "transferscope.study.work.checkpoint:take",
     "analysis": "transferscope.study.work.analysis:analyse",
 }
-_RESUMABLE = {"train"}
+_RESUMABLE = {"train", "analysis"}
 _INPUT = {"data", "checkpoint"}
 """Steps that only read what the user gave: what is wrong with that is said at once, before time is spent on more."""
 

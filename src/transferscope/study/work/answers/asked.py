@@ -42,6 +42,8 @@ class Asked:
             for r in spec["runs"]
         ]
         self.device = str(context.device)
+        self.kept = context.draft.kept(lambda: context.seconds)
+        context.earlier = self.kept.seconds()
 
     @property
     def threads(self) -> int:

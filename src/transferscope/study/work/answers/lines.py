@@ -44,6 +44,7 @@ def barrier(asked: Asked) -> Result:
         threshold=settings["threshold"],
         progress=asked.context.progress,
         device=asked.device,
+        kept=asked.kept,
         norm=settings["norm"],
         recalibrate_on=asked.splits.train,
     )
@@ -66,6 +67,7 @@ def extrapolation(asked: Asked) -> Result:
         threshold=settings["threshold"],
         progress=asked.context.progress,
         device=asked.device,
+        kept=asked.kept,
         norm=settings["norm"],
         recalibrate_on=asked.splits.train,
     )
@@ -87,6 +89,7 @@ def basin(asked: Asked) -> Result:
         metrics=settings["metrics"],
         progress=asked.context.progress,
         device=asked.device,
+        kept=asked.kept,
         norm=settings["norm"],
         recalibrate_on=asked.splits.train,
     )
@@ -124,6 +127,7 @@ def _domains(asked: Asked, function: Callable[..., Result]) -> Result:
         metrics=settings["metrics"],
         progress=asked.context.progress,
         device=asked.device,
+        kept=asked.kept,
         norm=settings["norm"],
     )
 

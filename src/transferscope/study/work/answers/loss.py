@@ -48,6 +48,7 @@ def landscape(asked: Asked) -> Result:
         norm=settings["norm"],
         recalibrate_on=asked.splits.train,
         device=asked.device,
+        kept=asked.kept,
         progress=asked.context.progress,
     )
 

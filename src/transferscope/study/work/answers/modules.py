@@ -27,6 +27,7 @@ def criticality(asked: Asked) -> Result:
         "surface": settings["surface"],
         "progress": asked.context.progress,
         "device": asked.device,
+        "kept": asked.kept,
         "norm": settings["norm"],
         "recalibrate_on": asked.splits.train,
     }
@@ -49,6 +50,7 @@ def rewind(asked: Asked) -> Result:
         "threshold": settings["threshold"],
         "progress": asked.context.progress,
         "device": asked.device,
+        "kept": asked.kept,
         "norm": settings["norm"],
         "recalibrate_on": asked.splits.train,
     }

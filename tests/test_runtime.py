@@ -1,0 +1,60 @@
+"""What the machine has."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from transferscope import runtime
+from transferscope.runtime import free_memory
+from transferscope.study import execute
+
+GIB = 2**30
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runtime, "_MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(runtime, "_CONTAINER", tmp_path)
+
+    def write(available: int | None = None, limit: str | None = None, used: int = 0, cached: int = 0) -> None:
+        if available is not None:
+            (tmp_path / "meminfo").write_text(f"MemTotal:  99999999 kB\nMemAvailable:   {available // 1024} kB\n")
+        if limit is not None:
+            (tmp_path / "memory.max").write_text(f"{limit}\n")
+            (tmp_path / "memory.current").write_text(f"{used}\n")
+            (tmp_path / "memory.stat").write_text(f"active_file 77\ninactive_file {cached}\nslab 5\n")
+
+    return write
+
+
+def test_free_memory_of_this_machine():
+    free = free_memory()
+    assert free is None or 0 < free < 2**50
+
+
+@pytest.mark.parametrize(
+    ("said", "free"),
+    [
+        ({}, None),
+        ({"available": 8 * GIB}, 8 * GIB),
+        ({"available": 8 * GIB, "limit": "max", "used": GIB}, 8 * GIB),
+        ({"available": 8 * GIB, "limit": str(4 * GIB), "used": 3 * GIB, "cached": GIB}, 2 * GIB),
+        ({"available": GIB, "limit": str(4 * GIB)}, GIB),
+        ({"limit": str(GIB), "used": 2 * GIB}, 0),
+    ],
+)
+def test_free_memory(system, said, free):
+    system(**said)
+    assert free_memory() == free
+
+
+@pytest.mark.parametrize(
+    ("cores", "available", "jobs"),
+    [(2, 64 * GIB, 2), (32, 15 * GIB, 10), (8, GIB, 1), (6, None, 6)],
+)
+def test_side_by_side_is_what_cores_and_memory_allow(system, monkeypatch, cores, available, jobs):
+    system(available=available)
+    monkeypatch.setattr(execute, "cores", lambda: cores)
+    assert execute.usual_jobs(torch.device("cpu")) == jobs
+    assert execute.usual_jobs(torch.device("cuda")) == 1
