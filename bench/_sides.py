@@ -55,6 +55,7 @@ def trained(network: str, images: int, epochs: int) -> tuple[Any, Any, Any, Any]
     """A network trained for a little while on clipart at 32 px: the network, its start, its end, and the images."""
     import numpy as np
 
+    from transferscope.data.augmentation import Augmentation
     from transferscope.data.imageset import ImageSet, ImageSplits
     from transferscope.data.synthetic import render
     from transferscope.models.build import build, initialise
@@ -72,7 +73,8 @@ def trained(network: str, images: int, epochs: int) -> tuple[Any, Any, Any, Any]
     end = start
     if epochs:
         splits = ImageSplits(train=every, val=every.subset(np.arange(8)), test=every.subset(np.arange(8)))
-        recipe = Recipe(epochs=epochs, batch=32, lr=0.4, schedule="cosine")
+        plain = Augmentation(crop="none", flip=False)
+        recipe = Recipe(epochs=epochs, batch=32, lr=0.8, schedule="cosine", augmentation=plain)
         for event in fit(net, start, splits, recipe, seed=0):
             if isinstance(event, Snapshot) and event.tag == "final":
                 end = event.params

@@ -30,7 +30,7 @@ def ours(settings: argparse.Namespace) -> dict[str, Any]:
     from transferscope.probes.points import Points
     from transferscope.rng import generator
 
-    net, _, end, images = trained(settings.network, settings.images, 0)
+    net, _, end, images = trained(settings.network, settings.images, 2)
     options: dict[str, Any] = {"norm": "interpolated", "device": "cpu", "batch": settings.batch or None}
     found: dict[str, Any] = {}
     with clock() as taken:
@@ -67,7 +67,7 @@ def peer(settings: argparse.Namespace) -> dict[str, Any]:
     from loss_landscapes.metrics import Loss
     from loss_landscapes.model_interface.model_wrapper import GeneralModelWrapper
 
-    net, _, end, images = trained(settings.network, settings.images, 0)
+    net, _, end, images = trained(settings.network, settings.images, 2)
     x, y = net.input.prepare(torch.from_numpy(images.images)).contiguous(), torch.from_numpy(images.labels)
     module = net.fresh(end)
     metric = Loss(torch.nn.CrossEntropyLoss(), x, y)

@@ -47,16 +47,17 @@ def plot(result: Basin, *, metric: str | None = None) -> Figure:
         panels = fig.subplots(len(result.groups), columns, squeeze=False)
         handles: dict[str, Line2D] = {}
         for row, group in zip(panels, result.groups, strict=True):
-            handles |= _inside(row[0], result, group, chosen)
+            handles |= _inside(row[0], group, chosen)
             for ax, region in zip(row[1:], group.regions, strict=False):
                 handles |= _around(ax, result, group, region, chosen)
             for ax in row[1 + len(group.regions) :]:
                 ax.set_axis_off()
+        fig.suptitle(f"{result.images} (n = {result.n:,})", fontsize=9, x=0.01, ha="left")
         fig.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)
     return fig
 
 
-def _inside(ax: Axes, result: Basin, group: BasinGroup, metric: str) -> dict[str, Line2D]:
+def _inside(ax: Axes, group: BasinGroup, metric: str) -> dict[str, Line2D]:
     """The metric at the points of S, with μ ± ε."""
     handles: dict[str, Line2D] = {}
     pair = len(group.members) == 2
@@ -87,7 +88,7 @@ def _inside(ax: Axes, result: Basin, group: BasinGroup, metric: str) -> dict[str
         margin = 0.08 * (high - low) + max(0.0, (_LEAST[metric] - (high - low)) / 2)
         ax.set_ylim(low - margin, high + margin)
     ax.set_ylabel(_NAMES[metric])
-    ax.set_title(f"{group.kind}\n{result.images}, n = {result.n:,}; bands: μ ± ε", fontsize=9)
+    ax.set_title(f"{group.kind}\nbands: μ ± ε", fontsize=9)
     return handles
 
 
@@ -115,8 +116,11 @@ def _around(ax: Axes, result: Basin, group: BasinGroup, region: BasinRegion, met
         ax.axvspan(n.delta_low, min(n.delta_high, group.limit), color="#000000", alpha=0.12, linewidth=0)
         handles["δ"] = ax.axvline(n.delta, color="#000000", linewidth=1.0)
     # Bisection may have gone below the scan: that stretch, with δ = 0, is linear.
-    ax.set_xscale("symlog", linthresh=group.limit / 2**result.rule.doublings, linscale=0.5)
+    linear = group.limit / 2**result.rule.doublings
+    ax.set_xscale("symlog", linthresh=linear, linscale=0.5)
     ax.set_xlim(0, group.limit)
+    decades = range(math.ceil(math.log10(3 * linear)), math.floor(math.log10(group.limit)) + 1)
+    ax.set_xticks([0, *(10.0**k for k in decades)])
     ax.set_xlabel(f"δ (norm of the weights: {group.norm:.3g})")
     ax.set_ylabel(f"rise over μ ({'points' if metric in ('error', 'accuracy') else _unit(metric)})")
     ax.set_title(f"{_extent(group, region)}\n{_numbers(group, measure)}", fontsize=9)

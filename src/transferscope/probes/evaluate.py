@@ -22,7 +22,7 @@ from ..data.imageset import ImageSet
 from ..errors import ModelError, UsageError, nearest
 from ..models.network import Network
 from ..models.objective import multilabel
-from ..params import check_same
+from ..params import Params, check_same
 from ..progress import Progress, silent
 from ..rng import numpy_generator
 from ..runtime import pick_device
@@ -96,6 +96,7 @@ class Engine:
         self._weights = FlatWeights(self._module, self._device, dtype)
         self._recording: Recording | UnrecordableError | None = None
         self._kept = options.get("kept")
+        self._sorted: tuple[str, Params, Prepared] | None = None
         self._plan: Plan = "whole network"
         self._reason = ""
         room = _PREPARED_BYTES
@@ -202,7 +203,7 @@ class Engine:
         members = members_of(groups, len(points))
         with self._arithmetic():
             hardest = self._hardest_first(name, points)
-            batches = list(hardest.batches(self._batch))
+            batches = list(hardest.growing(max(1, self._batch // 4), self._batch))
             sweep = self._sweep(points)
             kept: dict[int, Live] = {}
 
@@ -221,14 +222,20 @@ class Engine:
 
     def _hardest_first(self, name: str, points: Points) -> Prepared:
         """Return a set in the order of the losses at the first operand, the largest first."""
+        origin = points.basis[0]
+        if self._sorted is not None:
+            of, where, found = self._sorted
+            if of == name and all(where[k] is v for k, v in origin.items()):
+                return found
         images = self._sets[name]
-        self._move(Points.listed([points.basis[0]]), 0)
+        self._move(Points.listed([origin]), 0)
         each = [
             contributions("loss", self._module(x), images.labels[at : at + len(x)])
             for at, x in images.batches(self._batch)
         ]
         order = torch.cat(each).to(torch.float64).nan_to_num(nan=torch.inf).argsort(descending=True, stable=True)
-        return images.reordered(order.cpu().numpy(), _PREPARED_BYTES)
+        self._sorted = (name, origin, images.reordered(order.cpu().numpy(), _PREPARED_BYTES))
+        return self._sorted[2]
 
     def _meter(self, name: str, points: int, slots: int) -> Meter:
         labels = self._sets[name].labels

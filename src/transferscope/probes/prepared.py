@@ -57,6 +57,16 @@ class Prepared:
         for batch in self._feed.batches(size):
             yield batch.start, self._input.prepare(batch.images).to(self._dtype)
 
+    def growing(self, first: int, most: int) -> Iterator[tuple[int, Tensor]]:
+        """Yield batches as :meth:`batches` does, the first small and each next one twice as large up to ``most``."""
+        if self._pixels is None:
+            yield from self.batches(most)
+            return
+        start, size = 0, first
+        while start < len(self):
+            yield start, self._pixels[start : start + size]
+            start, size = start + size, min(2 * size, most)
+
     def reordered(self, order: np.ndarray, room: int) -> Prepared:
         """Return the same images in another order."""
         return Prepared(self._net, self._images.subset(order), self._device, self._dtype, room)

@@ -31,7 +31,7 @@ def cores() -> int:
 
 
 def usual_jobs(device: torch.device) -> int:
-    """Return how many steps run side by side unless told: on a GPU one; else one a core, as far as memory has room."""
+    """Return how many steps run side by side unless told: one on a GPU, else one a core as far as memory has room."""
     if device.type == "cuda":
         return 1
     free = free_memory()
