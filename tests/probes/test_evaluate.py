@@ -211,3 +211,13 @@ def test_what_cannot_be_evaluated(net, change, message):
 def test_weights_of_another_network(net):
     with pytest.raises(UsageError, match=r"two different networks: '1\.weight' is \(3, 12\)"):
         evaluate(net, Points.listed([net.params() | {"1.weight": torch.zeros(3, 9)}]), images_for(net), device="cpu")
+
+
+def test_an_auc_of_one_class_is_refused():
+    net = build("mlp:20-10", 3, input=Input((6, 6), 1, (0.1,), (0.3,)))
+    images = images_for(net, multilabel=True)
+    blank = ImageSet(images.images, np.zeros_like(images.labels), images.classes, images.ids, name="test")
+    points = Points.listed([net.params()])
+    with pytest.raises(UsageError, match="test: none of the 3 classes has images with and without it among these 23"):
+        evaluate(net, points, blank, device="cpu")
+    assert np.isfinite(evaluate(net, points, blank, metrics=["loss"], device="cpu").values["loss"]).all()

@@ -31,7 +31,7 @@ from .cut import Cut
 from .evaluation import EngineOptions, Evaluation, How, Precision
 from .flat import FlatWeights
 from .kept import Keeper, digest_of
-from .metrics import Meter, Metric, check_metrics, contributions, default_metrics
+from .metrics import Meter, Metric, check_labels, check_metrics, contributions, default_metrics
 from .points import Points
 from .prepared import Prepared
 from .recording import Recording, UnrecordableError, record
@@ -104,6 +104,7 @@ class Engine:
         for name, images in sets.items():
             self._sets[name] = Prepared(net, images, self._device, dtype, room)
             room -= self._sets[name].kept
+            check_labels(self._metrics[name], self._sets[name].labels, name)
         self._set_up_norm(room, options)
         first = next(iter(sets.values()))
         self._batch = options.get("batch") or _default_batch(self._device, first.size)

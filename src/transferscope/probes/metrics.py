@@ -18,7 +18,16 @@ from ..errors import UsageError, nearest
 from ..models.objective import correct, counted, example_losses, multilabel
 from ..numerics.auc import auroc_influence
 
-__all__ = ["METRICS", "Meter", "Metric", "as_error", "check_metrics", "contributions", "default_metrics"]
+__all__ = [
+    "METRICS",
+    "Meter",
+    "Metric",
+    "as_error",
+    "check_labels",
+    "check_metrics",
+    "contributions",
+    "default_metrics",
+]
 
 Metric: TypeAlias = Literal["loss", "error", "accuracy", "auc"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -100,6 +109,19 @@ def _ratio(parts: Tensor, counts: Tensor) -> Tensor:
     total = counts.sum(0)
     ratio = parts.sum(0) / total
     return ratio + len(parts) / total * (parts - ratio * counts)
+
+
+def check_labels(metrics: Sequence[str], labels: Tensor, name: str) -> None:
+    """Raise when the AUC is asked of labels none of whose classes has both an image with and one without it.
+
+    Raises:
+        UsageError: naming the set.
+    """
+    if "auc" in metrics and not _both_labels(labels).any():
+        raise UsageError(
+            f"{name}: none of the {labels.shape[1]} classes has images with and without it among these "
+            f"{len(labels)}, so there is no AUC; use more images, or metrics=('loss', 'error')"
+        )
 
 
 def _both_labels(labels: Tensor) -> Tensor:
