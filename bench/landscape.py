@@ -82,7 +82,7 @@ def peer(settings: argparse.Namespace) -> dict[str, Any]:
     found["whole"] = once(module)
     parts = dict(module.named_modules())
     for layer in net.modules("layer")[:: max(1, settings.every)]:
-        one = GeneralModelWrapper(module, [parts[layer.name]], module)
+        one = GeneralModelWrapper(module, [parts[layer.name]], lambda model, batch: model(batch))
         found[layer.name] = once(one)
     return found
 
