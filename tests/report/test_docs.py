@@ -1,13 +1,17 @@
 """The page of every question says what the report says of it, and has a row for every setting."""
 
+import re
 from pathlib import Path
 
 import pytest
 from pydantic_core import PydanticUndefined
 
 from transferscope.analyses import RESULTS, result_class
+from transferscope.data.spec import SCHEMES
+from transferscope.models.build import known
 from transferscope.report.questions import QUESTIONS, Question
 from transferscope.study.questions import QUESTIONS as SETTINGS
+from transferscope.study.schema import json_schema
 from transferscope.study.work.answers import ANSWERS
 
 PAGES = Path(__file__).parents[2] / "docs" / "questions"
@@ -46,3 +50,29 @@ def test_one_name_in_every_place() -> None:
     assert {p.stem for p in PAGES.glob("*.md")} == set(names)
     for name in names:
         assert result_class(name).question == name
+
+
+def test_the_page_of_study_files_has_every_key() -> None:
+    page = (PAGES.parent / "study-files.md").read_text(encoding="utf-8")
+    schema = json_schema()
+    blocks = (
+        "ImageSettings",
+        "NetworkSettings",
+        "SourceSettings",
+        "TargetSettings",
+        "StartSettings",
+        "RecordSettings",
+    )
+    for block in (schema, *(schema["$defs"][name] for name in (*blocks, "Recipe", "Augmentation"))):
+        for key, about in block["properties"].items():
+            default = "" if about.get("default") is None else f"`{about['default']!r}`"
+            assert f"| `{key}` | {default} | {' '.join(about.get('description', '').split())} |" in page
+
+
+def test_the_page_of_study_files_names_what_can_be_named() -> None:
+    page = (PAGES.parent / "study-files.md").read_text(encoding="utf-8")
+    assert all(f"`{scheme}:" in page for scheme in SCHEMES)
+    named = re.findall(r"`([a-z0-9_]+)`", page)
+    for name in known():
+        depth = name.removeprefix("fixup_resnet").removeprefix("resnet")
+        assert name in page or depth in named, name
