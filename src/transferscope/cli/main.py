@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("error: out of memory; use fewer --jobs, smaller images or fewer --samples", file=sys.stderr)
         return 2
     except KeyboardInterrupt as e:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would only disturb the way out
         print(f"\n{e}" if str(e) else "\ninterrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
