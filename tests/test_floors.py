@@ -13,7 +13,7 @@ FLOORS = {
     1: ("data", "models"),
     2: ("probes", "train", "store"),
     3: ("analyses",),
-    4: ("plots", "study"),
+    4: ("papers", "plots", "study"),
     5: ("report",),
     6: ("cli",),
     7: ("__main__",),

@@ -21,6 +21,8 @@ __version__ = "0.1.0.dev0"
 if TYPE_CHECKING:
     from .analyses.barrier import Barrier, barrier, barriers
     from .analyses.basin import Basin, BasinRule, basin, basins
+    from .analyses.block_shuffle import BlockShuffle, block_shuffle
+    from .analyses.checkpoints import Checkpoints, checkpoints
     from .analyses.combined_domains import CombinedDomains, combined_domains
     from .analyses.criticality import Criticality, criticality, criticality_of
     from .analyses.cross_domain import CrossDomain, cross_domain
@@ -33,9 +35,15 @@ if TYPE_CHECKING:
     from .analyses.loss_variation import LossVariation, loss_variation
     from .analyses.mistakes import Mistakes, mistakes
     from .analyses.rewind import Rewind, rewind, rewind_of
+    from .analyses.samples import Samples, samples
     from .analyses.similarity import Similarity, similarity
+    from .analyses.source_choice import SourceChoice, source_choice
     from .analyses.spectrum import Spectrum, spectrum
+    from .analyses.transfer import Transfer, transfer
+    from .analyses.variants import Variants, variants
+    from .analyses.weight_map import WeightMap, weight_map
     from .data.imageset import ImageSet, ImageSplits
+    from .data.shuffle import shuffle_blocks
     from .data.spec import load_images
     from .errors import TransferscopeError
     from .models.build import build, initialise, wrap
@@ -47,6 +55,8 @@ if TYPE_CHECKING:
     from .probes.evaluate import evaluate
     from .probes.points import Points
     from .results import Finding, Result
+    from .train.altered import basin_noise, top_singular
+    from .train.averaged import fit_averaged
     from .train.fit import fit
     from .train.recipe import Recipe
 
@@ -54,6 +64,8 @@ _FACE = {
     "Barrier": "analyses.barrier",
     "Basin": "analyses.basin",
     "BasinRule": "analyses.basin",
+    "BlockShuffle": "analyses.block_shuffle",
+    "Checkpoints": "analyses.checkpoints",
     "CombinedDomains": "analyses.combined_domains",
     "Criticality": "analyses.criticality",
     "CrossDomain": "analyses.cross_domain",
@@ -75,15 +87,23 @@ _FACE = {
     "Recipe": "train.recipe",
     "Result": "results",
     "Rewind": "analyses.rewind",
+    "Samples": "analyses.samples",
     "Similarity": "analyses.similarity",
     "Solution": "models.solution",
+    "SourceChoice": "analyses.source_choice",
     "Spectrum": "analyses.spectrum",
+    "Transfer": "analyses.transfer",
     "TransferscopeError": "errors",
+    "Variants": "analyses.variants",
+    "WeightMap": "analyses.weight_map",
     "barrier": "analyses.barrier",
     "barriers": "analyses.barrier",
     "basin": "analyses.basin",
+    "basin_noise": "train.altered",
     "basins": "analyses.basin",
+    "block_shuffle": "analyses.block_shuffle",
     "build": "models.build",
+    "checkpoints": "analyses.checkpoints",
     "combined_domains": "analyses.combined_domains",
     "criticality": "analyses.criticality",
     "criticality_of": "analyses.criticality",
@@ -93,6 +113,7 @@ _FACE = {
     "evaluate": "probes.evaluate",
     "extrapolation": "analyses.extrapolation",
     "fit": "train.fit",
+    "fit_averaged": "train.averaged",
     "gradient_flow": "analyses.gradient_flow",
     "hessian": "analyses.hessian",
     "initialise": "models.build",
@@ -104,8 +125,15 @@ _FACE = {
     "read": "models.checkpoint",
     "rewind": "analyses.rewind",
     "rewind_of": "analyses.rewind",
+    "samples": "analyses.samples",
+    "shuffle_blocks": "data.shuffle",
     "similarity": "analyses.similarity",
+    "source_choice": "analyses.source_choice",
     "spectrum": "analyses.spectrum",
+    "top_singular": "train.altered",
+    "transfer": "analyses.transfer",
+    "variants": "analyses.variants",
+    "weight_map": "analyses.weight_map",
     "wrap": "models.build",
     "write": "models.checkpoint",
 }
@@ -114,6 +142,8 @@ __all__ = [
     "Barrier",
     "Basin",
     "BasinRule",
+    "BlockShuffle",
+    "Checkpoints",
     "CombinedDomains",
     "Criticality",
     "CrossDomain",
@@ -135,15 +165,23 @@ __all__ = [
     "Recipe",
     "Result",
     "Rewind",
+    "Samples",
     "Similarity",
     "Solution",
+    "SourceChoice",
     "Spectrum",
+    "Transfer",
     "TransferscopeError",
+    "Variants",
+    "WeightMap",
     "barrier",
     "barriers",
     "basin",
+    "basin_noise",
     "basins",
+    "block_shuffle",
     "build",
+    "checkpoints",
     "combined_domains",
     "criticality",
     "criticality_of",
@@ -153,6 +191,7 @@ __all__ = [
     "evaluate",
     "extrapolation",
     "fit",
+    "fit_averaged",
     "gradient_flow",
     "hessian",
     "initialise",
@@ -164,8 +203,15 @@ __all__ = [
     "read",
     "rewind",
     "rewind_of",
+    "samples",
+    "shuffle_blocks",
     "similarity",
+    "source_choice",
     "spectrum",
+    "top_singular",
+    "transfer",
+    "variants",
+    "weight_map",
     "wrap",
     "write",
 ]

@@ -150,7 +150,7 @@ def test_claims_are_judged_by_their_intervals():
     # the same numbers with the roles exchanged
     turned = barriers(
         NET,
-        [(replace(R0, role="P-T", label="P-T 0"), replace(R1, role="P-T", label="P-T 1")),
+        [(replace(R0, role="P-T", label="P-T 0", group="P"), replace(R1, role="P-T", label="P-T 1", group="P")),
          (replace(P0, role="RI-T", group="RI 0"), replace(P1, role="RI-T", group="RI 1"))],
         {"test": white()}, device="cpu",
     )  # fmt: skip

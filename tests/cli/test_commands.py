@@ -48,7 +48,7 @@ def test_a_study_from_file_to_report_and_again(place: Path, capsys: pytest.Captu
     assert "1 not begun" in capsys.readouterr().out
 
     assert main(["study", "study.yaml", "--out", "run", "--jobs", "1", "--device", "cpu"]) == 0
-    assert "1 steps computed, 4 were there" in capsys.readouterr().err
+    assert "1 step computed, 4 there before" in capsys.readouterr().err
     assert main(["status", "run"]) == 0
     assert "all 5 steps are done" in capsys.readouterr().out
 
@@ -58,7 +58,11 @@ def test_a_study_from_file_to_report_and_again(place: Path, capsys: pytest.Captu
     capsys.readouterr()
 
     assert main(["doctor", weights[0], "--model", "lenet", "--classes", "12"]) == 0
-    assert "lenet" in capsys.readouterr().out
+    assert "lenet with 12 outputs for images of 16×16 pixels, 3 channels (--size 16): fits" in capsys.readouterr().out
+    assert main(["doctor", weights[0], "--model", "lenet", "--classes", "5"]) == 0
+    assert "fits but for its head" in capsys.readouterr().out
+    assert main(["doctor", weights[0], "--model", "fixup_resnet8"]) == 1
+    assert "does not fit" in capsys.readouterr().out
 
     data = "synthetic:clipart?train=48&test=40"
     asked = ["compare", *weights, "--model", "lenet", "--data", data, "--size", "16", "--out", "cmp", "--jobs", "1"]
@@ -130,6 +134,25 @@ def test_weights_that_are_not_numbers_are_refused(place: Path, capsys: pytest.Ca
         ["compare", "good.safetensors", "other.safetensors", "--model", "lenet", "--size", "16", "--data", data],
         "other.safetensors",
         capsys,
+    )
+
+
+def test_files_for_grey_images_say_so(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import transferscope as ts
+
+    net = ts.build("lenet", classes=12, input=ts.Input((16, 16), 1, (0.5,), (0.5,)))
+    for seed in (0, 1):
+        ts.write(f"{seed}.safetensors", ts.initialise(net, seed))
+    files = ["0.safetensors", "1.safetensors"]
+    asked = ["--model", "lenet", "--size", "16", "--data", "synthetic:clipart?train=48&test=40"]
+    fails(
+        ["compare", *files, *asked], "1 channel (conv1.weight (6, 1, 5, 5), lenet as built here (6, 3, 5, 5))", capsys
+    )
+    fails(["inspect", files[0], *asked], "give --channels 1, in a study 'images: {channels: 1}'", capsys)
+    assert main(["doctor", files[0], "--model", "lenet"]) == 0
+    assert (
+        "lenet with 12 outputs for images of 16×16 pixels, 1 channel (--size 16 --channels 1): fits"
+        in capsys.readouterr().out
     )
 
 

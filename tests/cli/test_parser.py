@@ -45,8 +45,16 @@ def test_help_loads_nothing_heavy() -> None:
     ("arguments", "said"),
     [
         (["stduy", "x.yaml"], r"error: unknown command 'stduy'; did you mean 'study'\?"),
-        (["study"], "error: the following arguments are required: STUDY.yaml"),
+        (["study"], "error: the following arguments are required: STUDY"),
         (["demo", "--jobs", "two"], "error: argument --jobs: invalid int value: 'two'"),
+        (
+            ["study", "s.yaml", "--onyl", "x"],
+            r"unknown option '--onyl'; did you mean '--only'\? \(see transferscope study --help",
+        ),
+        (["inspect", "a.pt", "--modle=lenet", "--data", "x"], r"unknown option '--modle'; did you mean '--model'\?"),
+        (["compare", "a", "b", "--model", "x"], "following arguments are required: --data"),
+        (["report", "run", "more"], r"unexpected 'more' \(see transferscope report --help\)"),
+        (["--vesrion"], "error: "),
     ],
 )
 def test_a_wrong_word_is_one_line_and_exit_2(

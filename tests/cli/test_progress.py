@@ -21,6 +21,29 @@ def test_plain_lines_when_the_output_is_no_terminal() -> None:
     assert "\r" not in out.getvalue()
 
 
+def test_no_time_left_is_given_before_there_is_ground_for_it() -> None:
+    out, now = io.StringIO(), [0.0]
+    display = Display(out, clock=lambda: now[0])
+    for at, fraction in ((5.0, 0.5), (25.0, 0.01), (50.0, 0.05)):
+        now[0] = at
+        display.update(fraction, "data")
+    assert [line.split("%")[1] for line in out.getvalue().splitlines()] == [
+        "  5 s gone  data",
+        "  25 s gone  data",
+        "  50 s gone, about 15 min 50 s left  data",
+    ]
+
+
+def test_a_bar_says_the_same_as_the_lines() -> None:
+    out, now = Terminal(), [0.0]
+    display = Display(out, clock=lambda: now[0])
+    now[0] = 60.0
+    display.update(0.25, "train")
+    assert display._bar is not None
+    assert "25% " in str(display._bar) and "1 min 0 s gone, about 3 min 0 s left  train" in str(display._bar)
+    display.close()
+
+
 def test_a_bar_on_a_terminal_never_goes_back() -> None:
     out = Terminal()
     display = Display(out)

@@ -38,6 +38,8 @@ def test_spec_of_options_for_others():
     [
         ("foldr:/x", "foldr:/x: unknown scheme 'foldr'; did you mean 'folder'"),
         ("/some/where", "a path needs its scheme; did you mean 'folder:/some/where'"),
+        ("birds", "a path needs its scheme; did you mean 'folder:birds'"),
+        ("foldr", "unknown scheme 'foldr'; did you mean 'folder'"),
         ("", "unknown scheme ''"),
         ("folder:", "what comes after the colon is missing"),
         ("folder:x?vla=0.1", "unknown option 'vla'; did you mean 'val'"),

@@ -63,6 +63,43 @@ def test_against_a_given_model(path):
     assert left.tensors[-1].status == "left over"
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "channels", "said"),
+    [
+        ("lenet", 28, 1, "lenet with 7 outputs for images of 28×28 pixels, 1 channel (--channels 1): fits"),
+        (
+            "fixup_resnet8",
+            32,
+            1,
+            "fixup_resnet8 with 7 outputs for images of 32×32 pixels, 1 channel (--channels 1): fits",
+        ),
+        (
+            "timm/resnet18",
+            224,
+            1,
+            "timm/resnet18 with 7 outputs for images of 224×224 pixels, 1 channel (--channels 1): fits",
+        ),
+        ("lenet", 40, 3, "lenet with 7 outputs for images of 40×40 pixels, 3 channels (--size 40): fits"),
+        ("fixup_resnet8", 32, 3, "fixup_resnet8 with 7 outputs: fits"),
+    ],
+)
+def test_a_named_network_is_built_for_the_images_of_the_file(tmp_path, name, size, channels, said):
+    seen = Input((size, size), channels, (0.5,) * channels, (0.5,) * channels)
+    d = doctor(saved(tmp_path / "a.pt", build(name, 7, input=seen).params()), name)
+    assert f"  network    {said}" in d.text().splitlines()
+    assert d.usable and d.healthy and not d.guessed
+    other = doctor(tmp_path / "a.pt", name, classes=5)
+    assert other.usable and not other.healthy and "fits but for its head" in other.text()
+
+
+def test_what_can_be_used(path, tmp_path):
+    assert doctor(path).usable and doctor(path, "resnet20", 100).usable
+    assert not doctor(path, "resnet32").usable
+    params = build("lenet", 10).params()
+    params["fc1.weight"][0, 0] = torch.nan
+    assert not doctor(saved(tmp_path / "a.pt", params)).usable
+
+
 def test_weights_that_are_not_finite_are_reported(tmp_path):
     params = build("lenet", 10).params()
     params["fc1.weight"][0, :3] = torch.nan

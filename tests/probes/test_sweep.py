@@ -7,10 +7,10 @@ from torch import nn
 from torch.nn import functional
 
 from transferscope.data.imageset import ImageSet
+from transferscope.models.batchnorm import norm_layers
 from transferscope.models.build import build, initialise, wrap
 from transferscope.models.network import Input, Network
 from transferscope.params import Params
-from transferscope.probes.batchnorm import norm_layers
 from transferscope.probes.evaluate import Engine
 from transferscope.probes.evaluation import Evaluation
 from transferscope.probes.points import Points
@@ -41,7 +41,8 @@ def lively(net: Network, images: ImageSet, seed: int) -> Params:
     g = generator("lively", seed)
     module = net.fresh(initialise(net, seed)).double()
     for value in module.parameters():
-        if value.ndim <= 1 or not value.detach().any():
+        one_axis = value.numel() == max(value.shape, default=1)  # layer scales have axes of size 1 besides
+        if one_axis or not value.detach().any():
             value.data += 0.1 * torch.randn(value.shape, generator=g, dtype=torch.float64)
     for layer in norm_layers(module):
         layer.train()
@@ -120,6 +121,7 @@ def test_plans_equal_the_plain_loop(name):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", [f"torchvision/{n}" for n in TORCHVISION] + [f"timm/{n}" for n in TIMM])
 def test_plans_equal_the_plain_loop_on_well_known_networks(name):
     library, _, plain = name.partition("/")

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from pydantic_core import PydanticUndefined
 
 from transferscope.analyses import RESULTS, result_class
 from transferscope.data.spec import SCHEMES
@@ -29,7 +28,7 @@ def bottom(question: Question) -> str:
     rows.append("|---|---|---|")
     for key, field in SETTINGS[name].model_fields.items():
         if key != "question":
-            default = "required" if field.default is PydanticUndefined else field.default
+            default = "required" if field.is_required() else field.get_default(call_default_factory=True)
             rows.append(f"| `{key}` | `{default}` | {' '.join((field.description or '').split())} |")
     return "\n".join(rows)
 
@@ -42,6 +41,7 @@ def test_the_page_says_what_the_report_and_the_settings_say(question: Question) 
     assert f"ts.{question.name}(" in page or f"ts.{question.name}_" in page
     kind = SETTINGS[question.name]
     assert (f"--only {question.name}" in page) == (kind.files is not None)
+    assert ("From the command line: study only: " in page) == (kind.files is None)
 
 
 def test_one_name_in_every_place() -> None:
@@ -61,6 +61,7 @@ def test_the_page_of_study_files_has_every_key() -> None:
         "SourceSettings",
         "TargetSettings",
         "StartSettings",
+        "AverageSettings",
         "RecordSettings",
     )
     for block in (schema, *(schema["$defs"][name] for name in (*blocks, "Recipe", "Augmentation"))):

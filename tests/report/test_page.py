@@ -13,6 +13,7 @@ from transferscope.study.load import parse_study
 from transferscope.study.questions import QUESTIONS
 from transferscope.study.run import run_study
 
+PLAIN = ["P-T", "RI-T"]
 EVIL = "<script>alert(1)</script> & 'co'"
 STUDY = {
     "name": "page test",
@@ -21,21 +22,42 @@ STUDY = {
     "images": {"size": 16},
     "recipe": {"epochs": 1, "batch": 32, "augmentation": {"crop": "none"}},
     "source": {"data": "synthetic:source?train=64&test=32"},
+    "sources": {"colours": {"data": "synthetic:source?train=64&test=32&labels=colour"}},
+    "paper": "neyshabur2020",
     "targets": {
-        "a & 'b'": {"data": "synthetic:clipart?train=48&test=40"},
-        "photo": {"data": "synthetic:photo?train=48&test=40"},
+        "a & 'b'": {"data": "synthetic:clipart?train=48&test=40", "stands_for": "clipart"},
+        "photo": {"data": "synthetic:photo?train=48&test=40", "stands_for": "real"},
     },
-    "starts": {"P-T": {"from": "source", "seeds": [0, 1]}, "RI-T": {"from": "random", "seeds": [0, 1]}},
+    "starts": {
+        "P-T": {"from": "source", "seeds": [0, 1]},
+        "RI-T": {"from": "random", "seeds": [0, 1]},
+        "colours": {"from": "colours", "seeds": [0], "targets": ["photo"]},
+        "noise": {"from": "source", "seeds": [0], "basin_noise": 0.1, "targets": ["photo"]},
+    },
     "analyses": {
-        "learning_curves": True,
-        "mistakes": True,
-        "similarity": True,
-        "distance": True,
-        "barrier": {"points": 3},
+        "samples": {"images": 2, "blocks": [8]},
+        "learning_curves": {"starts": PLAIN},
+        "block_shuffle": {"blocks": ["*", 16], "seeds": 1, "pictures": 1, "targets": ["photo"]},
+        "transfer": {"starts": PLAIN},
+        "checkpoints": {"seeds": 1, "targets": ["photo"]},
+        "source_choice": {"targets": ["photo"], "starts": [*PLAIN, "colours"]},
+        "mistakes": {"starts": PLAIN, "shows": {"table6": ["a & 'b'"], "fig8": ["a & 'b'"], "fig9": ["a & 'b'"]}},
+        "similarity": {"starts": PLAIN},
+        "distance": {"starts": PLAIN},
+        "weight_map": {"starts": PLAIN},
+        "barrier": {"points": 3, "starts": PLAIN},
         "extrapolation": {"points": 5, "starts": ["P-T"]},
         "cross_domain": {"points": 3, "starts": ["P-T"]},
         "combined_domains": {"points": 3, "unions": [["a & 'b'", "photo"]], "starts": ["P-T"], "seeds": 1},
-        "basin": {"samples": 2, "draws": 2, "limit": 1.0, "images": 16, "extend": False, "targets": ["photo"]},
+        "basin": {
+            "samples": 2,
+            "draws": 2,
+            "limit": 1.0,
+            "images": 16,
+            "extend": False,
+            "targets": ["photo"],
+            "starts": PLAIN,
+        },
         "criticality": {
             "alphas": 3,
             "sigmas": [0.1],
@@ -43,13 +65,22 @@ STUDY = {
             "images": 16,
             "only": ["fc3"],
             "targets": ["photo"],
+            "starts": PLAIN,
         },
-        "rewind": {"only": ["fc3"], "draws": 1, "images": 16, "targets": ["photo"]},
-        "spectrum": {"targets": ["photo"]},
-        "hessian": {"k": 2, "images": 16, "tolerance": 0.1, "targets": ["photo"], "runs": 1},
-        "landscape": {"points": 3, "images": 16, "planes": 1, "targets": ["photo"], "runs": 1},
-        "loss_variation": {"points": 3, "images": 16, "epochs": [0, 1], "targets": ["photo"], "runs": 1},
-        "gradient_flow": {"images": 16, "targets": ["photo"], "runs": 1},
+        "rewind": {"only": ["fc3"], "draws": 1, "images": 16, "targets": ["photo"], "starts": PLAIN},
+        "spectrum": {"targets": ["photo"], "starts": PLAIN},
+        "hessian": {"k": 2, "images": 16, "tolerance": 0.1, "targets": ["photo"], "starts": PLAIN, "runs": 1},
+        "landscape": {"points": 3, "images": 16, "planes": 1, "targets": ["photo"], "starts": PLAIN, "runs": 1},
+        "loss_variation": {
+            "points": 3,
+            "images": 16,
+            "epochs": [0, 1],
+            "targets": ["photo"],
+            "starts": PLAIN,
+            "runs": 1,
+        },
+        "gradient_flow": {"images": 16, "targets": ["photo"], "starts": PLAIN, "runs": 1},
+        "variants": {"points": 3, "targets": ["photo"], "starts": [*PLAIN, "noise"]},
     },
 }
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
@@ -100,11 +131,25 @@ def test_every_question_has_findings_a_figure_and_a_table(folder: Path) -> None:
     for _, body in sections:
         assert body.count("<figure>") >= body.count("<article") >= 1
         assert 'class="findings"' in body and "<table>" in body and "How it was computed" in body
+    assert "In the paper: Table 6, Figures 8 and 9." in dict(sections)["mistakes"]
     figures = {p.stem for p in (folder / "figures").glob("*.svg")}
     assert figures == {p.stem for p in (folder / "figures").glob("*.pdf")} and len(figures) == text.count("<figure>")
-    tables = {p.stem for p in (folder / "tables").glob("*.csv")}
-    more = {"landscape-photo-surface", "landscape-photo-flatness", "criticality-photo-fc3"}
+    tables = {p.stem for p in (folder / "tables").glob("*.csv")} - {"claims", "beside"}
+    more = {"landscape-photo-surface", "landscape-photo-flatness", "criticality-photo-fc3", "block-shuffle-pictures"}
+    more.add("weight-map-distances")
     assert figures - tables == more and tables <= figures
+
+
+def test_claims_and_printed_tables_have_their_sections(folder: Path) -> None:
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    claims, printed = (
+        text.split(f'<section id="{name}">')[1].split("</section>")[0] for name in ("claims", "beside")
+    )
+    assert "No performance barrier between two P-T" in claims and "Not judged here" in claims
+    assert set(re.findall(r'href="#([^"]+)"', claims)) <= set(re.findall(r'<article id="([^"]+)"', text))
+    titles = re.findall(r"<h3>(Table \d)", printed)
+    assert titles == ["Table 2", "Table 6", "Table 7", "Table 8"] and "here a &amp; &#39;b&#39;" in printed
+    assert {p.stem for p in (folder / "tables").glob("*.csv")} >= {"claims", "beside"}
 
 
 def test_writing_it_again_gives_the_same_bytes(folder: Path) -> None:

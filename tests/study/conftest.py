@@ -1,4 +1,4 @@
-"""A study small enough to be run in seconds, all analyses included."""
+"""Studies small enough to be run in seconds, all analyses included."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +40,37 @@ analyses:
   loss_variation: {points: 3, images: 16, targets: [photo], starts: [P-T, RI-T], runs: 1}
 """
 
+STARTS = """
+name: starts
+network: lenet
+images: {size: 16}
+recipe: {epochs: 2, batch: 32, lr: 0.05, schedule: constant, augmentation: {crop: pad}, precision: float32}
+source: {data: "synthetic:source?train=64&test=32", record: {epochs: [1, 2]}}
+sources:
+  colours: {data: "synthetic:source?train=64&test=32&labels=colour"}
+targets:
+  photo: {data: "synthetic:photo?train=64&test=48", stands_for: real}
+  xray: {data: "synthetic:xray?train=64&test=48", stands_for: CheXpert}
+starts:
+  P-T: {from: source, seeds: [0, 1]}
+  RI-T: {from: random, seeds: [0, 1]}
+  head only: {from: source, seeds: [0], recipe: {frozen: body}}
+  colours: {from: colours, seeds: [0, 1]}
+  top: {from: source, seeds: [0], top_singular: 0.5, targets: [photo]}
+  noise: {from: source, seeds: [0, 1], basin_noise: 0.1, targets: [photo]}
+  average: {from: source, seeds: [0], average: {replicas: 2, every: 1}, targets: [photo]}
+analyses:
+  samples: {images: 3, blocks: ["*", 4], shows: {fig1: []}}
+  block_shuffle: {blocks: ["*", 8, 16], seeds: 1, shows: {fig3: [photo]}}
+  transfer: {starts: [P-T, RI-T, head only], shows: {table1: [], table2: []}}
+  checkpoints: {targets: [photo], seeds: 1, shows: {fig7: []}}
+  source_choice: {starts: [P-T, RI-T, colours]}
+  mistakes: {starts: [P-T, RI-T], shows: {table3: [xray], table6: [photo]}}
+  weight_map: {starts: [P-T, RI-T, colours]}
+  variants: {targets: [photo], starts: [P-T, RI-T, top, noise, average], points: 3}
+"""
+"""Another small study: what is asked about starts, with runs that questions train for themselves."""
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -51,9 +82,18 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def tree() -> Callable[..., dict[str, Any]]:
     """The tiny study as plain data, with changes by dotted place; ``None`` removes."""
+    return changing(TINY)
 
+
+@pytest.fixture
+def starts() -> Callable[..., dict[str, Any]]:
+    """The study of starts, in the same way."""
+    return changing(STARTS)
+
+
+def changing(text: str) -> Callable[..., dict[str, Any]]:
     def make(**changes: Any) -> dict[str, Any]:
-        found = parse_yaml(TINY)
+        found = parse_yaml(text)
         for place, value in changes.items():
             *path, last = place.split("__")
             inner = found

@@ -27,7 +27,7 @@ def test_finds_classes_counts_and_recipes(tree: Tree) -> None:
     assert (found.targets["photo"].train, found.targets["photo"].test) == (64, 48)
     assert len(found.targets["photo"].classes) == 12 and not found.targets["photo"].multilabel
     assert found.network["size"] == 16 and found.network["mean"] == [0.485, 0.456, 0.406]
-    assert found.source_recipe.epochs == 1
+    assert found.sources["source"].recipe.epochs == 1
 
 
 def test_recipes_lie_over_each_other(tree: Tree) -> None:

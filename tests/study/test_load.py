@@ -50,7 +50,6 @@ def test_short_forms(tree: Tree) -> None:
         ("targets", {}, r"^targets: needs at least 1 entry, has 0$"),
         ("targets", None, r"^'targets' is missing$"),
         ("starts__P-T", {"form": "source"}, r"^starts\.P-T: unknown key 'form'; did you mean 'from'\?$"),
-        ("starts__P-T__from", "sorce", r"^starts\.P-T\.from: 'sorce' is not one of 'source' or 'random'; did you mean 'source'\?$"),
         ("starts__P-T__seeds", [], r"^starts\.P-T\.seeds: needs at least 1 entry, has 0$"),
         ("starts__P-T__seeds", [-1], r"^starts\.P-T\.seeds\.0: must be greater than or equal to 0, got -1$"),
         ("starts__P-T__seeds", 2, r"^starts\.P-T\.seeds: expected a list, got 2$"),
@@ -83,6 +82,25 @@ def test_all_errors_are_told_a_line_each(tree: Tree) -> None:
     lines = str(caught.value).split("\n")
     assert len(lines) == len(caught.value.problems) == 3
     assert lines[0] == "images.size: expected a whole number, got 'x'"
+
+
+def test_short_forms_that_are_wrong_hide_nothing_else(tree: Tree) -> None:
+    given = tree(images__size="x", targets__photo__data="synthetic:phot", analyses__distance=[], recipe__lrr=0.1)
+    given["analyses"] |= {"barier": True, "fig": {"question": ["barrier"]}, "mistakes": {"galery": 1}}
+    with pytest.raises(StudyError) as caught:
+        parse_study(given)
+    assert [str(p).split(";")[0] for p in caught.value.problems] == [
+        "images.size: expected a whole number, got 'x'",
+        "recipe: unknown key 'lrr'",
+        "analyses.mistakes: unknown key 'galery'",
+        "targets.photo.data: synthetic:phot: synthetic: unknown domain 'phot'",
+        "analyses.distance: expected true, false or settings, got []",
+        "analyses.barier: unknown question 'barier'",
+        "analyses.fig: unknown question ['barrier']",
+    ]
+    given = tree(targets__photo__data="synthetic:phot", analyses__distance=[])
+    with pytest.raises(StudyError, match=r"(?s)^targets\.photo\.data: .*\nanalyses\.distance: expected true"):
+        parse_study(given)
 
 
 def test_relative_paths_start_at_the_study_file(tree: Tree, tmp_path: Path) -> None:

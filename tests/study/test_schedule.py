@@ -51,8 +51,43 @@ def test_a_failure_takes_only_what_needs_it() -> None:
     assert outcome.skipped == ((PT, "train source"), (ASK, "train source"))
 
 
-def test_overall_counts_by_cost() -> None:
+def test_overall_counts_by_cost_and_only_what_was_missing() -> None:
     schedule = Schedule(STEPS)
-    schedule.finish(DATA, reused=True)
+    assert schedule.overall == 0
+    schedule.finish(DATA, reused=False)
     schedule.advance(SOURCE.digest, 0.5)
     assert schedule.overall == (1 + 2.5) / 16
+
+    schedule = Schedule(STEPS)
+    schedule.finish(DATA, reused=True)
+    schedule.finish(SOURCE, reused=True)
+    assert schedule.overall == 0  # 10 of 16 are missing
+    schedule.resume(RIT.digest)
+    assert schedule.overall == 0
+    schedule.advance(RIT.digest, 0.75)  # of 6; a quarter is missing
+    assert schedule.overall == 0
+    schedule.advance(RIT.digest, 1.0)
+    assert schedule.overall == 1.5 / (10 - 4.5)
+    for step in (RIT, PT, ASK, ALONE):
+        schedule.finish(step, reused=False)
+    assert schedule.overall == 1.0
+
+
+def test_questions_come_after_what_is_waited_for_and_cheapest_first() -> None:
+    train = Step("train", "run", {"n": 1}, cost=1)
+    costs = {"dear": 9, "cheap": 2, "middling": 5, "also cheap": 2}
+    asks = [Step("analysis", name, {"name": name}, {"run": train}, cost=c) for name, c in costs.items()]
+    other = Step("train", "other", {"n": 2}, {"run": train}, cost=1)
+    late = Step("analysis", "late", {"name": "late"}, {"run": other}, cost=1)
+    steps = [train, *asks, other, late]
+
+    def order(jobs: int) -> list[str]:
+        schedule, names = Schedule(steps, jobs), []
+        while (step := schedule.take()) is not None:
+            schedule.finish(step, reused=False)
+            names.append(step.name)
+        return names
+
+    assert order(1) == ["run", "other", "late", "cheap", "also cheap", "middling", "dear"]
+    # Side by side with all others, which are 1 + 2 + 2 + 5, the dearest ends last unless it is begun second.
+    assert order(2) == ["run", "other", "late", "dear", "middling", "cheap", "also cheap"]

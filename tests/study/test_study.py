@@ -30,6 +30,9 @@ from transferscope.train.run import Run
 
 Tree = Callable[..., dict[str, Any]]
 
+OF_STARTS = {"samples", "block_shuffle", "transfer", "checkpoints", "source_choice", "weight_map", "variants"}
+"""Questions that the study of starts asks, see test_starts.py."""
+
 
 def contents(root: Path) -> dict[str, bytes]:
     """All files of the finished steps, but for what tells times."""
@@ -67,7 +70,7 @@ def loaded(done: Path) -> LoadedStudy:
 
 
 def test_every_question_is_answered(loaded: LoadedStudy) -> None:
-    assert set(loaded.items.values()) == set(RESULTS)
+    assert set(loaded.items.values()) == set(RESULTS) - OF_STARTS
     for item in loaded.items:
         for target, result in loaded.results(item).items():
             assert len(result.frame()), (item, target)

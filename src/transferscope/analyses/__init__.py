@@ -11,10 +11,16 @@ if TYPE_CHECKING:
 __all__ = ["RESULTS", "result_class"]
 
 RESULTS = {
+    "samples": "Samples",
     "learning_curves": "LearningCurves",
+    "block_shuffle": "BlockShuffle",
+    "transfer": "Transfer",
+    "checkpoints": "Checkpoints",
+    "source_choice": "SourceChoice",
     "mistakes": "Mistakes",
     "similarity": "Similarity",
     "distance": "Distance",
+    "weight_map": "WeightMap",
     "barrier": "Barrier",
     "extrapolation": "Extrapolation",
     "basin": "Basin",
@@ -27,6 +33,7 @@ RESULTS = {
     "landscape": "Landscape",
     "loss_variation": "LossVariation",
     "gradient_flow": "GradientFlow",
+    "variants": "Variants",
 }
 """Question, which is also the module's name → its result."""
 

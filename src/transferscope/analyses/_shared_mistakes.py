@@ -6,10 +6,28 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from ..models.objective import correct, counted
 from ..numerics.intervals import Interval, PairedDifference, paired_difference, wilson
 
-__all__ = ["SharedMistakes"]
+__all__ = ["SharedMistakes", "right_answers"]
+
+
+def right_answers(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return int8 ``(n, 1)``, or ``(n, k)`` for multi-label: 1 right, 0 wrong, −1 where the label is not known.
+
+    Args:
+        logits: ``(n, k)``.
+        labels: int64 ``(n,)``, or ``(n, k)`` of 0, 1 and −1 (unknown).
+
+    >>> right_answers(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1])).ravel()
+    array([1, 0], dtype=int8)
+    """
+    truth = torch.from_numpy(np.array(labels))
+    truth = truth.to(torch.float32) if truth.ndim == 2 else truth
+    hit = correct(torch.from_numpy(logits), truth).numpy()
+    return np.where(counted(truth).numpy(), hit, -1).reshape(len(logits), -1).astype(np.int8)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ..data.imageset import ImageSet
 from ..errors import UsageError, nearest
+from ..models.batchnorm import norm_layers
 from ..models.network import Granularity, Network
 from ..models.solution import Solution
 from ..params import Params
-from ..probes.batchnorm import norm_layers
 from ..probes.gradients import Precision, Side, gradients
 from ..probes.linear_maps import LinearMap, linear_maps
 from ..probes.normed import with_statistics_of

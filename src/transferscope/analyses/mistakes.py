@@ -13,7 +13,6 @@ from torch import Tensor
 from ..data.imageset import ImageSet
 from ..errors import UsageError
 from ..models.network import Network
-from ..models.objective import correct, counted
 from ..models.solution import Solution
 from ..numerics.correlation import Correlation, pearson
 from ..probes.predictions import predictions
@@ -22,7 +21,7 @@ from ..results import Finding, Result
 from ._gallery import Answers, Gallery, choose
 from ._members import Member, Pair, as_members, as_networks, as_solutions, kinds, pairs_of
 from ._mistakes_findings import mistakes_findings
-from ._shared_mistakes import SharedMistakes
+from ._shared_mistakes import SharedMistakes, right_answers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,10 +176,8 @@ def mistakes(
     nets = as_networks(net, len(named))
     if train is not None and train.classes != images.classes:
         raise UsageError(f"{train.name} and {images.name} have different classes; give the training part of one set")
-    labels = torch.from_numpy(np.array(images.labels))
-    labels = labels.to(torch.float32) if images.multilabel else labels
-    known = counted(labels).numpy()
-    answers, right = [], np.empty((len(named), len(images), labels.shape[1] if labels.ndim == 2 else 1), np.int8)
+    answers = []
+    right = np.empty((len(named), len(images), len(images.classes) if images.multilabel else 1), np.int8)
     for i, (one, solution) in enumerate(zip(nets, named, strict=True)):
 
         def told(done: int, total: int, unit: str, before: int = i) -> None:
@@ -188,8 +185,7 @@ def mistakes(
 
         logits = predictions(one, solution.params, images, batch=batch, device=device, progress=told)
         answers.append(Answers.of(logits, multilabel=images.multilabel))
-        hit = correct(torch.from_numpy(logits), labels).numpy()
-        right[i] = np.where(known, hit, -1).reshape(len(images), -1)
+        right[i] = right_answers(logits, images.labels)
     pairs = pairs_of(named)
     class_accuracy, class_counts = _by_class(right, images)
     return Mistakes(

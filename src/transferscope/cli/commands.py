@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from ..study.events import StepEvent
     from ..study.files import Files
     from ..study.schedule import Outcome
+    from ..study.schema import Study
 
-__all__ = ["compare", "demo", "doctor", "inspect", "report", "schema", "status", "study"]
+__all__ = ["compare", "demo", "doctor", "inspect", "papers", "report", "schema", "status", "study"]
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -28,17 +30,29 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def study(options: argparse.Namespace) -> int:
-    """Run a study file."""
+    """Run a study file, or a paper."""
     from ..study.load import load_study
 
-    return _run(options, load_study(options.study))
+    data = _images(options.data)
+    asked = load_study(options.study, data=data, scale=options.scale, settings=_by_place(options.set))
+    if options.plan:
+        return _plan(options, asked)
+    return _run(options, asked)
+
+
+def papers(options: argparse.Namespace) -> int:
+    """List the papers that can be run."""
+    from ..study.shelf import PAPERS, paper
+
+    print("\n\n".join(paper(name).text() for name in PAPERS))
+    return 0
 
 
 def compare(options: argparse.Namespace) -> int:
     """Compare checkpoints of one network."""
     from ..study.compare import Comparison
 
-    return _files(options, Comparison(tuple(options.checkpoints), head=options.head, **_file_options(options)))
+    return _files(options, Comparison(tuple(options.checkpoints), **_file_options(options)))
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -49,12 +63,12 @@ def inspect(options: argparse.Namespace) -> int:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Say what is in a checkpoint."""
+    """Say what is in a checkpoint; 1 when it does not fit or is not finite."""
     from ..models.doctor import doctor as diagnose
 
     diagnosis = diagnose(options.checkpoint, options.model, classes=options.classes)
     print(diagnosis.text())
-    return 0
+    return 0 if diagnosis.usable else 1
 
 
 def report(options: argparse.Namespace) -> int:
@@ -86,9 +100,16 @@ class _Shown:
 
     def __init__(self) -> None:
         self.display = Display()
+        self.reused = 0
 
     def event(self, event: StepEvent) -> None:
         """Show one event."""
+        if event.what == "reused":
+            self.reused += 1
+            return
+        if self.reused:
+            self.display.say(f"{_steps(self.reused)} there already; shown is how far the rest is")
+            self.reused = 0
         match event.what:
             case "failed" if not event.step.startswith(
                 ("data ", "checkpoint ")
@@ -126,11 +147,49 @@ def _run(options: argparse.Namespace, asked: object) -> int:
     return _end(folder, outcome)
 
 
+def _plan(options: argparse.Namespace, asked: Study) -> int:
+    """Print what a study would compute, and how long it would take here."""
+    from ..study.check import check
+    from ..study.estimate import estimate
+    from ..study.plan import make_plan, only_these
+
+    plan = make_plan(check(asked))
+    steps = plan.needed(only_these(plan, options.only))
+    print("\n".join(estimate(steps, device=options.device).lines()))
+    return 0
+
+
+def _images(given: Sequence[str]) -> str | dict[str, str] | None:
+    """Read ``--data``: one spec string, or several as ``NAME=SPEC``."""
+    from ..data.spec import SCHEMES
+
+    bare = [text for text in given if text.partition(":")[0] in SCHEMES or "=" not in text.partition(":")[0]]
+    if bare and len(given) > 1:
+        raise UsageError(f"--data {bare[0]}: with several sets each needs a name, e.g. photo={bare[0]}")
+    if bare:
+        return bare[0]
+    return {text.partition("=")[0]: text.partition("=")[2] for text in given} or None
+
+
+def _by_place(given: Sequence[str]) -> dict[str, Any]:
+    """Read ``--set KEY=VALUE``, the value as in a study file."""
+    from ..study.reading import parse_yaml
+
+    settings = {}
+    for text in given:
+        place, is_given, value = text.partition("=")
+        if not (is_given and place):
+            raise UsageError(f"--set {text!r}: expected KEY=VALUE, e.g. recipe.epochs=5")
+        settings[place] = parse_yaml(f"value: {value}", f"--set {place}")["value"]
+    return settings
+
+
 def _file_options(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "model": options.model,
         "data": options.data,
         "init": options.init,
+        "head": options.head,
         "only": tuple(name.strip() for name in options.only.split(",")) if options.only else None,
         "settings": _settings(options.set),
         "size": options.size,
@@ -160,11 +219,20 @@ def _end(folder: RunFolder, outcome: Outcome) -> int:
     """Write the report and say where it is; 1 when a step failed."""
     from ..report import write_report
 
-    page = write_report(folder.root)
-    computed, reused = len(outcome.done), len(outcome.reused)
-    print(f"{computed} steps computed, {reused} were there, in {duration(outcome.seconds)}", file=sys.stderr)
-    print(page)
+    parts = [f"{_steps(len(outcome.done))} computed", f"{len(outcome.reused)} there before"]
+    parts += [f"{len(outcome.failed)} failed"] if outcome.failed else []
+    parts += [f"{len(outcome.skipped)} not begun for that"] if outcome.skipped else []
+    print(f"{', '.join(parts)}, in {duration(outcome.seconds)}; writing the report", file=sys.stderr)
+    try:
+        print(write_report(folder.root))
+    except KeyboardInterrupt:
+        again = f"transferscope report {shlex.quote(str(folder.root))}"
+        raise KeyboardInterrupt(f"interrupted: all steps are kept; for the report: {again}") from None
     return 1 if outcome.failed else 0
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count != 1)}"
 
 
 def _prepare() -> None:

@@ -6,11 +6,15 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from ..errors import TransferscopeError
+from .interrupt import INTERRUPTED, answered_soon, leave
 from .parser import build_parser
 
 __all__ = ["main"]
+
+_ON_INTERRUPT = "interrupted: what is finished is kept; give the same command again to go on"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,8 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from . import commands
 
+    is_program = arguments is None
     try:
-        return int(getattr(commands, options.command)(options))
+        with answered_soon(_ON_INTERRUPT) if is_program else nullcontext():
+            return int(getattr(commands, options.command)(options))
     except TransferscopeError as e:
         print(f"error: {e}", file=sys.stderr)
         return 2
@@ -35,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as e:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would only disturb the way out
         print(f"\n{e}" if str(e) else "\ninterrupted", file=sys.stderr)
-        return 130
+        if is_program:
+            leave()
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has gone; point standard output elsewhere so that the exit is quiet too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import nearest
@@ -20,12 +20,31 @@ _DATA = (
 class _Parser(argparse.ArgumentParser):
     """Errors in one line, with the nearest known word."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse what is left over here, where it is known which command it was given to."""
+        self._given = list(sys.argv[1:] if args is None else args)
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unexpected {rest[0]!r}")
+        return found, rest
+
     def error(self, message: str) -> NoReturn:
-        if "invalid choice: " in message and self._subparsers is not None:
+        """Print one line and exit with 2; a misspelt option comes before anything that follows from it."""
+        unknown = None if self._subparsers is not None else self._unknown_option()
+        if unknown is not None:
+            message = f"unknown option {unknown!r}{nearest(unknown, self._option_string_actions)}"
+        elif "invalid choice: " in message and self._subparsers is not None:
             word = message.split("invalid choice: ")[1].split(" ")[0].strip("'\"")
             message = f"unknown command {word!r}{nearest(word, _COMMANDS)}"
         print(f"error: {message} (see {self.prog} --help)", file=sys.stderr)
         raise SystemExit(2)
+
+    def _unknown_option(self) -> str | None:
+        """Return the first option that was given and does not exist."""
+        before_end = self._given[: self._given.index("--")] if "--" in self._given else self._given
+        words = (word.partition("=")[0] for word in before_end if word.startswith("--"))
+        known = tuple(self._option_string_actions)
+        return next((word for word in words if not any(option.startswith(word) for option in known)), None)
 
 
 _COMMANDS = {
@@ -35,6 +54,7 @@ _COMMANDS = {
     "inspect": "look into one checkpoint: spectrum, curvature, landscape, gradients",
     "doctor": "say what is in a checkpoint and whether it fits a network",
     "report": "write report.html of a run folder again",
+    "papers": "list the papers that can be run as studies, with their figures and tables",
     "status": "say what of a study is done, running, missing or failed",
     "schema": "print the JSON schema of study files, for editors",
 }
@@ -50,11 +70,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"transferscope {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, example: str) -> argparse.ArgumentParser:
+    def command(name: str, example: str, more: str = "") -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = commands.add_parser(
             name,
             help=_COMMANDS[name],
-            description=_COMMANDS[name][0].upper() + _COMMANDS[name][1:] + ".",
+            description=f"{_COMMANDS[name][0].upper()}{_COMMANDS[name][1:]}. {more}".rstrip(),
             epilog=f"example: transferscope {example}",
         )
         return added
@@ -64,9 +84,31 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run_options(demo, out="demo-report")
 
     study = command("study", "study my-study.yaml --out runs/my-study --jobs 2")
-    study.add_argument("study", metavar="STUDY.yaml", help="the study file")
+    study.add_argument("study", metavar="STUDY", help="the study file (YAML), or a paper such as paper:neyshabur2020")
     study.add_argument(
-        "--only", metavar="NAME", help="compute only these analyses (comma-separated) and what they need"
+        "--only",
+        metavar="NAMES",
+        help="compute only these analyses, or figures and tables of a paper (comma-separated), and what they need",
+    )
+    study.add_argument("--scale", metavar="mini|paper", help="of a paper: small (default), or with the paper's sizes")
+    study.add_argument(
+        "--set",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting by its place, e.g. recipe.epochs=5, or give what a paper needs, e.g. chexpert=PATH",
+    )
+    study.add_argument(
+        "--data",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="[NAME=]SPEC",
+        help="other images: for one target or the source by name, or one set in the place of all targets",
+    )
+    study.add_argument(
+        "--plan", action="store_true", help="compute nothing: print the steps, and how long they would take here"
     )
     _add_run_options(study, out=None)
 
@@ -76,12 +118,6 @@ def build_parser() -> argparse.ArgumentParser:
         compare,
         "instead of the quick ones (mistakes, similarity, distance, barrier, extrapolation), ask these, "
         "comma-separated; also there, taking longer: basin, spectrum, hessian, landscape, gradient_flow",
-    )
-    compare.add_argument(
-        "--head",
-        choices=("refuse", "drop", "keep"),
-        default="refuse",
-        help="what to do with a final layer of another size: refuse (default), drop it or keep it out by name",
     )
     _add_run_options(compare, out="comparison")
 
@@ -94,7 +130,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_run_options(inspect, out="inspection")
 
-    doctor = command("doctor", "doctor resnet20.th --model resnet20")
+    doctor = command(
+        "doctor",
+        "doctor resnet20.th --model resnet20",
+        more="Exit code 0 when the file fits the network, be it with a final layer of another size; 1 when it does "
+        "not, or holds NaN or infinite weights; 2 when it cannot be read.",
+    )
     doctor.add_argument("checkpoint", metavar="CHECKPOINT", help="a safetensors, .pt, .pth or .th file")
     doctor.add_argument("--model", metavar="NAME", help="hold the file against this network")
     doctor.add_argument("--classes", type=int, metavar="K", help="number of classes of that network")
@@ -103,6 +144,7 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("folder", metavar="DIR", help="a run folder")
     status = command("status", "status runs/my-study")
     status.add_argument("folder", metavar="DIR", help="a run folder")
+    command("papers", "papers")
     command("schema", "schema > study.schema.json")
     return parser
 
@@ -118,6 +160,14 @@ def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:
         default=[],
         metavar="NAME.KEY=VALUE",
         help="a setting of a question, as in a study, e.g. landscape.points=50; can be given several times",
+    )
+    parser.add_argument(
+        "--head",
+        choices=("refuse", "drop", "keep"),
+        default="refuse",
+        help="a final layer that does not fit the classes of the images: refuse (default) is an error; keep leaves "
+        "out only those that do not fit; drop leaves out all of them. Where one is left out, only questions about "
+        "features and weights are asked",
     )
     parser.add_argument("--size", type=int, metavar="PX", help="side of the images in pixels")
     parser.add_argument(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["Display", "duration"]
 
 _PLAIN_EVERY = 15.0
+_SURE_AFTER, _SURE_FROM = 10.0, 0.03
+"""Seconds and share before which the time left would be a wild guess."""
 
 
 def duration(seconds: float) -> str:
@@ -45,22 +47,23 @@ class Display:
         if self._stream.isatty():
             from tqdm import tqdm as make
 
-            layout = "{percentage:3.0f}% {bar} {elapsed} gone, {remaining} left  {postfix}"
-            self._bar = make(total=1.0, file=self._stream, bar_format=layout, dynamic_ncols=True, leave=False)
+            layout = "{percentage:3.0f}% {bar} {desc}"
+            self._bar = make(
+                total=1.0, file=self._stream, bar_format=layout, miniters=0, dynamic_ncols=True, leave=False
+            )
 
     def update(self, fraction: float, what: str) -> None:
         """Show that ``fraction`` (0…1) of all the work is done and ``what`` is being done."""
-        if self._bar is not None:
-            self._bar.set_postfix_str(what, refresh=False)
-            self._bar.update(max(0.0, fraction - self._bar.n))
-            return
         now = self._clock()
-        if now - self._last_line < _PLAIN_EVERY:
-            return
-        self._last_line = now
         gone = now - self._started
-        left = f", about {duration(gone / fraction - gone)} left" if fraction > 0.02 and gone > 2 else ""
-        print(f"{100 * fraction:3.0f}%  {duration(gone)} gone{left}  {what}", file=self._stream, flush=True)
+        sure = gone >= _SURE_AFTER and fraction >= _SURE_FROM
+        times = f"{duration(gone)} gone" + (f", about {duration(gone / fraction - gone)} left" if sure else "")
+        if self._bar is not None:
+            self._bar.set_description_str(f"{times}  {what}", refresh=False)
+            self._bar.update(max(0.0, fraction - self._bar.n))
+        elif now - self._last_line >= _PLAIN_EVERY:
+            self._last_line = now
+            print(f"{100 * fraction:3.0f}%  {times}  {what}", file=self._stream, flush=True)
 
     def say(self, line: str) -> None:
         """Print a line of its own, above the bar when there is one."""

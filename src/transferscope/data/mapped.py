@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..errors import DataError
 
-__all__ = ["IN_MEMORY", "Reader", "is_mapped", "take"]
+__all__ = ["IN_MEMORY", "Reader", "changed", "is_mapped", "take"]
 
 IN_MEMORY = 256 * 2**20
 """Arrays up to this many bytes are simply held in memory."""
@@ -67,19 +68,49 @@ def take(array: np.ndarray, index: np.ndarray) -> np.ndarray:
     row = int(array[:1].nbytes)
     if not is_mapped(array) or row * len(index) <= IN_MEMORY:
         return np.asarray(array[index])
-    reader, step = Reader(array), max(1, IN_MEMORY // 8 // row)
-    folder = _folder_of(array)
+    step = max(1, IN_MEMORY // 8 // row)
+    parts = (array[index[start : start + step]] for start in range(0, len(index), step))
+    return _filed(array, parts, (len(index), *array.shape[1:]))
+
+
+def changed(
+    array: np.ndarray, change: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...] | None = None
+) -> np.ndarray:
+    """Return what a function makes of the rows; of a large map, in an unnamed file instead of in memory.
+
+    Args:
+        array: ``(n, …)``.
+        change: makes as many rows, of the same type, of some rows; what it makes of one does not depend on others.
+        shape: of the result; by default that of the array.
+
+    Raises:
+        DataError: when the disk has no room for it.
+
+    >>> changed(np.arange(3), lambda rows: 2 * rows)
+    array([0, 2, 4])
+    """
+    shape = array.shape if shape is None else shape
+    if not is_mapped(array) or array.nbytes <= IN_MEMORY:
+        return change(np.asarray(array))
+    step = max(1, IN_MEMORY // 8 // int(array[:1].nbytes))
+    parts = (change(np.asarray(array[start : start + step])) for start in range(0, len(array), step))
+    return _filed(array, parts, shape)
+
+
+def _filed(array: np.ndarray, parts: Iterator[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """Write parts that are made of a mapped array to an unnamed file beside it, and map that."""
+    reader, folder = Reader(array), _folder_of(array)
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
-            for start in range(0, len(index), step):
-                rows = np.ascontiguousarray(array[index[start : start + step]])
+            for part in parts:
+                rows = np.ascontiguousarray(part)
                 file.write(rows.data)
                 reader.has_read(rows.nbytes)
             file.flush()
-            return np.memmap(file, array.dtype, "r", shape=(len(index), *array.shape[1:]))
+            return np.memmap(file, array.dtype, "r", shape=shape)
     except OSError as e:
         where = folder or tempfile.gettempdir()
-        raise DataError(f"{where}: no room for {len(index)} of {len(array)} images ({e.strerror or e})") from e
+        raise DataError(f"{where}: no room for {shape[0]} of {len(array)} images ({e.strerror or e})") from e
 
 
 def _memmap_of(array: np.ndarray) -> tuple[np.memmap, mmap.mmap] | None:

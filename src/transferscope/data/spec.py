@@ -9,8 +9,9 @@
 ``synthetic:photo``                 drawn pictures; ``synthetic:photo+clipart?train=2000&test=1000``
 =================================== ============================================================================
 
-All take ``size``, ``channels`` (1, 3), ``fit`` (``crop``, ``stretch``), ``samples`` and ``val``. A question mark
-belongs to the place unless what follows are options.
+All take ``size``, ``channels`` (1, 3), ``fit`` (``crop``, ``stretch``), ``samples`` and ``val``; ``turn`` (90, 180,
+270 degrees), ``shuffle`` (side of the blocks, or ``*`` for all values) and ``shuffle_seed``, for which decoded images
+are not decoded again. A question mark belongs to the place unless what follows are options.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from __future__ import annotations
 import re
 import types
 import typing
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -61,9 +64,10 @@ def parse(spec: str, base: Path | None = None) -> Source:
     """
     scheme, colon, rest = spec.strip().partition(":")
     if not colon or scheme not in SCHEMES:
-        if not colon and "/" in spec:
+        hint = nearest(scheme, SCHEMES)
+        if not colon and ("/" in spec or (spec and hint.startswith("; known"))):
             raise SpecError(spec, f"a path needs its scheme; did you mean 'folder:{spec}'?")
-        raise SpecError(spec, f"unknown scheme {scheme!r}{nearest(scheme, SCHEMES)}")
+        raise SpecError(spec, f"unknown scheme {scheme!r}{hint}")
     kind = _kind(scheme)
     found = _OPTIONS.search(rest)
     place = rest[: found.start()] if found else rest
@@ -135,6 +139,7 @@ def load_images(
     parts = source.parts(seed)
     folder = Path(cache).expanduser() if cache is not None else default_cache()
     form = _form(source, parts)
+    source.check_size(form.height, form.width)
     listings = {"train": parts.train, "val": parts.val, "test": parts.test}
     total, done = sum(map(len, listings.values())), 0
     prepared: dict[str, Prepared] = {}
@@ -145,9 +150,10 @@ def load_images(
     skipped = {name: _skipped(listings[name], prepared[name]) for name in listings}
     if any(skipped.values()) and not skip_unreadable:
         _refuse_unreadable(source, folder, [s for of in skipped.values() for s in of], total)
-    settings = "; ".join([source.spec, _described(form), *parts.notes])
+    settings = "; ".join([source.spec, _described(form), *source.seen.described, *parts.notes])
     train, val, test = (
-        _image_set(parts, name, listings[name], prepared[name], skipped[name], settings) for name in listings
+        _image_set(parts, name, listings[name], _seen(source, prepared.pop(name)), skipped[name], settings)
+        for name in listings
     )
     return ImageSplits(train, val, test, source.spec)
 
@@ -168,24 +174,42 @@ def _value(spec: str, name: str, text: str, hint: Any) -> Any:
     """An option's text as the type of its field."""
     choices = typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
     try:
-        return _convert(text, hint, choices)
+        return _convert(text, hint)
     except (ValueError, KeyError):
         if choices and isinstance(choices[0], str):
             raise SpecError(spec, f"{name}={text!r}{nearest(text, choices)}") from None
-        wanted = {float: "a number", bool: "true or false"}.get(hint, "a whole number")
-        raise SpecError(spec, f"{name}={text!r} must be {' or '.join(map(str, choices)) or wanted}") from None
+        raise SpecError(spec, f"{name}={text!r} must be {' or '.join(_wanted(hint))}") from None
 
 
-def _convert(text: str, hint: Any, choices: tuple[Any, ...]) -> Any:
-    if choices:
-        return {str(choice): choice for choice in choices}[text]
-    if typing.get_origin(hint) is types.UnionType:
-        hint = typing.get_args(hint)[0]
+def _convert(text: str, hint: Any) -> Any:
+    kinds = _kinds(hint)
+    for kind in kinds[:-1]:
+        with suppress(ValueError, KeyError):
+            return _convert(text, kind)
+    hint = kinds[-1]
+    if typing.get_origin(hint) is typing.Literal:
+        return {str(choice): choice for choice in typing.get_args(hint)}[text]
     if typing.get_origin(hint) is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if hint is bool:
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
     return hint(text)
+
+
+def _wanted(hint: Any) -> Iterator[str]:
+    """What an option's text may be, in words."""
+    for kind in _kinds(hint):
+        if typing.get_origin(kind) is typing.Literal:
+            yield from map(str, typing.get_args(kind))
+        else:
+            yield {float: "a number", bool: "true or false"}.get(kind, "a whole number")
+
+
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The types that a value may have, ``None`` left out: that is an option which is not given."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        return tuple(kind for kind in typing.get_args(hint) if kind is not type(None))
+    return (hint,)
 
 
 def _from(progress: Progress, before: int, whole: int) -> Progress:
@@ -217,6 +241,12 @@ def _described(form: Form) -> str:
         else {"crop": "shorter side resized, middle cut out", "stretch": "stretched"}[form.fit]
     )
     return f"{form.height}×{form.width} {colours}, {how}"
+
+
+def _seen(source: Source, prepared: Prepared) -> Prepared:
+    """The decoded images as the source wants to look at them."""
+    images = source.seen(prepared.images)
+    return prepared if images is prepared.images else replace(prepared, images=images, digest="")
 
 
 def _skipped(listing: Listing, prepared: Prepared) -> tuple[Skipped, ...]:

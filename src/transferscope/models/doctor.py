@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor
 
+from ..errors import ModelError
 from ..results import Finding, Result
-from .build import build
+from .build import build, designed_for
 from .checkpoint import CheckpointFile, read
 from .guess import guess
 from .heads import FitReport, compare
-from .network import Network
+from .network import Input, Network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +65,7 @@ class Diagnosis(Result):
         tensors: every tensor.
         model: the network it was compared with, ``""`` for none.
         classes: number of outputs of that network.
+        input: what it sees, where that is not what it gets unless told.
         guessed: whether the network was found by its tensors instead of being given.
         fit: the comparison.
     """
@@ -80,6 +83,7 @@ class Diagnosis(Result):
     tensors: tuple[TensorRow, ...]
     model: str = ""
     classes: int = 0
+    input: str = ""
     guessed: bool = False
     fit: FitReport | None = None
 
@@ -92,6 +96,12 @@ class Diagnosis(Result):
     def healthy(self) -> bool:
         """Whether all weights are finite and, when there was a network to compare with, all fit."""
         return not any(t.nonfinite for t in self.tensors) and (self.fit is None or self.fit.complete)
+
+    @property
+    def usable(self) -> bool:
+        """Whether all weights are finite and fit the network, if there is one, but perhaps for its head."""
+        fits = self.fit is None or self.fit.complete or self.fit.but_for_head
+        return fits and not any(t.nonfinite for t in self.tensors)
 
     def frame(self) -> pd.DataFrame:
         """Return one row a tensor."""
@@ -137,8 +147,8 @@ class Diagnosis(Result):
             lines.append(f"  place      {self.nested}")
         if self.prefix:
             lines.append(f"  prefix     {self.prefix} (taken off every name)")
-        if self.extra:
-            lines.append("  beside     " + ", ".join(f"{k} = {_short(v)}" for k, v in self.extra.items()))
+        if said := [f"{k} = {_short(v)}" for k, v in self.extra.items() if v != "null"]:
+            lines.append(f"  beside     {', '.join(said)}")
         if self.dropped:
             lines.append("  not read   " + ", ".join(self.dropped))
         bad = [t for t in self.tensors if t.nonfinite]
@@ -152,7 +162,7 @@ class Diagnosis(Result):
             verdict = "fits" if self.fit.complete else "does not fit"
             if self.fit.but_for_head:
                 verdict = "fits but for its head; leave that out with the head policy 'drop'"
-            lines.append(f"  network    {how}{self.model} with {self.classes} outputs: {verdict}")
+            lines.append(f"  network    {how}{self.model} with {self.classes} outputs{self.input}: {verdict}")
             lines.append(f"  fits       {len(self.fit.fits)} tensors")
             lines += _lists(self.fit)
         return "\n".join(lines)
@@ -169,8 +179,9 @@ def doctor(
 
     Args:
         path: of the file.
-        model: a name that :func:`transferscope.models.build.build` knows, or a network; by default the known one
-            whose tensors are those of the file, if there is one.
+        model: a name that :func:`transferscope.models.build.build` knows, built for images of the channels and size
+            that the file's weights want; or a network; by default the known one whose tensors are those of the file,
+            if there is one.
         classes: number of outputs of ``model``; by default as many as its head has in the file.
         at: place of the weights in a file that holds several.
 
@@ -198,17 +209,39 @@ def doctor(
         tensors=tuple(_row(name, value, file, fit) for name, value in file.params.items()),
         model="" if net is None else net.name,
         classes=0 if net is None else net.classes,
+        input="" if net is None or isinstance(model, Network) else _unusual(net),
         guessed=model is None and net is not None,
         fit=fit,
     )
 
 
 def _built(name: str, classes: int | None, file: CheckpointFile) -> Network:
-    if classes is not None:
-        return build(name, classes)
-    net = build(name, _ANY)
-    weight = file.params.get(f"{net.head}.weight")
-    return net if weight is None else build(name, len(weight))
+    net = build(name, _ANY if classes is None else classes)
+    if classes is None and (weight := file.params.get(f"{net.head}.weight")) is not None:
+        net = build(name, len(weight))
+    fit = compare(net, file)
+    if fit.complete or fit.but_for_head:
+        return net
+    # It may have been made for other images: of another size, which our own networks show, or of other channels.
+    alike = guess(file.params)
+    if alike is not None and alike.name == name:
+        return alike if alike.classes == net.classes else build(name, net.classes, input=alike.input)
+    if (first := fit.first_layer) is not None:
+        channels = first.in_file[1]
+        with suppress(ModelError):
+            return build(
+                name, net.classes, input=Input(net.input.size, channels, (0.5,) * channels, (0.5,) * channels)
+            )
+    return net
+
+
+def _unusual(net: Network) -> str:
+    """Say what images a network is built for, where they are others than it gets unless told, and how to tell."""
+    (height, width), channels = net.input.size, net.input.channels
+    told = [f"--size {height}"] if net.input.size != designed_for(net.name).size else []
+    told += [f"--channels {channels}"] if channels != 3 else []
+    images = f"images of {height}×{width} pixels, {channels} channel{'s' * (channels != 1)}"
+    return f" for {images} ({' '.join(told)})" if told else ""
 
 
 def _row(name: str, value: Tensor, file: CheckpointFile, fit: FitReport | None) -> TensorRow:

@@ -70,6 +70,15 @@ class FitReport:
         wrong = {m.name for m in self.mismatched}
         return bool(wrong) and wrong <= set(self.head) and not (self.missing or self.left_over)
 
+    @property
+    def first_layer(self) -> Mismatch | None:
+        """The convolution that takes images of 1 channel in the file and of 3 in the network, or the reverse."""
+        for m in self.mismatched:
+            alike = (m.in_file[0], *m.in_file[2:]) == (m.in_network[0], *m.in_network[2:])
+            if len(m.in_file) == 4 and alike and {m.in_file[1], m.in_network[1]} == {1, 3}:
+                return m
+        return None
+
     def notes(self) -> tuple[str, ...]:
         """Everything that is not plain, one sentence each; empty when the file fits as it is."""
         listed = (
@@ -206,14 +215,23 @@ def _without_head(report: FitReport) -> FitReport:
 
 def _complaint(report: FitReport) -> str:
     if not report.fits:
-        return f"is of another architecture than {report.network}: it has {_some(report.left_over)}"
+        has = _some(report.left_over)
+        return f"is of another architecture than {report.network}: it has {has}; 'transferscope doctor' says more"
     if report.but_for_head:
         m = report.mismatched[0]
         return (
             f"its head is of another size ({m.name} {m.in_file}, {report.network} wants {m.in_network}); "
-            "give the number of classes it was trained for, or leave it out with the head policy 'drop'"
+            "give images of the classes it was trained for, or leave it out with the head policy 'drop' (--head drop)"
         )
-    return f"does not fit {report.network}: {'; '.join(report.notes())}"
+    if (first := report.first_layer) is not None:
+        n = first.in_file[1]
+        return (
+            f"its first layer takes images of {n} channel{'s' * (n != 1)} ({first.name} {first.in_file}, "
+            f"{report.network} as built here {first.in_network}); give --channels {n}, in a study "
+            f"'images: {{channels: {n}}}'"
+        )
+    wrong = replace(report, filled=(), renamed=())
+    return f"does not fit {report.network}: {'; '.join(wrong.notes())}; 'transferscope doctor' says more"
 
 
 def _some(names: tuple[str, ...] | list[str], count: int = 4) -> str:

@@ -50,11 +50,13 @@ def pair_kind(a: Solution, b: Solution) -> str:
     """Say what kind of pair two solutions are; the same for either order when both roles are known.
 
     Two weights of one run (labels that differ only in what is in brackets at the end) are named by what differs; no
-    brackets are the final weights. Two RI-T with the same random start say so; two P-T always have the same one.
+    brackets are the final weights. Two RI-T with the same random start say so, and two P-T from different weights.
 
     >>> x, y = Solution("P-T 0", {}, "P-T", "P"), Solution("RI-T 0", {}, "RI-T", "RI 0")
     >>> pair_kind(x, y), pair_kind(y, x), pair_kind(y, Solution("RI-T 1", {}, "RI-T", "RI 0"))
     ('P-T & RI-T', 'P-T & RI-T', 'RI-T & RI-T (same start)')
+    >>> pair_kind(x, Solution("P-T 1", {}, "P-T", "P digits"))
+    'P-T & P-T (different starts)'
     >>> pair_kind(Solution("RI-T 0 (final)", {}, "RI-T"), Solution("RI-T 0 (best)", {}, "RI-T"))
     'RI-T best & final'
     >>> pair_kind(Solution("mine.pt", {}), Solution("theirs.pt", {}))
@@ -66,8 +68,12 @@ def pair_kind(a: Solution, b: Solution) -> str:
     if a.role == b.role and run_a == run_b and tag_a != tag_b:
         return f"{a.role} {' & '.join(sorted((tag_a or 'final', tag_b or 'final')))}"
     first, second = sorted((a.role, b.role), key=ROLES.index)
-    same_start = first == second == "RI-T" and a.group and a.group == b.group
-    return f"{first} & {second}{' (same start)' if same_start else ''}"
+    if first == second and a.group and b.group:
+        if first == "RI-T" and a.group == b.group:
+            return f"{first} & {second} (same start)"
+        if first == "P-T" and a.group != b.group:
+            return f"{first} & {second} (different starts)"
+    return f"{first} & {second}"
 
 
 def _split(label: str) -> tuple[str, str]:

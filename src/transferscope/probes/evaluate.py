@@ -20,15 +20,20 @@ from torch import Tensor
 
 from ..data.imageset import ImageSet
 from ..errors import ModelError, UsageError, nearest
+from ..models.batchnorm import (
+    RECALIBRATION_BATCH,
+    norm_layers,
+    recalibrate,
+    recalibration_sample,
+    statistics,
+)
 from ..models.network import Network
 from ..models.objective import multilabel
 from ..params import Params, check_same
 from ..progress import Progress, silent
-from ..rng import numpy_generator
 from ..runtime import pick_device
-from .batchnorm import NormPolicy, norm_layers, recalibrate, statistics
 from .cut import Cut
-from .evaluation import EngineOptions, Evaluation, How, Precision
+from .evaluation import EngineOptions, Evaluation, How, NormPolicy, Precision
 from .flat import FlatWeights
 from .kept import Keeper, digest_of
 from .metrics import Meter, Metric, check_labels, check_metrics, contributions, default_metrics
@@ -39,9 +44,6 @@ from .search import Search, members_of, scan
 from .sweep import Live, Plan, Sweep
 
 __all__ = ["Engine", "EngineOptions", "Evaluation", "How", "Precision", "evaluate"]
-
-_RECALIBRATION_BATCH = 128
-"""Fixed, as the statistics depend on it a little; ``batch`` may be halved on the way without changing a number."""
 
 _LOGIT_BYTES = 2**27
 """Logits of points that are under way at once."""
@@ -125,12 +127,9 @@ class Engine:
                 "give training images (train=…), or choose norm='interpolated' or norm='kept'"
             )
         _check_images(self._net, images, images.name)
-        order = numpy_generator("recalibrate", len(images)).permutation(len(images))
-        count = min(len(images), max(1, options.get("recalibrate_images", 2048)))
-        if count > _RECALIBRATION_BATCH:
-            count -= count % _RECALIBRATION_BATCH  # each batch has the same weight, so all have the same size
-        self._calibration = Prepared(self._net, images.subset(order[:count]), self._device, self._dtype, room)
-        self._recalibrated_on = f"{count:,} images of {images.name}"
+        chosen = recalibration_sample(len(images), options.get("recalibrate_images", 2048))
+        self._calibration = Prepared(self._net, images.subset(chosen), self._device, self._dtype, room)
+        self._recalibrated_on = f"{len(chosen):,} images of {images.name}"
 
     @property
     def how(self) -> How:
@@ -313,10 +312,10 @@ class Engine:
             self._weights.put(points.basis[0], self._statistics)
         elif self._calibration is not None:
             try:
-                recalibrate(self._module, (x for _, x in self._calibration.batches(_RECALIBRATION_BATCH)))
+                recalibrate(self._module, (x for _, x in self._calibration.batches(RECALIBRATION_BATCH)))
             except torch.cuda.OutOfMemoryError as e:
                 raise ModelError(
-                    f"{self._net.name}: batch norm is recalibrated on {_RECALIBRATION_BATCH} images at a time, which "
+                    f"{self._net.name}: batch norm is recalibrated on {RECALIBRATION_BATCH} images at a time, which "
                     f"do not fit into the memory of {self._device}; choose norm='interpolated' or 'kept'"
                 ) from e
 

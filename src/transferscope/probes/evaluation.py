@@ -9,12 +9,19 @@ from typing import Literal, TypeAlias, TypedDict
 import numpy as np
 
 from ..data.imageset import ImageSet
-from .batchnorm import NormPolicy
 from .kept import Kept
 
-__all__ = ["EngineOptions", "Evaluation", "How", "Precision"]
+__all__ = ["EngineOptions", "Evaluation", "How", "NormPolicy", "Precision"]
 
 Precision: TypeAlias = Literal["float32", "bfloat16", "float64"]
+
+NormPolicy: TypeAlias = Literal["interpolated", "recalibrated", "kept"]
+"""Whose batch-norm statistics a point of weight space uses; the choice changes the numbers (interpolated statistics
+inflate barriers), so every result says which was made.
+
+``interpolated``: combined like all floating tensors; ``recalibrated``: collected anew at each point over training
+data; ``kept``: those of the first set of weights at every point.
+"""
 
 
 class EngineOptions(TypedDict, total=False):

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ..data.feed import Feed
 from ..data.imageset import ImageSet
+from ..models.batchnorm import norm_layers, recalibrate, statistics
 from ..models.network import Network
 from ..params import Params
-from .batchnorm import norm_layers, recalibrate, statistics
 from .forward import Forward
 from .gradients import Precision, in_precision
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..store.atomic import said_plainly, write_bytes
+from .beside import BesideSection, ClaimsSection, beside_section, claims_section
 from .figures import Figures
 from .questions import QUESTIONS
 from .sections import Answer, Said, Section, make_section
 from .tables import Table, table_of
 
 if TYPE_CHECKING:
+    from ..results import Result
     from ..study.loaded import LoadedStudy
 
 __all__ = ["write_report"]
@@ -42,27 +44,33 @@ def write_report(folder: str | Path) -> Path:
     for part in ("figures", "tables"):
         with said_plainly(root / part):
             (root / part).mkdir(exist_ok=True)
-    sections = _sections(study, root)
+    results = {item: study.results(item) for item in study.items}
+    sections = _sections(study, results, root)
     page = root / "report.html"
-    write_bytes(page, _render(study, sections).encode())
+    claims = claims_section(study, sections, root / "tables")
+    printed = beside_section(study, results, root / "tables")
+    write_bytes(page, _render(study, sections, claims, printed).encode())
     return page
 
 
-def _sections(study: LoadedStudy, root: Path) -> list[Section]:
+def _sections(study: LoadedStudy, results: Mapping[str, Mapping[str, Result]], root: Path) -> list[Section]:
     order = {q.name: i for i, q in enumerate(QUESTIONS)}
     items = sorted(study.items, key=lambda item: order[study.items[item]])
     figures = Figures(root / "figures")
     made = []
     for item in items:
-        answers = {target: Answer(result, study.made(item, target)) for target, result in study.results(item).items()}
+        answers = {target: Answer(result, study.made(item, target)) for target, result in results[item].items()}
         if answers:
             question = QUESTIONS[order[study.items[item]]]
-            made.append(make_section(question, item, answers, figures, root / "tables"))
+            shows = study.shows.get(item, ())
+            made.append(make_section(question, item, answers, figures, root / "tables", shows))
     figures.close()
     return made
 
 
-def _render(study: LoadedStudy, sections: Sequence[Section]) -> str:
+def _render(
+    study: LoadedStudy, sections: Sequence[Section], claims: ClaimsSection | None, printed: BesideSection | None
+) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -80,6 +88,8 @@ def _render(study: LoadedStudy, sections: Sequence[Section]) -> str:
         short=short,
         legend=any(f.verdict for f in short),
         sections=sections,
+        claims=claims,
+        beside=printed,
         runs=table_of(study.runs(), most=200),
         notes=study.notes,
         cost=study.cost,

@@ -30,6 +30,17 @@ class Question:
 
 QUESTIONS: tuple[Question, ...] = (
     Question(
+        "samples",
+        "Sample images",
+        "What do the images look like?",
+        "Neyshabur et al. 2020, Fig. 1; Liu et al. 2019, Fig. 1",
+        (
+            "Some test images of each target are shown as the networks see them: decoded, resized, turned and shuffled, "
+            "before augmentation and normalisation. A row is a target, or a target whose blocks are shuffled.",
+        ),
+        "Images as the networks see them, a row a target.",
+    ),
+    Question(
         "learning_curves",
         "Learning curves",
         "What does starting from pre-trained weights buy: a better end, or a faster way there?",
@@ -40,6 +51,68 @@ QUESTIONS: tuple[Question, ...] = (
             "a t interval; with one seed there is no interval.",
         ),
         "Accuracy (or AUC) after each epoch; one colour and dash per start, band: spread over seeds.",
+    ),
+    Question(
+        "block_shuffle",
+        "Block shuffle",
+        "Is it features that pre-training passes on, or something simpler?",
+        "F3 · Neyshabur et al. 2020, §3.1, Fig. 1 and 3",
+        (
+            "Each target's images are cut into blocks of b×b pixels, and one permutation, drawn from the seed, moves the "
+            "blocks of all images, those for training, validation and testing alike. b = the image's side leaves them as "
+            "they are; for `*` every value moves by itself, across pixels and channels. Networks are fine-tuned (P-T) and "
+            "trained from random weights (RI-T) on each, without augmentation.",
+            "Compared are the test metric after the last epoch, the optimisation speed (training accuracy averaged over "
+            "epochs) and the relative drop 100·(A_PT − A_RIT)/A_PT. How each changes when the side of the blocks halves is "
+            "the slope of a least-squares line over log₂ b, without `*`. Intervals are Student's over seeds; with fewer "
+            "than three seeds, those of an accuracy are binomial, over test images, and the others have none.",
+        ),
+        "Test metric (left) and optimisation speed (right) over the side of the shuffled blocks; light, outlined: P-T, solid: RI-T; above bars the relative drop; error bars: standard deviation over seeds.",
+    ),
+    Question(
+        "transfer",
+        "Head only, fine-tuned, from scratch",
+        "What do a new head alone, fine-tuning, and training from scratch reach, and how far do they go?",
+        "F17 · Liu et al. 2019, §3, Tables 1 and 2",
+        (
+            "Training and test error at the end of each run (1 − AUC for several labels an image), and the deviation "
+            "(1/√n)·Σ‖W − W⁰‖ over weight matrices and kernels, n the training images: from the run's own start and, "
+            "without the head, from the pre-trained weights. The improvement is 1 − e/e_scratch of the test errors, its "
+            "interval Fieller's. Intervals are over seeds from three on; with fewer, those of accuracies are over test "
+            "images, and deviations have none. Of several starts of one kind the one that ends best is compared.",
+        ),
+        "Test error and deviation of the weights for each target.",
+    ),
+    Question(
+        "checkpoints",
+        "Checkpoints of the pre-training",
+        "From which checkpoint of a pre-training should one start?",
+        "F14, F24 · Neyshabur et al. 2020, §3.5, Fig. 7; Liu et al. 2019, §5.2, Fig. 9",
+        (
+            "Runs are fine-tuned alike from the weights of several epochs of one pre-training. For each epoch: the test "
+            "metric at the end and optimisation speed, the mean over epochs of the training accuracy, beside the metric "
+            "that the pre-training had then. Intervals are over seeds from three on; with fewer, that of an accuracy is "
+            "over test images, and others have none.",
+            "Whether later checkpoints are better is judged by the slope of a line through all runs over the order of the "
+            "checkpoints. A plateau is reached with 90 % of the rise over all checkpoints. An earlier checkpoint does as "
+            "well as the last when its loss, interval included, is at most 1 point. A decline is the gain of the best "
+            "earlier checkpoint over the last, with an interval corrected for the choice of the best.",
+        ),
+        "Test metric (left) and optimisation speed (right) by the checkpoint the runs started from; shaded: the metric of the pre-training; lines: from scratch.",
+    ),
+    Question(
+        "source_choice",
+        "Choice of the pre-training",
+        "Which pre-training serves which target: must images be alike, or labels, or both?",
+        "F23 · Liu et al. 2019, §5.1, Fig. 8",
+        (
+            "For every source and target the test metric at the end, how much it gains over training from scratch, which "
+            "share of the error from scratch it saves, and how far each layer went from its start, (1/√n)·‖W − W⁰‖ with n "
+            "the training images. Intervals are over seeds from three on; with fewer, those of accuracies are over test "
+            "images, and deviations have none. The best source is held against the next with an interval corrected for the "
+            "number of pairs.",
+        ),
+        "Test metric for each source and target, and how far each layer went.",
     ),
     Question(
         "mistakes",
@@ -76,6 +149,22 @@ QUESTIONS: tuple[Question, ...] = (
             "start over layers.",
         ),
         "Distance by module, in forward order.",
+    ),
+    Question(
+        "weight_map",
+        "Map of the weights",
+        "Do networks end where they started, or where others with the same data do?",
+        "F20 · Liu et al. 2019, §3, Fig. 4; van der Maaten & Hinton 2008",
+        (
+            "Euclidean distances between all networks of all targets, in float64, over the tensors that all have in one "
+            "shape; heads of different size and batch-norm statistics are left out, which is said. The map is t-SNE of "
+            "these distances from random places drawn from the seed.",
+            "Findings rest on the distances and never on the map: networks of one pre-trained start on different targets "
+            "against networks of one target from different starts, and how far each lies from the pre-trained weights. "
+            "Intervals leave out one network at a time (jackknife); to agree with the paper the contrast must also have p < "
+            "0.05 when starts are permuted among the networks of each target.",
+        ),
+        "t-SNE of the weights: colour is the start, marker the target.",
     ),
     Question(
         "barrier",
@@ -247,5 +336,23 @@ QUESTIONS: tuple[Question, ...] = (
         "F36",
         ("Names and shapes in the file are held against those of the network; nothing in the file is executed.",),
         "Norms of the tensors in the file.",
+    ),
+    Question(
+        "variants",
+        "Other starts",
+        "Can one start from less than the pre-trained weights, or from noise around them, or average runs trained in parallel?",
+        "F16 · Neyshabur et al. 2020, §5",
+        (
+            "What the paper proposes to try next, each against plain fine-tuning. Top singular values: each weight matrix "
+            "of the body (kernels as outputs × the rest) keeps only its leading singular directions. Noise: every tensor of "
+            "the body gets Gaussian noise in proportion to its own root mean square. Average: copies of one start are "
+            "trained on the same images in orders of their own, and their weights are averaged at the end or every few "
+            "epochs; batch-norm statistics are then collected anew.",
+            "By start: the test metric and optimisation speed; the barrier on straight lines to plain fine-tuned runs of "
+            "other seeds; how many of the mistakes of two runs only one of them makes; and the metric of the mean of the "
+            "logits of all its runs. From three runs on, intervals of metric and speed are over seeds; all others resample "
+            "test images. A difference to plain fine-tuning within the threshold counts as none.",
+        ),
+        "Each start against plain fine-tuning: metric at the end, barrier, mistakes, ensemble.",
     ),
 )

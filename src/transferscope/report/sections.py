@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..papers import PAPERS
 from ..store.atomic import write_bytes
 from .figures import Figures
 from .questions import Question
@@ -62,6 +63,12 @@ class Said:
     weight: float
     anchor: str
 
+    @property
+    def claimed(self) -> str:
+        """The claim with its paper's name in the place of our number for it."""
+        key, _, rest = (self.claim or "").partition(" ")
+        return next((f"{paper.short}, {rest}" for paper in PAPERS if paper.key == key), self.claim or "")
+
 
 @dataclass(frozen=True)
 class Part:
@@ -76,11 +83,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Section:
-    """A question with its answers."""
+    """A question with its answers.
+
+    Attributes:
+        anchor: where on the page it is.
+        title: the question, and the item where it is asked more than once.
+        rows: rows of the specification and places in the papers.
+        shows: the figures and tables of a paper that it answers, in words; empty for none.
+        asks: the question itself.
+        how: how it was computed, a paragraph each.
+        parts: an answer for each target.
+    """
 
     anchor: str
     title: str
     rows: str
+    shows: str
     asks: str
     how: tuple[str, ...]
     parts: tuple[Part, ...]
@@ -103,8 +121,28 @@ class Answer:
     identity: str
 
 
+def named(figures: Sequence[str]) -> str:
+    """Say which figures and tables of a paper.
+
+    >>> named(["fig4", "table6", "fig12", "fig13"])
+    'Table 6, Figures 4, 12 and 13'
+    """
+    told = []
+    for kind, word in (("table", "Table"), ("fig", "Figure")):
+        numbers = [f.removeprefix(kind) for f in figures if f.startswith(kind)]
+        if numbers:
+            listed = f"{', '.join(numbers[:-1])} and {numbers[-1]}" if numbers[1:] else numbers[0]
+            told.append(f"{word}{'s' * (len(numbers) > 1)} {listed}")
+    return ", ".join(told)
+
+
 def make_section(
-    question: Question, item: str, answers: Mapping[str, Answer], figures: Figures, tables: Path
+    question: Question,
+    item: str,
+    answers: Mapping[str, Answer],
+    figures: Figures,
+    tables: Path,
+    shows: Sequence[str] = (),
 ) -> Section:
     """Draw and tabulate one item of a study.
 
@@ -114,10 +152,11 @@ def make_section(
         answers: target → answer, in the order of the study; the target ``""`` when there is only one.
         figures: where figures go.
         tables: folder of the tables.
+        shows: figures and tables of a paper that it answers.
     """
     title = question.title if item == question.name else f"{question.title}: {item}"
     parts = tuple(_part(question, item, target, answer, figures, tables) for target, answer in answers.items())
-    return Section(slug(item), title, question.rows, question.asks, question.how, parts)
+    return Section(slug(item), title, question.rows, named(shows), question.asks, question.how, parts)
 
 
 def _part(question: Question, item: str, target: str, answer: Answer, figures: Figures, tables: Path) -> Part:

@@ -40,6 +40,12 @@ def _more(question: str, result: Any) -> list[View]:
             surface = "The same as a surface, on one scale for all networks."
             flatness = "How much the loss changes in random directions, by distance or by module."
             return [View("surface", surface, {"kind": "surface"}), View("flatness", flatness, {"kind": "flatness"})]
+        case "block_shuffle" if result.pictures:
+            return [
+                View("pictures", "The images with shuffled blocks, as the networks see them.", {"kind": "pictures"})
+            ]
+        case "weight_map":
+            return [View("distances", "Distances between all networks.", {"kind": "distances"})]
         case "criticality" if result.valleys and result.valleys[0].values.shape[2]:
             measured = dict.fromkeys(v.module for v in result.valleys)
             return [View(m, f"{m}: train, test and their gap on each path.", {"module": m}) for m in measured]

@@ -6,17 +6,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import CheckpointError, ModelError, SpecError, UsageError
+from ..errors import CheckpointError, ModelError, SpecError, UsageError, nearest
 from ..train.recipe import Recipe
 from .patch import laid_over, make
-from .possible import of_network, of_study, unknown
+from .possible import blocks_of, epochs_of, of_network, of_study, unknown, usual_starts
 from .problems import raise_all
-from .schema import ImageSettings, Study
+from .questions.reuse import BlockShuffle, Checkpoints, Samples
+from .recorded import Kept
+from .schema import ImageSettings, SourceSettings, Study
 from .survey import Found, survey
 
-__all__ = ["Checked", "check", "network_spec"]
+__all__ = ["Checked", "Pretraining", "check", "network_spec"]
 
 _Patches = Sequence[tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Pretraining:
+    """A pre-training that can be run, or a file of weights that can be read.
+
+    Attributes:
+        settings: what the study says of it.
+        images: what it is trained on; ``None`` for a file.
+        recipe: how; ``None`` for a file.
+        classes: number of outputs; ``None`` where a file has no final layer.
+    """
+
+    settings: SourceSettings
+    images: Found | None
+    recipe: Recipe | None
+    classes: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,16 +45,14 @@ class Checked:
     Attributes:
         study: the study.
         network: name, size, channels, mean and std, resolved.
-        source: images of the pre-training, when there is one.
-        source_recipe: its recipe.
+        sources: the pre-trainings by name.
         targets: images by target.
         recipes: recipe by target and start.
     """
 
     study: Study
     network: Mapping[str, Any]
-    source: Found | None
-    source_recipe: Recipe | None
+    sources: Mapping[str, Pretraining]
     targets: Mapping[str, Found]
     recipes: Mapping[tuple[str, str], Recipe]
 
@@ -90,19 +107,12 @@ class _Check:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.problems: list[SpecError] = []
-        self.source_classes: int | None = None
 
     def run(self) -> Checked:
         study = self.study
         self._references()
         network = self._network()
-        source = source_recipe = None
-        if study.source is not None and study.source.data is not None:
-            source = self._found(study.source.data, study.source.samples, "source.data")
-            source_recipe = self._recipe([("recipe", study.recipe), ("source.recipe", study.source.recipe)], source)
-            if study.source.record is not None:
-                self._epochs(study.source.record.epochs, source_recipe, "source.record.epochs")
-            self.source_classes = len(source.classes) if source is not None else None
+        sources = {name: self._source(_at(name), given, network) for name, given in study.pretrainings.items()}
         found = {n: self._found(t.data, t.samples, f"targets.{n}.data") for n, t in study.targets.items()}
         targets = {name: images for name, images in found.items() if images is not None}
         recipes = {}
@@ -118,12 +128,13 @@ class _Check:
                 if recipe is not None:
                     recipes[name, start] = recipe
                     self._epochs(study.record.epochs, recipe, "record.epochs")
-        self._heads(targets)
+        self._heads(targets, sources)
+        self._started_from(sources)
         if len(targets) == len(study.targets):
             for name, question in study.analyses.items():
                 self.problems += of_study(f"analyses.{name}", question, study, targets, recipes)
         raise_all(list({str(p): p for p in self.problems}.values()))
-        return Checked(study, network, source, source_recipe, targets, recipes)
+        return Checked(study, network, sources, targets, recipes)
 
     def _add(self, where: str, message: str) -> None:
         self.problems.append(SpecError(where, message))
@@ -138,21 +149,28 @@ class _Check:
         for name, start in study.starts.items():
             where = f"starts.{name}"
             self._known(start.targets, study.targets, f"{where}.targets", "target")
-            if start.from_ == "source" and study.source is None:
+            if start.source == "source" and study.source is None:
                 self._add(f"{where}.from", "the study has no source; add 'source:', or start from random")
-            if start.from_ == "source" and start.init is not None:
+            elif start.source is not None and start.source not in study.pretrainings:
+                known = ("random", *study.pretrainings)
+                self._add(f"{where}.from", f"there is no source {start.source!r}{nearest(start.source, known)}")
+            if start.source is not None and start.init is not None:
                 self._add(f"{where}.init", "is for 'from: random' only: the pre-trained weights are the start here")
+            for key in ("weights", "top_singular", "basin_noise"):
+                if start.source is None and getattr(start, key) is not None:
+                    self._add(f"{where}.{key}", "is for pre-trained weights; start from a source")
             if len(set(start.seeds)) < len(start.seeds):
                 self._add(f"{where}.seeds", f"holds a seed twice: {list(start.seeds)}; give each run its own")
-        source = study.source
-        if source is not None and (source.data is None) == (source.checkpoint is None):
-            self._add(
-                "source", "give either 'data' (to pre-train on) or 'checkpoint' (a file of weights), one of them"
-            )
-        if source is not None and source.checkpoint is not None:
-            for key in ("recipe", "samples", "record"):
-                if getattr(source, key):
-                    self._add(f"source.{key}", "is for pre-training on 'data'; a 'checkpoint' is taken as it is")
+        for name in {"source", "random"} & study.sources.keys():
+            self._add(f"sources.{name}", "is a name with a meaning of its own; call it otherwise")
+        for name, source in study.pretrainings.items():
+            if (source.data is None) == (source.checkpoint is None):
+                message = "give either 'data' (to pre-train on) or 'checkpoint' (a file of weights), one of them"
+                self._add(_at(name), message)
+            if source.checkpoint is not None:
+                for key in ("recipe", "samples", "record"):
+                    if getattr(source, key):
+                        self._add(f"{_at(name)}.{key}", "is for pre-training on 'data'; a 'checkpoint' is as it is")
 
     def _network(self) -> dict[str, Any]:
         from ..models.build import build
@@ -170,37 +188,87 @@ class _Check:
         except ModelError as e:
             self._add("network", str(e))
             return {}
-        self._checkpoint(spec)
         for name, question in self.study.analyses.items():
-            self.problems += of_network(f"analyses.{name}", question, net)
-        if not net.head and any(s.from_ == "source" for s in self.study.starts.values()):
+            where = f"analyses.{name}"
+            self.problems += of_network(where, question, net)
+            if isinstance(question, BlockShuffle):
+                self._blocks(where, blocks_of(question, side), side)
+            elif isinstance(question, Samples):
+                self._blocks(where, [str(b) for b in question.blocks], side)
+        if not net.head and any(s.source is not None for s in self.study.starts.values()):
             self._add("network", f"the final classifier of {settings.name} is not known, so no head can be replaced")
         return spec
 
-    def _checkpoint(self, network: Mapping[str, Any]) -> None:
+    def _source(self, where: str, source: SourceSettings, network: Mapping[str, Any]) -> Pretraining:
+        if source.checkpoint is not None:
+            return Pretraining(source, None, None, self._classes_of(where, source.checkpoint, network))
+        if source.data is None:
+            return Pretraining(source, None, None, None)
+        images = self._found(source.data, source.samples, f"{where}.data")
+        recipe = self._recipe([("recipe", self.study.recipe), (f"{where}.recipe", source.recipe)], images)
+        if source.record is not None:
+            self._epochs(source.record.epochs, recipe, f"{where}.record.epochs")
+        return Pretraining(source, images, recipe, len(images.classes) if images is not None else None)
+
+    def _classes_of(self, where: str, checkpoint: str, network: Mapping[str, Any]) -> int | None:
         from .work.checkpoint import file_into
 
-        source = self.study.source
-        if source is None or source.checkpoint is None:
-            return
+        if not network:
+            return None
         try:
-            net, _, _ = file_into({"network": network, "path": source.checkpoint, "classes": None, "head": "keep"})
-            self.source_classes = net.classes
+            net, _, _ = file_into({"network": network, "path": checkpoint, "classes": None, "head": "keep"})
         except (CheckpointError, ModelError) as e:
-            self._add("source.checkpoint", str(e))
+            self._add(f"{where}.checkpoint", str(e))
+            return None
+        return net.classes
 
-    def _heads(self, targets: Mapping[str, Found]) -> None:
+    def _heads(self, targets: Mapping[str, Found], sources: Mapping[str, Pretraining]) -> None:
         """See that a head that is kept fits the targets that start from it."""
-        if self.study.source is None or self.study.source.head == "drop" or self.source_classes is None:
-            return
-        for name, found in targets.items():
-            uses = any(s.from_ == "source" and name in (s.targets or targets) for s in self.study.starts.values())
-            if uses and len(found.classes) != self.source_classes:
-                self._add(
-                    "source.head",
-                    f"the source's final layer has {self.source_classes} outputs, {name} has {len(found.classes)} "
-                    "classes; 'drop' gives each run a new one",
-                )
+        for name, source in sources.items():
+            if source.settings.head == "drop" or source.classes is None:
+                continue
+            starts = [s for s in self.study.starts.values() if s.source == name]
+            for target, found in targets.items():
+                uses = any(target in (s.targets or targets) for s in starts)
+                if uses and len(found.classes) != source.classes:
+                    self._add(
+                        f"{_at(name)}.head",
+                        f"the source's final layer has {source.classes} outputs, {target} has "
+                        f"{len(found.classes)} classes; 'drop' gives each run a new one",
+                    )
+
+    def _started_from(self, sources: Mapping[str, Pretraining]) -> None:
+        """See that pre-trainings keep the weights that runs start from."""
+        for name, start in self.study.starts.items():
+            if start.weights is not None and start.source is not None and start.source in sources:
+                self._kept(f"starts.{name}.weights", [start.weights], sources[start.source], start.source)
+        for name, question in self.study.analyses.items():
+            if not isinstance(question, Checkpoints):
+                continue
+            where = f"analyses.{name}.epochs"
+            varied = (
+                self.study.starts[s].source for s in usual_starts(self.study, question) if s in self.study.starts
+            )
+            for source in varied:
+                if source is not None and source in sources:
+                    epochs = epochs_of(question, ())
+                    self._kept(where, [f"epoch {e}" for e in epochs], sources[source], source)
+
+    def _kept(self, where: str, tags: Sequence[str], source: Pretraining, name: str) -> None:
+        if source.settings.checkpoint is not None:
+            self._add(where, f"{_at(name)} is a file of weights; earlier ones are there when it is trained on 'data'")
+        elif source.recipe is not None and source.images is not None:
+            record = source.settings.record
+            record = record or self.study.record.model_copy(update={"epochs": None, "steps": ()})
+            kept = Kept(record, source.recipe, source.images.train)
+            counted = [tag for tag in tags if tag not in ("best", "final", f"epoch {source.recipe.epochs}")]
+            self.problems += kept.missing(counted, where, f"{_at(name)}.record")
+
+    def _blocks(self, where: str, blocks: Sequence[str], side: int) -> None:
+        fitting = ", ".join(str(b) for b in range(1, side + 1) if side % b == 0)
+        for block in blocks:
+            if block != "*" and side % int(block):
+                self._add(f"{where}.blocks", f"{block} does not divide the side of the images, {side}; {fitting} do")
 
     def _found(self, spec: str, samples: int | None, where: str) -> Found | None:
         try:
@@ -228,6 +296,11 @@ class _Check:
         for i, epoch in enumerate(epochs or ()):
             if recipe is not None and epoch > recipe.epochs:
                 self._add(f"{where}.{i}", f"epoch {epoch} does not come: training ends after epoch {recipe.epochs}")
+
+
+def _at(source: str) -> str:
+    """Return the place of a pre-training in the study."""
+    return "source" if source == "source" else f"sources.{source}"
 
 
 def _place_of(key: str, patches: _Patches) -> str:

@@ -25,7 +25,7 @@ class StepEvent:
         unit: what is counted, e.g. ``"epochs"``.
         text: for ``failed``, ``skipped`` and ``waiting``: why, in one line.
         seconds: for ``done``: how long it took.
-        overall: share of the work of the whole plan that is done by now, 0 to 1.
+        overall: share that is done by now, 0 to 1, of the work that was missing at the beginning.
     """
 
     what: What

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -74,15 +75,21 @@ def execute(
         raise UsageError(f"threads must be at least 1, got {threads}")
     chosen = pick_device(device)
     count = threads or max(1, cores() // jobs)
-    schedule = Schedule(steps)
+    schedule = Schedule(steps, jobs)
     started = time.perf_counter()
 
     def heard(event: StepEvent) -> None:
-        if event.what == "advanced" and event.total:
+        if event.what == "resumed":
+            schedule.resume(event.digest)
+        elif event.what == "advanced" and event.total:
             schedule.advance(event.digest, event.done / event.total)
         listener(replace(event, overall=schedule.overall))
 
     try:
+        for step in schedule.steps:  # first, so that what is missing is known from the beginning
+            if folder.find(step.identity) is not None:
+                schedule.finish(step, reused=True)
+                heard(StepEvent("reused", step.title, step.digest))
         if jobs == 1:
             _inline(schedule, folder, chosen, count, heard)
         else:
@@ -93,7 +100,8 @@ def execute(
         there = len(schedule.done) + len(schedule.reused)
         raise KeyboardInterrupt(
             f"interrupted: {there} of {len(schedule.steps)} steps are done and kept, training goes on from its last "
-            "saved epoch; give the same command again"
+            f"saved epoch; give the same command again\nfor the report of what is there: transferscope report "
+            f"{shlex.quote(str(folder.root))}"
         ) from None
     return schedule.outcome(time.perf_counter() - started)
 

@@ -19,13 +19,13 @@ from .check import network_spec
 from .events import Listener, unheard
 from .execute import execute
 from .graph import Plan, Step, in_order
-from .plan import REVISION, data_step
 from .possible import of_network
 from .problems import problems_of, raise_all
 from .questions import QUESTIONS, QuestionSettings
 from .schedule import Outcome
 from .schema import ImageSettings
 from .survey import Found, absolute, survey
+from .trainings import REVISION, data_step
 from .work.checkpoint import file_into
 from .work.network import network_of
 from .written import as_yaml

@@ -24,6 +24,7 @@ class Step:
         spec: plain data that decides the numbers, resolved.
         inputs: role → the step whose outcome is taken.
         cost: how much work it is, in images passed forward once; an estimate for progress bars and for the order.
+        size: training images an epoch; 0 for what does not train.
 
     >>> a = Step("data", "photo", {"spec": "synthetic:photo"})
     >>> b = Step("train", "photo P-T 0", {"seed": 0}, {"images": a})
@@ -38,6 +39,7 @@ class Step:
     spec: Mapping[str, Any]
     inputs: Mapping[str, Step] = field(default_factory=dict)
     cost: float = 1.0
+    size: int = 0
 
     @cached_property
     def digest(self) -> str:
@@ -67,6 +69,8 @@ class PlannedRun:
         role: ``P-T`` or ``RI-T``.
         group: runs from one and the same start share it.
         seed: its seed.
+        source: name of the pre-training it starts from, empty for random weights.
+        condition: what else tells it apart where one question trains a run several times: a size of shuffled blocks.
     """
 
     step: Step
@@ -75,6 +79,8 @@ class PlannedRun:
     role: str
     group: str
     seed: int
+    source: str = ""
+    condition: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,17 +91,25 @@ class Plan:
         steps: each after its inputs, no digest twice.
         items: name of an item under ``analyses`` → target → the step that answers it.
         runs: target → label → the run (several labels may be one step).
+        shown: figure or table of a paper → the item that answers it, and for which of its answers.
     """
 
     steps: tuple[Step, ...]
     items: Mapping[str, Mapping[str, Step]]
     runs: Mapping[str, Mapping[str, PlannedRun]]
+    shown: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def needed(self, only: Sequence[str] | None = None) -> tuple[Step, ...]:
-        """Return the steps that these items need (default: all steps), each after its inputs."""
+        """Return the steps that these items, figures or tables need (default: all steps), each after its inputs."""
         if only is None:
             return self.steps
-        return in_order(step for name in only for step in self.items[name].values())
+        return in_order(step for name in only for step in self._answers(name))
+
+    def _answers(self, name: str) -> list[Step]:
+        if name in self.items:
+            return list(self.items[name].values())
+        item, titles = self.shown[name]
+        return [self.items[item][title] for title in titles]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which :meth:`from_json` makes the same plan."""
@@ -119,12 +133,15 @@ class Plan:
                         "role": r.role,
                         "group": r.group,
                         "seed": r.seed,
+                        "source": r.source,
+                        "condition": r.condition,
                         "digest": r.step.digest,
                     }
                     for label, r in row.items()
                 }
                 for target, row in self.runs.items()
             },
+            "shown": {figure: [item, list(titles)] for figure, (item, titles) in self.shown.items()},
         }
 
     @classmethod
@@ -145,14 +162,24 @@ class Plan:
             items = {k: {t: known[d] for t, d in v.items()} for k, v in tree["items"].items()}
             runs = {
                 target: {
-                    label: PlannedRun(known[r["digest"]], target, r["start"], r["role"], r["group"], r["seed"])
+                    label: PlannedRun(
+                        known[r["digest"]],
+                        target,
+                        r["start"],
+                        r["role"],
+                        r["group"],
+                        r["seed"],
+                        r.get("source", ""),
+                        r.get("condition", ""),
+                    )
                     for label, r in row.items()
                 }
                 for target, row in tree["runs"].items()
             }
+            shown = {figure: (item, tuple(titles)) for figure, (item, titles) in tree.get("shown", {}).items()}
         except (KeyError, TypeError, AttributeError) as e:
             raise StoreError(f"plan.json: is damaged ({e!r}); run the study again to write it anew") from e
-        return cls(tuple(known.values()), items, runs)
+        return cls(tuple(known.values()), items, runs, shown)
 
 
 def in_order(steps: Iterable[Step]) -> tuple[Step, ...]:

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import SpecError, nearest
+from ..errors import SpecError, UsageError, nearest
+from .otherwise import changed, with_images, with_one_target
 from .problems import problems_of, raise_all
-from .reading import parse_yaml, read_yaml
-from .schema import Study
+from .reading import read_yaml
+from .schema import SourceSettings, Study
+from .shelf import LIBRARY, PAPERS, library_study, paper_study
 from .survey import absolute
 
-__all__ = ["LIBRARY", "load_study", "parse_study"]
+__all__ = ["load_study", "parse_study"]
 
-LIBRARY = ("demo",)
-"""Studies that come with the package."""
+_PAPER = "paper:"
 
 
-def load_study(where: str | Path, *, data: str | None = None) -> Study:
+def load_study(
+    where: str | Path,
+    *,
+    data: str | Mapping[str, str] | None = None,
+    scale: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Study:
     """Read a study.
 
     Args:
-        where: a YAML file, or a name of :data:`LIBRARY`.
-        data: images to take instead of the study's targets, a spec string.
+        where: a YAML file, a name of :data:`~transferscope.study.shelf.LIBRARY`, or a paper: ``paper:neyshabur2020``.
+        data: images to take instead of the study's own: one spec string in the place of all targets, or spec strings
+            by the name of target or source.
+        scale: of a paper: ``mini`` (the default) or ``paper``.
+        settings: what to change, by dotted place (``recipe.epochs``); for a paper also what its scale needs, by name.
 
     Returns:
         The study, with absolute paths; :func:`~transferscope.study.check.check` says whether it can be run.
@@ -35,19 +44,34 @@ def load_study(where: str | Path, *, data: str | None = None) -> Study:
     Raises:
         SpecError: everything that is wrong with it, each with its place, what is wrong and what would be right.
     """
-    if str(where) in LIBRARY:
-        text = resources.files(__package__).joinpath("library", f"{where}.yaml").read_text(encoding="utf-8")
-        tree, base = parse_yaml(text, f"{where}.yaml"), Path.cwd()
+    settings = settings or {}
+    named, dotted = (
+        {k: v for k, v in settings.items() if "." not in k},
+        {k: v for k, v in settings.items() if "." in k},
+    )
+    if str(where).startswith(_PAPER):
+        given = {k: str(v) for k, v in named.items()}
+        tree, base = paper_study(str(where).removeprefix(_PAPER), scale or "mini", given), Path.cwd()
     else:
-        path = Path(where)
-        if not path.exists() and path.suffix not in (".yaml", ".yml"):
-            raise SpecError(
-                str(where), f"there is no such file, and no study of this name{nearest(str(where), LIBRARY)}"
-            )
-        tree, base = read_yaml(path), path.parent
-    if data is not None:
-        tree = _with_data(tree, absolute(data, Path.cwd(), "data"))
-    return parse_study(tree, base)
+        if scale is not None:
+            raise UsageError(f"--scale {scale}: is for papers, such as {_PAPER}{PAPERS[0]}")
+        if str(where) in LIBRARY:
+            tree, base = library_study(str(where)), Path.cwd()
+        else:
+            tree, base = _read(Path(where)), Path(where).parent
+        dotted = named | dotted
+    if isinstance(data, str):
+        tree = with_one_target(tree, data)
+    elif data is not None:
+        tree = with_images(tree, data)
+    return parse_study(changed(tree, dotted), base)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists() and path.suffix not in (".yaml", ".yml"):
+        known = (*LIBRARY, *(f"{_PAPER}{name}" for name in PAPERS))
+        raise SpecError(str(path), f"there is no such file, and no study of this name{nearest(str(path), known)}")
+    return read_yaml(path)
 
 
 def parse_study(tree: Mapping[str, Any], base: Path | None = None) -> Study:
@@ -61,14 +85,16 @@ def parse_study(tree: Mapping[str, Any], base: Path | None = None) -> Study:
         SpecError: everything that is wrong with it.
     """
     plain, problems = _spelled_out(tree)
-    raise_all(problems)
+    start = base if base is not None else Path.cwd()
     try:
         # JSON has no tuples, so this is how lists may be given for them while all else is strict.
         study = Study.model_validate_json(json.dumps(plain))
     except ValidationError as e:
-        raise_all(problems_of(e, Study))
+        raise_all([*problems_of(e, Study), *_images(plain, start), *problems])
         raise
-    return _absolute(study, base if base is not None else Path.cwd())
+    study, more = _absolute(study, start)
+    raise_all([*more, *problems])
+    return study
 
 
 def _spelled_out(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpecError]]:
@@ -89,11 +115,12 @@ def _spelled_out(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpecErro
             if given is False:
                 continue
             settings = {} if given is True or given is None else given
+            # What is wrong here is taken out, so that what is wrong elsewhere is found at the same time.
             if not isinstance(settings, Mapping):
                 problems.append(SpecError(f"analyses.{name}", f"expected true, false or settings, got {given!r}"))
                 continue
             question = settings.get("question", name)
-            if question not in QUESTIONS:
+            if not isinstance(question, str) or question not in QUESTIONS:
                 hint = nearest(str(question), QUESTIONS)
                 problems.append(SpecError(f"analyses.{name}", f"unknown question {question!r}{hint}"))
                 continue
@@ -102,7 +129,24 @@ def _spelled_out(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpecErro
     return out, problems
 
 
-def _absolute(study: Study, base: Path) -> Study:
+def _images(tree: Mapping[str, Any], base: Path) -> list[SpecError]:
+    """Find what is wrong with the image strings of a study that is wrong elsewhere, too."""
+    problems = []
+    blocks = {"source": tree.get("source")}
+    for several in ("sources", "targets"):
+        named = tree.get(several)
+        blocks |= {f"{several}.{k}": v for k, v in named.items()} if isinstance(named, Mapping) else {}
+    for place, block in blocks.items():
+        if isinstance(block, Mapping) and isinstance(block.get("data"), str):
+            try:
+                absolute(block["data"], base, f"{place}.data")
+            except SpecError as e:
+                problems.append(e)
+    return problems
+
+
+def _absolute(study: Study, base: Path) -> tuple[Study, list[SpecError]]:
+    """Make the paths of a study absolute; what is wrong with them comes beside it."""
     problems: list[SpecError] = []
 
     def resolved(spec: str, where: str) -> str:
@@ -116,38 +160,18 @@ def _absolute(study: Study, base: Path) -> Study:
         name: target.model_copy(update={"data": resolved(target.data, f"targets.{name}.data")})
         for name, target in study.targets.items()
     }
-    source = study.source
-    if source is not None:
+
+    def found(source: SourceSettings, where: str) -> SourceSettings:
         update: dict[str, str] = {}
         if source.data is not None:
-            update["data"] = resolved(source.data, "source.data")
+            update["data"] = resolved(source.data, f"{where}.data")
         if source.checkpoint is not None:
             update["checkpoint"] = str((base / Path(source.checkpoint).expanduser()).absolute())
-        source = source.model_copy(update=update)
-    raise_all(problems)
-    return study.model_copy(update={"targets": targets, "source": source})
+        return source.model_copy(update=update)
 
-
-def _with_data(tree: Mapping[str, Any], spec: str) -> dict[str, Any]:
-    """Put one target with these images in the place of the study's targets, with the recipe of the first of them."""
-    from ..data.spec import parse
-
-    place = parse(spec).place.rstrip("/")
-    name = Path(place).name or "data"
-    targets = tree.get("targets")
-    first: Any = next(iter(targets.values()), {}) if isinstance(targets, Mapping) else {}
-    kept = (
-        {k: v for k, v in first.items() if k in ("recipe", "recipes", "samples")}
-        if isinstance(first, Mapping)
-        else {}
-    )
-    analyses = tree.get("analyses")
-    if isinstance(analyses, Mapping):
-        # Questions about several domains have no answer on one set of images.
-        several = ("cross_domain", "combined_domains")
-        analyses = {
-            k: {i: s for i, s in v.items() if i != "targets"} if isinstance(v, Mapping) else v
-            for k, v in analyses.items()
-            if k not in several and not (isinstance(v, Mapping) and v.get("question") in several)
-        }
-    return {**tree, "targets": {name: {**kept, "data": spec}}, "analyses": analyses}
+    update: dict[str, object] = {"targets": targets}
+    if study.source is not None:
+        update["source"] = found(study.source, "source")
+    if study.sources:
+        update["sources"] = {name: found(s, f"sources.{name}") for name, s in study.sources.items()}
+    return study.model_copy(update=update), problems

@@ -73,9 +73,33 @@ class LoadedStudy:
         return (self.folder.root / "study.yaml").read_text(encoding="utf-8")
 
     @cached_property
+    def tree(self) -> dict[str, Any]:
+        """The study file as plain data."""
+        return parse_yaml(self.text, "study.yaml")
+
+    @property
     def description(self) -> str:
         """What the study says about itself."""
-        return str(parse_yaml(self.text, "study.yaml").get("description", ""))
+        return str(self.tree.get("description", ""))
+
+    @property
+    def paper(self) -> str | None:
+        """The paper whose figures and tables the study makes."""
+        return self.tree.get("paper")
+
+    @property
+    def stands_for(self) -> dict[str, str]:
+        """Target → the task of the paper in whose place it is."""
+        targets = self.tree.get("targets", {})
+        return {name: t["stands_for"] for name, t in targets.items() if "stands_for" in t}
+
+    @property
+    def shows(self) -> dict[str, list[str]]:
+        """Item → the figures and tables of a paper that it answers."""
+        shown: dict[str, list[str]] = {}
+        for figure, (item, _) in self.plan.shown.items():
+            shown.setdefault(item, []).append(figure)
+        return shown
 
     @cached_property
     def status(self) -> Status:
@@ -122,7 +146,17 @@ class LoadedStudy:
 
         planned = self.plan.runs[target][label]
         stored = self.stored[planned.step.digest]
-        return load_run(stored, label=label, role=planned.role, group=planned.group, seed=planned.seed, target=target)
+        return load_run(
+            stored,
+            label=label,
+            role=planned.role,
+            group=planned.group,
+            seed=planned.seed,
+            target=target,
+            source=planned.source,
+            condition=planned.condition,
+            start_name=planned.start,
+        )
 
     def data(self) -> dict[str, DataSummary]:
         """Return what is known of each set of images, by name."""
@@ -138,7 +172,7 @@ class LoadedStudy:
         """Return one row a training run: how it was trained, how it ended, what it reached, what it cost."""
         import pandas as pd
 
-        rows = [self._run_row("source", step.name, "source", step) for step in self._pretraining()]
+        rows = [self._run_row("source", step.name, "random", step) for step in self._pretraining()]
         for target, of_target in self.plan.runs.items():
             rows += [self._run_row(target, label, run.start, run.step, run.seed) for label, run in of_target.items()]
         return pd.DataFrame(rows)

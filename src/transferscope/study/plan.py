@@ -1,32 +1,28 @@
-"""From a checked study to the graph of its steps."""
+"""From a checked study to the graph of its steps: which runs each question is asked about."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, nearest
-from ..store.digest import file_digest
-from ..train.recipe import Recipe
 from .check import Checked
 from .graph import Plan, PlannedRun, Step, in_order
-from .possible import domain_groups
+from .possible import blocks_of, domain_groups, epochs_of, usual_starts
 from .questions import QuestionSettings
 from .questions.lines import CombinedDomains, CrossDomain
+from .questions.reuse import BlockShuffle, Checkpoints, Samples
+from .questions.starts import SourceChoice, Transfer, Variants, WeightMap
 from .questions.trained import LearningCurves
-from .recorded import kept_epochs
-from .schema import ImageSettings, RecordSettings, StartSettings
 from .survey import Found
+from .trainings import REVISION, Condition, Trainings, shuffled
 
-__all__ = ["REVISION", "data_step", "make_plan", "only_these"]
+__all__ = ["make_plan", "only_these"]
 
-REVISION = {"data": 1, "train": 1, "checkpoint": 1, "analysis": 1}
-"""Part of every specification; to be raised when a kind of step computes other numbers from the same settings."""
+_Runs = list[PlannedRun]
 
-_TRAINING_COST = 3.0
-"""A training step in forward passes: one forward, about two backward."""
+_OF_ALL_TARGETS = (LearningCurves, Transfer, SourceChoice)
+"""Questions with one answer for all targets together."""
 
 
 def make_plan(checked: Checked) -> Plan:
@@ -38,7 +34,7 @@ def make_plan(checked: Checked) -> Plan:
 
 
 def only_these(plan: Plan, names: str | Sequence[str] | None) -> list[str] | None:
-    """Resolve ``--only``: names of items, as a list or joined by commas.
+    """Resolve ``--only``: names of items, or of figures and tables they show, as a list or joined by commas.
 
     Raises:
         UsageError: for a name that the study has not.
@@ -46,153 +42,136 @@ def only_these(plan: Plan, names: str | Sequence[str] | None) -> list[str] | Non
     if names is None:
         return None
     chosen = [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
+    known = [*plan.items, *plan.shown]
     for name in chosen:
-        if name not in plan.items:
-            raise UsageError(f"--only {name}: the study has no such analysis{nearest(name, plan.items)}")
+        if name not in known:
+            raise UsageError(f"--only {name}: the study has no such analysis{nearest(name, known)}")
     return chosen
-
-
-def data_step(name: str, found: Found, network: Mapping[str, Any], images: ImageSettings) -> Step:
-    """Return the step that prepares images for a network."""
-    spec = {
-        "revision": REVISION["data"],
-        "spec": found.spec,  # with the number of samples
-        "identity": found.identity,
-        "size": network["size"],
-        "channels": network["channels"],
-        "seed": images.seed,
-        "skip_unreadable": images.skip_unreadable,
-    }
-    return Step("data", name, spec, cost=0.3 * (found.train + found.val + found.test))
 
 
 class _Planner:
     def __init__(self, checked: Checked) -> None:
         self.checked = checked
         self.study = checked.study
-        self.data = {name: self._data(name, found) for name, found in checked.targets.items()}
-        self.source = self._source()
-        self.runs = {name: self._runs(name, self.data[name], checked.targets[name]) for name in self.data}
+        self.make = Trainings(checked)
+        self.data = self.make.data
+        self.own = {name: self.make.runs(name, self.data[name], checked.targets[name]) for name in self.data}
+        self.more: dict[str, dict[str, PlannedRun]] = {}
+        """Runs that a question trains for itself, by target."""
 
     def plan(self) -> Plan:
-        items: dict[str, dict[str, Step]] = {}
-        for name, question in self.study.analyses.items():
-            items[name] = self._answers(name, question)
-        runs = [run.step for of in self.runs.values() for run in of.values()]
+        items = {name: self._answers(name, question) for name, question in self.study.analyses.items()}
+        runs = {target: {**of, **self.more.pop(target, {})} for target, of in self.own.items()} | self.more
+        trained = [run.step for of in runs.values() for run in of.values()]
         answers = [step for of in items.values() for step in of.values()]
-        return Plan(in_order([*self.data.values(), *runs, *answers]), items, self.runs)
+        steps = in_order([*self.data.values(), *trained, *answers])
+        return Plan(steps, items, runs, self._shown(items))
 
-    def _data(self, name: str, found: Found) -> Step:
-        return data_step(name, found, self.checked.network, self.study.images)
-
-    def _source(self) -> Step | None:
-        source = self.study.source
-        if source is None:
-            return None
-        if source.checkpoint is not None:
-            spec = {
-                "revision": REVISION["checkpoint"],
-                "network": self.checked.network,
-                "path": source.checkpoint,
-                "content": file_digest(Path(source.checkpoint)),
-                "classes": None,
-                "head": "keep",
-            }
-            return Step("checkpoint", "source", spec, cost=100)
-        found, recipe = self.checked.source, self.checked.source_recipe
-        assert found is not None and recipe is not None
-        start = {"from": "random", "seed": source.seed}
-        images = self._data("source", found)
-        return self._train("source", images, found, recipe, source.seed, start, {}, self._source_record())
-
-    def _source_record(self) -> RecordSettings:
-        """Return what is kept of the pre-training; its epochs are other ones than those of the runs."""
-        source = self.study.source
-        if source is not None and source.record is not None:
-            return source.record
-        return self.study.record.model_copy(update={"epochs": None, "steps": ()})
-
-    def _runs(self, target: str, images: Step, found: Found, union: Sequence[str] = ()) -> dict[str, PlannedRun]:
-        runs: dict[str, PlannedRun] = {}
-        for name, start in self.study.starts.items():
-            members = union or (target,)
-            if start.targets is not None and not set(members) <= set(start.targets):
-                continue
-            recipe = self.checked.recipes[members[0], name]
-            for seed in start.seeds:
-                label = f"{name} {seed}"
-                runs[label] = self._run(target, label, name, start, seed, recipe, images, found)
-        return runs
-
-    def _run(
-        self,
-        target: str,
-        label: str,
-        start_name: str,
-        start: StartSettings,
-        seed: int,
-        recipe: Recipe,
-        images: Step,
-        found: Found,
-    ) -> PlannedRun:
-        source = self.study.source
-        if start.from_ == "source":
-            assert self.source is not None and source is not None
-            tag = "given" if source.checkpoint is not None else source.weights
-            how: dict[str, Any] = {"from": "source", "weights": tag, "head": source.head, "seed": seed}
-            inputs = {"source": self.source}
-            role, group = "P-T", "P"
-        else:
-            init = seed if start.init is None else start.init
-            how = {"from": "random", "seed": init}
-            inputs = {}
-            role, group = "RI-T", f"RI {init}"
-        step = self._train(f"{target} {label}", images, found, recipe, seed, how, inputs, self.study.record)
-        return PlannedRun(step, target, start_name, role, group, seed)
-
-    def _train(
-        self,
-        name: str,
-        images: Step,
-        found: Found,
-        recipe: Recipe,
-        seed: int,
-        start: Mapping[str, Any],
-        inputs: Mapping[str, Step],
-        record: RecordSettings,
-    ) -> Step:
-        spec = {
-            "revision": REVISION["train"],
-            "network": self.checked.network,
-            "recipe": asdict(recipe),
-            "seed": seed,
-            "start": dict(start),
-            "record": {
-                "epochs": kept_epochs(record.epochs, recipe.epochs),
-                "steps": list(record.steps),
-                "evaluate_every": record.evaluate_every,
-                "evaluate_train": "all" if record.evaluate_train is None else record.evaluate_train or "none",
-            },
-        }
-        sampled = found.train if record.evaluate_train is None else min(found.train, record.evaluate_train)
-        evaluated = (sampled + found.val + found.test) / record.evaluate_every
-        cost = recipe.epochs * (_TRAINING_COST * found.train + evaluated)
-        return Step("train", name, spec, {"images": images, **inputs}, cost)
+    def _shown(self, items: Mapping[str, Mapping[str, Step]]) -> dict[str, tuple[str, tuple[str, ...]]]:
+        shown = {}
+        for name, question in self.study.analyses.items():
+            for figure, targets in question.shows.items():
+                titles = [t for t in items[name] if not targets or t in (*targets, "")]
+                shown[figure] = (name, tuple(titles))
+        return shown
 
     def _answers(self, name: str, question: QuestionSettings) -> dict[str, Step]:
         asked = [t for t in self.data if question.targets is None or t in question.targets]
-        if isinstance(question, LearningCurves):
-            runs = [run for target in asked for run in self._chosen(question, target).items()]
-            return {"": self._analysis(name, question, "", asked, runs)}
-        if isinstance(question, CrossDomain):
-            groups = domain_groups({t: self.checked.targets[t] for t in asked})
-            return {
-                " & ".join(group): self._analysis(name, question, " & ".join(group), group, self._of(question, group))
-                for group in groups
-            }
-        if isinstance(question, CombinedDomains):
-            return self._combined(name, question)
-        return {t: self._analysis(name, question, t, [t], list(self._chosen(question, t).items())) for t in asked}
+        match question:
+            case Samples():
+                return {"": self._samples(name, question, asked)}
+            case BlockShuffle():
+                return {"": self._block_shuffle(name, question, asked)}
+            case Checkpoints():
+                return {"": self._checkpoints(name, question, asked)}
+            case CrossDomain():
+                groups = domain_groups({t: self.checked.targets[t] for t in asked})
+                return {
+                    " & ".join(g): self._analysis(name, question, " & ".join(g), g, self._of(question, g))
+                    for g in groups
+                }
+            case CombinedDomains():
+                return self._combined(name, question)
+            case WeightMap():
+                return {"": self._weight_map(name, question, asked)}
+            case Variants():
+                return {t: self._variants(name, question, t) for t in asked}
+            case _ if isinstance(question, _OF_ALL_TARGETS):
+                return {"": self._analysis(name, question, "", asked, self._of(question, asked))}
+            case _:
+                return {t: self._analysis(name, question, t, [t], self._of(question, [t])) for t in asked}
+
+    def _samples(self, name: str, question: Samples, asked: Sequence[str]) -> Step:
+        more = {}
+        if question.source and self.checked.sources:
+            more = {f"source {n}": step.inputs["images"] for n, step in self.make.sources.items() if step.inputs}
+        return self._analysis(name, question, "", asked, [], more)
+
+    def _block_shuffle(self, name: str, question: BlockShuffle, asked: Sequence[str]) -> Step:
+        runs: _Runs = []
+        side = self.checked.network["size"]
+        blocks = blocks_of(question, side)
+        starts = usual_starts(self.study, question)
+        shown = {}
+        for target in asked:
+            found = self.checked.targets[target]
+            for block in blocks:
+                as_it_is = block == str(side)
+                other = found if as_it_is else shuffled(found, block, question.shuffle_seed)
+                images = self.data[target] if as_it_is else self.make.images(f"{target} in blocks of {block}", other)
+                condition = Condition(block, as_is=True)
+                wanted = self.make.runs(
+                    target, images, other, starts=starts, seeds=question.seeds, condition=condition
+                )
+                runs += self._keep(target, wanted, f"blocks of {block}")
+                shown[f"shown {target} {block}"] = images
+        about = {"side": side, "blocks": list(blocks)}
+        return self._analysis(name, question, "", asked, runs, shown, about)
+
+    def _checkpoints(self, name: str, question: Checkpoints, asked: Sequence[str]) -> Step:
+        runs: _Runs = []
+        starts = usual_starts(self.study, question)
+        (start,) = (s for s in starts if self.study.starts[s].source is not None)
+        source = self.study.starts[start].source
+        assert source is not None
+        for target in asked:
+            for epoch in epochs_of(question, self.make.pretraining_epochs(source)):
+                condition = Condition(f"epoch {epoch}", weights=f"epoch {epoch}")
+                wanted = self.make.runs(
+                    target,
+                    self.data[target],
+                    self.checked.targets[target],
+                    starts=[start],
+                    seeds=question.seeds,
+                    condition=condition,
+                )
+                runs += self._keep(target, wanted, f"from epoch {epoch}")
+            scratch = [s for s in starts if s != start]
+            runs += [
+                run for s in scratch for run in self.own[target].values()
+                if run.start == s and run.seed in self.study.starts[s].seeds[: question.seeds]
+            ]  # fmt: skip
+        return self._analysis(name, question, "", asked, runs, {"pretraining": self.make.sources[source]})
+
+    def _variants(self, name: str, question: Variants, target: str) -> Step:
+        runs = self._of(question, [target])
+        starts = {run.start: self.study.starts[run.start] for run in runs}
+        # The paper's proposals are about pre-trained weights; averages from random ones go by their names.
+        kinds = {name: list(start.altered) for name, start in starts.items() if start.source and start.altered}
+        return self._analysis(name, question, target, [target], runs, about={"kinds": kinds})
+
+    def _weight_map(self, name: str, question: WeightMap, asked: Sequence[str]) -> Step:
+        runs = self._of(question, asked)
+        weights = {run.source: run.step.spec["start"]["weights"] for run in runs if run.role == "P-T"}
+        more = {f"pretraining {source}": self.make.sources[source] for source in weights} if question.source else {}
+        return self._analysis(name, question, "", asked, runs, more, {"pretrainings": weights} if more else {})
+
+    def _keep(self, target: str, wanted: Mapping[str, PlannedRun], told: str) -> _Runs:
+        """List runs that a question trains among those of the study, unless they are the study's own."""
+        own = {run.step.digest for run in self.own[target].values()}
+        known = self.more.setdefault(target, {})
+        known.update({f"{label}, {told}": run for label, run in wanted.items() if run.step.digest not in own})
+        return list(wanted.values())
 
     def _combined(self, name: str, question: CombinedDomains) -> dict[str, Step]:
         answers = {}
@@ -207,32 +186,28 @@ class _Planner:
                 found = _union_of([self.checked.targets[t] for t in union])
                 parts = {t: self.data[t] for t in union}
                 images = Step("data", joined, {"revision": REVISION["data"], "union": list(union)}, parts, cost=1)
-                wanted = {
-                    label: run
-                    for label, run in self._runs(joined, images, found, union).items()
-                    if (question.starts is None or run.start in question.starts)
-                    and run.seed in self.study.starts[run.start].seeds[: question.seeds]
-                }
-                runs += _each_once(wanted).items()
-                self.runs.setdefault(joined, {}).update(wanted)
+                wanted = self.make.runs(
+                    joined, images, found, union=union, starts=question.starts, seeds=question.seeds
+                )
+                runs += _each_once(wanted.values())
+                self.more.setdefault(joined, {}).update(wanted)
             title = " & ".join(singles)
             answers[title] = self._analysis(name, question, title, singles, runs)
         return answers
 
-    def _of(self, question: QuestionSettings, targets: Sequence[str]) -> list[tuple[str, PlannedRun]]:
-        return [run for target in targets for run in self._chosen(question, target).items()]
-
-    def _chosen(self, question: QuestionSettings, target: str) -> dict[str, PlannedRun]:
-        """Return the runs asked about."""
+    def _of(self, question: QuestionSettings, targets: Sequence[str]) -> _Runs:
+        """Return the runs on some targets that a question is asked about."""
         limit = getattr(question, "runs", None)
-        return _each_once(
-            {
-                label: run
-                for label, run in self.runs[target].items()
+        return [
+            run
+            for target in targets
+            for run in _each_once(
+                run
+                for run in self.own[target].values()
                 if (question.starts is None or run.start in question.starts)
                 and run.seed in self.study.starts[run.start].seeds[:limit]
-            }
-        )
+            )
+        ]
 
     def _analysis(
         self,
@@ -240,48 +215,58 @@ class _Planner:
         question: QuestionSettings,
         title: str,
         targets: Sequence[str],
-        runs: Sequence[tuple[str, PlannedRun]],
+        runs: _Runs,
+        more: Mapping[str, Step] | None = None,
+        about: Mapping[str, Any] | None = None,
     ) -> Step:
-        settings = question.asked()
         inputs: dict[str, Step] = {f"images {t}": self.data[t] for t in targets}
-        about = []
-        for label, run in runs:
-            key = f"run {run.target} {label}"
+        asked = []
+        for run in runs:
+            label = f"{run.start} {run.seed}"
+            key = f"run {run.target} {label}" + (f" {run.condition}" if run.condition else "")
             inputs[key] = run.step
-            about.append(
-                {
-                    "input": key,
-                    "label": label,
-                    "target": run.target,
-                    "role": run.role,
-                    "group": run.group,
-                    "seed": run.seed,
-                }
-            )
-        started = [run.step.spec["start"] for _, run in runs if run.role == "P-T"]
-        source = None
-        if question.takes_source and self.source is not None and started:
-            inputs["source"] = self.source
-            source = {"label": "P", "weights": started[0]["weights"]}
+            told: dict[str, Any] = {
+                "input": key,
+                "label": label,
+                "target": run.target,
+                "role": run.role,
+                "group": run.group,
+            }
+            told |= {"seed": run.seed}
+            # Only where they say something: what is the usual case has the digests it always had.
+            told |= {"condition": run.condition} if run.condition else {}
+            told |= {"source": run.source} if run.source not in ("", "source") else {}
+            asked.append(told)
+        source = self._source_of(question, runs, inputs)
         spec = {
             "revision": REVISION["analysis"],
             "network": self.checked.network,
-            "settings": settings,
+            "settings": question.asked() | dict(about or {}),
             "targets": list(targets),
-            "runs": about,
+            "runs": asked,
             "given": [],
             "source": source,
         }
+        inputs |= more or {}
         cost = question.cost(len(runs), [self.checked.targets[t].test for t in targets])
         return Step("analysis", f"{name} {title}".strip(), spec, inputs, cost)
 
+    def _source_of(self, question: QuestionSettings, runs: _Runs, inputs: dict[str, Step]) -> dict[str, str] | None:
+        """Return the pre-trained weights that are looked at, too: those all of the runs have in common."""
+        started = [run for run in runs if run.role == "P-T" and not run.condition]
+        names = {run.source for run in started}
+        if not question.takes_source or len(names) != 1:
+            return None
+        inputs["source"] = self.make.sources[names.pop()]
+        return {"label": "P", "weights": started[0].step.spec["start"]["weights"]}
 
-def _each_once(runs: Mapping[str, PlannedRun]) -> dict[str, PlannedRun]:
-    """Return each step once, under its first label."""
-    first: dict[str, str] = {}
-    for label, run in runs.items():
-        first.setdefault(run.step.digest, label)
-    return {label: runs[label] for label in first.values()}
+
+def _each_once(runs: Any) -> _Runs:
+    """Return each step once, as the first run that is it."""
+    first: dict[str, PlannedRun] = {}
+    for run in runs:
+        first.setdefault(run.step.digest, run)
+    return list(first.values())
 
 
 def _union_of(found: Sequence[Found]) -> Found:

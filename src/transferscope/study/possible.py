@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors import SpecError, nearest
 from ..models.network import Network
 from ..train.recipe import Recipe
 from .questions import QuestionSettings
 from .questions.lines import Barrier, Basin, CombinedDomains, CrossDomain
+from .questions.reuse import BlockShuffle, Checkpoints, Samples
+from .questions.starts import SourceChoice, Variants
 from .recorded import Kept
 from .schema import Study
 from .survey import Found
 
-__all__ = ["domain_groups", "of_network", "of_study", "unknown"]
+__all__ = ["blocks_of", "domain_groups", "epochs_of", "of_network", "of_study", "unknown", "usual_starts"]
 
 
 def domain_groups(targets: Mapping[str, Found]) -> list[tuple[str, ...]]:
@@ -22,6 +24,32 @@ def domain_groups(targets: Mapping[str, Found]) -> list[tuple[str, ...]]:
     for name, found in targets.items():
         groups.setdefault((found.classes, found.multilabel), []).append(name)
     return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def usual_starts(study: Study, question: QuestionSettings) -> list[str]:
+    """Return the starts whose runs a question trains: those it names, else the first from a source and at random."""
+    if question.starts is not None:
+        return list(question.starts)
+    plain = {name: start for name, start in study.starts.items() if not start.altered}
+    first = [next((n for n, s in plain.items() if (s.source is None) == fresh), None) for fresh in (False, True)]
+    return [name for name in first if name is not None]
+
+
+def blocks_of(question: BlockShuffle, side: int) -> tuple[str, ...]:
+    """Return the sides of blocks, from all values moved to none.
+
+    >>> blocks_of(BlockShuffle(question="block_shuffle"), 6)
+    ('*', '1', '2', '3', '6')
+    """
+    if question.blocks is None:
+        return ("*", *(str(b) for b in range(1, side + 1) if side % b == 0))
+    sizes = sorted({b for b in question.blocks if b != "*"})
+    return (*(["*"] if "*" in question.blocks else []), *map(str, sizes))
+
+
+def epochs_of(question: Checkpoints, recorded: Sequence[int]) -> tuple[int, ...]:
+    """Return the epochs of the pre-training from which runs start."""
+    return tuple(sorted(set(recorded if question.epochs is None else question.epochs)))
 
 
 def unknown(names: Iterable[str] | None, known: Iterable[str], where: str, what: str) -> Iterator[SpecError]:
@@ -65,7 +93,11 @@ def of_study(
             if not found.multilabel:
                 message = f"'auc' is for several labels an image; {name} has one, take 'accuracy'"
                 yield SpecError(f"{where}.metrics", message)
-    if isinstance(question, CrossDomain):
+    if isinstance(question, Samples):
+        return
+    if isinstance(question, (BlockShuffle, Checkpoints)):
+        yield from _trained_for(where, question, study, asked)
+    elif isinstance(question, CrossDomain):
         if not domain_groups(asked):
             yield SpecError(where, f"needs two targets of the same classes; there are {_classes(asked)}")
     elif isinstance(question, CombinedDomains):
@@ -78,6 +110,18 @@ def of_study(
 def _references(where: str, question: QuestionSettings, study: Study) -> Iterator[SpecError]:
     yield from unknown(question.targets, study.targets, f"{where}.targets", "target")
     yield from unknown(question.starts, study.starts, f"{where}.starts", "start")
+    for figure, targets in question.shows.items():
+        yield from unknown(targets, study.targets, f"{where}.shows.{figure}", "target")
+    if isinstance(question, Variants):
+        named = [n for n in (question.reference, question.scratch) if n is not None]
+        yield from unknown(named, study.starts, where, "start")
+    if isinstance(question, BlockShuffle):
+        yield from unknown(question.alike, study.targets, f"{where}.alike", "target")
+    if isinstance(question, SourceChoice):
+        for key in ("nearest_first", "other_labels"):
+            yield from unknown(getattr(question, key), study.pretrainings, f"{where}.{key}", "source")
+    if isinstance(question, SourceChoice) and len(study.pretrainings) < 2:
+        yield SpecError(where, "compares pre-trainings and the study has one; add others under 'sources'")
     if isinstance(question, CombinedDomains):
         if question.targets is not None:
             yield SpecError(f"{where}.targets", "is not for this question: 'unions' names the targets")
@@ -111,13 +155,31 @@ def _runs(where: str, question: QuestionSettings, study: Study, asked: Iterable[
                 yield SpecError(where, message)
 
 
+def _trained_for(
+    where: str, question: BlockShuffle | Checkpoints, study: Study, asked: Iterable[str]
+) -> Iterator[SpecError]:
+    """Yield why a question has no starts whose runs it could train."""
+    starts = {name: study.starts[name] for name in usual_starts(study, question)}
+    pretrained = [name for name, start in starts.items() if start.source is not None]
+    if not pretrained:
+        yield SpecError(where, "needs a start 'from: source'; add one under 'starts'")
+    elif isinstance(question, Checkpoints) and len(pretrained) > 1:
+        yield SpecError(f"{where}.starts", f"names {len(pretrained)} pre-trained starts; name the one to vary")
+    elif isinstance(question, BlockShuffle) and len(pretrained) == len(starts):
+        yield SpecError(where, "compares with a start 'from: random'; add one under 'starts'")
+    for name, start in starts.items():
+        for target in asked:
+            if start.targets is not None and target not in start.targets:
+                yield SpecError(where, f"is asked of {target}, which the start {name!r} is not trained on")
+
+
 def _counts(question: QuestionSettings, study: Study, target: str) -> dict[str, int]:
     """Return how many runs on a target a question is about, by what they start from."""
     limit = getattr(question, "runs", None)
-    counts = {"source": 0, "random": 0}
+    counts = {"source": 0, "random": 0}  # from whichever source
     for name, start in study.starts.items():
         if (question.starts is None or name in question.starts) and target in (start.targets or (target,)):
-            counts[start.from_] += len(start.seeds[:limit])
+            counts["random" if start.source is None else "source"] += len(start.seeds[:limit])
     return counts
 
 

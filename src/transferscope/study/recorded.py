@@ -37,12 +37,13 @@ class Kept:
         self.last_epoch = recipe.epochs
         self.last_step = recipe.epochs * recipe.steps_per_epoch(images)
 
-    def missing(self, tags: Sequence[str], where: str) -> Iterator[SpecError]:
+    def missing(self, tags: Sequence[str], where: str, record: str = "record") -> Iterator[SpecError]:
         """Yield a line for each of some tags that is not kept.
 
         Args:
             tags: ``epoch 3``, ``step 100``.
             where: place in the study of the question that names them.
+            record: place in the study where more can be asked for.
         """
         for tag in tags:
             kind, _, number = tag.partition(" ")
@@ -52,7 +53,7 @@ class Kept:
                 yield SpecError(where, f"{tag} does not come: training ends after {kind} {last}")
             elif at not in there:
                 kept = ", ".join(map(str, there)) or "none"
-                with_it = f"record: {{{kind}s: {sorted({*there, at} - {0})}}}"
+                with_it = f"{record}: {{{kind}s: {sorted({*there, at} - {0})}}}"
                 yield SpecError(where, f"no weights are kept after {tag} (kept: {kept}); set {with_it}")
 
     def between(self) -> bool:

@@ -15,7 +15,18 @@ from .work.train import Trained
 __all__ = ["load_run"]
 
 
-def load_run(stored: StoredStep, *, label: str, role: str, group: str, seed: int, target: str) -> Run:
+def load_run(
+    stored: StoredStep,
+    *,
+    label: str,
+    role: str,
+    group: str,
+    seed: int,
+    target: str,
+    source: str = "",
+    condition: str = "",
+    start_name: str = "",
+) -> Run:
     """Read a run; its weights are read when they are asked for.
 
     Args:
@@ -25,6 +36,9 @@ def load_run(stored: StoredStep, *, label: str, role: str, group: str, seed: int
         group: runs from one and the same start share it.
         seed: its seed.
         target: what it was trained on.
+        source: name of the pre-training it started from, empty for random weights.
+        condition: what else tells it apart.
+        start_name: name of its start in the study.
     """
     trained = stored.result(Trained)
     rows = stored.history()
@@ -43,6 +57,9 @@ def load_run(stored: StoredStep, *, label: str, role: str, group: str, seed: int
         best_epoch=trained.best_epoch,
         chosen_by=trained.chosen_by,
         precision=trained.precision,
+        start_name=start_name,
+        source=source,
+        condition=condition,
     )
 
 

@@ -1,7 +1,8 @@
-"""Which step next: dependencies, the longest way first, and what falls when a step fails."""
+"""Which step next: dependencies, what is waited for first, and what falls when a step fails."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -36,14 +37,20 @@ class Outcome:
 
 
 class Schedule:
-    """Hands out steps whose inputs are there: data first, then the one with the most work behind it.
+    """Hands out steps whose inputs are there: data first, then what others wait for, then questions.
+
+    Of what others wait for, the step with the most work behind it comes first. Questions come cheapest first, so that
+    a study that is stopped has answered most; but one that would keep one process busy when the others have nothing
+    left to do is begun in time.
 
     Args:
         steps: each after its inputs.
+        jobs: how many are run side by side.
     """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step], jobs: int = 1) -> None:
         self.steps = tuple(steps)
+        self.jobs = jobs
         self.done: list[Step] = []
         self.reused: list[Step] = []
         self.failed: dict[str, tuple[Step, str]] = {}
@@ -51,7 +58,10 @@ class Schedule:
         self._waiting = {s.digest: s for s in steps}
         self._unfinished = set(self._waiting)
         self._fractions: dict[str, float] = {}
+        self._before: dict[str, float] = {}
         self._priority = _work_behind(self.steps)
+        waited_for = {i.digest for s in steps for i in s.inputs.values()}
+        self._questions = {s.digest for s in steps if s.kind == "analysis" and s.digest not in waited_for}
 
     def take(self) -> Step | None:
         """Hand out a step to run, or ``None`` when none is ready now."""
@@ -61,15 +71,29 @@ class Schedule:
         ]
         if not ready:
             return None
-        chosen = max(ready, key=lambda s: (not s.inputs, self._priority[s.digest]))
+        others = [s for s in ready if s.digest not in self._questions]
+        if others:
+            chosen = max(others, key=lambda s: (not s.inputs, self._priority[s.digest]))
+        else:
+            chosen = max(ready, key=lambda s: s.cost)
+            rest = sum(s.cost for s in self._waiting.values()) - chosen.cost
+            if chosen.cost * (self.jobs - 1) < rest or self.jobs == 1:
+                chosen = min(ready, key=lambda s: s.cost)
         del self._waiting[chosen.digest]
         return chosen
 
     def finish(self, step: Step, *, reused: bool) -> None:
         """Take note that a step is there."""
+        self._waiting.pop(step.digest, None)
         self._unfinished.discard(step.digest)
         self._fractions[step.digest] = 1.0
+        if reused:
+            self._before[step.digest] = 1.0
         (self.reused if reused else self.done).append(step)
+
+    def resume(self, digest: str) -> None:
+        """Take note that a step goes on where it was stopped; how far that was, its first advance says."""
+        self._before[digest] = math.nan
 
     def drop(self, step: Step, error: str, heard: Listener) -> None:
         """Take note that a step failed, and tell which others will therefore not be run."""
@@ -86,12 +110,19 @@ class Schedule:
     def advance(self, digest: str, fraction: float) -> None:
         """Take note of how far a running step is."""
         self._fractions[digest] = fraction
+        if math.isnan(self._before.get(digest, 0.0)):
+            self._before[digest] = fraction
 
     @property
     def overall(self) -> float:
-        """Share of the work that is done, 0 to 1, by the steps' costs."""
-        total = sum(s.cost for s in self.steps)
-        return sum(s.cost * self._fractions.get(s.digest, 0.0) for s in self.steps) / total if total else 1.0
+        """Share that is done, 0 to 1, of the work that was missing at the beginning, by the steps' costs."""
+        done = missing = 0.0
+        for step in self.steps:
+            before, now = self._before.get(step.digest, 0.0), self._fractions.get(step.digest, 0.0)
+            before = now if math.isnan(before) else before
+            done += step.cost * (now - before)
+            missing += step.cost * (1.0 - before)
+        return done / missing if missing else 1.0
 
     def outcome(self, seconds: float) -> Outcome:
         """Say how it ended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt
 
 from ..train.recipe import Recipe
 from .patch import PatchOf
@@ -12,6 +12,7 @@ from .questions import QUESTIONS, AnySettings
 from .strict import Name, Strict, TargetName
 
 __all__ = [
+    "AverageSettings",
     "ImageSettings",
     "NetworkSettings",
     "RecordSettings",
@@ -24,6 +25,12 @@ __all__ = [
 
 RecipePatch = Annotated[dict[str, Any], PatchOf(Recipe)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def _share_or_count(k: float) -> float:
+    if k >= 1 and k != int(k):
+        raise ValueError(f"expected a share under 1, such as 0.9, or a whole number, such as 10, got {k}")
+    return k
 
 
 class NetworkSettings(Strict):
@@ -98,13 +105,34 @@ class TargetSettings(Strict):
     """How training on this target differs for single starts, by the start's name; goes over everything else."""
     samples: PositiveInt | None = None
     """Use at most this many images of each part, instead of the study's number."""
+    stands_for: str | None = None
+    """The task of the paper in whose place it is, e.g. ``CheXpert``, whose printed numbers go beside the measured."""
+
+
+class AverageSettings(Strict):
+    """Runs trained in parallel from one start, whose weights are averaged."""
+
+    replicas: Annotated[int, Field(ge=2, le=64)] = 2
+    """How many are trained, each with a data order and augmentation of its own."""
+    every: PositiveInt | None = None
+    """Average after every so many epochs, and go on from there; default: only at the end."""
 
 
 class StartSettings(Strict):
     """Where runs start, one run a seed and target."""
 
-    from_: Annotated[Literal["source", "random"], Field(alias="from")]
-    """``source``: the pre-trained weights, with a new head from the seed (P-T). ``random``: new weights (RI-T)."""
+    from_: Annotated[str, Field(alias="from", min_length=1)]
+    """``source``, or a name under ``sources``: pre-trained weights, with a new head from the seed (P-T). ``random``:
+    new weights (RI-T)."""
+    weights: Annotated[str, Field(pattern=r"^(best|final|epoch \d+|step \d+)$")] | None = None
+    """Which weights of the pre-training: ``best``, ``final``, ``epoch 4``, ``step 9``; default: as in the source."""
+    top_singular: Annotated[float, Field(gt=0), AfterValidator(_share_or_count)] | None = None
+    """Start from only the leading singular directions of each pre-trained layer: so many (10), or as many as hold
+    this share of the sum of their squares (0.9)."""
+    basin_noise: Annotated[float, Field(gt=0)] | None = None
+    """Add Gaussian noise to the pre-trained weights, in shares of the root mean square of each tensor (0.1)."""
+    average: AverageSettings | None = None
+    """Train several runs in parallel for each seed and average their weights."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0, 1)
     """One run for each: seed of data order, augmentation, new head, and of new weights unless ``init`` is given."""
     init: Seed | None = None
@@ -113,6 +141,16 @@ class StartSettings(Strict):
     """How training from this start differs (its learning rate, say); goes over the recipe of study and target."""
     targets: tuple[Name, ...] | None = None
     """Train only on these targets; default: all."""
+
+    @property
+    def source(self) -> str | None:
+        """Name of the pre-training it starts from, ``None`` for random weights."""
+        return None if self.from_ == "random" else self.from_
+
+    @property
+    def altered(self) -> tuple[str, ...]:
+        """What keeps its runs from being plain P-T or RI-T: altered weights at the start, averages at the end."""
+        return tuple(k for k in ("top_singular", "basin_noise", "average") if getattr(self, k) is not None)
 
 
 class Study(Strict):
@@ -128,8 +166,12 @@ class Study(Strict):
     """How images are prepared."""
     recipe: RecipePatch = Field(default_factory=dict)
     """How networks are trained, unless source, target or start say otherwise."""
+    paper: Literal["neyshabur2020", "liu2019"] | None = None
+    """The paper whose figures and tables it makes."""
     source: SourceSettings | None = None
     """Where pre-trained weights come from; needed by starts ``from: source``."""
+    sources: dict[Name, SourceSettings] = Field(default_factory=dict)
+    """Further pre-trainings by name, to compare what to pre-train on; starts say ``from: NAME``."""
     targets: Annotated[dict[TargetName, TargetSettings], Field(min_length=1)]
     """The tasks that are transferred to, by name."""
     starts: Annotated[dict[Name, StartSettings], Field(min_length=1)]
@@ -138,6 +180,11 @@ class Study(Strict):
     """The questions to answer: ``barrier: true`` or with settings; under another name with ``question:``."""
     record: RecordSettings = Field(default_factory=RecordSettings)
     """What is measured and kept of the runs on targets."""
+
+    @property
+    def pretrainings(self) -> dict[str, SourceSettings]:
+        """All of them by name: ``source`` and those under ``sources``."""
+        return ({"source": self.source} if self.source is not None else {}) | self.sources
 
 
 def json_schema() -> dict[str, Any]:

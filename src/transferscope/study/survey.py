@@ -78,6 +78,8 @@ def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) 
         source = parse(spec)
         if count is not None:
             source = replace(source, samples=count)
+        if settings.size is not None:
+            source.check_size(settings.size, settings.size)
         parts = source.parts(settings.seed)
     except (SpecError, DataError) as e:
         raise SpecError(where, str(e)) from e

@@ -36,6 +36,10 @@ class Run:
         best_epoch: epoch of the best weights.
         chosen_by: what they are best at: "val_accuracy", "val_auc" or "last".
         precision: number format of products in training.
+        start_name: name of its start in a study, the same for all seeds.
+        source: name of the pre-training it started from; empty for random weights, or when unknown.
+        condition: what else tells it apart where one question trains a run several times: the size of shuffled
+            blocks ("8"), the checkpoint it started from ("epoch 4").
     """
 
     label: str
@@ -51,6 +55,9 @@ class Run:
     best_epoch: int | None = None
     chosen_by: str = "last"
     precision: str = "float32"
+    start_name: str = ""
+    source: str = ""
+    condition: str = ""
 
     @property
     def diverged(self) -> bool:

@@ -21,7 +21,7 @@ class Start:
 
     Attributes:
         params: the weights.
-        role: "RI" or "P"; the trained network is then "RI-T" or "P-T".
+        role: "RI" or "P"; the trained network is then "RI-T" or "P-T". Empty when the weights were altered.
         group: runs from one and the same start share it: "P", "RI 0", …
         report: what was left out of given weights and drawn anew, a sentence each.
     """

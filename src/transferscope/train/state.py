@@ -24,8 +24,8 @@ class FitState:
 
     Attributes:
         step: how many steps were done.
-        params: the weights.
-        momentum: momentum buffers by parameter; empty before the first step and without momentum.
+        params: the weights; of averaged training those of replica r as ``"r/NAME"``.
+        momentum: momentum buffers by parameter, named alike; empty before the first step and without momentum.
         best: the best weights so far; empty when there are none.
         best_epoch: their epoch.
         best_score: what they reached: the metric, then minus the loss to break ties.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +19,7 @@ from ..runtime import fast_bfloat16
 from .optimiser import Optimiser
 from .recipe import Recipe
 
-__all__ = ["Trainer"]
+__all__ = ["Trainer", "measure", "placed"]
 
 _EVALUATION_PIXELS = 2**22
 """Most pixels of an evaluation batch: enough to keep a device busy, little enough to stay in memory."""
@@ -40,8 +41,7 @@ class Trainer:
     ) -> None:
         self.net, self.recipe, self.seed, self.device = net, recipe, seed, device
         module = net.fresh(params)
-        # Convolutions are faster on channels-last weights and images, forward and backward.
-        self.module: nn.Module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module = placed(module, device)
         self.optimiser = Optimiser(net, self.module, recipe)
         mixed = recipe.precision == "bfloat16" or (recipe.precision == "auto" and fast_bfloat16(device))
         self.precision = "bfloat16" if mixed else "float32"
@@ -83,27 +83,22 @@ class Trainer:
         right = weight * _share_right(seen, labels) + (1 - weight) * _share_right(seen, partners)
         return loss.detach(), right.mean()
 
+    def order(self, epoch: int, images: int) -> np.ndarray:
+        """Return the order of the training images in an epoch, ``(images,)``."""
+        return numpy_generator("fit", self.seed, "order", epoch).permutation(images)
+
+    def advance(self, train: Feed, part: np.ndarray, step: int, rate: float) -> tuple[Tensor, Tensor]:
+        """Do one update, as :meth:`step`, on the images at these places."""
+        return self.step(train.gather(torch.from_numpy(part)), step, rate)
+
+    def close(self, epoch: int) -> None:
+        """Nothing is due after an epoch."""
+
     def evaluate(self, feed: Feed) -> dict[str, float]:
         """Return ``loss``, ``accuracy`` and for multi-label ``auc`` over a set, in eval mode and float32."""
-        height, width = feed.source.size
-        size = max(16, min(512, _EVALUATION_PIXELS // (height * width)))
-        total: Sums | None = None
-        kept: list[Tensor] = []
         self.module.eval()
-        with torch.inference_mode():
-            for batch in feed.batches(size):
-                x = self.net.input.prepare(batch.images).contiguous(memory_format=torch.channels_last)
-                logits = self.module(x)
-                part = sums(logits, batch.labels)
-                total = part if total is None else total + part
-                if multilabel(batch.labels):
-                    kept.append(logits)
+        metrics = measure(self.net, self.module, feed)
         self._train_mode()
-        if total is None:
-            return {}
-        metrics = {"loss": total.mean_loss(), "accuracy": total.accuracy()}
-        if kept:
-            metrics["auc"] = macro_auroc(torch.cat(kept).cpu(), feed.labels.cpu()).macro
         return metrics
 
     def finite(self) -> bool:
@@ -114,9 +109,9 @@ class Trainer:
         """Return a copy of the weights on CPU."""
         return _on_cpu(self.module.state_dict())
 
-    def momentum(self) -> Params:
-        """Return a copy of the momentum buffers on CPU."""
-        return _on_cpu(self.optimiser.momentum)
+    def held(self) -> tuple[Params, Params]:
+        """Return copies of the weights and the momentum buffers on CPU."""
+        return self.params(), _on_cpu(self.optimiser.momentum)
 
     def _train_mode(self) -> None:
         if self.recipe.frozen == "body":
@@ -125,6 +120,34 @@ class Trainer:
             self.module.get_submodule(self.net.head).train()
         else:
             self.module.train()
+
+
+def placed(module: nn.Module, device: torch.device) -> nn.Module:
+    """Move a module to a device, its weights channels-last: convolutions are faster so, forward and backward."""
+    there: nn.Module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return there
+
+
+def measure(net: Network, module: nn.Module, feed: Feed) -> dict[str, float]:
+    """Return ``loss``, ``accuracy`` and for multi-label ``auc`` of a module in eval mode over a set."""
+    height, width = feed.source.size
+    size = max(16, min(512, _EVALUATION_PIXELS // (height * width)))
+    total: Sums | None = None
+    kept: list[Tensor] = []
+    with torch.inference_mode():
+        for batch in feed.batches(size):
+            x = net.input.prepare(batch.images).contiguous(memory_format=torch.channels_last)
+            logits = module(x)
+            part = sums(logits, batch.labels)
+            total = part if total is None else total + part
+            if multilabel(batch.labels):
+                kept.append(logits)
+    if total is None:
+        return {}
+    metrics = {"loss": total.mean_loss(), "accuracy": total.accuracy()}
+    if kept:
+        metrics["auc"] = macro_auroc(torch.cat(kept).cpu(), feed.labels.cpu()).macro
+    return metrics
 
 
 def _share_right(logits: Tensor, labels: Tensor) -> Tensor:

@@ -9,11 +9,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from ...errors import DataError, SpecError, nearest
+from ...errors import DataError, SpecError, UsageError, nearest
 from ..decode import Fit
 from ..listing import Parts
+from ..shuffle import BlockSize, check_block
+from ..view import Turn, View
 
 __all__ = ["Source", "SplitSource", "file", "folder", "several", "union"]
+
+_OF_VIEW = ("shuffle", "shuffle_seed", "turn")
+"""Options that digests of before they were there know nothing of."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,9 @@ class Source(ABC):
         fit: ``crop`` (shorter side to the size, middle cut out) or ``stretch``.
         samples: images of train and of test to use, at random; by default all.
         val: share (or, from 1 on, number) of train images for validation where the source has no such part; may be 0.
+        shuffle: side of the blocks that are shuffled in all images alike, ``*`` for all values; by default none are.
+        shuffle_seed: of that shuffle.
+        turn: degrees by which images are turned, anticlockwise, before they are shuffled.
     """
 
     scheme: ClassVar[str]
@@ -39,6 +47,9 @@ class Source(ABC):
     fit: Fit = "crop"
     samples: int | None = None
     val: float = 0.1
+    shuffle: BlockSize | None = None
+    shuffle_seed: int = 0
+    turn: Turn = 0
 
     def __post_init__(self) -> None:
         if not self.place:
@@ -53,6 +64,14 @@ class Source(ABC):
             self._refuse(f"samples={self.samples} are too few, use 2 or more")
         if not self.val >= 0:
             self._refuse(f"val={self.val} must be a share from 0 to 1, or a number of images")
+        if self.turn not in (0, 90, 180, 270):
+            self._refuse(f"turn={self.turn}; images can be turned by 0, 90, 180 or 270 degrees")
+        if self.shuffle is None and self.shuffle_seed:
+            self._refuse(f"shuffle_seed={self.shuffle_seed} and nothing to shuffle; add shuffle=8, say")
+        if self.size is not None:
+            self.check_size(self.size, self.size)
+        elif self.shuffle is not None and self.shuffle != "*" and self.shuffle < 1:
+            self._refuse(f"shuffle={self.shuffle}; give the side of a block, 1 or more, or * for all values")
 
     @abstractmethod
     def parts(self, seed: int) -> Parts:
@@ -69,6 +88,24 @@ class Source(ABC):
     def default_size(self) -> int | None:
         """The size when none is asked for; ``None`` for that of the images."""
         return None
+
+    @property
+    def seen(self) -> View:
+        """What is done to images once they are decoded; the cache does not know of it."""
+        return View(self.turn, self.shuffle, self.shuffle_seed)
+
+    def check_size(self, height: int, width: int) -> None:
+        """See that images of this size can be shuffled as asked.
+
+        Raises:
+            SpecError: when the blocks do not fill them, naming those that do.
+        """
+        if self.shuffle is None:
+            return
+        try:
+            check_block(self.shuffle, height, width)
+        except UsageError as e:
+            self._refuse(f"shuffle={self.shuffle}: {e}")
 
     @property
     def spec(self) -> str:
@@ -89,7 +126,11 @@ class Source(ABC):
         Equal for ``folder:x?val=0.1`` and ``folder:x``, and for a relative path and the absolute one.
         """
         place = str(Path(self.place).expanduser().absolute()) if self.on_disk else self.place
-        settings = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name != "place"]
+        settings = [
+            (f.name, value)
+            for f in fields(self)
+            if f.name != "place" and not ((value := getattr(self, f.name)) == f.default and f.name in _OF_VIEW)
+        ]
         return hashlib.blake2b(repr((self.scheme, place, settings)).encode(), digest_size=16).hexdigest()
 
     def _refuse(self, message: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -83,7 +83,7 @@ class Torchvision(SplitSource):
         known = _arguments(kind)
         given = {name: _literal(text) for name, text in self.extra}
         if unknown := [name for name in given if name not in known]:
-            options = {*known, "root", "download", "size", "channels", "samples", "fit", "val", "test"}
+            options = {*known, *(f.name for f in fields(self))} - {"place", "extra"}
             self._refuse(f"unknown option {unknown[0]!r}{nearest(unknown[0], options)}")
         if "root" in known:
             if not self.root:

@@ -10,15 +10,23 @@ from .base import QuestionSettings
 from .lines import Barrier, Basin, CombinedDomains, CrossDomain, Extrapolation
 from .loss import GradientFlow, Hessian, Landscape, LossVariation
 from .modules import Criticality, Rewind, Spectrum
+from .reuse import BlockShuffle, Checkpoints, Samples
+from .starts import SourceChoice, Transfer, Variants, WeightMap
 from .trained import Distance, LearningCurves, Mistakes, Similarity
 
 __all__ = ["QUESTIONS", "AnySettings", "QuestionSettings"]
 
 AnySettings: TypeAlias = Annotated[
-    LearningCurves
+    Samples
+    | LearningCurves
+    | BlockShuffle
+    | Transfer
+    | Checkpoints
+    | SourceChoice
     | Mistakes
     | Similarity
     | Distance
+    | WeightMap
     | Barrier
     | Extrapolation
     | Basin
@@ -30,15 +38,22 @@ AnySettings: TypeAlias = Annotated[
     | Hessian
     | Landscape
     | LossVariation
-    | GradientFlow,
+    | GradientFlow
+    | Variants,
     Field(discriminator="question"),
 ]
 
 QUESTIONS: dict[str, type[QuestionSettings]] = {
+    "samples": Samples,
     "learning_curves": LearningCurves,
+    "block_shuffle": BlockShuffle,
+    "transfer": Transfer,
+    "checkpoints": Checkpoints,
+    "source_choice": SourceChoice,
     "mistakes": Mistakes,
     "similarity": Similarity,
     "distance": Distance,
+    "weight_map": WeightMap,
     "barrier": Barrier,
     "extrapolation": Extrapolation,
     "basin": Basin,
@@ -51,5 +66,6 @@ QUESTIONS: dict[str, type[QuestionSettings]] = {
     "landscape": Landscape,
     "loss_variation": LossVariation,
     "gradient_flow": GradientFlow,
+    "variants": Variants,
 }
 """Their names, in the order in which a report answers them."""

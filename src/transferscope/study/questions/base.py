@@ -36,12 +36,14 @@ class QuestionSettings(Strict):
     most_files: ClassVar[int | None] = None
     wants_init: ClassVar[bool] = False
     headless: ClassVar[bool] = False
-    chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts"})
+    chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows"})
 
     targets: tuple[Name, ...] | None = None
     """Ask only about these targets; default: all."""
     starts: tuple[Name, ...] | None = None
     """Ask only about runs from these starts; default: all."""
+    shows: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    """Figures and tables of a paper that it answers, each with its targets (none: all), for ``--only fig4``."""
 
     @property
     def takes_source(self) -> bool:
@@ -82,7 +84,7 @@ class QuestionSettings(Strict):
 class OfSomeRuns(QuestionSettings):
     """What questions can be told that take long for each run."""
 
-    chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "runs"})
+    chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows", "runs"})
 
     runs: PositiveInt | None = None
     """Ask only about so many runs of each start; default: all."""

@@ -133,7 +133,7 @@ class CrossDomain(QuestionSettings):
 class CombinedDomains(QuestionSettings):
     """And between networks of which one was trained on a union of domains? Trains the runs on the unions."""
 
-    chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "unions", "seeds"})
+    chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows", "unions", "seeds"})
 
     question: Literal["combined_domains"]
     """The question's name."""

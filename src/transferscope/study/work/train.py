@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ...data.imageset import ImageSplits
 from ...errors import UsageError
 from ...models.network import Network
 from ...store.log import Log
-from ...train.events import Ended, Epoch, Record, Saved, Snapshot, Steps
+from ...train.altered import basin_noise, top_singular
+from ...train.averaged import fit_averaged
+from ...train.events import Ended, Epoch, Event, Record, Saved, Snapshot, Steps
 from ...train.fit import fit
 from ...train.recipe import Recipe
 from ...train.starts import Start, pretrained, random, same
@@ -72,7 +75,8 @@ def train(context: Context) -> None:
         state = FitState.of(tensors, numbers["fit"])
         keep, tags, evaluated = numbers["history"], numbers["tags"], numbers["evaluated"]
         context.earlier, context.started = numbers["seconds"], numbers["started"]
-    events = fit(
+    how: Callable[..., Iterator[Event]] = partial(fit_averaged, **spec["average"]) if "average" in spec else fit
+    events = how(
         net,
         start,
         images,
@@ -143,7 +147,12 @@ def _start(context: Context, net: Network) -> Start:
             f"the pre-training diverged and has no {how['weights']} weights to start from; lower its learning rate"
         )
     params = weights[how["weights"]]
-    return same(net, params, role="P", group="P") if how["head"] == "keep" else pretrained(net, params, how["seed"])
+    start = same(net, params, role="P", group="P") if how["head"] == "keep" else pretrained(net, params, how["seed"])
+    if "top_singular" in how:
+        start = top_singular(start, net, **how["top_singular"])
+    if "basin_noise" in how:
+        start = basin_noise(start, net, how["basin_noise"], how["seed"])
+    return start
 
 
 def _record(spec: Mapping[str, Any], recipe: Recipe, images: ImageSplits) -> Record:

@@ -38,6 +38,10 @@ class Asked:
                 group=r["group"],
                 seed=r["seed"],
                 target=r["target"],
+                # Runs from the study's only pre-training do not name it.
+                source=r.get("source", "source" if r["role"] == "P-T" else ""),
+                condition=r.get("condition", ""),
+                start_name=r["label"].rpartition(" ")[0],
             )
             for r in spec["runs"]
         ]
@@ -99,6 +103,25 @@ class Asked:
         source = self.source()
         assert source is not None, "files are only asked what wants their start when it is given"
         return source[0].params, self.given()[0]
+
+    def nets(self) -> dict[str, Network]:
+        """Return the network with each target's classes."""
+        spec = self.context.step.spec["network"]
+        return {target: network_of(spec, len(splits.classes)) for target, splits in self.images.items()}
+
+    def counts(self, part: str) -> dict[str, int]:
+        """Return how many images a part of each target has."""
+        return {target: len(getattr(splits, part)) for target, splits in self.images.items()}
+
+    def pretraining(self, name: str) -> Run:
+        """Return a pre-training as a run."""
+        step = self.context.step.inputs[name]
+        stored, seed = self.context.stored(name), step.spec["seed"]
+        return load_run(stored, label="P", role="P", group=f"RI {seed}", seed=seed, target=step.name)
+
+    def shown(self, name: str) -> ImageSplits:
+        """Return images that are an input besides those of the targets."""
+        return images_of(self.context.step.inputs[name])
 
     def tests(self) -> dict[str, ImageSet]:
         """Return the test images of each target, at most as many as the settings say."""

@@ -1,24 +1,24 @@
-"""Batch norm away from the trained weights: whose statistics a point of weight space uses.
+"""Running statistics of batch norm: which tensors they are, and how to collect them anew.
 
-Running statistics belong to the weights they were collected with. Between two networks there are three honest
-choices, and the choice changes the numbers (interpolated statistics inflate barriers), so every result says which was
-made.
+Running statistics belong to the weights they were collected with. Weights that were combined from others, or changed,
+have none of their own until they are collected over training images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Literal, TypeAlias
 
+import numpy as np
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["NormPolicy", "norm_layers", "recalibrate", "statistics"]
+from ..rng import numpy_generator
 
-NormPolicy: TypeAlias = Literal["interpolated", "recalibrated", "kept"]
-"""``interpolated``: combined like all floating tensors; ``recalibrated``: collected anew at each point over training
-data; ``kept``: those of the first set of weights at every point."""
+__all__ = ["RECALIBRATION_BATCH", "norm_layers", "recalibrate", "recalibration_sample", "statistics"]
+
+RECALIBRATION_BATCH = 128
+"""Fixed, as the statistics depend on it a little."""
 
 
 def norm_layers(module: nn.Module) -> tuple[_BatchNorm, ...]:
@@ -35,6 +35,25 @@ def statistics(module: nn.Module) -> tuple[str, ...]:
     layers = set(norm_layers(module))
     prefixed = ((f"{name}." if name else "", part) for name, part in module.named_modules(remove_duplicate=False))
     return tuple(f"{p}{leaf}" for p, part in prefixed if part in layers for leaf in ("running_mean", "running_var"))
+
+
+def recalibration_sample(images: int, most: int = 2048) -> np.ndarray:
+    """Choose over which of so many training images statistics are collected: always the same ones, in this order.
+
+    Each batch has the same weight in the statistics, so all have the same size: a number of images over one batch is
+    rounded down to whole batches.
+
+    Args:
+        images: how many there are, at least one.
+        most: how many may be chosen.
+
+    >>> len(recalibration_sample(300)), len(recalibration_sample(100)), len(recalibration_sample(5000))
+    (256, 100, 2048)
+    """
+    count = min(images, max(1, most))
+    if count > RECALIBRATION_BATCH:
+        count -= count % RECALIBRATION_BATCH
+    return numpy_generator("recalibrate", images).permutation(images)[:count]
 
 
 def recalibrate(module: nn.Module, batches: Iterable[Tensor]) -> None:

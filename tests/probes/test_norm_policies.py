@@ -6,9 +6,9 @@ from torch.optim.swa_utils import update_bn
 
 from transferscope.data.imageset import ImageSet
 from transferscope.errors import UsageError
+from transferscope.models.batchnorm import statistics
 from transferscope.models.network import Input, Network
 from transferscope.params import lerp
-from transferscope.probes.batchnorm import norm_layers, recalibrate, statistics
 from transferscope.probes.evaluate import evaluate
 from transferscope.probes.points import Points
 from transferscope.rng import generator, numpy_generator
@@ -57,36 +57,6 @@ def net() -> Network:
 def plain(net: Network, params, x: torch.Tensor, labels: np.ndarray) -> float:
     with torch.no_grad():
         return nn.functional.cross_entropy(net.fresh(params)(x), torch.from_numpy(labels)).item()
-
-
-def test_recalibration_is_update_bn():
-    mine, theirs = make(), make()
-    mine.load_state_dict(drawn(mine, 1))
-    theirs.load_state_dict(drawn(theirs, 1))
-    batches = list(torch.randn(3, 16, 3, 8, 8, generator=generator("x")))
-    with torch.no_grad():
-        recalibrate(mine, batches)
-        update_bn(batches, theirs)
-    theirs.eval()
-    for name, value in theirs.state_dict().items():
-        assert torch.equal(value, mine.state_dict()[name]), name
-    assert not any(m.training for m in mine.modules())
-    assert [m.momentum for m in norm_layers(mine)] == [0.1, 0.3, 0.1]
-    assert mine[1].num_batches_tracked.dtype == torch.int64
-
-
-def test_only_norms_are_in_training_mode():
-    module = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5), nn.BatchNorm1d(2)).eval()
-    x = torch.randn(64, 2, generator=generator("x"))
-    with torch.no_grad():
-        recalibrate(module, [x])
-    assert torch.allclose(module[2].running_var, torch.full((2,), 64 / 63), atol=1e-3)  # twice that with dropout
-
-
-def test_statistics_are_found_however_deep():
-    module = nn.Sequential(make(), nn.BatchNorm1d(3, track_running_stats=False))
-    assert statistics(module)[:2] == ("0.1.running_mean", "0.1.running_var")
-    assert len(statistics(module)) == 6
 
 
 def test_interpolated(net):

@@ -1,0 +1,204 @@
+"""What a study would compute and how long it would take: a short measurement here, and the products it is made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..data.feed import Batch
+from ..models.network import Network
+from ..runtime import pick_device
+from ..train.recipe import Recipe
+from ..train.trainer import Trainer
+from .graph import Step
+from .patch import make
+from .work.network import network_of
+
+__all__ = ["Estimate", "StepEstimate", "estimate"]
+
+_MEASURED_SECONDS = 2.0
+_BACKWARD = 3.0
+"""A training step in forward passes: one forward, about two backward."""
+
+_V100 = 50_000 / 165 * _BACKWARD * 8.2e9
+"""Operations a second of the machine of 000 Appendix A: 50,000 images of 224 px through ResNet-50 in 2 min 45 s."""
+
+_CLASSES = 100
+"""Outputs of the network that is measured; they hardly matter."""
+
+
+@dataclass(frozen=True)
+class StepEstimate:
+    """A step and about how long it takes.
+
+    Attributes:
+        step: what would be computed.
+        about: its sizes, in words.
+        seconds: on the device of the measurement; ``None`` for preparing images, which depends on the disk.
+        operations: floating-point operations, a multiplication and an addition being two.
+    """
+
+    step: Step
+    about: str
+    seconds: float | None
+    operations: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a study takes.
+
+    Attributes:
+        steps: each of them.
+        device: where it was measured.
+        training: training images a second there.
+        evaluation: images evaluated a second there.
+        image_operations: operations of one image's way forward through the network.
+    """
+
+    steps: tuple[StepEstimate, ...]
+    device: str
+    training: float
+    evaluation: float
+    image_operations: float
+
+    @property
+    def seconds(self) -> float:
+        """All steps one after the other."""
+        return sum(s.seconds for s in self.steps if s.seconds is not None)
+
+    def lines(self) -> list[str]:
+        """Return what to print: a line a step, and sums."""
+        width = max((len(s.step.title) for s in self.steps), default=0)
+        lines = [f"{s.step.title:{width}}  {_hours(s.seconds):>9}  {s.about}".rstrip() for s in self.steps]
+        operations = sum(s.operations for s in self.steps)
+        return [
+            *lines,
+            "",
+            f"{len(self.steps)} steps, about {_hours(self.seconds)} one after the other on this {self.device} "
+            f"(measured: {self.training:,.0f} training images and {self.evaluation:,.0f} evaluated images a second), "
+            "without preparing images",
+            f"{operations / 1e15:,.1f} PFLOP ({self.image_operations / 1e9:.3g} GFLOP an image forward); about "
+            f"{_hours(operations / _V100)} on a GPU as fast as the V100 of Neyshabur et al. 2020, Appendix A "
+            f"({_V100 / 1e12:.1f} TFLOP/s)",
+        ]
+
+
+def estimate(steps: Sequence[Step], *, device: str = "auto") -> Estimate:
+    """Measure the network for a few seconds and say how long the steps take.
+
+    Args:
+        steps: of a plan.
+        device: ``cpu``, ``cuda`` or ``auto``.
+    """
+    chosen = pick_device(device)
+    trained = [step for step in steps if step.kind == "train"]
+    spec = next((step.spec["network"] for step in steps if "network" in step.spec), None)
+    if spec is None:
+        return Estimate(tuple(StepEstimate(s, "", None, 0.0) for s in steps), chosen.type, 0.0, 0.0, 0.0)
+    net = network_of(spec, _CLASSES)
+    batches = sorted({step.spec["recipe"]["batch"] for step in trained})
+    training = {batch: _training_rate(net, trained, batch, chosen) for batch in batches}
+    evaluation, operations = _evaluation_rate(net, chosen), _operations(net)
+    found = tuple(_of_step(step, training, evaluation, operations) for step in steps)
+    usual = float(np.median(list(training.values()))) if training else float("nan")
+    return Estimate(found, chosen.type, usual, evaluation, operations)
+
+
+def _of_step(step: Step, training: Mapping[int, float], evaluation: float, operations: float) -> StepEstimate:
+    if step.kind in ("data", "checkpoint"):
+        return StepEstimate(step, str(step.spec.get("spec", step.spec.get("path", ""))), None, 0.0)
+    if step.kind == "analysis":
+        return StepEstimate(step, f"{len(step.spec['runs'])} runs", step.cost / evaluation, step.cost * operations)
+    recipe = step.spec["recipe"]
+    epochs, batch = recipe["epochs"], recipe["batch"]
+    replicas = step.spec["average"]["replicas"] if "average" in step.spec else 1
+    seen = epochs * step.size * replicas
+    evaluated = max(0.0, step.cost - _BACKWARD * seen)
+    about = (
+        f"{epochs} epochs × {step.size:,} images, batch {batch}, lr {recipe['lr']:g}, {_schedule(recipe)}"
+        + (f", {replicas} in parallel" if replicas > 1 else "")
+        + (", final layer only" if recipe["frozen"] == "body" else "")
+    )
+    return StepEstimate(step, about, seen / training[batch] + evaluated / evaluation, step.cost * operations)
+
+
+def _schedule(recipe: Mapping[str, Any]) -> str:
+    if recipe["schedule"] != "step":
+        return str(recipe["schedule"])
+    return f"×{recipe['decay']:g} after {'/'.join(map(str, recipe['milestones']))}"
+
+
+def _training_rate(net: Network, trained: Sequence[Step], batch: int, device: torch.device) -> float:
+    """Return images a second, augmentation included."""
+    like = next(step for step in trained if step.spec["recipe"]["batch"] == batch)
+    recipe: Recipe = make(Recipe, like.spec["recipe"])
+    trainer = Trainer(net, net.params(), recipe, 0, device)
+    images = _random_images(net, batch, device)
+
+    def step() -> None:
+        trainer.step(images, 0, 1e-6)
+
+    return batch / _seconds_of(step, device)
+
+
+def _evaluation_rate(net: Network, device: torch.device) -> float:
+    batch = _random_images(net, 64, device)
+    module = net.fresh(net.params()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module.eval()
+
+    def step() -> None:
+        with torch.inference_mode():
+            module(net.input.prepare(batch.images).contiguous(memory_format=torch.channels_last))
+
+    return 64 / _seconds_of(step, device)
+
+
+def _seconds_of(step: Any, device: torch.device) -> float:
+    """Return the median time of some calls after two that warm up."""
+
+    def timed() -> float:
+        begun = time.perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - begun
+
+    for _ in range(2):
+        timed()
+    times: list[float] = []
+    while len(times) < 3 or (sum(times) < _MEASURED_SECONDS and len(times) < 200):
+        times.append(timed())
+    return float(np.median(times))
+
+
+def _random_images(net: Network, count: int, device: torch.device) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    height, width = net.input.size
+    pixels = torch.randint(0, 256, (count, height, width, net.input.channels), generator=generator, dtype=torch.uint8)
+    labels = torch.randint(0, net.classes, (count,), generator=generator)
+    return Batch(pixels.to(device), labels.to(device), 0)
+
+
+def _operations(net: Network) -> float:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    images = _random_images(net, 1, torch.device("cpu"))
+    module = net.fresh(net.params())
+    module.eval()
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        module(net.input.prepare(images.images))
+    return float(counter.get_total_flops())
+
+
+def _hours(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"

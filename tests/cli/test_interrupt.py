@@ -1,0 +1,62 @@
+"""An interrupt ends the program soon, with exit code 130 and a word on what is kept."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from transferscope.cli.main import main
+
+STUDY = """
+name: long
+network: fixup_resnet20
+images: {size: 32}
+recipe: {epochs: 1000, batch: 32, augmentation: {crop: none}}
+targets:
+  clipart: {data: "synthetic:clipart?train=320&test=40"}
+starts:
+  RI-T: {from: random, seeds: [0, 1]}
+analyses: {distance: true}
+"""
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_study_says_what_is_kept_and_how_to_see_it(tmp_path: Path, jobs: str) -> None:
+    (tmp_path / "s.yaml").write_text(STUDY)
+    command = [sys.executable, "-m", "transferscope", "study", "s.yaml", "--out", "a run", "--jobs", jobs]
+    environment = {**os.environ, "TRANSFERSCOPE_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob("a run/work/train-*")):
+        assert running.poll() is None and time.monotonic() < until
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=15)
+    assert running.returncode == 130
+    assert said.splitlines()[-2].startswith("interrupted: 1 of 4 steps are done and kept")
+    assert said.splitlines()[-1] == "for the report of what is there: transferscope report 'a run'"
+    assert main(["report", str(tmp_path / "a run")]) == 0
+
+
+def test_a_long_step_of_the_main_thread_is_no_excuse() -> None:
+    code = (
+        "import ctypes, signal\n"
+        "from transferscope.cli.interrupt import answered_soon\n"
+        "with answered_soon('what is finished is kept', seconds=0.2):\n"
+        "    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # goes to another thread\n"
+        "    print('now', flush=True)\n"
+        "    ctypes.CDLL(None).sleep(30)\n"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None and running.stdout.readline() == "now\n"
+    running.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, said = running.communicate(timeout=20)
+    assert running.returncode == 130 and said == "\nwhat is finished is kept\n"
+    assert time.monotonic() - began < 10
