@@ -68,7 +68,7 @@ class Trainer:
             x, partners, weight = mixed.images, labels[mixed.partner], mixed.weight
         # Dropout and the like draw from torch's own generator: it gets a stream of the step, then its own back.
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(seed_of("fit", self.seed, "dropout", step))
+            _seed(seed_of("fit", self.seed, "dropout", step), self.device)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
                 logits: Tensor = self.module(x)
             if partners is None or weight is None:
@@ -148,6 +148,13 @@ def measure(net: Network, module: nn.Module, feed: Feed) -> dict[str, float]:
     if kept:
         metrics["auc"] = macro_auroc(torch.cat(kept).cpu(), feed.labels.cpu()).macro
     return metrics
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    """Seed torch's own generators; ``torch.manual_seed`` would besides queue a call for a GPU that is never used."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
 
 
 def _share_right(logits: Tensor, labels: Tensor) -> Tensor:
