@@ -139,12 +139,23 @@ def test_other_images_by_name() -> None:
     assert "combined_domains" not in one["analyses"] and one["analyses"]["basin"]["targets"] == ["clipart"]
     other = with_images(tree, {"photo": "synthetic:quickdraw?train=600"})
     assert "basin" not in other["analyses"], "asked of clipart only"
+    assert "cross_domain" not in one["analyses"]
     kept = with_images(tree, {"source": "synthetic:photo?train=600"})
     assert list(kept["targets"]) == list(tree["targets"])
     with pytest.raises(UsageError, match=r"^--data foto: the study has no target or source .* did you mean 'photo'"):
         with_images(tree, {"foto": "synthetic:photo"})
     with pytest.raises(SpecError, match=r"^--data photo: "):
         with_images(tree, {"photo": "synthetc:photo"})
+
+
+@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("target", ["clipart", "xray"])
+def test_a_paper_can_be_asked_of_one_target_of_yours(name: str, target: str) -> None:
+    data = {"source": "synthetic:photo?train=600&test=100", target: f"synthetic:{target}?train=600&test=100"}
+    plan = make_plan(check(load_study(f"paper:{name}", data=data)))
+    assert {t for t in plan.runs if "+" not in t} == {target} and plan.items
+    other = make_plan(check(load_study(f"paper:{name}", data="synthetic:clipart?train=600&test=100")))
+    assert list(other.runs) == ["clipart"]
 
 
 def test_other_settings_by_place() -> None:

@@ -81,7 +81,7 @@ def _worth(result: SourceChoice, target: str, source: str) -> Finding:
     d, less = result.gain(target, source), result.improvement(target, source)
     word = {"agrees": "helps", "disagrees": "harms"}.get(d.verdict, "neither clearly helps nor harms")
     error = "error" if result.metric(target) == "accuracy" else "1 − AUC"
-    share = f"; {percent(less.value)} less {error}{less.points()}" if math.isfinite(less.value) else ""
+    share = f"; {error} lower by {percent(less.value)}{less.points()}" if math.isfinite(less.value) else ""
     other = source in result.other_labels.get(target, ())
     return Finding(
         f"{target}: pre-training on {source}{' (labels of another nature)' * other} {word}: "

@@ -69,6 +69,10 @@ def _bars(ax: Axes, result: BlockShuffle, what: Literal["final", "speed"]) -> No
             if first:  # its outline over all, as RI-T may be higher
                 height = _height(first, what)
                 ax.bar(place, height, 0.9 * wide, fill=False, edgecolor=colour, linewidth=0.8)
+                if second and height < _height(second, what):
+                    ends_of_bar = (place - 0.45 * wide, place + 0.45 * wide)
+                    for ink, width in (("white", 2.6), ("#222222", 1.1)):
+                        ax.hlines(height, *ends_of_bar, color=ink, linewidth=width)
             ends = [
                 _spread(ax, place + shift * wide, group, what)
                 for group, shift in ((first, -0.16), (second, 0.16))
@@ -108,7 +112,9 @@ def _legend(targets: tuple[str, ...]) -> list[Patch]:
         Patch(facecolor=look[t][0], hatch=_HATCHES[i % len(_HATCHES)], edgecolor="white", label=t)
         for i, t in enumerate(targets)
     ]
-    light = Patch(facecolor="#C8C8C8", edgecolor="#777777", label="P-T (light, outlined)")
+    light = Patch(
+        facecolor="#C8C8C8", edgecolor="#777777", label="P-T (light, outlined; a line where RI-T is higher)"
+    )
     return [*of_targets, light, Patch(facecolor="#777777", label="RI-T (solid)")]
 
 

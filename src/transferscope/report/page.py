@@ -78,7 +78,7 @@ def _render(
         loader=PackageLoader("transferscope.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     css = files("transferscope.report").joinpath("templates/report.css").read_text(encoding="utf-8")
-    short = in_short(part.findings for section in sections for part in section.parts)
+    short = in_short([f for part in section.parts for f in part.findings] for section in sections)
     return environment.get_template("report.html.j2").render(
         version=__version__,
         css=Markup(css),  # our own file, without a closing tag in it
@@ -100,9 +100,9 @@ def _render(
 
 
 def in_short(findings: Iterable[Sequence[Said]]) -> list[Said]:
-    """Choose what stands at the top: the weightiest findings, the best of every part before the second of any."""
-    ranked = [sorted(part, key=lambda f: -f.weight) for part in findings]
-    rounds = [(i, -f.weight, n, f) for n, part in enumerate(ranked) for i, f in enumerate(part)]
+    """Choose what stands at the top: the weightiest findings, the best of every question before the second of any."""
+    ranked = [sorted(question, key=lambda f: -f.weight) for question in findings]
+    rounds = [(i, -f.weight, n, f) for n, question in enumerate(ranked) for i, f in enumerate(question)]
     chosen = sorted(rounds, key=lambda r: (r[0], r[1], r[2]))[:_IN_SHORT]
     return [f for *_, f in sorted(chosen, key=lambda r: r[2])]
 

@@ -51,11 +51,17 @@ def with_one_target(tree: Mapping[str, Any], data: str) -> dict[str, Any]:
     analyses = tree.get("analyses")
     if isinstance(analyses, Mapping):
         analyses = {
-            k: {i: s for i, s in v.items() if i not in ("targets", "shows")} if isinstance(v, Mapping) else v
+            k: {i: s for i, s in v.items() if i not in ("targets", "shows", "alike")} if isinstance(v, Mapping) else v
             for k, v in analyses.items()
-            if k not in _SEVERAL and not (isinstance(v, Mapping) and v.get("question") in _SEVERAL)
+            if not _about_several(k, v)
         }
-    return {**tree, "targets": {name: {**kept, "data": spec}}, "analyses": analyses}
+    starts = tree.get("starts")
+    if isinstance(starts, Mapping):
+        starts = {
+            k: {i: s for i, s in v.items() if i != "targets"} if isinstance(v, Mapping) else v
+            for k, v in starts.items()
+        }
+    return {**tree, "targets": {name: {**kept, "data": spec}}, "starts": starts, "analyses": analyses}
 
 
 def with_images(tree: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
@@ -90,12 +96,21 @@ def with_images(tree: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, 
         out["targets"] = {name: targets[name] for name in named}
         out["starts"] = {k: _of_these(v, named) for k, v in dict(tree.get("starts") or {}).items()}
         analyses = {k: _of_these(v, named) for k, v in dict(tree.get("analyses") or {}).items()}
-        out["analyses"] = {
-            k: v for k, v in analyses.items() if not (isinstance(v, Mapping) and v.get("targets") == [])
-        }
+        out["analyses"] = {k: v for k, v in analyses.items() if not _without_targets(k, v, named)}
     if sources:
         out["sources"] = sources
     return out
+
+
+def _about_several(name: str, settings: Any) -> bool:
+    return name in _SEVERAL or (isinstance(settings, Mapping) and settings.get("question") in _SEVERAL)
+
+
+def _without_targets(name: str, settings: Any, targets: Sequence[str]) -> bool:
+    """Say whether nothing is left that the question could be asked of."""
+    if _about_several(name, settings) and len(targets) < 2:
+        return True
+    return isinstance(settings, Mapping) and settings.get("targets") == []
 
 
 def _of_these(settings: Any, targets: Sequence[str]) -> Any:
@@ -103,8 +118,9 @@ def _of_these(settings: Any, targets: Sequence[str]) -> Any:
     if not isinstance(settings, Mapping):
         return settings
     out = dict(settings)
-    if isinstance(out.get("targets"), list):
-        out["targets"] = [t for t in out["targets"] if t in targets]
+    for key in ("targets", "alike"):
+        if isinstance(out.get(key), list):
+            out[key] = [t for t in out[key] if t in targets]
     if isinstance(out.get("unions"), list):
         out["unions"] = [u for u in out["unions"] if set(u) <= set(targets)]
         if not out["unions"]:
