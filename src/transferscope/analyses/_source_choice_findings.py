@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,7 @@ def _worth(result: SourceChoice, target: str, source: str) -> Finding:
     d, less = result.gain(target, source), result.improvement(target, source)
     word = {"agrees": "helps", "disagrees": "harms"}.get(d.verdict, "neither clearly helps nor harms")
     error = "error" if result.metric(target) == "accuracy" else "1 − AUC"
-    share = f"; {error} lower by {percent(less.value)}{less.points()}" if math.isfinite(less.value) else ""
+    share = f"; {error} {_lower_by(less)}" if math.isfinite(less.value) else ""
     other = source in result.other_labels.get(target, ())
     return Finding(
         f"{target}: pre-training on {source}{' (labels of another nature)' * other} {word}: "
@@ -96,6 +97,15 @@ def _worth(result: SourceChoice, target: str, source: str) -> Finding:
         verdict=_no_help(d) if other else None,
         weight=0.9 if other else 0.7,
     )
+
+
+def _lower_by(less: Estimate) -> str:
+    """Say by how much an error is lower, or higher."""
+    if less.value >= 0:
+        return f"lower by {percent(less.value)}{less.points()}"
+    ends = (None, None) if less.low is None or less.high is None else (-less.high, -less.low)
+    more = replace(less, value=-less.value, low=ends[0], high=ends[1])
+    return f"higher by {percent(more.value)}{more.points()}"
 
 
 def _no_help(d: Estimate) -> Verdict:
