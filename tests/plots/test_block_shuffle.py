@@ -52,7 +52,7 @@ def test_final_metric_and_speed_over_block_size():
     assert drops == [f"{v:.0f}" for v in want]
     assert left.get_ylabel() == "AUC or accuracy (%)" and right.get_title(loc="left") == "Optimisation speed"
     told = [t.get_text() for t in fig.legends[0].get_texts()]
-    assert told == ["clipart", "xray", "P-T (light, outlined)", "RI-T (solid)"]
+    assert told == ["clipart", "xray", "P-T (light, outlined; a line where RI-T is higher)", "RI-T (solid)"]
     solid = {p.get_hatch() for p in left.patches if p.get_fill() and p.get_alpha() is None}
     assert len(solid) == 2  # targets can be told apart without colour
 
