@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..data.shuffle import divisors
 from ..errors import CheckpointError, ModelError, SpecError, UsageError, nearest
 from ..train.recipe import Recipe
 from .patch import laid_over, make
@@ -258,14 +259,12 @@ class _Check:
         if source.settings.checkpoint is not None:
             self._add(where, f"{_at(name)} is a file of weights; earlier ones are there when it is trained on 'data'")
         elif source.recipe is not None and source.images is not None:
-            record = source.settings.record
-            record = record or self.study.record.model_copy(update={"epochs": None, "steps": ()})
-            kept = Kept(record, source.recipe, source.images.train)
+            kept = Kept(self.study.record_of(source.settings), source.recipe, source.images.train)
             counted = [tag for tag in tags if tag not in ("best", "final", f"epoch {source.recipe.epochs}")]
             self.problems += kept.missing(counted, where, f"{_at(name)}.record")
 
     def _blocks(self, where: str, blocks: Sequence[str], side: int) -> None:
-        fitting = ", ".join(str(b) for b in range(1, side + 1) if side % b == 0)
+        fitting = ", ".join(map(str, divisors(side)))
         for block in blocks:
             if block != "*" and side % int(block):
                 self._add(f"{where}.blocks", f"{block} does not divide the side of the images, {side}; {fitting} do")

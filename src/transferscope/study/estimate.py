@@ -12,20 +12,19 @@ import torch
 
 from ..data.feed import Batch
 from ..models.network import Network
+from ..rng import generator
 from ..runtime import pick_device
 from ..train.recipe import Recipe
 from ..train.trainer import Trainer
 from .graph import Step
 from .patch import make
+from .trainings import TRAINING_COST
 from .work.network import network_of
 
 __all__ = ["Estimate", "StepEstimate", "estimate"]
 
 _MEASURED_SECONDS = 2.0
-_BACKWARD = 3.0
-"""A training step in forward passes: one forward, about two backward."""
-
-_V100 = 50_000 / 165 * _BACKWARD * 8.2e9
+_V100 = 50_000 / 165 * TRAINING_COST * 8.2e9
 """Operations a second of the machine of 000 Appendix A: 50,000 images of 224 px through ResNet-50 in 2 min 45 s."""
 
 _CLASSES = 100
@@ -119,7 +118,7 @@ def _of_step(step: Step, training: Mapping[int, float], evaluation: float, opera
     epochs, batch = recipe["epochs"], recipe["batch"]
     replicas = step.spec["average"]["replicas"] if "average" in step.spec else 1
     seen = epochs * step.size * replicas
-    evaluated = max(0.0, step.cost - _BACKWARD * seen)
+    evaluated = max(0.0, step.cost - TRAINING_COST * seen)
     about = (
         f"{epochs} epochs × {step.size:,} images, batch {batch}, lr {recipe['lr']:g}, {_schedule(recipe)}"
         + (f", {replicas} in parallel" if replicas > 1 else "")
@@ -178,10 +177,10 @@ def _seconds_of(step: Any, device: torch.device) -> float:
 
 
 def _random_images(net: Network, count: int, device: torch.device) -> Batch:
-    generator = torch.Generator().manual_seed(0)
+    g = generator("estimate")
     height, width = net.input.size
-    pixels = torch.randint(0, 256, (count, height, width, net.input.channels), generator=generator, dtype=torch.uint8)
-    labels = torch.randint(0, net.classes, (count,), generator=generator)
+    pixels = torch.randint(0, 256, (count, height, width, net.input.channels), generator=g, dtype=torch.uint8)
+    labels = torch.randint(0, net.classes, (count,), generator=g)
     return Batch(pixels.to(device), labels.to(device), 0)
 
 

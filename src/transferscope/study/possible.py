@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ..data.shuffle import divisors
 from ..errors import SpecError, nearest
 from ..models.network import Network
 from ..train.recipe import Recipe
@@ -42,7 +43,7 @@ def blocks_of(question: BlockShuffle, side: int) -> tuple[str, ...]:
     ('*', '1', '2', '3', '6')
     """
     if question.blocks is None:
-        return ("*", *(str(b) for b in range(1, side + 1) if side % b == 0))
+        return ("*", *map(str, divisors(side)))
     sizes = sorted({b for b in question.blocks if b != "*"})
     return (*(["*"] if "*" in question.blocks else []), *map(str, sizes))
 

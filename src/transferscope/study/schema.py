@@ -186,6 +186,10 @@ class Study(Strict):
         """All of them by name: ``source`` and those under ``sources``."""
         return ({"source": self.source} if self.source is not None else {}) | self.sources
 
+    def record_of(self, source: SourceSettings) -> RecordSettings:
+        """Return what is kept of a pre-training; its epochs are other ones than those of the runs."""
+        return source.record or self.record.model_copy(update={"epochs": None, "steps": ()})
+
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of study files, for editors that complete and check YAML."""

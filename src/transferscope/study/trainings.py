@@ -17,12 +17,12 @@ from .recorded import kept_epochs
 from .schema import ImageSettings, RecordSettings, SourceSettings, StartSettings
 from .survey import Found
 
-__all__ = ["REVISION", "Condition", "Trainings", "data_step", "shuffled"]
+__all__ = ["REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
 
 REVISION = {"data": 1, "train": 1, "checkpoint": 1, "analysis": 1}
 """Part of every specification; to be raised when a kind of step computes other numbers from the same settings."""
 
-_TRAINING_COST = 3.0
+TRAINING_COST = 3.0
 """A training step in forward passes: one forward, about two backward."""
 
 
@@ -120,7 +120,7 @@ class Trainings:
         given = self.checked.sources[name]
         if given.recipe is None:
             return []
-        return kept_epochs(self._record_of(given.settings).epochs, given.recipe.epochs)
+        return kept_epochs(self.study.record_of(given.settings).epochs, given.recipe.epochs)
 
     def _source(self, name: str, source: SourceSettings) -> Step:
         if source.checkpoint is not None:
@@ -138,14 +138,8 @@ class Trainings:
         start = {"from": "random", "seed": source.seed}
         images = self.images(name, given.images)
         return self._train(
-            name, images, given.images, given.recipe, source.seed, start, {}, self._record_of(source), {}
+            name, images, given.images, given.recipe, source.seed, start, {}, self.study.record_of(source), {}
         )
-
-    def _record_of(self, source: SourceSettings) -> RecordSettings:
-        """Return what is kept of a pre-training; its epochs are other ones than those of the runs."""
-        if source.record is not None:
-            return source.record
-        return self.study.record.model_copy(update={"epochs": None, "steps": ()})
 
     def _run(
         self,
@@ -219,7 +213,7 @@ class Trainings:
         sampled = found.train if record.evaluate_train is None else min(found.train, record.evaluate_train)
         evaluated = (sampled + found.val + found.test) / record.evaluate_every
         replicas = averaged["average"]["replicas"] if averaged else 1
-        cost = recipe.epochs * (replicas * _TRAINING_COST * found.train + evaluated)
+        cost = recipe.epochs * (replicas * TRAINING_COST * found.train + evaluated)
         return Step("train", name, spec, {"images": images, **inputs}, cost, size=found.train)
 
 
