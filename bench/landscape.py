@@ -35,7 +35,7 @@ def ours(settings: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with clock() as taken:
         engine = Engine(net, {"x": images}, metrics=["loss"], **options)
-        engine._recorded()
+        engine._planner._recorded()
     found["recording"] = [taken.seconds, taken.cpu, 0, ""]
 
     def plane(names: list[str], points: int) -> Any:

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,12 +26,23 @@ analyses: {distance: true}
 """
 
 
+@contextmanager
+def in_the_foreground() -> Iterator[None]:
+    """What a shell starts in the background ignores interrupts, and so does what that starts: the tests, say."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_study_says_what_is_kept_and_how_to_see_it(tmp_path: Path, jobs: str) -> None:
     (tmp_path / "s.yaml").write_text(STUDY)
     command = [sys.executable, "-m", "transferscope", "study", "s.yaml", "--out", "a run", "--jobs", jobs]
     environment = {**os.environ, "TRANSFERSCOPE_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+    with in_the_foreground():
+        running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
     until = time.monotonic() + 60
     while not list(tmp_path.glob("a run/work/train-*")):
         assert running.poll() is None and time.monotonic() < until
@@ -51,9 +64,10 @@ def test_a_long_step_of_the_main_thread_is_no_excuse() -> None:
         "    print('now', flush=True)\n"
         "    ctypes.CDLL(None).sleep(30)\n"
     )
-    running = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    with in_the_foreground():
+        running = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
     assert running.stdout is not None and running.stdout.readline() == "now\n"
     running.send_signal(signal.SIGINT)
     began = time.monotonic()

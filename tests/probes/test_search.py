@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,8 @@ from transferscope.models.build import build
 from transferscope.models.network import Input, Network
 from transferscope.probes.evaluate import Engine
 from transferscope.probes.points import Points
+from transferscope.probes.search import Search, scan
+from transferscope.progress import silent
 from transferscope.rng import generator, numpy_generator
 
 
@@ -63,6 +67,48 @@ def test_a_loss_that_is_not_a_number_is_not_within():
     points = Points.moved(theta, [{name: torch.full_like(theta[name], torch.inf)}], [[1.0], [0.0]])
     engine = Engine(net, {"test": images_for(net)}, metrics=["loss"], device="cpu")
     assert engine.first_within(points, np.array([0, 1]), 100.0, metric="loss").group == 1
+
+
+@pytest.mark.parametrize("metric", ["error", "loss"])
+@pytest.mark.parametrize("name", ["mlp:20-10", "resnet20"])
+def test_screening_in_bfloat16_finds_the_same_group_and_the_same_value(metric, name):
+    side = 6 if name.startswith("mlp") else 8
+    net = build(name, 4, input=Input((side, side), 3, (0.1,) * 3, (0.3,) * 3))
+    points, groups = ladder(net)
+    images = images_for(net, 60)
+    at_rest = net.fresh(net.params())(net.input.prepare(torch.from_numpy(images.images)))
+    images = dataclasses.replace(images, labels=at_rest.argmax(1).numpy())  # so that noise does harm
+
+    def search(bound: float, screen: bool) -> Search:
+        engine = Engine(net, {"test": images}, device="cpu", batch=8, norm="interpolated", screen=screen)
+        return engine.first_within(points, groups, bound, metric=metric)
+
+    surface = Engine(net, {"test": images}, metrics=[metric], device="cpu", norm="interpolated").run(points)
+    means = surface["test"].values[metric].reshape(-1, 3).mean(1)
+    exact, screened = (search(float(means[-1]) * 1.001, screen) for screen in (False, True))
+    assert screened.group == exact.group
+    assert screened.value == pytest.approx(exact.value, rel=1e-6)
+    assert exact.screened == 0
+    beyond = means > means[-1] * 1.001 + 2 * (0.02 + 0.05 * means)
+    assert screened.screened >= beyond[: exact.group].sum() > 0
+
+
+def test_a_screen_that_is_off_is_not_believed():
+    """It calls the first group bad, which is within the bound, and is found out at the second."""
+    labels, x = torch.zeros(10, dtype=torch.int64), torch.zeros(10, 1)
+
+    def right(number: int, x: torch.Tensor, chosen: range) -> torch.Tensor:
+        return torch.tensor([5.0, 0.0]).expand(len(chosen), len(x), 2)
+
+    def wrong(number: int, x: torch.Tensor, chosen: range) -> torch.Tensor:
+        bad = torch.tensor([0.0, 5.0]) if chosen[0] == 0 else torch.tensor([1.0, 0.0])
+        return bad.expand(len(chosen), len(x), 2)
+
+    groups = [range(0, 1), range(1, 2)]
+    found = scan(groups, [(0, x)], labels, right, "loss", 0.3, silent, wrong)
+    assert (found.group, found.screened) == (0, 0)
+    assert found.value == pytest.approx(np.log1p(np.exp(-5)), rel=1e-6)
+    assert found.looked == 10 * (1 + 2 + 1)  # the first screened, the second in both ways, the first again
 
 
 def test_what_cannot_be_searched():

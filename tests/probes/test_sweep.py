@@ -13,6 +13,7 @@ from transferscope.models.network import Input, Network
 from transferscope.params import Params
 from transferscope.probes.evaluate import Engine
 from transferscope.probes.evaluation import Evaluation
+from transferscope.probes.planner import Planner
 from transferscope.probes.points import Points
 from transferscope.probes.sweep import anchors
 from transferscope.rng import generator, numpy_generator
@@ -269,7 +270,7 @@ def test_out_of_memory_halves_the_stack(monkeypatch):
         return plain(self, known, batch)
 
     monkeypatch.setattr(cut.Part, "__call__", short_of_memory)
-    monkeypatch.setattr(Engine, "_check", lambda *_: None)
+    monkeypatch.setattr(Planner, "_check", lambda *_: None)
     found = engine.run(points)["test"]
     assert failures
     assert found.how.plan == "suffix"

@@ -27,7 +27,7 @@ analyses:
   similarity: true
   distance: true
   barrier: {points: 3, ends: [final, best], starts: [P-T, RI-T]}
-  extrapolation: {points: 5, starts: [P-T]}
+  extrapolation: {precision: bfloat16, points: 5, starts: [P-T]}
   cross_domain: {points: 3, starts: [P-T]}
   combined_domains: {points: 3, unions: [[photo, clipart]], starts: [P-T], seeds: 1}
   basin: {samples: 2, draws: 2, limit: 1.0, images: 16, extend: false, targets: [photo], starts: [P-T, RI-T]}

@@ -98,6 +98,9 @@ def test_tables_for_the_report(loaded: LoadedStudy) -> None:
     assert (steps["state"] == "done").all() and (steps["threads"] == 1).all()
     notes = [(n.where, n.text) for n in loaded.notes]
     assert any("RI-T same 0 is the run RI-T 0" in text for _, text in notes)
+    assert [where for where, text in notes if text == "computed in bfloat16"] == [
+        "extrapolation clipart, extrapolation photo"
+    ]
     assert any(where.startswith("clipart P-T 0, ") and "a new one of 12 was drawn" in text for where, text in notes)
     assert loaded.cost.count(" in ") == 3 and loaded.machine["device"] == "cpu"
     summary = loaded.data()["photo"]

@@ -16,6 +16,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, fx, nn
 
+from .compiled import Compiled
 from .degree import degrees
 from .recording import Recording
 
@@ -43,12 +44,14 @@ class Part:
         inputs: nodes whose values come in.
         outputs: nodes whose values go out.
         module: the function.
+        compiled: the same, compiled, if it is.
     """
 
     recording: Recording
     inputs: tuple[fx.Node, ...]
     outputs: tuple[fx.Node, ...]
-    module: nn.Module
+    module: fx.GraphModule
+    compiled: Compiled | None = None
 
     @classmethod
     def of(cls, recording: Recording, inside: Iterable[fx.Node], outputs: Iterable[fx.Node]) -> Part:
@@ -74,7 +77,7 @@ class Part:
         """Return the values of the outputs, for known values of what comes in and so many images."""
         sizes = self.recording
         values = [sizes.size(n, batch) if sizes.is_size(n) else known[n] for n in self.inputs]
-        returned: tuple[Tensor, ...] = self.module(*values)
+        returned: tuple[Tensor, ...] = (self.compiled or self.module)(*values)
         return returned
 
 

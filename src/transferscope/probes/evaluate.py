@@ -4,8 +4,7 @@ What can be done once is done once: images are decoded and normalised before the
 in memory, weights are combined in place in a flat buffer. The plan follows from what the points move:
 
 * all of the network: one pass over the data a point;
-* a part of it: see :mod:`~transferscope.probes.sweep`. What cannot be recorded as a graph, or whose graph does not
-  give the logits of a plain pass (looked at on a few images before each run), is evaluated in whole passes.
+* a part of it: see :mod:`~transferscope.probes.sweep`, and :mod:`~transferscope.probes.planner` for when.
 """
 
 from __future__ import annotations
@@ -31,17 +30,16 @@ from ..models.network import Network
 from ..models.objective import multilabel
 from ..params import Params, check_same
 from ..progress import Progress, silent
-from ..runtime import pick_device
-from .cut import Cut
+from ..runtime import fast_bfloat16, pick_device
 from .evaluation import EngineOptions, Evaluation, How, NormPolicy, Precision
 from .flat import FlatWeights
 from .kept import Keeper, digest_of
 from .metrics import Meter, Metric, check_labels, check_metrics, contributions, default_metrics
+from .planner import Planner
 from .points import Points
 from .prepared import Prepared
-from .recording import Recording, UnrecordableError, record
-from .search import Search, members_of, scan
-from .sweep import Live, Plan, Sweep
+from .search import Looks, Search, members_of, scan
+from .sweep import Sweep
 
 __all__ = ["Engine", "EngineOptions", "Evaluation", "How", "Precision", "evaluate"]
 
@@ -50,8 +48,6 @@ _LOGIT_BYTES = 2**27
 
 _KEPT_AT_ONCE = 256
 """Points under way at once where what is evaluated is kept: all of them are lost when it is stopped."""
-
-_CHECKED_IMAGES = 4
 
 _PREPARED_BYTES = 2**30
 """Normalised images up to this size are kept; larger sets are normalised again batch by batch at every point."""
@@ -96,11 +92,12 @@ class Engine:
         self._dtype = dtype
         self._module = net.fresh()
         self._weights = FlatWeights(self._module, self._device, dtype)
-        self._recording: Recording | UnrecordableError | None = None
-        self._kept = options.get("kept")
+        self._kept, self._screen = options.get("kept"), options.get("screen")
+        self._compiles = options.get("compiled", False)
+        self._planner = Planner(
+            self._module, self._weights.tensors, self._move, self._first, self._precision, compiles=self._compiles
+        )
         self._sorted: tuple[str, Params, Prepared] | None = None
-        self._plan: Plan = "whole network"
-        self._reason = ""
         room = _PREPARED_BYTES
         self._sets: dict[str, Prepared] = {}
         for name, images in sets.items():
@@ -134,9 +131,11 @@ class Engine:
     @property
     def how(self) -> How:
         """How numbers are computed, as of the last point."""
+        planner = self._planner
+        failed = "" if planner.compiled is None else planner.compiled.failed
         return How(
-            self._plan, self._precision, str(self._device), self._batch, self._norm, self._recalibrated_on,
-            self._reason,
+            planner.plan, self._precision, str(self._device), self._batch, self._norm, self._recalibrated_on,
+            planner.reason or failed, planner.compiled is not None and not failed,
         )  # fmt: skip
 
     def run(self, points: Points, progress: Progress = silent) -> dict[str, Evaluation]:
@@ -204,21 +203,21 @@ class Engine:
         with self._arithmetic():
             hardest = self._hardest_first(name, points)
             batches = list(hardest.growing(max(1, self._batch // 4), self._batch))
-            sweep = self._sweep(points)
-            kept: dict[int, Live] = {}
+            sweep = self._sweep(points, folds=not self._screens)
 
-            def logits(number: int, x: Tensor, chosen: range) -> Iterator[Tensor]:
-                if sweep is None:
-                    for i in chosen:
-                        self._move(points, i)
-                        yield self._module(x)[None]
-                    return
-                live = kept[number] if number in kept else sweep.live(x)
-                if sum(one.bytes for one in kept.values()) + live.bytes <= _PREPARED_BYTES:
-                    kept[number] = live
-                yield from (some for _, some in sweep.logits(live, chosen))
+            def whole(i: int, x: Tensor) -> Tensor:
+                self._move(points, i)
+                return self._planner.whole(x)
 
-            return scan(members, batches, hardest.labels, logits, metric, bound, progress)
+            looks = Looks(sweep, whole, _PREPARED_BYTES)
+            screen = Looks(sweep, whole, _PREPARED_BYTES, screen=True) if self._screens else None
+            return scan(members, batches, hardest.labels, looks, metric, bound, progress, screen)
+
+    @property
+    def _screens(self) -> bool:
+        """Whether searches look in bfloat16 first."""
+        fast = self._device.type == "cpu" and fast_bfloat16(self._device)
+        return self._precision == "float32" and (fast if self._screen is None else self._screen)
 
     def _hardest_first(self, name: str, points: Points) -> Prepared:
         """Return a set in the order of the losses at the first operand, the largest first."""
@@ -250,61 +249,23 @@ class Engine:
         if self._kept is None:
             return ""
         sets = [(name, len(images), self._metrics[name]) for name, images in self._sets.items()]
-        how = (self._net.name, self._precision, self._norm, self._recalibrated_on, self._per_example)
+        how = (
+            self._net.name,
+            self._precision,
+            self._norm,
+            self._recalibrated_on,
+            self._per_example,
+            self._compiles,
+        )
         return digest_of(points, sets, how)
 
-    def _sweep(self, points: Points) -> Sweep | None:
-        """Return the plan for a part of the weights, ``None`` for whole passes."""
-        self._plan, self._reason = "whole network", ""
+    def _sweep(self, points: Points, *, folds: bool = True) -> Sweep | None:
         moving = points.moving - set(self._statistics) if self._norm == "kept" else points.moving
-        parameters = {name for name, _ in self._module.named_parameters()}
-        if self._norm == "recalibrated" or len(points) == 1 or moving >= parameters:
-            return None
-        try:
-            cut = Cut(self._recorded(), moving)
-            if not cut.saves and cut.affine is None:
-                return None
-            sweep = Sweep(cut, points, self._move, self._weights.tensors)
-            self._check(sweep, points)
-        except UnrecordableError as e:
-            self._reason = str(e)
-            return None
-        self._plan = sweep.plan
-        return sweep
+        return self._planner.sweep(points, None if self._norm == "recalibrated" else moving, folds=folds)
 
-    def _recorded(self) -> Recording:
-        if self._recording is None:
-            try:
-                _, x = next(next(iter(self._sets.values())).batches(2))
-                self._recording = record(self._module, x if len(x) > 1 else x.repeat(2, 1, 1, 1))
-            except UnrecordableError as e:
-                self._recording = e
-        if isinstance(self._recording, UnrecordableError):
-            raise self._recording
-        return self._recording
-
-    def _check(self, sweep: Sweep, points: Points) -> None:
-        """Hold the plan against whole passes of a few images at a few points."""
-        _, x = next(next(iter(self._sets.values())).batches(_CHECKED_IMAGES))
-        chosen = sorted({0, len(points) // 2, len(points) - 1})
-        try:
-            found = torch.cat([part for _, part in sweep.logits(sweep.live(x), chosen)])
-        except RuntimeError as e:
-            raise UnrecordableError(
-                f"its graph cannot be cut here: {next(iter(str(e).splitlines()), '')[:200]}"
-            ) from e
-        for i, logits in zip(chosen, found, strict=True):
-            self._move(points, i)
-            plain = self._module(x).to(self._dtype)
-            scale = plain.nan_to_num(0, 0, 0).abs().max() + torch.finfo(self._dtype).tiny
-            close = torch.isclose(logits.to(self._dtype) / scale, plain / scale, rtol=0, atol=self._tolerance)
-            if not (close | ~plain.isfinite()).all():
-                raise UnrecordableError("its graph does not give the logits of a plain pass")
-
-    @property
-    def _tolerance(self) -> float:
-        """Of logits, as a share of the largest: far above rounding, far below another function."""
-        return {"float64": 1e-9, "float32": 1e-3, "bfloat16": 0.1}[self._precision]
+    def _first(self, count: int) -> Tensor:
+        _, x = next(next(iter(self._sets.values())).batches(count))
+        return x
 
     def _move(self, points: Points, i: int) -> None:
         self._weights.move(points, i)
@@ -323,7 +284,7 @@ class Engine:
         while True:
             try:
                 for start, x in images.batches(self._batch):
-                    meter.add(start, self._module(x))
+                    meter.add(start, self._planner.whole(x))
             except torch.cuda.OutOfMemoryError as e:
                 if self._batch == 1:
                     raise ModelError(

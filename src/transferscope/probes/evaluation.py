@@ -29,7 +29,11 @@ class EngineOptions(TypedDict, total=False):
 
     Attributes:
         device: ``cpu``, ``cuda`` or ``auto`` (default).
-        precision: ``float32`` (default; never TF32), ``bfloat16`` (autocast, to screen) or ``float64``.
+        precision: ``float32`` (default; never TF32), ``bfloat16`` (autocast) or ``float64``.
+        screen: whether a search leaves on the word of bfloat16 what that finds well beyond the bound, and confirms
+            the rest in float32; by default where a CPU has fast bfloat16.
+        compiled: whether ``torch.compile`` translates what is evaluated again and again (default: no). It takes
+            seconds to minutes once, and a compiler for C++; what it cannot translate runs as it is.
         batch: images at a time; by default what suits the device and the image size.
         norm: batch-norm policy ``recalibrated`` (default), ``interpolated`` or ``kept``.
         recalibrate_on: training images for ``recalibrated``.
@@ -39,6 +43,8 @@ class EngineOptions(TypedDict, total=False):
 
     device: str
     precision: Precision
+    screen: bool | None
+    compiled: bool
     batch: int | None
     norm: NormPolicy
     recalibrate_on: ImageSet | None
@@ -57,7 +63,8 @@ class How:
         batch: images at a time.
         norm: batch-norm policy; ``none`` for a network without batch norm.
         recalibrated_on: number and name of the images, or ``""``.
-        reason: why a part was moved and yet the whole network passed, or ``""``.
+        reason: why a part was moved and yet the whole network passed, or why it was not compiled, or ``""``.
+        compiled: whether it was compiled.
     """
 
     plan: str
@@ -67,6 +74,7 @@ class How:
     norm: str
     recalibrated_on: str = ""
     reason: str = ""
+    compiled: bool = False
 
 
 @dataclass(frozen=True, eq=False)

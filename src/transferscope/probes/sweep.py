@@ -12,14 +12,16 @@ Two plans, both equal to whole passes up to rounding (002 and 000 move one modul
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, fx
 
+from .compiled import Compiled
 from .cut import Cut, Part, Values
+from .folded import fold
 from .points import Points
 
 __all__ = ["Live", "Plan", "Sweep", "anchors"]
@@ -39,9 +41,12 @@ class Sweep:
         move: sets the network's weights to a point.
         weights: the network's tensors by name, which ``move`` changes in place.
         affine: whether the affine plan may be used.
+        folds: whether batch norm is folded into the convolution before it where that is the same at all points.
+        compiles: whether what follows the moved weights is compiled.
 
     Attributes:
         plan: ``suffix`` or ``affine``.
+        compiled: what follows the moved weights, if it is compiled.
     """
 
     def __init__(
@@ -52,6 +57,8 @@ class Sweep:
         weights: Mapping[str, Tensor],
         *,
         affine: bool = True,
+        folds: bool = True,
+        compiles: bool = False,
     ) -> None:
         self._cut, self._points, self._move = cut, points, move
         recording = cut.recording
@@ -62,6 +69,13 @@ class Sweep:
         found = anchors(points) if affine and cut.affine is not None else None
         self.plan: Plan = "suffix" if found is None else "affine"
         self._anchors = found
+        self._after = cut.after if found is None else self._parts()[1]
+        if folds:
+            folded = fold(self._after)
+            self._after = folded.part
+            self._known.update(folded.values(self._known))
+        self.compiled = Compiled(self._after.module) if compiles else None
+        self._after = replace(self._after, compiled=self.compiled)
         self._most: int | None = None
 
     def live(self, x: Tensor) -> Live:
@@ -87,7 +101,7 @@ class Sweep:
         if not len(chosen):
             return
         stacks = self._one_by_one if self._anchors is None else self._combined
-        after = self._cut.after if self._anchors is None else self._parts()[1]
+        after = self._after
         repeated: dict[int, Values] = {}
         for some, crossing in stacks(live, chosen):
             count = len(some)

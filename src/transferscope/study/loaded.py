@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadedStudy", "Remark", "open_study"]
 
-_CHANGES = ("skipped", "dropped", "head", "norms", "left out", "diverged")
+_CHANGES = ("skipped", "dropped", "head", "norms", "computed", "left out", "diverged")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,17 @@ from pydantic import Field, PositiveInt
 
 from ..strict import Name, Strict
 
-__all__ = ["Ends", "Granularity", "Grid", "Metric", "NormPolicy", "OfSomeRuns", "QuestionSettings", "Weights"]
+__all__ = [
+    "AtPoints",
+    "Ends",
+    "Granularity",
+    "Grid",
+    "Metric",
+    "NormPolicy",
+    "OfSomeRuns",
+    "QuestionSettings",
+    "Weights",
+]
 
 Ends: TypeAlias = Literal["best", "final"]
 Weights: TypeAlias = Literal["start", "best", "final"]
@@ -88,3 +98,12 @@ class OfSomeRuns(QuestionSettings):
 
     runs: PositiveInt | None = None
     """Ask only about so many runs of each start; default: all."""
+
+
+class AtPoints(QuestionSettings):
+    """What questions can be told that evaluate networks at points of weight space."""
+
+    precision: Literal["float32", "bfloat16", "float64"] = "float32"
+    """Number format of products; bfloat16 where only a first look is wanted and the processor is fast at it."""
+    compiled: bool = False
+    """Compile what is evaluated again and again: seconds to minutes once, faster passes then; for large grids."""

@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from ..strict import Name
-from .base import Ends, Grid, Metric, NormPolicy, QuestionSettings
+from .base import AtPoints, Ends, Grid, Metric, NormPolicy
 
 __all__ = ["Barrier", "Basin", "CombinedDomains", "CrossDomain", "Extrapolation"]
 
 
-class Barrier(QuestionSettings):
+class Barrier(AtPoints):
     """Do two solutions lie in one basin?"""
 
     least_runs: ClassVar[int] = 2
@@ -43,7 +43,7 @@ class Barrier(QuestionSettings):
         return self.seen(images) * self.points * _pairs(networks) * len(self.ends)
 
 
-class Extrapolation(QuestionSettings):
+class Extrapolation(AtPoints):
     """Where does the basin end beyond the solutions?"""
 
     least_runs: ClassVar[int] = 2
@@ -71,7 +71,7 @@ class Extrapolation(QuestionSettings):
         return self.seen(images) * self.points * _pairs(networks)
 
 
-class Basin(QuestionSettings):
+class Basin(AtPoints):
     """Do solutions live in one (ε, δ)-basin, and how large are ε and δ?"""
 
     least_runs: ClassVar[int] = 2
@@ -109,7 +109,7 @@ class Basin(QuestionSettings):
         return self.seen(images) * points * _pairs(networks) / (1 if "mixed" in self.groups else 2)
 
 
-class CrossDomain(QuestionSettings):
+class CrossDomain(AtPoints):
     """What lies between networks trained on different domains of the same classes?"""
 
     question: Literal["cross_domain"]
@@ -130,7 +130,7 @@ class CrossDomain(QuestionSettings):
         return self.seen(images) * self.points * float(max(1, networks // 2))
 
 
-class CombinedDomains(QuestionSettings):
+class CombinedDomains(AtPoints):
     """And between networks of which one was trained on a union of domains? Trains the runs on the unions."""
 
     chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows", "unions", "seeds"})

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from .base import Granularity, Grid, OfSomeRuns, Weights
+from .base import AtPoints, Granularity, Grid, OfSomeRuns, Weights
 
 __all__ = ["GradientFlow", "Hessian", "Landscape", "LossVariation"]
 
@@ -51,7 +51,7 @@ class Hessian(OfSomeRuns):
         return _PRODUCT * products * networks * self.seen(images)
 
 
-class Landscape(OfSomeRuns):
+class Landscape(AtPoints, OfSomeRuns):
     """What does the loss look like around the weights, in a plane of random directions?"""
 
     files: ClassVar[int | None] = 1

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, PositiveInt, field_validator
 
-from .base import Ends, Granularity, Grid, Metric, OfSomeRuns, QuestionSettings, Weights
+from .base import AtPoints, Ends, Granularity, Grid, Metric, OfSomeRuns, QuestionSettings, Weights
 
 __all__ = ["Criticality", "Rewind", "Spectrum"]
 
@@ -21,7 +21,7 @@ _SUFFIX = 0.5
 _Sigma: TypeAlias = Annotated[float, Field(ge=0)]
 
 
-class Criticality(OfSomeRuns):
+class Criticality(AtPoints, OfSomeRuns):
     """Which modules are critical: how much noise does each take on its way from its first to its last weights?"""
 
     files: ClassVar[int | None] = 1
@@ -54,6 +54,8 @@ class Criticality(OfSomeRuns):
     """How much worse than the trained network is still within ε."""
     surface: bool = True
     """Evaluate all places and draw heat maps; without, only what μ takes is searched for, which is much faster."""
+    screen: bool | None = None
+    """Search in bfloat16 first and confirm in float32; default: where a CPU is fast at it."""
     images: PositiveInt | None = 500
     """Use at most this many training images, and as many test images."""
     norm: Literal["interpolated", "recalibrated"] = "interpolated"
@@ -81,7 +83,7 @@ class Criticality(OfSomeRuns):
         return _SUFFIX * cells * (len(self.only) or _MODULES) * networks * 2 * self.seen(images)
 
 
-class Rewind(OfSomeRuns):
+class Rewind(AtPoints, OfSomeRuns):
     """How much worse does a network get when one module is set back in time, or drawn anew?"""
 
     files: ClassVar[int | None] = 1

@@ -55,6 +55,18 @@ class Asked:
         return torch.get_num_threads()
 
     @property
+    def engine(self) -> dict[str, Any]:
+        """How points of weight space are evaluated: options of the engine."""
+        settings = self.settings
+        return {
+            "device": self.device,
+            "kept": self.kept,
+            "norm": settings["norm"],
+            "precision": settings["precision"],
+            "compiled": settings["compiled"],
+        }
+
+    @property
     def splits(self) -> ImageSplits:
         """Images of the first target (of the only one, for most questions)."""
         return self.images[self.targets[0]]
@@ -147,6 +159,10 @@ class Asked:
         if how is not None and how.norm not in ("none", ""):
             on = f" on {how.recalibrated_on}" if how.recalibrated_on else ""
             draft.note("norms", f"batch-norm statistics {how.norm}{on}")
+        if how is not None and how.precision != "float32":
+            draft.note("computed", f"computed in {how.precision}")
+        if how is not None and how.reason:
+            draft.note("computed", f"slower than it could be: {how.reason}")
         for name in ("left_out", "omissions"):
             for left in getattr(result, name, ()):
                 if hasattr(left, "reason"):

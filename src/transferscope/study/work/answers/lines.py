@@ -43,10 +43,8 @@ def barrier(asked: Asked) -> Result:
         metrics=settings["metrics"],
         threshold=settings["threshold"],
         progress=asked.context.progress,
-        device=asked.device,
-        kept=asked.kept,
-        norm=settings["norm"],
         recalibrate_on=asked.splits.train,
+        **asked.engine,
     )
 
 
@@ -66,10 +64,8 @@ def extrapolation(asked: Asked) -> Result:
         metrics=settings["metrics"],
         threshold=settings["threshold"],
         progress=asked.context.progress,
-        device=asked.device,
-        kept=asked.kept,
-        norm=settings["norm"],
         recalibrate_on=asked.splits.train,
+        **asked.engine,
     )
 
 
@@ -88,10 +84,8 @@ def basin(asked: Asked) -> Result:
         rule=rule,
         metrics=settings["metrics"],
         progress=asked.context.progress,
-        device=asked.device,
-        kept=asked.kept,
-        norm=settings["norm"],
         recalibrate_on=asked.splits.train,
+        **asked.engine,
     )
 
 
@@ -126,9 +120,7 @@ def _domains(asked: Asked, function: Callable[..., Result]) -> Result:
         lambdas=settings["points"],
         metrics=settings["metrics"],
         progress=asked.context.progress,
-        device=asked.device,
-        kept=asked.kept,
-        norm=settings["norm"],
+        **asked.engine,
     )
 
 

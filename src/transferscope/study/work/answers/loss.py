@@ -45,11 +45,9 @@ def landscape(asked: Asked) -> Result:
         planes=settings["planes"],
         radii=settings["radii"],
         scale=settings["scale"],
-        norm=settings["norm"],
         recalibrate_on=asked.splits.train,
-        device=asked.device,
-        kept=asked.kept,
         progress=asked.context.progress,
+        **asked.engine,
     )
 
 

@@ -25,11 +25,10 @@ def criticality(asked: Asked) -> Result:
         "margin": settings["margin"],
         "judge": settings["judge"],
         "surface": settings["surface"],
+        "screen": settings["screen"],
         "progress": asked.context.progress,
-        "device": asked.device,
-        "kept": asked.kept,
-        "norm": settings["norm"],
         "recalibrate_on": asked.splits.train,
+        **asked.engine,
     }
     if asked.runs:
         return criticality_of(asked.net, asked.runs, sets["train"], sets["test"], ends=settings["ends"], **options)
@@ -49,10 +48,8 @@ def rewind(asked: Asked) -> Result:
         "metrics": settings["metrics"],
         "threshold": settings["threshold"],
         "progress": asked.context.progress,
-        "device": asked.device,
-        "kept": asked.kept,
-        "norm": settings["norm"],
         "recalibrate_on": asked.splits.train,
+        **asked.engine,
     }
     if asked.runs:
         chosen = {"weights": settings["weights"], "epochs": settings["epochs"]}
