@@ -73,6 +73,30 @@ def test_altered_starts_are_never_taken_for_plain_ones(starts: Tree) -> None:
     assert runs["noise 0"].group != runs["noise 1"].group
 
 
+@pytest.mark.parametrize(
+    ("item", "asked"),
+    [
+        ("mistakes", {"P-T", "RI-T", "top", "noise", "average"}),
+        ("transfer", {"P-T", "RI-T", "head only", "colours", "top", "noise", "average"}),
+    ],
+)
+def test_by_default_starts_that_would_be_taken_for_others_are_not_asked_about(
+    starts: Tree, item: str, asked: set[str]
+) -> None:
+    plan = plan_of(starts(**{f"analyses__{item}": True}))
+    steps = plan.items[item].values()
+    assert {run["label"].rpartition(" ")[0] for step in steps for run in step.spec["runs"]} == asked
+
+
+def test_where_all_are_alike_they_are_asked_about(starts: Tree) -> None:
+    changes = {
+        "starts": {"colours": {"from": "colours", "recipe": {"frozen": "body"}}},
+        "analyses": {"mistakes": True},
+    }
+    (step,) = [plan_of(starts(**changes)).items["mistakes"][t] for t in ("photo",)]
+    assert [run["label"] for run in step.spec["runs"]] == ["colours 0", "colours 1"]
+
+
 def test_changing_a_pretraining_changes_what_starts_from_it_and_nothing_else(starts: Tree) -> None:
     before, after = plan_of(starts()), plan_of(starts(sources__colours__seed=3))
     for label, run in before.runs["photo"].items():

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import UsageError, nearest
 from .check import Checked
 from .graph import Plan, PlannedRun, Step, in_order
-from .possible import blocks_of, domain_groups, epochs_of, usual_starts
+from .possible import asked_starts, blocks_of, domain_groups, epochs_of, usual_starts
 from .questions import QuestionSettings
 from .questions.lines import CombinedDomains, CrossDomain
 from .questions.reuse import BlockShuffle, Checkpoints, Samples
@@ -186,9 +186,8 @@ class _Planner:
                 found = _union_of([self.checked.targets[t] for t in union])
                 parts = {t: self.data[t] for t in union}
                 images = Step("data", joined, {"revision": REVISION["data"], "union": list(union)}, parts, cost=1)
-                wanted = self.make.runs(
-                    joined, images, found, union=union, starts=question.starts, seeds=question.seeds
-                )
+                starts = asked_starts(self.study, question)
+                wanted = self.make.runs(joined, images, found, union=union, starts=starts, seeds=question.seeds)
                 runs += _each_once(wanted.values())
                 self.more.setdefault(joined, {}).update(wanted)
             title = " & ".join(singles)
@@ -198,14 +197,14 @@ class _Planner:
     def _of(self, question: QuestionSettings, targets: Sequence[str]) -> _Runs:
         """Return the runs on some targets that a question is asked about."""
         limit = getattr(question, "runs", None)
+        starts = asked_starts(self.study, question)
         return [
             run
             for target in targets
             for run in _each_once(
                 run
                 for run in self.own[target].values()
-                if (question.starts is None or run.start in question.starts)
-                and run.seed in self.study.starts[run.start].seeds[:limit]
+                if run.start in starts and run.seed in self.study.starts[run.start].seeds[:limit]
             )
         ]
 

@@ -16,7 +16,16 @@ from .recorded import Kept
 from .schema import Study
 from .survey import Found
 
-__all__ = ["blocks_of", "domain_groups", "epochs_of", "of_network", "of_study", "unknown", "usual_starts"]
+__all__ = [
+    "asked_starts",
+    "blocks_of",
+    "domain_groups",
+    "epochs_of",
+    "of_network",
+    "of_study",
+    "unknown",
+    "usual_starts",
+]
 
 
 def domain_groups(targets: Mapping[str, Found]) -> list[tuple[str, ...]]:
@@ -25,6 +34,23 @@ def domain_groups(targets: Mapping[str, Found]) -> list[tuple[str, ...]]:
     for name, found in targets.items():
         groups.setdefault((found.classes, found.multilabel), []).append(name)
     return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def asked_starts(study: Study, question: QuestionSettings) -> list[str]:
+    """Return the starts whose runs a question is about: those it names, else all that it can take as alike.
+
+    Runs from another pre-training, or with frozen layers, are not what the papers' claims about P-T are about, and
+    would be averaged with those that are.
+    """
+    if question.starts is not None:
+        return list(question.starts)
+    if question.tells_apart:
+        return list(study.starts)
+    used = dict.fromkeys(s.source for s in study.starts.values() if s.source is not None)
+    alike = {None, next((name for name in study.pretrainings if name in used), None)}
+    frozen = {name for name, start in study.starts.items() if start.recipe.get("frozen", "none") != "none"}
+    found = [name for name, start in study.starts.items() if start.source in alike and name not in frozen]
+    return found or list(study.starts)
 
 
 def usual_starts(study: Study, question: QuestionSettings) -> list[str]:
@@ -179,7 +205,7 @@ def _counts(question: QuestionSettings, study: Study, target: str) -> dict[str, 
     limit = getattr(question, "runs", None)
     counts = {"source": 0, "random": 0}  # from whichever source
     for name, start in study.starts.items():
-        if (question.starts is None or name in question.starts) and target in (start.targets or (target,)):
+        if name in asked_starts(study, question) and target in (start.targets or (target,)):
             counts["random" if start.source is None else "source"] += len(start.seeds[:limit])
     return counts
 
@@ -194,7 +220,7 @@ def _weights(
     """Yield the recorded weights that a question needs and the runs will not have kept, and what to record."""
     named, wanted = question.named_weights(), question.wants_recorded()
     for (target, start), recipe in recipes.items():
-        if target not in asked or (question.starts is not None and start not in question.starts):
+        if target not in asked or start not in asked_starts(study, question):
             continue
         if target not in (study.starts[start].targets or asked):
             continue

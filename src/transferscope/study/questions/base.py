@@ -38,6 +38,7 @@ class QuestionSettings(Strict):
         most_files: of how many at most; ``None``: of any number.
         wants_init: whether it then needs the weights they started from, too.
         headless: whether it can be asked of files without a final layer for the classes of the images.
+        tells_apart: whether it tells starts of one kind apart; others take runs from pre-trained weights as alike.
         chooses: settings that decide what it is asked about, not how it is answered.
     """
 
@@ -46,12 +47,14 @@ class QuestionSettings(Strict):
     most_files: ClassVar[int | None] = None
     wants_init: ClassVar[bool] = False
     headless: ClassVar[bool] = False
+    tells_apart: ClassVar[bool] = False
     chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows"})
 
     targets: tuple[Name, ...] | None = None
     """Ask only about these targets; default: all."""
     starts: tuple[Name, ...] | None = None
-    """Ask only about runs from these starts; default: all."""
+    """Ask only about runs from these starts; default: all, or, where the question takes pre-trained starts as alike,
+    all but those from a second pre-training or with frozen layers."""
     shows: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
     """Figures and tables of a paper that it answers, each with its targets (none: all), for ``--only fig4``."""
 

@@ -16,6 +16,8 @@ __all__ = ["SourceChoice", "Transfer", "Variants", "WeightMap"]
 class Transfer(QuestionSettings):
     """What do a new final layer alone, fine-tuning, and training from scratch reach, and how far do they go?"""
 
+    tells_apart: ClassVar[bool] = True
+
     question: Literal["transfer"]
     """The question's name."""
     source: bool = True
@@ -28,6 +30,8 @@ class Transfer(QuestionSettings):
 
 class SourceChoice(QuestionSettings):
     """Which pre-training serves which target: must images be alike, or labels, or both?"""
+
+    tells_apart: ClassVar[bool] = True
 
     question: Literal["source_choice"]
     """The question's name."""
@@ -45,6 +49,7 @@ class Variants(QuestionSettings):
     """Can one start from less, or from noise within the basin, or average runs trained in parallel?"""
 
     least_runs: ClassVar[int] = 2
+    tells_apart: ClassVar[bool] = True
 
     question: Literal["variants"]
     """The question's name."""
@@ -72,6 +77,7 @@ class WeightMap(QuestionSettings):
     """Where do runs end up in weight space: with those of one start, or with those of one target?"""
 
     least_runs: ClassVar[int] = 2
+    tells_apart: ClassVar[bool] = True
 
     question: Literal["weight_map"]
     """The question's name."""
