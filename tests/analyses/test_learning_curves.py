@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -159,3 +160,47 @@ def test_bad_input_is_named():
     with pytest.raises(UsageError, match="two runs on clipart are called 'P-T 0'"):
         learning_curves([four()[0], four()[0]])
     learning_curves([four()[0], four("real")[0]])  # the same name on two targets is fine
+
+
+def multilabel(aucs, losses):
+    """Three P-T and three RI-T on a target with an AUC, best at their second epoch."""
+    made = []
+    for label, shift in (("P-T", 0.0), ("RI-T", -0.1)):
+        for seed in range(3):
+            auc, wobble = np.array(aucs) + shift, np.array([0.0, 0.0, 0.002 * seed])
+            loss = np.array(losses) + 0.2 * (label == "P-T") + 0.01 * seed
+            r = run(f"{label} {seed}", [0.9] * 3, seed=seed, best_epoch=2, test_auc=auc + wobble, test_loss=loss)
+            made.append(r)
+    return made
+
+
+def test_overfitting_is_the_fall_from_the_best_epoch_to_the_last():
+    claim = "000 B.1: on chest X-rays, and only there, networks overfit when trained for long"
+    found = [f for f in learning_curves(multilabel([0.6, 0.8, 0.7], [0.5, 0.4, 0.6])).findings() if f.claim == claim]
+    falls = [0.1, 0.098, 0.096]
+    want = stats.t.interval(0.95, 2, np.mean(falls), stats.sem(falls))
+    assert [f.verdict for f in found] == ["agrees", "agrees"]
+    assert found[0].value == pytest.approx(0.098) and (found[0].low, found[0].high) == pytest.approx(want)
+    assert "the test AUC of P-T falls from the epoch" in found[0].text and "9.8 points" in found[0].text
+    flat = [f for f in learning_curves(multilabel([0.6, 0.8, 0.8], [0.5, 0.4, 0.6])).findings() if f.claim == claim]
+    assert [f.verdict for f in flat] == ["disagrees", "disagrees"]
+
+
+@pytest.mark.parametrize(("fall", "verdict"), [(0.1, "disagrees"), (-0.05, "agrees"), (0.02, "cannot tell")])
+def test_overfitting_elsewhere_is_not_what_the_paper_saw(fall, verdict):
+    claim = "000 B.1: on chest X-rays, and only there, networks overfit when trained for long"
+    runs = [run(f"P-T {s}", [0.5, 0.7, 0.7 - fall + 0.01 * (s - 1)], best_epoch=2, seed=s) for s in range(3)]
+    (found,) = [f for f in learning_curves(runs).findings() if f.claim == claim]
+    assert found.verdict == verdict and found.value == pytest.approx(fall)
+    blind = [dataclasses.replace(r, chosen_by="last") for r in runs]
+    assert not [f for f in learning_curves(blind).findings() if f.claim == claim]
+
+
+def test_a_better_auc_with_a_higher_loss():
+    claim = "000 B.4: on chest X-rays P-T has the better AUC and the higher test loss"
+    (found,) = [
+        f for f in learning_curves(multilabel([0.6, 0.8, 0.8], [0.5, 0.4, 0.6])).findings() if f.claim == claim
+    ]
+    assert found.verdict == "agrees" and found.value == pytest.approx(0.2) and found.low > 0
+    assert "is higher than that of RI-T at the end, by 0.200 nats" in found.text and "10.0 points" in found.text
+    assert not [f for f in learning_curves(four()).findings() if f.claim == claim]

@@ -231,7 +231,20 @@ def test_table_frame_findings_and_claims():
     expected = table.loc["P-T & P-T", ["0", "2"]].mean() - table.loc["RI-T & RI-T", ["0", "2"]].mean()
     assert two.value == pytest.approx(expected) and two.verdict == "agrees" and two.low > 0 and two.n == 200
     assert "200 images" in two.text and f"{two.value:.2f}" in two.text
-    assert len(by_claim) == 2  # there is no P here
+    last = by_claim[
+        "000 §3.2: where an RI-T is one of the two, the features of the last stage are the most similar ones"
+    ]
+    random = [
+        ("P-T 0", "RI-T 0"),
+        ("P-T 0", "RI-T 1"),
+        ("P-T 1", "RI-T 0"),
+        ("P-T 1", "RI-T 1"),
+        ("RI-T 0", "RI-T 1"),
+    ]
+    means = [np.mean([got.matrix(a, b).loc[m, m] for a, b in random]) for m in ("0", "2")]  # "5" is the head
+    assert last.value == pytest.approx(means[1] - means[0])
+    assert last.verdict == ("agrees" if last.low > 0 else "disagrees" if last.high < 0 else "cannot tell")
+    assert len(by_claim) == 3  # there is no P here
 
 
 def test_interval_of_a_mean_is_the_jackknife_written_out():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..numerics.intervals import MeanInterval, mean_difference
 from ..results import Finding
+from ._overfitting_findings import auc_against_loss, overfitting
 from ._phrases import bracket, count, listed, number, verdict_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def learning_findings(result: LearningCurves) -> tuple[Finding, ...]:
             rates = _rates(groups, first, second)
             found += [_end(target, first, second, rates), _speed(target, first, second, rates)]
             found += _head_start(target, first, second)
+            found += auc_against_loss(target, first, second)
+        found += [finding for group in (first, second) if group for finding in overfitting(target, group)]
         found += _preference(target, groups, "P-T", 0.3) + _preference(target, groups, "RI-T", 0.3)
         if not (first and second):
             found += [_alone(target, group) for group in groups if group.healthy]

@@ -50,6 +50,9 @@ _CLAIMS = (
     ),
 )
 
+_WITH_RI_T = ("P-T & RI-T", *TWO_RI_T)
+_LAST = "000 §3.2: where an RI-T is one of the two, the features of the last stage are the most similar ones"
+
 
 def similarity_findings(result: Similarity) -> tuple[Finding, ...]:
     """Return the findings of a result: how similar each kind of pair is, and whether the order is the paper's."""
@@ -59,7 +62,8 @@ def similarity_findings(result: Similarity) -> tuple[Finding, ...]:
         more, less = (first_of(side, by_kind) for side in (claim.more, claim.less))
         if more and less:
             found += _contrast(result, claim, {k: by_kind[k] for k in (more, less)})
-    return (*found, *_incomparable(result))
+    with_random = [pair for kind in _WITH_RI_T for pair in by_kind.get(kind, ())]
+    return (*found, *_last(result, with_random), *_incomparable(result))
 
 
 def _level(result: Similarity, kind: str, pairs: Sequence[Pair]) -> Finding:
@@ -106,6 +110,34 @@ def _contrast(result: Similarity, claim: _Claim, pairs: Mapping[str, Sequence[Pa
             claim=claim.text,
             verdict=verdict,
             weight=claim.weight,
+        )
+    ]
+
+
+def _last(result: Similarity, pairs: Sequence[Pair]) -> list[Finding]:
+    """Hold the last module before the head against the most similar of the others."""
+    by_name = result.by_name(result.entries(pairs))
+    if len(by_name) < 2:
+        return []
+    *others, last = by_name
+    means = {name: float(result.values()[of].mean()) for name, of in by_name.items()}
+    best = max(others, key=means.__getitem__)
+    value, low, high = result.mean(by_name[last], by_name[best])
+    verdict = verdict_of(low, high)
+    word = {"agrees": "are", "disagrees": "are not"}.get(verdict, "are not clearly")
+    return [
+        Finding(
+            f"Where an RI-T is one of the two, the features of the last module, {last}, {word} the most similar: "
+            f"mean CKA {number(means[last])} against {number(means[best])} in {best}, difference {number(value)}"
+            f"{bracket(low, high)}; {count(result.n, 'image')}, {count(len(pairs), 'pair')} of networks.",
+            value=value,
+            low=low,
+            high=high,
+            n=result.n,
+            unit="images",
+            claim=_LAST,
+            verdict=verdict,
+            weight=0.3,
         )
     ]
 
