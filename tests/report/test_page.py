@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from transferscope.report import write_report
+from transferscope.report.page import in_short
+from transferscope.report.sections import Said
 from transferscope.study.load import parse_study
 from transferscope.study.questions import QUESTIONS
 from transferscope.study.run import run_study
@@ -196,3 +198,14 @@ def test_figures_hold_no_script(folder: Path) -> None:
     text = (folder / "report.html").read_text(encoding="utf-8")
     for encoded in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", text):
         assert b"<script" not in base64.b64decode(encoded)
+
+
+def test_the_top_has_something_of_every_question_and_no_mere_description() -> None:
+    def said(text: str, weight: float) -> Said:
+        return Said(text, "", None, None, weight, "")
+
+    pictures = [said("six images", 0.1)]
+    curves = [said(f"curve {i}", 0.9 - 0.1 * i) for i in range(9)]
+    barrier = [said("a weak one", 0.3), said("a strong one", 0.8)]
+    texts = [f.text for f in in_short([pictures, curves, barrier])]
+    assert texts == [*(f"curve {i}" for i in range(6)), "a strong one", "a weak one"]

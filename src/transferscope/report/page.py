@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 _IN_SHORT = 8
+_REMARK = 0.1
+"""Weight of findings that only describe, and stand at the top of no page."""
 """How many findings stand at the top; all of them stand in their sections."""
 
 
@@ -101,7 +103,7 @@ def _render(
 
 def in_short(findings: Iterable[Sequence[Said]]) -> list[Said]:
     """Choose what stands at the top: the weightiest findings, the best of every question before the second of any."""
-    ranked = [sorted(question, key=lambda f: -f.weight) for question in findings]
+    ranked = [sorted((f for f in of if f.weight > _REMARK), key=lambda f: -f.weight) for of in findings]
     rounds = [(i, -f.weight, n, f) for n, question in enumerate(ranked) for i, f in enumerate(question)]
     chosen = sorted(rounds, key=lambda r: (r[0], r[1], r[2]))[:_IN_SHORT]
     return [f for *_, f in sorted(chosen, key=lambda r: r[2])]
