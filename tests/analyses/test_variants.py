@@ -261,7 +261,7 @@ def test_diverged_runs_are_named_and_left_out():
     assert math.isnan(frame.loc["lost", "final"]) and math.isnan(runs.loc["noisy 7", "final"])
     assert runs.loc["noisy 2", "final"] == got.group("noisy").finals[2]
     assert got.findings()[-1].text == (
-        "2 runs of 8 diverged and are left out: noisy 7 (diverged at step 3) and lost 0 (diverged at step 1)."
+        "2 runs of 8 diverged, left out of the means: noisy 7 (diverged at step 3) and lost 0 (diverged at step 1)."
     )
     assert not any(f.text.startswith("lost") for f in got.findings())
 

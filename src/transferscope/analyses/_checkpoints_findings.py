@@ -11,8 +11,9 @@ from ..numerics.correlation import pearson
 from ..numerics.intervals import t_quantile
 from ..results import Finding, Verdict
 from ..rng import numpy_generator
+from ._diverged import diverged_finding
 from ._kinds import metric_name
-from ._phrases import bracket, count, listed, number, percent, verdict_of
+from ._phrases import bracket, count, number, percent, verdict_of
 
 if TYPE_CHECKING:
     from .checkpoints import Checkpoints, Side
@@ -285,24 +286,12 @@ def _over_scratch(result: Checkpoints, target: str) -> list[Finding]:
 
 def _diverged(result: Checkpoints) -> list[Finding]:
     every = (*result.runs, *result.scratch)
-    gone = [run for run in every if run.ended != "finished"]
-    if not gone:
-        return []
-    which = listed(
-        [
-            f"{run.label} on {run.target} from {'scratch' if run.epoch < 0 else f'epoch {run.epoch}'} ({run.ended})"
-            for run in gone
-        ]
-    )
-    return [
-        Finding(
-            f"{count(len(gone), 'run')} of {len(every)} diverged, left out of the means: {which}.",
-            value=len(gone),
-            n=len(every),
-            unit="runs",
-            weight=0.6,
-        )
+    told = [
+        f"{run.label} on {run.target} from {'scratch' if run.epoch < 0 else f'epoch {run.epoch}'} ({run.ended})"
+        for run in every
+        if run.ended != "finished"
     ]
+    return diverged_finding(told, len(every))
 
 
 def _metric(result: Checkpoints, target: str) -> str:

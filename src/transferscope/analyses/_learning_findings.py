@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from ..numerics.intervals import MeanInterval, mean_difference
 from ..results import Finding
+from ._diverged import diverged_finding
 from ._overfitting_findings import auc_against_loss, overfitting
-from ._phrases import bracket, count, listed, number, verdict_of
+from ._phrases import bracket, count, number, verdict_of
 
 if TYPE_CHECKING:
     from .learning_curves import CurveGroup, LearningCurves
@@ -172,18 +173,8 @@ def _alone(target: str, group: CurveGroup) -> Finding:
 
 def _diverged(result: LearningCurves) -> list[Finding]:
     gone = [c for c in result.curves if c.diverged]
-    if not gone:
-        return []
-    which = listed([f"{c.label} on {c.target} (learning rate {c.lr:g}, {c.ended})" for c in gone])
-    return [
-        Finding(
-            f"{count(len(gone), 'run')} of {len(result.curves)} diverged, left out of the means: {which}.",
-            value=len(gone),
-            n=len(result.curves),
-            unit="runs",
-            weight=0.6,
-        )
-    ]
+    told = [f"{c.label} on {c.target} (learning rate {c.lr:g}, {c.ended})" for c in gone]
+    return diverged_finding(told, len(result.curves))
 
 
 def _difference(

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from ..results import Finding, Verdict
+from ._diverged import diverged_finding
 from ._estimates import Estimate, ratio
 from ._kinds import SCRATCH, metric_name
 from ._phrases import count, listed, number, percent, verdict_of
@@ -193,18 +194,8 @@ def _missing(result: SourceChoice) -> list[Finding]:
 
 def _diverged(result: SourceChoice) -> list[Finding]:
     gone = [run for run in result.runs if run.ended != "finished"]
-    if not gone:
-        return []
-    which = listed([f"{run.label} on {run.target} from {run.source or SCRATCH} ({run.ended})" for run in gone])
-    return [
-        Finding(
-            f"{count(len(gone), 'run')} of {len(result.runs)} diverged, left out of the means: {which}.",
-            value=len(gone),
-            n=len(result.runs),
-            unit="runs",
-            weight=0.6,
-        )
-    ]
+    told = [f"{run.label} on {run.target} from {run.source or SCRATCH} ({run.ended})" for run in gone]
+    return diverged_finding(told, len(result.runs))
 
 
 def _metric(result: SourceChoice, target: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from ..numerics.correlation import pearson
 from ..numerics.intervals import wilson
 from ..results import Finding, Verdict
+from ._diverged import diverged_finding
 from ._estimates import Estimate, difference, ratio
 from ._kinds import FINE_TUNED, HEAD_ONLY, KINDS, SCRATCH, metric_name
 from ._phrases import bracket, count, listed, number, percent, verdict_of
@@ -214,18 +215,7 @@ def _missing(result: Transfer) -> list[Finding]:
 
 def _diverged(result: Transfer) -> list[Finding]:
     gone = [run for run in result.runs if run.ended != "finished"]
-    if not gone:
-        return []
-    which = listed([f"{run.label} on {run.target} ({run.ended})" for run in gone])
-    return [
-        Finding(
-            f"{count(len(gone), 'run')} of {len(result.runs)} diverged, left out of the means: {which}.",
-            value=len(gone),
-            n=len(result.runs),
-            unit="runs",
-            weight=0.6,
-        )
-    ]
+    return diverged_finding([f"{run.label} on {run.target} ({run.ended})" for run in gone], len(result.runs))
 
 
 def _mean(values: list[float]) -> float:

@@ -6,9 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from ..results import Finding, Verdict
+from ._diverged import diverged_finding
 from ._estimates import Estimate
 from ._path_phrases import not_finite, outcome, remarks
-from ._phrases import count, listed, number, percent, verdict_of
+from ._phrases import count, number, percent, verdict_of
 
 if TYPE_CHECKING:
     from ._variants_groups import VariantGroup
@@ -214,19 +215,7 @@ def _speed(result: Variants, group: VariantGroup, reference: VariantGroup) -> Fi
 
 def _diverged(result: Variants) -> list[Finding]:
     runs = [run for group in result.groups for run in group.runs]
-    gone = [run for run in runs if run.ended != "finished"]
-    if not gone:
-        return []
-    return [
-        Finding(
-            f"{count(len(gone), 'run')} of {len(runs)} diverged and {'is' if len(gone) == 1 else 'are'} left out: "
-            f"{listed([f'{run.label} ({run.ended})' for run in gone])}.",
-            value=len(gone),
-            n=len(runs),
-            unit="runs",
-            weight=0.6,
-        )
-    ]
+    return diverged_finding([f"{run.label} ({run.ended})" for run in runs if run.ended != "finished"], len(runs))
 
 
 def _below(gap: Estimate) -> tuple[float | None, float | None]:
