@@ -81,10 +81,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     "; did you mean 'recipe'?"
     >>> nearest("zzz", ["b", "a"])
     '; known: a, b'
+    >>> nearest("nope", ["opt"])
+    '; known: opt'
     """
     names = sorted(set(known))
     lowered = {n.lower(): n for n in reversed(names)}
-    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+    # Of two letters one that is right is enough; of more, half of them are in common by chance.
+    close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5 if len(name) <= 2 else 0.6)
     if close:
         return f"; did you mean {lowered[close[0]]!r}?"
     shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")

@@ -9,7 +9,7 @@ from transferscope.analyses._block_shuffle_numbers import combined, drop, drop_s
 from transferscope.analyses.block_shuffle import BlockShuffle, block_shuffle
 from transferscope.data.augmentation import Augmentation
 from transferscope.errors import UsageError
-from transferscope.records import to_tree
+from transferscope.records import from_tree, to_tree
 from transferscope.train.recipe import Recipe
 from transferscope.train.run import Run
 
@@ -150,6 +150,42 @@ def test_the_opposite_disagrees():
     assert found[sentences.STABLE] == "disagrees"
 
 
+def test_a_start_at_chance_has_nothing_to_lose():
+    runs = like_the_paper()
+    for block, of in runs.items():  # RI-T never leaves 8 %, with a spread that makes every slope sure
+        runs[block] = [
+            run("RI-T", r.seed, 0.08 - 0.001 * BLOCKS.index(block), 0.1) if r.role == "RI-T" else r for r in of
+        ]
+    before, got = made(runs, alike=["clipart"]), made(runs, alike=["clipart"], chance={"clipart": 1 / 12})
+    assert {f.verdict for f in by_claim(before).values()} == {"agrees", "disagrees"}
+    assert {f.verdict for f in by_claim(got).values()} == {"cannot tell"} and len(by_claim(got)) == 5
+    assert all("RI-T is not clearly above chance even unshuffled" in f.text for f in by_claim(got).values())
+    [told] = [f for f in got.findings() if f.claim is None]
+    assert told.weight == 0.9 and told.value == pytest.approx(0.076 - 1 / 12)
+    assert "test accuracy 7.6 % (7.6 to 7.6), always naming the most frequent class 8.3 %" in told.text
+    fine = made(like_the_paper(), alike=["clipart"], chance={"clipart": 1 / 12})
+    assert by_claim(fine) == by_claim(made(like_the_paper(), alike=["clipart"]))
+
+
+def test_the_twofold_loss_is_told_as_what_is_left():
+    """A halving leaves P-T 90 % and RI-T 60 % of its speed; twice P-T's loss would leave 81 %."""
+
+    def at(p, r):
+        return {
+            b: [
+                run(role, s, 0.5, 0.8 * keep ** (3 - i)) for role, keep in (("P-T", p), ("RI-T", r)) for s in range(3)
+            ]
+            for i, b in enumerate(BLOCKS[1:])
+        }
+
+    much = by_claim(made(at(0.9, 0.6)))[sentences.STABLE]
+    assert much.value == pytest.approx(1 - 0.6 / 0.81)
+    assert "would leave RI-T 81.0 % of it, and it leaves 60.0 %, that is 25.9 % less" in much.text
+    little = by_claim(made(at(0.9, 0.95)))[sentences.STABLE]
+    assert little.value == pytest.approx(1 - 0.95 / 0.81)
+    assert "and it leaves 95.0 %, that is 17.3 % more" in little.text
+
+
 def test_no_effect_can_not_be_told():
     found = by_claim(made(like_the_paper(flat=True), alike=["clipart"]))
     assert {f.verdict for f in found.values()} == {"cannot tell"} and len(found) == 5
@@ -239,6 +275,8 @@ def test_round_trip(tmp_path):
     (tree, arrays), (tree_back, arrays_back) = to_tree(got), to_tree(back)
     assert tree == tree_back and all(np.array_equal(v, arrays_back[k]) for k, v in arrays.items())
     assert back.findings() == got.findings() and back.summary().equals(got.summary())
+    del tree["chance"]  # as it was stored before there was one
+    assert from_tree(BlockShuffle, tree, arrays).findings() == got.findings()
 
 
 def test_bad_input_is_named():

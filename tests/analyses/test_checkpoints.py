@@ -14,13 +14,16 @@ from transferscope.analyses._checkpoints_findings import (
 )
 from transferscope.analyses.checkpoints import Checkpoints, checkpoints
 from transferscope.errors import UsageError
-from transferscope.records import to_tree
+from transferscope.records import from_tree, to_tree
+from transferscope.report.tables import as_text, table_of
 from transferscope.train.recipe import Recipe
 from transferscope.train.run import Run
 
 EPOCHS = (0, 2, 5, 10, 20)
 LATE = (0.50, 0.58, 0.64, 0.70, 0.76)
 """A final metric that rises to the end."""
+SPREAD = (-0.01, 0.0, 0.01)
+"""Over seeds."""
 SOON = (0.40, 0.58, 0.60, 0.60, 0.60)
 """A speed that is there at epoch 2."""
 
@@ -65,7 +68,10 @@ def test_the_table():
     assert math.isnan(frame.loc["epoch 0", "source_test_accuracy"])  # nothing was evaluated before training
     assert frame.loc["scratch", "final"] == 0.5 and frame.loc["scratch", "final_interval_over"] == "test images"
     assert math.isnan(frame.loc["scratch", "speed_low"])  # two seeds, and no share of the test images
-    assert len(asked(started(), scratch=scratch).run_frame()) == 17
+    assert frame["epoch"].isna().tolist() == [False] * 5 + [True]
+    runs = asked(started(), scratch=scratch).run_frame()
+    assert len(runs) == 17 and runs["epoch"].isna().sum() == 2 and as_text(runs["epoch"].iloc[-1]) == "–"
+    assert table_of(runs).numeric[2] and runs["epoch"].iloc[0] == 0
 
 
 def test_a_line_is_that_of_linregress():
@@ -77,16 +83,43 @@ def test_a_line_is_that_of_linregress():
 
 def test_later_checkpoints_are_better_and_speed_is_there_first():
     found = claims(asked(started()))
-    assert found[FINAL_CLAIM].verdict == found[SPEED_CLAIM].verdict == "agrees"
-    assert found[FINAL_CLAIM].n == 15 and "50.0 % from epoch 0, 76.0 % from epoch 20" in found[FINAL_CLAIM].text
+    assert found[FINAL_CLAIM].verdict == "agrees" and found[FINAL_CLAIM].n == 12
+    assert "58.0 % from epoch 2, 76.0 % from epoch 20" in found[FINAL_CLAIM].text
     plateau = found[PLATEAU_CLAIM]
     # 90 % of the rise: 0.734 first reached at epoch 20, and 0.58 at epoch 2.
     assert plateau.value == 18 and plateau.verdict == "agrees" and plateau.low > 0
-    assert "at epoch 2, that of the final test accuracy at epoch 20, 18 epochs on" in plateau.text
+    assert "at epoch 2, that of the final test accuracy at epoch 20, 18 epochs later (" in plateau.text
+
+
+def test_random_weights_are_no_checkpoint_of_a_trend():
+    """Everything is better than epoch 0, and of the rest the earliest is best: no rise with pre-training."""
+    found = claims(asked(started((0.3, 0.62, 0.60, 0.58, 0.56), SOON)))
+    final, speed = found[FINAL_CLAIM], found[SPEED_CLAIM]
+    assert final.verdict == "disagrees" and speed.verdict == "cannot tell"
+    line = stats.linregress(np.repeat(np.arange(4) / 3, 3), np.ravel(np.add.outer((0.62, 0.6, 0.58, 0.56), SPREAD)))
+    assert final.value == pytest.approx(line.slope) and f"changes by −{-100 * line.slope:.1f} points" in final.text
+    assert "from the first to the last (" in final.text and "without epoch 0, which is before" in final.text
+    rising = claims(asked(started()))[FINAL_CLAIM]
+    assert f"order of the checkpoints rises by {100 * rising.value:.1f} points" in rising.text
+    two = claims(asked(started((0.3, 0.6), (0.4, 0.5), epochs=(0, 4))))[FINAL_CLAIM]
+    assert two.verdict == "agrees" and two.n == 6 and "without epoch 0" not in two.text
+
+
+def test_where_nothing_was_learned_nothing_is_judged():
+    low = started((0.05, 0.06, 0.08, 0.09, 0.1))
+    assert claims(asked(low))[FINAL_CLAIM].verdict == "agrees"
+    got = asked(low, chance={"clipart": 0.1, "real": 0.1})
+    assert {f.verdict for f in claims(got).values()} == {"cannot tell"} and got.chance == {"clipart": 0.1}
+    [told] = [f for f in got.findings() if f.weight == 0.9 and f.claim is None]
+    assert "always naming the most frequent class 10.0 %" in told.text and told.value == pytest.approx(0)
+    assert {f.verdict for f in claims(asked(started(), chance={"clipart": 0.3})).values()} > {"agrees"}
 
 
 def test_plateaus_the_other_way_round_disagree():
-    assert claims(asked(started(SOON, LATE)))[PLATEAU_CLAIM].verdict == "disagrees"
+    turned = claims(asked(started(SOON, LATE)))[PLATEAU_CLAIM]
+    assert turned.verdict == "disagrees" and "at epoch 2, 18 epochs earlier (" in turned.text
+    both = claims(asked(started(LATE, LATE)))[PLATEAU_CLAIM]
+    assert "at epoch 20, at the same epoch (at the same epoch to at the same epoch" in both.text
     assert claims(asked(started(seeds=1)))[PLATEAU_CLAIM].verdict == "cannot tell"
 
 
@@ -97,9 +130,9 @@ def test_benefits_that_fall_disagree():
 
 def test_one_seed_has_a_trend_over_checkpoints():
     found = claims(asked(started(seeds=1)))
-    want = stats.linregress(np.arange(5) / 4, LATE)
+    want = stats.linregress(np.arange(4) / 3, LATE[1:])
     assert found[FINAL_CLAIM].value == pytest.approx(want.slope) and found[FINAL_CLAIM].verdict == "agrees"
-    assert "over 5 runs" in found[FINAL_CLAIM].text
+    assert "over 4 runs" in found[FINAL_CLAIM].text
 
 
 def test_two_checkpoints_of_one_seed_are_compared_over_test_images():
@@ -117,9 +150,10 @@ def test_one_can_start_earlier_where_the_loss_is_surely_small():
         for e, f in zip(EPOCHS, flat, strict=True)
     }
     earlier = claims(asked(runs))[EARLIER_CLAIM]
-    want = stats.ttest_ind([0.699, 0.7, 0.701], [0.7, 0.701, 0.702], equal_var=False).confidence_interval(0.95)
-    assert earlier.verdict == "agrees" and "one can start from epoch 5 on" in earlier.text
-    assert (earlier.value, earlier.low, earlier.high) == pytest.approx((-0.001, want.low, want.high))
+    want = stats.ttest_ind([0.7, 0.701, 0.702], [0.699, 0.7, 0.701], equal_var=False).confidence_interval(0.95)
+    assert earlier.verdict == "agrees" and "one can start from epoch 5 on and lose less than 1 point" in earlier.text
+    assert "is 70.1 % from epoch 5 against 70.0 % from epoch 20, difference 0.1 points (" in earlier.text
+    assert (earlier.value, earlier.low, earlier.high) == pytest.approx((0.001, want.low, want.high))
 
 
 def test_one_cannot_where_every_earlier_one_is_worse_and_one_cannot_tell_from_noise():
@@ -152,6 +186,7 @@ def test_from_scratch_is_beaten_from_some_checkpoint_on():
     scratch = [run(f"RI-T {s}", 0.6 + 0.01 * (s - 1), 0.3, seed=s, role="RI-T") for s in range(3)]
     [f] = [f for f in asked(started(), scratch=scratch).findings() if "from scratch" in f.text]
     assert "every checkpoint from epoch 5 on beats" in f.text and f.value == pytest.approx(0.04)
+    assert "64.0 % from epoch 5 against 60.0 %, difference 4.0 points" in f.text
     elsewhere = [run("RI-T 0", 0.6, 0.3, target="real", role="RI-T")]
     assert not any("from scratch" in f.text for f in asked(started(), scratch=elsewhere).findings())
 
@@ -196,6 +231,8 @@ def test_round_trip(tmp_path):
     (tree, arrays), (tree_back, arrays_back) = to_tree(got), to_tree(back)
     assert tree == tree_back and all(np.array_equal(v, arrays_back[k]) for k, v in arrays.items())
     assert back.findings() == got.findings() and back.frame().equals(got.frame())
+    del tree["chance"]  # as it was stored before there was one
+    assert from_tree(Checkpoints, tree, arrays).findings() == got.findings()
 
 
 def test_bad_input_is_named():

@@ -1,3 +1,6 @@
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -202,7 +205,9 @@ def test_claims_are_judged():
     rates = {k: np.mean([s.uncommon / s.n for s in got.shared if s.kind == k]) for k in ("P-T & P-T", "P-T & RI-T")}
     assert fewer.value == pytest.approx(rates["P-T & RI-T"] - rates["P-T & P-T"])
     assert fewer.verdict == "agrees" and fewer.low > 0 and fewer.n == 2000
-    assert "difference" in fewer.text and "2,000 images" in fewer.text
+    first, second = (100 * rates[k] for k in ("P-T & RI-T", "P-T & P-T"))
+    told = f"P-T & RI-T disagree on more images than P-T & P-T: {first:.1f} % against {second:.1f} %, difference "
+    assert f"{told}{first - second:.1f} points (" in fewer.text and "2,000 images" in fewer.text
     assert got.sizes_of == "training" and got.class_sizes.sum() == 500
     assert any("harder" in f.text or "easier" in f.text for f in got.findings())
 
@@ -217,6 +222,39 @@ def test_difficulty_is_judged_by_the_remaining_networks():
     made = Mistakes(**{**got.__dict__, "right": right})
     [found] = [f for f in made.findings() if f.claim and "ambiguous" in f.claim]
     assert found.verdict == "agrees" and found.value == pytest.approx(1.0, abs=0.35)
+    shares = re.search(
+        r"get (\S+) % of the former right and (\S+) % of the latter, difference (\S+) points", found.text
+    )
+    easy, hard, more = map(float, shares.groups())
+    assert "only an RI-T gets wrong is easier than what only a P-T gets wrong" in found.text
+    assert more == pytest.approx(easy - hard, abs=0.11) == pytest.approx(100 * found.value, abs=0.16)
+
+
+def test_who_always_gives_one_answer_is_named_and_decides_nothing():
+    images, given = colour_set(2000, flip=0.1), four(3)
+    single = [Solution(s.label, weights(np.zeros((3, 3)), [0.0, 1.0, 0.0]), s.role, s.group) for s in given[2:]]
+    half = mistakes(net_of(), [*given[:3], single[1]], images)
+    assert {f.verdict for f in half.findings() if f.claim} != {"cannot tell"}
+    assert half.constant == ("RI-T 1",)
+    assert any(f.text.startswith("RI-T 1 gives one and the same answer to all 2,000 images") for f in half.findings())
+    got = mistakes(net_of(), [*given[:2], *single], images)
+    claimed = [f for f in got.findings() if f.claim]
+    assert len(claimed) >= 3 and {f.verdict for f in claimed} == {"cannot tell"}
+    [told] = [f for f in got.findings() if "one and the same answer" in f.text]
+    assert told.weight == 0.9 and told.text == (
+        "RI-T 0 and RI-T 1 give one and the same answer to all 2,000 images, so comparisons with them say nothing."
+    )
+    assert not mistakes(net_of(), given, images).constant
+
+
+def test_with_several_labels_too():
+    images = colour_set(300)
+    several = dataclasses.replace(images, labels=np.eye(3, dtype=np.int8)[images.labels])
+    never = [Solution(f"RI-T {i}", weights(np.zeros((3, 3)), [-1.0] * 3), "RI-T", f"RI {i}") for i in (0, 1)]
+    some = [Solution(f"P-T {i}", weights(2 * np.eye(3), [-1.0, -1.0 - 0.1 * i, -1.0]), "P-T", "P") for i in (0, 1)]
+    got = mistakes(net_of(), [*some, *never], several)
+    assert got.constant == ("RI-T 0", "RI-T 1")
+    assert {f.verdict for f in got.findings() if f.claim} == {"cannot tell"}
 
 
 def test_class_size_and_accuracy():

@@ -116,6 +116,15 @@ def test_of_a_source_that_helps_weights_stay_nearer_to_their_start():
     assert [f.verdict for f in near] == ["agrees", "agrees"]  # digits and flipped; clothes does not clearly help
     rest = [f.text for f in found[None] if "as far from their start" in f.text]
     assert len(rest) == 1 and "from clothes" in rest[0]
+    texts = [f.text for f in near]
+    assert all("from scratch weights end " in t and " as far from their start as from " in t for t in texts)
+
+
+def test_a_source_that_harms_has_a_higher_error():
+    got = asked(three(sources={"a": (0.5, 0.01), "b": (0.7, 0.01), "": (0.6, 0.02)}))
+    texts = [f.text for f in got.findings()]
+    assert any("−10.0 points" in t and "an error 25.0 % higher than from scratch (" in t for t in texts)
+    assert any("an error 25.0 % lower than from scratch (" in t for t in texts)
 
 
 def test_the_best_source_is_named():
@@ -168,7 +177,8 @@ def test_heads_alone_are_compared_only_without_others():
     ]
     both = asked([*three(), *heads])
     assert both.kind == "fine-tuned" and len(both.left_out) == 9
-    assert any("head digits 0 on houses trains the head only, and is left out" in f.text for f in both.findings())
+    told = "head digits (3 runs on houses) trains the head only, and is left out"
+    assert any(told in f.text for f in both.findings())
     assert asked([*heads, *(r for r in three() if not r.source)]).kind == "head only"
 
 

@@ -45,7 +45,7 @@ def test_a_study_from_file_to_report_and_again(place: Path, capsys: pytest.Captu
     assert "5 steps computed" not in shown.err and (place / "run/report.html").exists()
 
     assert main(["status", "run"]) == 0
-    assert "1 not begun" in capsys.readouterr().out
+    assert "all 4 steps are done" in capsys.readouterr().out
 
     assert main(["study", "study.yaml", "--out", "run", "--jobs", "1", "--device", "cpu"]) == 0
     assert "1 step computed, 4 there before" in capsys.readouterr().err

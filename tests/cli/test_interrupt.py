@@ -36,8 +36,8 @@ def in_the_foreground() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_study_says_what_is_kept_and_how_to_see_it(tmp_path: Path, jobs: str) -> None:
+@pytest.mark.parametrize(("jobs", "how"), [("1", signal.SIGINT), ("2", signal.SIGINT), ("2", signal.SIGTERM)])
+def test_a_study_says_what_is_kept_and_how_to_see_it(tmp_path: Path, jobs: str, how: signal.Signals) -> None:
     (tmp_path / "s.yaml").write_text(STUDY)
     command = [sys.executable, "-m", "transferscope", "study", "s.yaml", "--out", "a run", "--jobs", jobs]
     environment = {**os.environ, "TRANSFERSCOPE_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
@@ -47,7 +47,7 @@ def test_a_study_says_what_is_kept_and_how_to_see_it(tmp_path: Path, jobs: str) 
     while not list(tmp_path.glob("a run/work/train-*")):
         assert running.poll() is None and time.monotonic() < until
         time.sleep(0.05)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(how)
     _, said = running.communicate(timeout=15)
     assert running.returncode == 130
     assert said.splitlines()[-2].startswith("interrupted: 1 of 4 steps are done and kept")

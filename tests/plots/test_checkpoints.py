@@ -59,7 +59,11 @@ def test_draws_both_panels_with_the_source_behind():
     shade = behind[0].collections[0].get_paths()[0].vertices
     assert shade[:, 1].max() == pytest.approx(80) and shade[:, 0].max() == 8
     told = [t.get_text() for t in fig.legends[0].get_texts()]
-    assert told == ["clipart", "xray", "pre-training, test accuracy", "from scratch", "diverged"]
+    source, band = "pre-training, test accuracy (shaded)", "± standard deviation over seeds"
+    assert told == ["clipart", "xray", source, band, "from scratch", "diverged"]
+    last = left.collections[0].get_paths()[0].vertices  # of the first target; two runs are left at epoch 8
+    spread = 100 * np.std(made.values("clipart", 8, "final"), ddof=1)
+    assert np.ptp(last[last[:, 0] == 8][:, 1]) == pytest.approx(2 * spread)
     crosses = [x for x in left.lines if x.get_marker() == "x" and len(x.get_xdata())]
     assert [x.get_xdata()[0] for x in crosses] == [8]
 
@@ -68,3 +72,4 @@ def test_one_seed_two_checkpoints_and_nothing_beside():
     fig = drawn(result(("clipart",), 1, (1, 4), scratch=False, source=False))
     assert [t.get_text() for t in fig.legends[0].get_texts()] == ["clipart"] and len(fig.get_axes()) == 2
     assert fig.get_axes()[0].get_ylabel() == "test accuracy (%)"
+    assert not fig.get_axes()[0].collections  # no band of one seed

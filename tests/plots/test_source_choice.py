@@ -49,19 +49,22 @@ def test_draws_the_matrix_and_the_layers():
     assert heights == pytest.approx([1.5, 2.5, 3.5, 2.5, 4.5, 6.5, 3.5, 6.5, 9.5])  # mean of two seeds
     assert len({bars[0].get_hatch() for bars in houses.containers}) == 3
     [legend] = [legend for area in fig.subfigs for legend in area.legends]
-    assert [t.get_text() for t in legend.get_texts()] == ["from digits", "from clothes", "scratch"]
+    assert [t.get_text() for t in legend.get_texts()] == ["from digits", "from clothes", "scratch", "single run"]
 
 
 def test_many_layers_are_curves():
     fig = drawn(result(("houses",), 3, layers=[f"layer{i}" for i in range(20)]))
     ax = fig.get_axes()[-1]
     assert not ax.containers and sum(len(x.get_xdata()) == 20 for x in ax.lines) == 3
+    [legend] = [legend for area in fig.subfigs for legend in area.legends]
+    assert legend.get_texts()[-1].get_text() == "lowest to highest run"
 
 
 def test_holes_and_nothing_from_scratch():
     fig = drawn(result(seeds=1, sources=("digits", "clothes"), skip={("xray", "clothes")}))
     matrix = fig.get_axes()[0]
     assert [t.get_text() for t in matrix.texts] == ["70.0", "80.0", "80.0"]
+    assert "single run" not in [t.get_text() for a in fig.subfigs for x in a.legends for t in x.get_texts()]
     assert [x.get_marker() for x in matrix.lines] == ["x"] and math.isnan(
         result(skip={("xray", "")}).matrix().iloc[2, 1]
     )

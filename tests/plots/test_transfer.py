@@ -1,9 +1,12 @@
+import dataclasses
 import io
 import math
 import warnings
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
+import pytest
 
 from transferscope.analyses.transfer import Transfer, Transferred
 
@@ -61,6 +64,22 @@ def test_draws_a_row_a_target_and_a_panel_a_number():
     ]
     bars = [c for c in error.collections if c.get_segments()]
     assert len(bars) == 3  # two runs of an accuracy have an interval, of an AUC none
+
+
+@pytest.mark.parametrize("scale", [100, 300, 330, 400, 1000])
+def test_labels_of_small_deviations_do_not_run_into_each_other(scale):
+    made = result()
+    runs = [
+        dataclasses.replace(r, deviation=r.deviation / scale, from_pretrained=r.from_pretrained / scale)
+        for r in made.runs
+    ]
+    fig = drawn(dataclasses.replace(made, runs=tuple(runs)))
+    ax = fig.get_axes()[1]
+    low, high = ax.get_xlim()
+    there = [t for x, t in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True) if low <= x <= high]
+    boxes = [t.get_window_extent() for t in there]
+    gap = 0.5 * there[0].get_fontsize() * fig.dpi / 72
+    assert len(boxes) >= 3 and all(a.x1 + gap < b.x0 for a, b in pairwise(boxes))
 
 
 def test_kinds_that_are_missing_and_runs_that_diverged():

@@ -11,6 +11,7 @@ import pytest
 from transferscope.report import write_report
 from transferscope.report.page import in_short
 from transferscope.report.sections import Said
+from transferscope.results import Verdict
 from transferscope.study.load import parse_study
 from transferscope.study.questions import QUESTIONS
 from transferscope.study.run import run_study
@@ -201,11 +202,11 @@ def test_figures_hold_no_script(folder: Path) -> None:
 
 
 def test_the_top_has_something_of_every_question_and_no_mere_description() -> None:
-    def said(text: str, weight: float) -> Said:
-        return Said(text, "", None, None, weight, "")
+    def said(text: str, weight: float, verdict: Verdict | None = None) -> Said:
+        return Said(text, "", verdict, None, weight, "")
 
     pictures = [said("six images", 0.1)]
     curves = [said(f"curve {i}", 0.9 - 0.1 * i) for i in range(9)]
-    barrier = [said("a weak one", 0.3), said("a strong one", 0.8)]
+    barrier = [said("a weak one", 0.3), said("an undecided one", 0.85, "cannot tell"), said("a strong one", 0.8)]
     texts = [f.text for f in in_short([pictures, curves, barrier])]
-    assert texts == [*(f"curve {i}" for i in range(6)), "a strong one", "a weak one"]
+    assert texts == [*(f"curve {i}" for i in range(5)), "a strong one", "an undecided one", "a weak one"]

@@ -85,6 +85,15 @@ def test_no_folder(tmp_path: Path) -> None:
         RunFolder.open(tmp_path / "none")
 
 
+def test_a_place_that_takes_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))  # what /proc says
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(StoreError, match=r"/x: no folder can be made there; choose another folder with --out$"):
+        RunFolder.create(tmp_path / "x", "study", "demo")
+
+
 def test_full_disk_while_making_the_folder_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -17,7 +17,7 @@ from transferscope.study.check import check
 from transferscope.study.load import load_study
 from transferscope.study.otherwise import changed, with_images
 from transferscope.study.plan import make_plan
-from transferscope.study.shelf import PAPERS, library_study, paper, paper_study
+from transferscope.study.shelf import PAPERS, library_study, paper, paper_study, why_left_out
 
 NEEDS = {name: {k: f"/data/{k}" for k in paper(name).scales["paper"].needs} for name in PAPERS}
 del NEEDS["neyshabur2020"]["source"]  # imagenet is in its place
@@ -156,6 +156,60 @@ def test_a_paper_can_be_asked_of_one_target_of_yours(name: str, target: str) -> 
     assert {t for t in plan.runs if "+" not in t} == {target} and plan.items
     other = make_plan(check(load_study(f"paper:{name}", data="synthetic:clipart?train=600&test=100")))
     assert list(other.runs) == ["clipart"]
+    several = {f"fig{n}" for n in range(19, 30)} if name == "neyshabur2020" else set()
+    assert other.shown.keys() == paper(name).figures.keys() - several, "figures keep their names"
+    assert all(titles in (("clipart",), ("",)) for _, titles in other.shown.values())
+
+
+def test_a_name_that_data_left_out_says_which_target_it_needs() -> None:
+    def why(name: str, targets: list[str], study: str = "neyshabur2020-mini") -> str | None:
+        return why_left_out(name, study, targets)
+
+    assert why("criticality", ["clipart"]) == "needs target xray, which --data left out"
+    assert why("fig18", ["xray"]) == "needs one of the targets photo, clipart, quickdraw, which --data left out"
+    assert (
+        why("fig24", ["clipart"])
+        == "needs two of the targets photo, clipart, quickdraw; with --data there is only clipart"
+    )
+    assert why("fig7", ["chexpert"], "neyshabur2020") == (
+        "needs one of the targets real, clipart, quickdraw, which --data left out"
+    )
+    everything = ["real", "clipart", "quickdraw", "chexpert"]
+    assert (why("fig7", everything, "neyshabur2020") or "").startswith(
+        "needs --set imagenet=… (the folder of ImageNet"
+    )
+    assert why("basin", ["photo"], "demo") == "needs target clipart, which --data left out"
+    for name, targets in (
+        ("table33", ["clipart"]),
+        ("mistakes", ["clipart"]),
+        ("cross_domain", ["photo", "clipart"]),
+    ):
+        assert why(name, targets) is None
+    assert why("table3", ["clipart"], "mine") is None
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_description_is_true_of_other_images(name: str) -> None:
+    own = load_study(f"paper:{name}").description
+    authors, _ = own.split(", with a LeNet")
+    data = {"source": "folder:mine/photos", "clipart": "folder:../clips"}
+    assert load_study(f"paper:{name}", data=data).description.replace(
+        "as before source upside down, source colours, source drawings; ", ""
+    ) == (
+        f"{authors}, made small, asked of other images: source folder:mine/photos; target clipart folder:../clips; "
+        "left out targets photo, quickdraw, xray."
+    )
+    one = load_study(f"paper:{name}", data="folder:~/birds").description
+    assert one.startswith(
+        f"{authors}, made small, asked of other images: target birds folder:~/birds; as before source"
+    )
+    assert one.endswith("; left out targets photo, clipart, quickdraw, xray.")
+    assert (
+        load_study("demo", data={"photo": "folder:x"}).description
+        == "The demo study, asked of other images: target photo folder:x; as before source; left out target clipart."
+    )
+    mine = with_images(library_study("demo") | {"description": "Mine."}, {"photo": "folder:x"})
+    assert mine["description"] == "Mine."
 
 
 def test_other_settings_by_place() -> None:
@@ -171,6 +225,68 @@ def test_other_settings_by_place() -> None:
         load_study("demo", settings={"name.x": 1})
     with pytest.raises(SpecError, match=r"^recipe: unknown key 'epoch'; did you mean 'epochs'"):
         load_study("demo", settings={"recipe.epoch": 3})
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("liu2019", {"recipe.epochs": 5, "source.recipe.epochs": 3, "sources.colours.recipe.epochs": 1}),
+        ("neyshabur2020", {"recipe.epochs": 1, "source.recipe.epochs": 2}),
+    ],
+)
+def test_a_papers_study_can_be_made_shorter(name: str, settings: dict[str, Any]) -> None:
+    few = dict.fromkeys(load_study(f"paper:{name}").pretrainings, "synthetic:source?train=64&test=32")
+    study = load_study(f"paper:{name}", data=few, settings=settings)
+    assert make_plan(check(study)).shown.keys() == paper(name).figures.keys()
+
+
+def test_what_is_kept_goes_along_where_training_gets_shorter() -> None:
+    tree: dict[str, Any] = {
+        "recipe": {"epochs": 20},
+        "source": {"recipe": {"epochs": 10}, "record": {"epochs": [0, 1, 4, 10]}},
+        "sources": {"other": {"record": {"epochs": [2, 20]}}},
+        "targets": {"a": {"recipes": {"P": {"epochs": 12}}}, "b": {}},
+        "starts": {"P": {}, "R": {"average": {"replicas": 2, "every": 6}}},
+        "record": {"epochs": [1, 3, 12]},
+    }
+    five = changed(tree, {"recipe.epochs": 5})
+    assert five["record"] == {"epochs": [1, 3, 5]} and five["source"] == tree["source"]
+    assert five["sources"]["other"]["record"] == {"epochs": [2, 5]}, "inherits the recipe of the study"
+    assert five["starts"]["R"]["average"] == {"replicas": 2, "every": None}
+    source = changed(tree, {"source.recipe.epochs": 4})
+    assert source["source"]["record"] == {"epochs": [0, 1, 4]} and source["record"] == tree["record"]
+    assert changed(tree, {"sources.other.recipe.epochs": 3})["sources"]["other"]["record"] == {"epochs": [2, 3]}
+    start = {"starts.P.recipe.epochs": 2}
+    assert changed(tree, start)["record"] == {"epochs": [1, 2]}, "of the shortest training"
+    one = changed(tree | {"targets": {"a": tree["targets"]["a"]}}, start)
+    assert one["record"] == tree["record"], "the target's own recipe for it goes over the start's"
+    # What a person asks for is theirs to mend, and so is what was wrong before.
+    asked = changed(tree, {"recipe.epochs": 5, "record.epochs": [1, 9]})
+    assert asked["record"] == {"epochs": [1, 9]}
+    assert changed(tree, {"recipe.epochs": 5, "record": {"epochs": [9]}})["record"] == {"epochs": [9]}
+    assert changed(tree, {"recipe.epochs": 30})["record"] == tree["record"]
+    assert changed(tree, {"recipe.epochs": "five"})["record"] == tree["record"]
+    wrong = tree | {"record": {"epochs": [99]}}
+    assert changed(wrong, {"recipe.lr": 0.1})["record"] == {"epochs": [99]}
+
+
+def test_a_setting_of_something_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match=r"^--set starts\.PT\.seeds: there is no start 'PT'; did you mean 'P-T'\?$"):
+        load_study("demo", settings={"starts.PT.seeds": [3]})
+    with pytest.raises(
+        UsageError, match=r"^--set targets\.foto\.samples: there is no target 'foto'; did you mean 'pho"
+    ):
+        load_study("demo", settings={"targets.foto.samples": 3})
+    with pytest.raises(UsageError, match=r"^--set sources\.x\.seed: there is no source 'x'$"):
+        load_study("demo", settings={"sources.x.seed": 3})
+    with pytest.raises(
+        UsageError, match=r"^--set analyses\.barier\.points: there is no analysis 'barier'; did you mean '"
+    ):
+        load_study("demo", settings={"analyses.barier.points": 3})
+    more = load_study("demo", settings={"starts.new": {"from": "random"}, "starts.new.seeds": [7]})
+    assert more.starts["new"].seeds == (7,)
+    question = changed({"analyses": {}}, {"analyses.weight_map.starts": ["P-T"]})
+    assert question["analyses"] == {"weight_map": {"starts": ["P-T"]}}, "a question needs no more than its name"
 
 
 def test_files_of_the_shelf_are_in_the_package() -> None:

@@ -117,6 +117,7 @@ def test_written_again_it_is_the_same_study(starts: Tree) -> None:
         ({"starts__RI-T__basin_noise": 0.1}, r"(?m)^starts\.RI-T\.basin_noise: is for pre-trained weights; start from a source$"),
         ({"starts__top__top_singular": 2.5}, r"^starts\.top\.top_singular: expected a share under 1, such as 0\.9, or a whole"),
         ({"starts__average__average__replicas": 1}, r"^starts\.average\.average\.replicas: must be greater than or equal to 2"),
+        ({"starts__average__average__every": 9}, r"^starts\.average\.average\.every: epoch 9 does not come: training ends after epoch 2; leave it out"),
         ({"starts__P-T__weights": "epoch 7"}, r"^starts\.P-T\.weights: epoch 7 does not come: training ends after epoch 2$"),
         ({"sources__random": {"data": "synthetic:source?train=64&test=32"}}, r"^sources\.random: is a name with a meaning of its own"),
         ({"sources__colours__data": None}, r"^sources\.colours: give either 'data' .* or 'checkpoint'"),

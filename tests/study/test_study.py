@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from transferscope.analyses import RESULTS
-from transferscope.errors import SpecError, StoreError
+from transferscope.errors import SpecError, StoreError, UsageError
 from transferscope.models.build import build
 from transferscope.models.network import Input
 from transferscope.probes import kept
@@ -136,9 +136,27 @@ def test_only_what_is_asked_for(tree: Tree, tmp_path: Path) -> None:
         "data photo", "train photo RI-T 0", "train photo RI-T 1", "analysis distance photo"
     ]  # fmt: skip
     loaded = open_study(folder.root)
-    assert loaded.unfinished == "4 of 9 steps are done; 5 not begun."
-    assert list(loaded.results("distance")) == ["photo"] and loaded.results("mistakes") == {}
-    assert set(loaded.runs()["ended"]) == {"finished", "not run"}
+    assert loaded.unfinished == "" and loaded.asked == ("distance",)
+    assert list(loaded.items) == ["distance"] and list(loaded.results("distance")) == ["photo"]
+    assert set(loaded.runs()["ended"]) == {"finished"}
+    # What was asked for before stays; once all is asked for, that is so for good.
+    _, outcome = run_study(parse_study(given), tmp_path / "out", only="mistakes", device="cpu", threads=1)
+    assert len(outcome.reused) == 3 and open_study(folder.root).asked == ("distance", "mistakes")
+    run_study(parse_study(given), tmp_path / "out", device="cpu", threads=1)
+    run_study(parse_study(given), tmp_path / "out", only="mistakes", device="cpu", threads=1)
+    loaded = open_study(folder.root)
+    assert loaded.asked is None and set(loaded.results("mistakes")) == set(loaded.plan.runs)
+
+
+def test_what_is_not_asked_for_need_not_be_right(tree: Tree, tmp_path: Path) -> None:
+    given = tree(starts={"RI-T": {"from": "random", "seeds": [0]}}, source=None)
+    given["analyses"] = {"learning_curves": {"targets": ["photo"]}, "barrier": {"points": 3}}
+    with pytest.raises(SpecError, match=r"analyses\.barrier: needs 2 runs on photo"):
+        run_study(parse_study(given), tmp_path / "out", device="cpu", threads=1)
+    _, outcome = run_study(parse_study(given), tmp_path / "out", only="learning_curves", device="cpu", threads=1)
+    assert outcome.ok and open_study(tmp_path / "out").unfinished == ""
+    with pytest.raises(UsageError, match="--only bariers: the study has no such analysis; did you mean 'barrier'"):
+        run_study(parse_study(given), tmp_path / "out", only="learning_curves,bariers", device="cpu", threads=1)
 
 
 def test_a_diverged_run_stays_and_is_left_out(tree: Tree, tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..results import Finding, Verdict
 from ._block_shuffle_numbers import Basis, Estimate, Mean, combined, drop_slope, log_slope, slope
+from ._chance import above_chance, silenced
 from ._phrases import bracket, count, listed, number, verdict_of
 
 if TYPE_CHECKING:
@@ -31,9 +33,16 @@ def block_shuffle_findings(result: BlockShuffle) -> tuple[Finding, ...]:
     """Return the findings of a result, target by target."""
     found: list[Finding] = []
     for target in result.targets:
+        of: list[Finding] = []
         if len(result.sizes(target)) > 1:
-            found += [_falls(result, target), *_shrinks(result, target), *_stable(result, target)]
-        found += _all_shuffled(result, target)
+            of += [_falls(result, target), *_shrinks(result, target), *_stable(result, target)]
+        of += _all_shuffled(result, target)
+        low = _at_chance(result, target)
+        if of and low:
+            why = f"{' and '.join(low)} {'is' if len(low) == 1 else 'are'} not clearly above chance even unshuffled"
+            of = [silenced(f, why) for f in of]  # all claims compare the two
+            found += low.values()
+        found += of
     return (*found, *_notes(result))
 
 
@@ -114,14 +123,19 @@ def _stable(result: BlockShuffle, target: str) -> list[Finding]:
         f"{_from_to(result, sizes, [g.speed for g in groups])}"
         for role, groups in (("P-T", first), ("RI-T", second))
     ]
+    kept, much = math.exp(-falls.value), math.exp(-_MUCH * log_slope(sizes, one).value)
+    less = _as_share(found)
+    short = less if less.value >= 0 else _turned(less)
+    than = "less" if less.value >= 0 else "more"
     return [
         Finding(
             f"{target}: shuffling {word}: each time the side of the blocks halves, the training accuracy averaged "
-            f"over epochs changes by {' and by '.join(told)}; RI-T's loss less {_MUCH} times P-T's: "
-            f"{number(100 * found.value, 1)} %{_bracket(found, 100)}; {_sample(found.basis, [*first, *second])}.",
-            value=found.value,
-            low=found.low,
-            high=found.high,
+            f"over epochs changes by {' and by '.join(told)}; with twice P-T's relative change a halving would leave "
+            f"RI-T {_percent(much)} of it, and it leaves {_percent(kept)}, that is {_percent(short.value)} {than}"
+            f"{_bracket(short, 100)}; {_sample(found.basis, [*first, *second])}.",
+            value=less.value,
+            low=less.low,
+            high=less.high,
             n=_n(found.basis, result, target, [*first, *second]),
             unit=_unit(found.basis),
             claim=STABLE,
@@ -129,6 +143,35 @@ def _stable(result: BlockShuffle, target: str) -> list[Finding]:
             weight=0.75,
         )
     ]
+
+
+def _at_chance(result: BlockShuffle, target: str) -> dict[str, Finding]:
+    """The starts that have not clearly learned anything even on images as they are."""
+    chance = result.chance.get(target)
+    if chance is None:
+        return {}
+    found = {}
+    for role in ("P-T", "RI-T"):
+        group = result.group(target, str(result.side), role)
+        if group is None:
+            continue
+        mean = combined(group.final.value, [(1.0, group.final)])
+        if above_chance(mean.value, mean.low, chance):
+            continue
+        low, high = (None if x is None else x - chance for x in (mean.low, mean.high))
+        by = "guessing" if _metric([group]) == "AUC" else "always naming the most frequent class"
+        found[role] = Finding(
+            f"{target}: {role} is not clearly above chance even unshuffled: test {_metric([group])} "
+            f"{_percent(mean.value)}{_bracket(mean, 100)}, {by} {_percent(chance)}; what has learned nothing has "
+            f"nothing to lose, so no claim here is judged; {_sample(mean.basis, [group])}.",
+            value=mean.value - chance,
+            low=low,
+            high=high,
+            n=_n(mean.basis, result, target, [group]),
+            unit=_unit(mean.basis),
+            weight=0.9,
+        )
+    return found
 
 
 def _all_shuffled(result: BlockShuffle, target: str) -> list[Finding]:
@@ -222,6 +265,17 @@ def _relative(found: Estimate) -> str:
     """A slope of a logarithm a doubling, as what a halving changes in per cent."""
     low, high = ((None if x is None else 100 * math.expm1(-x)) for x in (found.high, found.low))
     return f"{_signed(100 * math.expm1(-found.value))} %{bracket(low, high, 1)}"
+
+
+def _as_share(found: Estimate) -> Estimate:
+    """By what share one number is less than another, of how much its logarithm is less."""
+    low, high = (None if x is None else -math.expm1(-x) for x in (found.low, found.high))
+    return replace(found, value=-math.expm1(-found.value), low=low, high=high)
+
+
+def _turned(found: Estimate) -> Estimate:
+    low, high = (None if x is None else -x for x in (found.high, found.low))
+    return replace(found, value=-found.value, low=low, high=high)
 
 
 def _signed(x: float) -> str:

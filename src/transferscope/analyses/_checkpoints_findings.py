@@ -11,6 +11,7 @@ from ..numerics.correlation import pearson
 from ..numerics.intervals import t_quantile
 from ..results import Finding, Verdict
 from ..rng import numpy_generator
+from ._chance import above_chance, silenced
 from ._diverged import diverged_finding
 from ._kinds import metric_name
 from ._phrases import bracket, count, number, percent, verdict_of
@@ -41,11 +42,14 @@ def checkpoints_findings(result: Checkpoints) -> tuple[Finding, ...]:
     for target in result.targets:
         if len(result.measured(target, "final")) < 2:
             continue
-        found += [_trend(result, target, "final")]
+        of = [_trend(result, target, "final")]
         if len(result.measured(target, "speed")) > 1:
-            found += [_trend(result, target, "speed"), *_plateaus(result, target)]
-        found += [_earlier(result, target), *_decline(result, target)]
-        found += _faithful(result, target) + _over_scratch(result, target)
+            of += [_trend(result, target, "speed"), *_plateaus(result, target)]
+        of += [_earlier(result, target), *_decline(result, target)]
+        of += _faithful(result, target) + _over_scratch(result, target)
+        if low := _at_chance(result, target):
+            of = [low, *(silenced(f, "from no checkpoint is it clearly above chance") for f in of)]
+        found += of
     return (*found, *_diverged(result))
 
 
@@ -67,8 +71,12 @@ def rise(places: list[float], values: list[float]) -> tuple[float, float | None,
 
 
 def _trend(result: Checkpoints, target: str, what: Side) -> Finding:
-    """Whether later checkpoints are better, by a line through all runs over the order of the checkpoints."""
-    epochs = result.measured(target, what)
+    """Whether later checkpoints are better, by a line through all runs over the order of the checkpoints.
+
+    Without epoch 0 where two others are left: random weights are no pre-training, and every checkpoint beats them.
+    """
+    measured = result.measured(target, what)
+    epochs = measured[1:] if measured[0] == 0 and len(measured) > 2 else measured
     points = [(i / (len(epochs) - 1), y) for i, e in enumerate(epochs) for y in result.values(target, e, what)]
     value, low, high = rise([x for x, _ in points], [y for _, y in points])
     over = f" over {count(len(points), 'run')}"
@@ -80,10 +88,13 @@ def _trend(result: Checkpoints, target: str, what: Side) -> Finding:
     word = {"agrees": "rises", "disagrees": "falls"}.get(verdict, "neither clearly rises nor falls")
     told = bracket(None if low is None else 100 * low, None if high is None else 100 * high, 1)
     told = told.removesuffix(")") + over + ")" if told else ""
+    moves = "rises" if value >= 0 else "changes"
     return Finding(
         f"{target}: {thing} {word} with the checkpoint of pre-training, {percent(first)} from epoch {epochs[0]}, "
-        f"{percent(last)} from epoch {epochs[-1]}; along a line over their order by {number(100 * value, 1)} "
-        f"points{told}; {count(len(epochs), 'checkpoint')}, {count(len(points), 'run')}.",
+        f"{percent(last)} from epoch {epochs[-1]}; a line through all runs over the order of the checkpoints {moves} "
+        f"by {number(100 * value, 1)} points from the first to the last{told}; "
+        f"{count(len(epochs), 'checkpoint')}, {count(len(points), 'run')}"
+        f"{', without epoch 0, which is before pre-training' * (len(epochs) < len(measured))}.",
         value=value,
         low=low,
         high=high,
@@ -122,13 +133,13 @@ def _plateaus(result: Checkpoints, target: str) -> list[Finding]:
             low, high = (float(q) for q in np.quantile(later, (0.025, 0.975), method="inverted_cdf"))
     verdict = verdict_of(low, high)
     word = {"agrees": "earlier than", "disagrees": "later than"}.get(verdict, "not clearly earlier than")
-    known = bracket(low, high, 0).removesuffix(")") + " over seeds)" if low is not None else ""
+    known = "" if low is None or high is None else f" ({_apart(low)} to {_apart(high)}, over seeds)"
     few = "" if low is not None else ", too few for an interval" if seeds < 3 else ", no interval: the rise is unsure"
     return [
         Finding(
             f"{target}: optimisation speed reaches its plateau {word} the final {_metric(result, target)}: "
             f"{percent(_RISE, 0)} of its rise over checkpoints at epoch {at['speed']:.0f}, that of the final "
-            f"{_metric(result, target)} at epoch {at['final']:.0f}, {number(value, 0)} epochs on{known}; "
+            f"{_metric(result, target)} at epoch {at['final']:.0f}, {_apart(value)}{known}; "
             f"{count(len(epochs), 'checkpoint')}, {count(seeds, 'seed')}{few}.",
             value=value,
             low=low,
@@ -142,6 +153,13 @@ def _plateaus(result: Checkpoints, target: str) -> list[Finding]:
     ]
 
 
+def _apart(epochs: float) -> str:
+    """So many epochs in words."""
+    if epochs == 0:
+        return "at the same epoch"
+    return f"{count(round(abs(epochs)), 'epoch')} {'later' if epochs > 0 else 'earlier'}"
+
+
 def _plateau(epochs: list[int], means: np.ndarray) -> np.ndarray:
     """Return, column by column of ``(checkpoints, n)``, the first epoch with most of the rise; nan without a rise."""
     top, foot = means.max(0), means[0]
@@ -152,28 +170,29 @@ def _plateau(epochs: list[int], means: np.ndarray) -> np.ndarray:
 def _earlier(result: Checkpoints, target: str) -> Finding:
     """The earliest checkpoint from which on none loses more than the margin against the last."""
     *before, last = result.measured(target, "final")
-    lost = {e: result.gain(target, last, e) for e in before}
-    metric = _metric(result, target)
-    fine = _from_on(before, {e for e, d in lost.items() if d.high is not None and d.high <= _MARGIN})
-    near = _from_on(before, {e for e, d in lost.items() if d.low is None or d.low <= 0})
+    gains = {e: result.gain(target, e, last) for e in before}
+    fine = _from_on(before, {e for e, d in gains.items() if d.low is not None and d.low >= -_MARGIN})
+    near = _from_on(before, {e for e, d in gains.items() if d.high is None or d.high >= 0})
     verdict: Verdict = "agrees" if fine is not None else "cannot tell"
-    if fine is None and all(d.low is not None and d.low > 0 for d in lost.values()):
+    if fine is None and all(d.high is not None and d.high < 0 for d in gains.values()):
         verdict = "disagrees"
     chosen = fine if fine is not None else near if near is not None else before[-1]
-    d = lost[chosen]
-    loss = f"{number(100 * d.value, 1)} points of the final {metric}{d.points()} against epoch {last}"
+    d = gains[chosen]
+    margin = f"{number(100 * _MARGIN, 0)} point"
     if fine is not None:
-        text = f"one can start from epoch {fine} on: that costs {loss}, under {number(100 * _MARGIN, 0)} point"
+        text = f"one can start from epoch {fine} on and lose less than {margin}"
     elif verdict == "disagrees":
-        text = f"every earlier checkpoint ends worse than the last: epoch {chosen} costs {loss}"
+        text = "every earlier checkpoint ends worse than the last"
     elif d.low is None:
-        text = f"epoch {chosen} costs {loss}, without an interval"
+        text = "whether an earlier checkpoint does as well cannot be told without an interval"
     else:
-        known = f"no earlier checkpoint is known to cost less than {number(100 * _MARGIN, 0)} point"
-        text = f"{known}: epoch {chosen} costs {loss}"
+        text = f"no earlier checkpoint is known to cost less than {margin}"
+    there, end = (result.mean(target, e, "final").value for e in (chosen, last))
     n = sum(len(result.values(target, e, "final")) for e in (chosen, last))
     return Finding(
-        f"{target}: {text}; {count(n, 'run')}.",
+        f"{target}: {text}: the final {_metric(result, target)} is {percent(there)} from epoch {chosen} against "
+        f"{percent(end)} from epoch {last}, difference {number(100 * d.value, 1)} points{d.points()}; "
+        f"{count(n, 'run')}.",
         value=d.value,
         low=d.low,
         high=d.high,
@@ -269,11 +288,13 @@ def _over_scratch(result: Checkpoints, target: str) -> list[Finding]:
             if clear != epochs[-1]
             else "only the last checkpoint beats"
         )
+    there, scratch = (result.mean(target, e, "final").value for e in (chosen, None))
     n = len(result.values(target, chosen, "final")) + len(result.values(target, None, "final"))
     return [
         Finding(
-            f"{target}: {says} training from scratch: epoch {chosen} by {number(100 * d.value, 1)} points of the "
-            f"final {_metric(result, target)}{d.points()}; {count(n, 'run')}.",
+            f"{target}: {says} training from scratch: the final {_metric(result, target)} is {percent(there)} from "
+            f"epoch {chosen} against {percent(scratch)}, difference {number(100 * d.value, 1)} points{d.points()}; "
+            f"{count(n, 'run')}.",
             value=d.value,
             low=d.low,
             high=d.high,
@@ -282,6 +303,32 @@ def _over_scratch(result: Checkpoints, target: str) -> list[Finding]:
             weight=0.5,
         )
     ]
+
+
+def _at_chance(result: Checkpoints, target: str) -> Finding | None:
+    """Said where runs from no checkpoint have clearly learned anything."""
+    chance = result.chance.get(target)
+    if chance is None:
+        return None
+    ends = {e: result.mean(target, e, "final") for e in result.measured(target, "final")}
+    if any(above_chance(d.value, d.low, chance) for d in ends.values()):
+        return None
+    best = max(ends, key=lambda e: ends[e].value)
+    d = ends[best]
+    low, high = (None if x is None else x - chance for x in (d.low, d.high))
+    n = sum(len(result.values(target, e, "final")) for e in ends)
+    by = "guessing" if result.metric(target) == "auc" else "always naming the most frequent class"
+    return Finding(
+        f"{target}: from no checkpoint is the final {_metric(result, target)} clearly above chance: at best "
+        f"{percent(d.value)}{d.points()}, from epoch {best}, {by} {percent(chance)}; what has learned nothing says "
+        f"nothing of its start, so no claim here is judged; {count(n, 'run')}.",
+        value=d.value - chance,
+        low=low,
+        high=high,
+        n=n,
+        unit="runs",
+        weight=0.9,
+    )
 
 
 def _diverged(result: Checkpoints) -> list[Finding]:

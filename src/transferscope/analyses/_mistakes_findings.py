@@ -14,8 +14,9 @@ from ..numerics.bootstrap import percentile_interval, resampled_means
 from ..numerics.correlation import pearson
 from ..numerics.intervals import wilson
 from ..results import Finding
+from ._chance import silenced
 from ._members import TWO_RI_T, first_of, kinds
-from ._phrases import bracket, count, number, percent, verdict_of
+from ._phrases import bracket, count, listed, number, percent, verdict_of
 
 if TYPE_CHECKING:
     from .mistakes import Mistakes
@@ -47,9 +48,13 @@ def mistakes_findings(result: Mistakes) -> tuple[Finding, ...]:
             found.append(sample.order(more, less, claim, weight))
     found += sample.difficulty()
     if not result.multilabel:
-        found += _classes_won(result)
-        found += _class_size(result)
-    return tuple(found)
+        found += [*_classes_won(result), *_class_size(result)]
+    by_role = {role: [m.label for m in result.members if m.role == role] for role in ("P-T", "RI-T")}
+    blind = [role for role, of in by_role.items() if of and set(of) <= set(result.constant)]
+    if blind:
+        why = f"every {' and every '.join(blind)} gives one answer to all images"
+        found = [silenced(f, why) for f in found]  # all claims compare the two starts
+    return (*found, *_of_one_answer(result))
 
 
 class _Sample:
@@ -106,14 +111,14 @@ class _Sample:
         """Whether pairs of one kind disagree on more images than those of another."""
         value, low, high = self.interval(lambda of: self.rate(more, of) - self.rate(less, of))
         verdict = verdict_of(low, high)
-        word = {"agrees": "disagree on fewer", "disagrees": "disagree on more"}.get(
-            verdict, "do not clearly disagree on fewer"
+        word = {"agrees": "disagree on more", "disagrees": "disagree on fewer"}.get(
+            verdict, "do not clearly disagree on more"
         )
-        first, second = (float(self.rate(kind, self.means)) for kind in (less, more))
+        first, second = (float(self.rate(kind, self.means)) for kind in (more, less))
         return Finding(
-            f"{less} {word} {self.noun} than {more}: {percent(first)} against {percent(second)}, "
-            f"difference {percent(value)}{_percents(low, high)}; {count(self.result.n, 'image')}, "
-            f"{len(self.by_kind[less])} and {count(len(self.by_kind[more]), 'pair')} of networks.",
+            f"{more} {word} {self.noun} than {less}: {percent(first)} against {percent(second)}, "
+            f"difference {_points(value, low, high)}; {count(self.result.n, 'image')}, "
+            f"{len(self.by_kind[more])} and {count(len(self.by_kind[less]), 'pair')} of networks.",
             value=value,
             low=low,
             high=high,
@@ -155,12 +160,12 @@ class _Sample:
         interval = percentile_interval(easier(resampled_means(values, seed=0)))
         low, high = (interval.low, interval.high) if math.isfinite(interval.low) else (None, None)
         value, verdict = only_ri - only_p, verdict_of(low, high)
-        word = {"agrees": "harder than", "disagrees": "easier than"}.get(verdict, "not clearly harder than")
+        word = {"agrees": "easier than", "disagrees": "harder than"}.get(verdict, "not clearly easier than")
         return [
             Finding(
-                f"What only a P-T gets wrong is {word} what only an RI-T gets wrong: the remaining networks (both "
-                f"starts weighted alike) get {percent(only_p, 0)} of the former right and {percent(only_ri, 0)} of "
-                f"the latter, difference {percent(value)}{_percents(low, high)}; {count(self.result.n, 'image')}.",
+                f"What only an RI-T gets wrong is {word} what only a P-T gets wrong: the remaining networks (both "
+                f"starts weighted alike) get {percent(only_ri)} of the former right and {percent(only_p)} of "
+                f"the latter, difference {_points(value, low, high)}; {count(self.result.n, 'image')}.",
                 value=value,
                 low=low,
                 high=high,
@@ -171,6 +176,23 @@ class _Sample:
                 weight=0.6,
             )
         ]
+
+
+def _of_one_answer(result: Mistakes) -> list[Finding]:
+    """Who gives the same answer to all images."""
+    if not result.constant:
+        return []
+    gives, them = ("gives", "it") if len(result.constant) == 1 else ("give", "them")
+    return [
+        Finding(
+            f"{listed(result.constant)} {gives} one and the same answer to all {count(result.n, 'image')}, so "
+            f"comparisons with {them} say nothing.",
+            value=len(result.constant),
+            n=len(result.members),
+            unit="networks",
+            weight=0.9,
+        )
+    ]
 
 
 def _classes_won(result: Mistakes) -> list[Finding]:
@@ -267,6 +289,10 @@ def _by_role(result: Mistakes) -> dict[str, np.ndarray]:
     for i, member in enumerate(result.members):
         groups.setdefault(member.role or member.label, []).append(i)
     return {name: result.class_accuracy[of].mean(0) for name, of in groups.items()}
+
+
+def _points(value: float, low: float | None, high: float | None) -> str:
+    return f"{number(100 * value, 1)} points{_percents(low, high)}"
 
 
 def _percents(low: float | None, high: float | None) -> str:

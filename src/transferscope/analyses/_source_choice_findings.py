@@ -11,6 +11,7 @@ from ..results import Finding, Verdict
 from ._diverged import diverged_finding
 from ._estimates import Estimate, ratio
 from ._kinds import SCRATCH, metric_name
+from ._left_out import by_start
 from ._phrases import count, listed, number, percent, verdict_of
 from ._ratios import short
 
@@ -82,7 +83,7 @@ def _worth(result: SourceChoice, target: str, source: str) -> Finding:
         )
     d, less = result.gain(target, source), result.improvement(target, source)
     word = {"agrees": "helps", "disagrees": "harms"}.get(d.verdict, "neither clearly helps nor harms")
-    error = "error" if result.metric(target) == "accuracy" else "1 − AUC"
+    error = "an error" if result.metric(target) == "accuracy" else "a 1 − AUC"
     share = f"; {error} {_lower_by(less)}" if math.isfinite(less.value) else ""
     other = source in result.other_labels.get(target, ())
     return Finding(
@@ -101,12 +102,12 @@ def _worth(result: SourceChoice, target: str, source: str) -> Finding:
 
 
 def _lower_by(less: Estimate) -> str:
-    """Say by how much an error is lower, or higher."""
+    """Say by how much an error is lower than that from scratch, or higher."""
     if less.value >= 0:
-        return f"lower by {percent(less.value)}{less.points()}"
+        return f"{percent(less.value)} lower than from scratch{less.points()}"
     ends = (None, None) if less.low is None or less.high is None else (-less.high, -less.low)
     more = replace(less, value=-less.value, low=ends[0], high=ends[1])
-    return f"higher by {percent(more.value)}{more.points()}"
+    return f"{percent(more.value)} higher than from scratch{more.points()}"
 
 
 def _no_help(d: Estimate) -> Verdict:
@@ -148,7 +149,7 @@ def _went(result: SourceChoice, target: str, source: str) -> list[Finding]:
     few = "" if r.over else ", too few for an interval over seeds"
     return [
         Finding(
-            f"{target}: weights go {number(r.value)} times{r.plain()} as far from their start from scratch as from "
+            f"{target}: from scratch weights end {number(r.value)} times{r.plain()} as far from their start as from "
             f"{source}: deviation {short(sum(far) / len(far))} against {short(sum(near) / len(near))}, n = "
             f"{result.train_images[target]:,} training images; {len(far)} and {count(len(near), 'run')}{few}.",
             value=r.value,
@@ -170,7 +171,7 @@ def _missing(result: SourceChoice) -> list[Finding]:
         for source in (*result.sources, "")
         if (without := [t for t in result.targets if not result.groups(t, source)])
     ]
-    gaps += [f"{told}, and is left out" for told in result.left_out]
+    gaps += [f"{told}, and is left out" for told in by_start(result.left_out)]
     several = [
         f"{source or SCRATCH} on {target}"
         for target in result.targets

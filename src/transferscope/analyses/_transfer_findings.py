@@ -13,6 +13,7 @@ from ..results import Finding, Verdict
 from ._diverged import diverged_finding
 from ._estimates import Estimate, difference, ratio
 from ._kinds import FINE_TUNED, HEAD_ONLY, KINDS, SCRATCH, metric_name
+from ._left_out import by_start
 from ._phrases import bracket, count, listed, number, percent, verdict_of
 from ._ratios import short
 
@@ -198,7 +199,7 @@ def _missing(result: Transfer) -> list[Finding]:
         for kind in KINDS
         if (without := [t for t in result.targets if not result.groups(t, kind)])
     ]
-    gaps += [f"{told} and is left out" for told in result.left_out]
+    gaps += [f"{told} and is left out" for told in by_start(result.left_out)]
     if not gaps:
         return []
     text = "; ".join(gaps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -95,6 +95,7 @@ class BlockShuffle(Result):
         varied: whether training images were cropped, flipped or mixed.
         left_out: runs that are neither P-T nor RI-T as a whole, with the reason.
         pictures: some images by target and block, uint8 ``(k, h, w, c)``.
+        chance: by target, what always naming the most frequent class reaches; empty where it was not said.
     """
 
     question: ClassVar[str] = "block_shuffle"
@@ -107,6 +108,7 @@ class BlockShuffle(Result):
     varied: bool
     left_out: tuple[str, ...]
     pictures: dict[str, dict[str, np.ndarray]]
+    chance: dict[str, float] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -183,6 +185,7 @@ def block_shuffle(
     test_images: Mapping[str, int],
     pictures: Mapping[str, Mapping[str, np.ndarray]] | None = None,
     alike: Sequence[str] | None = None,
+    chance: Mapping[str, float] | None = None,
 ) -> BlockShuffle:
     """Compare P-T and RI-T on images whose blocks are shuffled (000 §3.1, Fig. 3).
 
@@ -195,6 +198,8 @@ def block_shuffle(
         test_images: number of test images by target.
         pictures: some shuffled images, target → block → uint8 ``(k, h, w, c)``.
         alike: targets that look like the source, which the paper expects to lose most; by default it is not known.
+        chance: what always naming the most frequent class of the test images reaches, by target; 0.5 of an AUC. No
+            claim is judged where P-T or RI-T is not clearly above it on images as they are; without it, all are.
 
     Raises:
         UsageError: for no runs, a block that does not divide the side, runs from several sources, or a target without
@@ -237,6 +242,7 @@ def block_shuffle(
         varied=varied,
         left_out=tuple(left_out),
         pictures=kept,
+        chance={target: float(x) for target, x in (chance or {}).items()},
     )
 
 

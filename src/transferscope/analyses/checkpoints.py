@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -65,6 +65,7 @@ class Checkpoints(Result):
         source_epochs: when it was evaluated, ``(e,)``.
         source_values: what it had then, ``(e,)``.
         test_images: by target.
+        chance: by target, what always naming the most frequent class reaches; empty where it was not said.
     """
 
     question: ClassVar[str] = "checkpoints"
@@ -77,6 +78,7 @@ class Checkpoints(Result):
     source_epochs: np.ndarray
     source_values: np.ndarray
     test_images: dict[str, int]
+    chance: dict[str, float] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -126,22 +128,23 @@ class Checkpoints(Result):
         return float(self.source_values[at[-1]]) if len(at) else math.nan
 
     def frame(self) -> pd.DataFrame:
-        """Return one row for each target and checkpoint, the last of a target from scratch where there is such."""
+        """Return one row for each target and checkpoint; the last of a target, without an epoch, is from scratch."""
         import pandas as pd
 
         rows = []
         for target in self.targets:
             there = [*self.epochs, *([None] if any(run.target == target for run in self.scratch) else [])]
             rows += [self._row(target, epoch) for epoch in there]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows).astype({"epoch": "Int64"})
 
     def run_frame(self) -> pd.DataFrame:
-        """Return one row a run; epoch −1 is from scratch."""
+        """Return one row a run; one from scratch has no epoch."""
         import dataclasses
 
         import pandas as pd
 
-        return pd.DataFrame([dataclasses.asdict(run) for run in (*self.runs, *self.scratch)])
+        rows = [dataclasses.asdict(run) for run in (*self.runs, *self.scratch)]
+        return pd.DataFrame([row | {"epoch": _shown(row["epoch"])} for row in rows]).astype({"epoch": "Int64"})
 
     def findings(self) -> tuple[Finding, ...]:
         """Say whether later checkpoints are better, from which on it no longer matters, and whether they decline."""
@@ -155,7 +158,7 @@ class Checkpoints(Result):
         row: dict[str, object] = {
             "target": target,
             "start": "scratch" if epoch is None else f"epoch {epoch}",
-            "epoch": -1 if epoch is None else epoch,
+            "epoch": epoch,
             f"source_{self.source_metric or 'metric'}": math.nan if epoch is None else self.source_at(epoch),
             "metric": self.metric(target),
         }
@@ -174,7 +177,12 @@ class Checkpoints(Result):
 
 
 def checkpoints(
-    runs: Mapping[int, Sequence[Run]], source: Run, *, test_images: Mapping[str, int], scratch: Sequence[Run] = ()
+    runs: Mapping[int, Sequence[Run]],
+    source: Run,
+    *,
+    test_images: Mapping[str, int],
+    scratch: Sequence[Run] = (),
+    chance: Mapping[str, float] | None = None,
 ) -> Checkpoints:
     """Compare runs that started from several checkpoints of one pre-training (000 §3.5, Fig. 7; 002 §5.2, Fig. 9).
 
@@ -184,6 +192,8 @@ def checkpoints(
         source: the pre-training.
         test_images: number of test images of each target.
         scratch: runs from random weights, to be held beside them; those on other targets are not used.
+        chance: what always naming the most frequent class of the test images reaches, by target; 0.5 of an AUC. No
+            claim is judged on a target where runs from no checkpoint end clearly above it; without it, all are.
 
     Raises:
         UsageError: for fewer than two checkpoints, one without runs, two runs of one checkpoint and target with one
@@ -210,7 +220,12 @@ def checkpoints(
         source_epochs=np.asarray(source.epochs["epoch"] if name else [], dtype=np.int64),
         source_values=np.asarray(source.epochs[name] if name else [], dtype=np.float64),
         test_images={t: int(test_images[t]) for t in targets},
+        chance={t: float(chance[t]) for t in targets if t in chance} if chance else {},
     )
+
+
+def _shown(epoch: int) -> int | None:
+    return None if epoch < 0 else epoch
 
 
 def _read(run: Run, epoch: int) -> CheckpointRun:

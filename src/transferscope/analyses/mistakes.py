@@ -49,6 +49,7 @@ class Mistakes(Result):
         class_sizes: ``(k,)``: images of the class (with the finding, for multi-label) in ``sizes_of``.
         sizes_of: name of the set in which class sizes were counted.
         galleries: images that only one of a pair gets wrong, for the first pair of each kind.
+        constant: labels of the networks that give one and the same answer to all images.
     """
 
     question: ClassVar[str] = "mistakes"
@@ -67,6 +68,7 @@ class Mistakes(Result):
     class_sizes: np.ndarray
     sizes_of: str
     galleries: tuple[Gallery, ...]
+    constant: tuple[str, ...] = ()
 
     def accuracy(self) -> np.ndarray:
         """Return the accuracy of each network: top-1, or the mean over classes for multi-label."""
@@ -214,6 +216,9 @@ def mistakes(
             )
             for pair in [of[0] for of in kinds(pairs).values()][: _GALLERIES if gallery else 0]
             for wrong in _SIDES
+        ),
+        constant=tuple(
+            solution.label for solution, of in zip(named, answers, strict=True) if (of.chosen == of.chosen[:1]).all()
         ),
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Unpack, get_args
 import numpy as np
 import torch
 
-from ..data.imageset import ImageSet, ImageSplits
+from ..data.imageset import ImageSplits
 from ..errors import UsageError, nearest
 from ..models.network import Network
 from ..models.solution import Solution
@@ -19,6 +19,7 @@ from ..probes.evaluate import EngineOptions
 from ..probes.predictions import predictions
 from ..progress import Progress, silent
 from ..results import Finding, Result
+from ._chance import chance_of
 from ._estimates import Estimate, difference, estimate
 from ._variants_findings import variants_findings
 from ._variants_groups import Kind, VariantGroup, VariantRun, group_of
@@ -280,7 +281,7 @@ def variants(
         metric=metric,
         images=test.name,
         n=len(test),
-        chance=_chance(test),
+        chance=chance_of(test),
         weights=weights,
         threshold=threshold,
         resamples=resamples,
@@ -309,10 +310,6 @@ def _check(groups: Mapping[str, Sequence[Run]], reference: str, kinds: Mapping[s
         for kind in of:
             if kind not in get_args(Kind):
                 raise UsageError(f"kinds of {name!r}: {kind!r}{nearest(kind, get_args(Kind))}")
-
-
-def _chance(test: ImageSet) -> float:
-    return 0.5 if test.multilabel else float(np.bincount(test.labels).max() / len(test))
 
 
 def _pairs(

@@ -151,10 +151,12 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     """Print what a study would compute, and how long it would take here."""
     from ..study.check import check
     from ..study.estimate import estimate
+    from ..study.narrow import names_of, narrowed
     from ..study.plan import make_plan, only_these
 
-    plan = make_plan(check(asked))
-    steps = plan.needed(only_these(plan, options.only))
+    names = None if options.only is None else names_of(options.only)
+    plan = make_plan(check(narrowed(asked, names)))
+    steps = plan.needed(only_these(plan, names))
     print("\n".join(estimate(steps, device=options.device).lines()))
     return 0
 

@@ -1,4 +1,4 @@
-"""An interrupt is answered soon, whatever the main thread is at."""
+"""An interrupt, or SIGTERM as schedulers send it, is answered soon, whatever the main thread is at."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INTERRUPTED = 130
 
 @contextmanager
 def answered_soon(words: str, seconds: float = 1.5) -> Iterator[None]:
-    """End the process when an interrupt has not led out of the block within ``seconds``.
+    """Take SIGTERM for an interrupt, and end the process when either has not led out of the block within ``seconds``.
 
     Python runs signal handlers between two steps of the main thread; a backward pass or a decomposition can be one
     step of many seconds. What is in the store is safe from an end at any moment, and child processes end with the
@@ -33,17 +33,19 @@ def answered_soon(words: str, seconds: float = 1.5) -> Iterator[None]:
 
     def watch() -> None:
         while number := os.read(read, 1):
-            if number[0] == signal.SIGINT and not out.wait(seconds):
+            if number[0] in (signal.SIGINT, signal.SIGTERM) and not out.wait(seconds):
                 print(f"\n{words}", file=sys.stderr)
                 leave()
 
     thread = threading.Thread(target=watch, daemon=True)
     before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    ended = signal.signal(signal.SIGTERM, signal.default_int_handler)
     thread.start()
     try:
         yield
     finally:
         out.set()
+        signal.signal(signal.SIGTERM, ended)
         signal.set_wakeup_fd(before)
         os.close(write)
         thread.join()

@@ -97,7 +97,8 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="change a setting by its place, e.g. recipe.epochs=5, or give what a paper needs, e.g. chexpert=PATH",
+        help="change a setting by its place, e.g. recipe.epochs=5, or give what a paper needs, e.g. chexpert=PATH; "
+        "where fewer epochs are trained, weights are kept after those that come",
     )
     study.add_argument(
         "--data",
@@ -105,7 +106,8 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="[NAME=]SPEC",
-        help="other images: for one target or the source by name, or one set in the place of all targets",
+        help="other images: for the source and for targets by name (targets not named are left out), or one set in "
+        "the place of all targets",
     )
     study.add_argument(
         "--plan", action="store_true", help="compute nothing: print the steps, and how long they would take here"

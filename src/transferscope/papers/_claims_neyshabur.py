@@ -7,7 +7,15 @@ from ._claim import HULL, POSITIVE, RANK, Claim
 __all__ = ["CLAIMS"]
 
 _SEEDS = "a Welch t interval over seeds"
-_BLOCKS = "over seeds, with fewer than three of them over test images (binomial)"
+_BLOCKS = (
+    "over seeds, with fewer than three of them over test images (binomial); cannot tell where either start is not "
+    "clearly above chance unshuffled"
+)
+_TREND = (
+    "epoch 0 left out where there are two later ones, t interval over runs; cannot tell where runs from no "
+    "checkpoint are clearly above chance"
+)
+_LEARNED = f"{POSITIVE}; cannot tell, too, where all of either start give one answer to all images"
 _BARRIER = (
     "height of the error over the straight line between the ends (Entezari et al. 2021) on test images, bootstrapped "
     "over images; with several pairs the hull of their intervals"
@@ -78,7 +86,8 @@ CLAIMS: tuple[Claim, ...] = (
         "000-3.1-g",
         "000 §3.1: P-T's optimisation speed is stable over block sizes, while RI-T's falls much more (twice, say)",
         "block_shuffle",
-        f"relative loss of speed a halving of the block's side, RI-T's less twice P-T's; {_BLOCKS}",
+        f"share of its speed that a halving of the block's side leaves RI-T, and by how much that is less than what "
+        f"twice P-T's relative loss would leave; {_BLOCKS}",
         f"{POSITIVE}; agrees only where RI-T's speed falls at all",
     ),
     Claim(
@@ -100,7 +109,7 @@ CLAIMS: tuple[Claim, ...] = (
         "000 §3.2: two P-T disagree on fewer images than a P-T and an RI-T",
         "mistakes",
         "difference of the shares of test images that exactly one of the two gets right, bootstrapped over images",
-        POSITIVE,
+        _LEARNED,
     ),
     Claim(
         "000-3.2-b",
@@ -109,7 +118,7 @@ CLAIMS: tuple[Claim, ...] = (
         "how much more often all other networks, both starts weighted alike, are right on what only an RI-T gets "
         "wrong "
         "than on what only a P-T gets wrong, bootstrapped over images",
-        POSITIVE,
+        _LEARNED,
     ),
     Claim(
         "000-3.2-c",
@@ -266,14 +275,14 @@ CLAIMS: tuple[Claim, ...] = (
         "000-3.5-a",
         "000 §3.5: the later the checkpoint of pre-training, the better the end",
         "checkpoints",
-        "slope of the final test metric over the order of the checkpoints, t interval over runs",
+        f"slope of the final test metric over the order of the checkpoints, {_TREND}",
         POSITIVE,
     ),
     Claim(
         "000-3.5-b",
         "000 §3.5: the later the checkpoint of pre-training, the faster the training",
         "checkpoints",
-        "slope of the training accuracy averaged over epochs over the order of the checkpoints, t interval over runs",
+        f"slope of the training accuracy averaged over epochs over the order of the checkpoints, {_TREND}",
         POSITIVE,
     ),
     Claim(
@@ -282,16 +291,15 @@ CLAIMS: tuple[Claim, ...] = (
         "checkpoints",
         "epochs of pre-training between the checkpoints at which either has 90 % of its rise, bootstrapped over "
         "seeds",
-        POSITIVE,
+        f"{POSITIVE}; cannot tell, too, where runs from no checkpoint are clearly above chance",
     ),
     Claim(
         "000-3.5-d",
         "000 §3.5: one can start from earlier checkpoints without losing in the end",
         "checkpoints",
-        "loss of the final test metric against the last checkpoint, over seeds or test images",
-        "agrees when from some earlier checkpoint on all intervals end at or below 1 point, disagrees when all begin "
-        "above "
-        "0",
+        "difference of the final test metric to that from the last checkpoint, over seeds or test images",
+        "agrees when from some earlier checkpoint on all intervals begin at or above −1 point, disagrees when all "
+        "end below 0; cannot tell where runs from no checkpoint are clearly above chance",
     ),
     Claim(
         "000-3.5-e",
@@ -341,7 +349,7 @@ CLAIMS: tuple[Claim, ...] = (
         "000 B.2, Tables 4–6: two P-T disagree on fewer images than two RI-T",
         "mistakes",
         "difference of the shares of test images that exactly one of the two gets right, bootstrapped over images",
-        POSITIVE,
+        _LEARNED,
     ),
     Claim(
         "000-B.2-b",
@@ -349,15 +357,14 @@ CLAIMS: tuple[Claim, ...] = (
         "mistakes",
         "share of the classes, of those in which the two differ, in which P-T is better; Wilson interval",
         "agrees with the interval above one half, disagrees with it below: a majority, as every class is too much to "
-        "ask "
-        "of a sample",
+        "ask of a sample; cannot tell where all of either start give one answer to all images",
     ),
     Claim(
         "000-B.2-c",
         "000 B.2: the accuracy of P-T by class is more correlated with class size than that of RI-T",
         "mistakes",
         "difference of Pearson's r, bootstrapped over classes",
-        POSITIVE,
+        _LEARNED,
     ),
     Claim(
         "000-B.4-a",

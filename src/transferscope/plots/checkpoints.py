@@ -24,10 +24,11 @@ _SIDES: tuple[Side, ...] = ("final", "speed")
 
 
 def plot(result: Checkpoints) -> Figure:
-    """Draw the final metric and the optimisation speed over checkpoints, means with a band of one standard deviation.
+    """Draw the final metric and the optimisation speed over checkpoints, means of the runs.
 
-    The shade behind is the metric of the pre-training; dotted lines are runs from scratch; crosses at the foot are
-    runs that diverged.
+    The band around a curve is one standard deviation over seeds to either side, where there are two or more. The
+    shade behind, from zero up, is the metric of the pre-training; dotted lines are runs from scratch; crosses at the
+    foot are runs that diverged.
 
     Args:
         result: what to draw.
@@ -53,10 +54,11 @@ def _panel(ax: Axes, result: Checkpoints, what: Side) -> None:
         epochs = np.array(result.measured(target, what))
         values = [100 * np.array(result.values(target, int(e), what)) for e in epochs]
         mean = np.array([v.mean() for v in values])
-        spread = np.array([v.std(ddof=1) if len(v) > 1 else 0.0 for v in values])
+        spread = np.array([v.std(ddof=1) if len(v) > 1 else np.nan for v in values])  # nan: no band
         marker = MARKERS[i % len(MARKERS)]
         ax.plot(epochs, mean, color=colour, linestyle=dash, marker=marker, markersize=4, label=target, zorder=3)
-        ax.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.22, linewidth=0, zorder=2)
+        if np.isfinite(spread).any():
+            ax.fill_between(epochs, mean - spread, mean + spread, color=colour, alpha=0.22, linewidth=0, zorder=2)
         if level := result.values(target, None, what):
             height = 100 * float(np.mean(level))
             ax.axhline(height, color=colour, linestyle=_DOTS, linewidth=1.2, zorder=2)
@@ -72,6 +74,8 @@ def _panel(ax: Axes, result: Checkpoints, what: Side) -> None:
                 shift = 0.03 + 0.04 * result.targets.index(target)
                 ax.plot(epoch, shift, "x", color=look[target][0], markersize=5, transform=ax.get_xaxis_transform())
     _behind(ax, result, what)
+    if _several(result):
+        ax.fill_between([], [], color="#555555", alpha=0.3, linewidth=0, label="± standard deviation over seeds")
     if any(result.values(t, None, what) for t in result.targets):
         ax.plot([], [], color="#555555", linestyle=_DOTS, linewidth=1.2, marker="o", markersize=4,
                 markerfacecolor="white", label="from scratch")  # fmt: skip
@@ -82,6 +86,11 @@ def _panel(ax: Axes, result: Checkpoints, what: Side) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel(f"test {' or '.join(metrics)} (%)" if what == "final" else "mean train accuracy (%)")
     ax.set_title("At the end" if what == "final" else "Optimisation speed")
+
+
+def _several(result: Checkpoints) -> bool:
+    """Whether any checkpoint has a band."""
+    return any(len(result.values(t, e, w)) > 1 for t in result.targets for e in result.epochs for w in _SIDES)
 
 
 def _behind(ax: Axes, result: Checkpoints, what: Side) -> None:
@@ -105,4 +114,4 @@ def _behind(ax: Axes, result: Checkpoints, what: Side) -> None:
     back.spines["right"].set_color(_INK)
     if what == "speed":
         back.set_ylabel(f"{label} (%)", color=_INK)
-    ax.fill_between([], [], color=_SHADE, alpha=0.6, linewidth=0, label=label)
+    ax.fill_between([], [], color=_SHADE, alpha=0.6, linewidth=0, label=f"{label} (shaded)")

@@ -24,6 +24,8 @@ _BARS = 9
 """Most layers drawn as bars; more are curves over depth."""
 _TICKS = 14
 _COLUMNS = 2
+_RUN: dict[str, Any] = {"linestyle": "", "marker": "_", "color": "#222222", "markersize": 4, "markeredgewidth": 0.8}
+"""A single run on a bar."""
 _HATCHES = ("", "///", "...", "\\\\\\", "xx", "--", "++", "oo")
 
 
@@ -94,7 +96,7 @@ def _matrix(area: SubFigure, result: SourceChoice) -> None:
 
 
 def _layers(ax: Axes, result: SourceChoice, target: str) -> None:
-    """Bars for a few layers, curves over depth for many; small marks are single runs."""
+    """Bars for a few layers, with a dash a run; curves over depth for many, with a band from lowest to highest."""
     names = result.layers[target]
     look = _look(result)
     there = [(s, g) for s in (*result.sources, "") if (g := result.best(target, s))]
@@ -106,7 +108,7 @@ def _layers(ax: Axes, result: SourceChoice, target: str) -> None:
             at = x + (i - (len(there) - 1) / 2) * width
             ax.bar(at, values.mean(0), width * 0.92, color=colour, hatch=hatch, edgecolor="#FFFFFF", linewidth=0)
             if len(values) > 1:
-                ax.plot(at, values.T, linestyle="", marker="_", color="#222222", markersize=4, markeredgewidth=0.8)
+                ax.plot(at, values.T, **_RUN)
         else:
             ax.plot(x, values.mean(0), color=colour, linestyle=dash, marker=marker, markersize=3)
             if len(values) > 1:
@@ -147,4 +149,12 @@ def _legend(result: SourceChoice) -> tuple[list[Artist], list[str]]:
             else Line2D([], [], color=colour, linestyle=dash, marker=marker, markersize=3)
         )
         labels.append(f"from {source}" if source else SCRATCH)
+    groups = [(t, g) for t in result.targets for s in (*result.sources, "") if (g := result.best(t, s))]
+    several = {len(result.layers[t]) <= _BARS for t, g in groups if len(g.deviations()) > 1}
+    if True in several:
+        handles.append(Line2D([], [], **_RUN))
+        labels.append("single run")
+    if False in several:
+        handles.append(Patch(facecolor="#555555", alpha=0.3, linewidth=0))
+        labels.append("lowest to highest run")
     return handles, labels

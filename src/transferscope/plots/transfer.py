@@ -21,6 +21,9 @@ __all__ = ["plot"]
 _LOOKS = {HEAD_ONLY: (PALETTE[2], "s"), FINE_TUNED: (PALETTE[0], "o"), SCRATCH: (PALETTE[1], "D")}
 """Colours of P-T and RI-T for their kinds."""
 
+_TICKS = 4
+"""Most steps on the axis of deviations."""
+
 
 def plot(result: Transfer) -> Figure:
     """Draw a row a target: test and train error, deviation, and improvement over scratch, with their spread.
@@ -94,6 +97,8 @@ def _improvement(ax: Axes, result: Transfer, group: TransferGroup, at: float) ->
 
 
 def _finish(axes: list[Axes], result: Transfer) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     metrics = {run.metric for run in result.runs}
     error = " or ".join(["error"] * ("accuracy" in metrics) + ["1 − AUC"] * ("auc" in metrics))
     labels = (f"{error} (%)", r"$\sum_l\|W_l - W_l^0\|_F\,/\,\sqrt{n}$", f"{error} less than from scratch (%)")
@@ -104,6 +109,7 @@ def _finish(axes: list[Axes], result: Transfer) -> None:
     for ax in axes[:2]:
         right = ax.get_xlim()[1]
         ax.set_xlim(-0.03 * right, right)  # room for markers at zero
+    axes[1].xaxis.set_major_locator(MaxNLocator(_TICKS))  # small deviations have long labels
     if len(axes) > 2:
         axes[2].axvline(0, color="#999999", linewidth=0.8)
     axes[0].set_yticks(range(len(result.targets)), result.targets)

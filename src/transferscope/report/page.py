@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 _IN_SHORT = 8
+_UNDECIDED = 0.5
+"""How much less a finding weighs that cannot tell."""
+
 _REMARK = 0.1
 """Weight of findings that only describe, and stand at the top of no page."""
 """How many findings stand at the top; all of them stand in their sections."""
@@ -86,6 +89,7 @@ def _render(
         css=Markup(css),  # our own file, without a closing tag in it
         title=study.name,
         lead=study.description,
+        asked=", ".join(study.asked or ()),
         unfinished=study.unfinished,
         short=short,
         legend=any(f.verdict for f in short),
@@ -102,9 +106,16 @@ def _render(
 
 
 def in_short(findings: Iterable[Sequence[Said]]) -> list[Said]:
-    """Choose what stands at the top: the weightiest findings, the best of every question before the second of any."""
-    ranked = [sorted((f for f in of if f.weight > _REMARK), key=lambda f: -f.weight) for of in findings]
-    rounds = [(i, -f.weight, n, f) for n, question in enumerate(ranked) for i, f in enumerate(question)]
+    """Choose what stands at the top: the weightiest findings, the best of every question before the second of any.
+
+    What could not be told weighs less than what could.
+    """
+
+    def worth(found: Said) -> float:
+        return found.weight - (_UNDECIDED if found.verdict == "cannot tell" else 0.0)
+
+    ranked = [sorted((f for f in of if f.weight > _REMARK), key=worth, reverse=True) for of in findings]
+    rounds = [(i, -worth(f), n, f) for n, question in enumerate(ranked) for i, f in enumerate(question)]
     chosen = sorted(rounds, key=lambda r: (r[0], r[1], r[2]))[:_IN_SHORT]
     return [f for *_, f in sorted(chosen, key=lambda r: r[2])]
 

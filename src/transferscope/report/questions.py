@@ -65,7 +65,9 @@ QUESTIONS: tuple[Question, ...] = (
             "Compared are the test metric after the last epoch, the optimisation speed (training accuracy averaged over "
             "epochs) and the relative drop 100·(A_PT − A_RIT)/A_PT. How each changes when the side of the blocks halves is "
             "the slope of a least-squares line over log₂ b, without `*`. Intervals are Student's over seeds; with fewer "
-            "than three seeds, those of an accuracy are binomial, over test images, and the others have none.",
+            "than three seeds, those of an accuracy are binomial, over test images, and the others have none. No claim is "
+            "judged where P-T or RI-T is not clearly above chance even unshuffled: its interval must lie above what always "
+            "naming the most frequent class reaches (0.5 for AUC), and its mean by more than 2 points.",
         ),
         "Test metric (left) and optimisation speed (right) over the side of the shuffled blocks; light, outlined: P-T, solid: RI-T; above bars the relative drop; error bars: standard deviation over seeds.",
     ),
@@ -94,11 +96,14 @@ QUESTIONS: tuple[Question, ...] = (
             "that the pre-training had then. Intervals are over seeds from three on; with fewer, that of an accuracy is "
             "over test images, and others have none.",
             "Whether later checkpoints are better is judged by the slope of a line through all runs over the order of the "
-            "checkpoints. A plateau is reached with 90 % of the rise over all checkpoints. An earlier checkpoint does as "
-            "well as the last when its loss, interval included, is at most 1 point. A decline is the gain of the best "
-            "earlier checkpoint over the last, with an interval corrected for the choice of the best.",
+            "checkpoints; epoch 0, random weights before any pre-training, is left out of it where there are two later ones. "
+            "A plateau is reached with 90 % of the rise over all checkpoints. An earlier checkpoint does as well as the last "
+            "when its loss, interval included, is at most 1 point. A decline is the gain of the best earlier checkpoint over "
+            "the last, with an interval corrected for the choice of the best. No claim is judged on a target where runs from "
+            "no checkpoint end clearly above chance, that is above what always naming the most frequent class reaches (0.5 "
+            "for AUC), interval included and by more than 2 points.",
         ),
-        "Test metric (left) and optimisation speed (right) by the checkpoint the runs started from; shaded: the metric of the pre-training; lines: from scratch.",
+        "Test metric (left) and optimisation speed (right) by the checkpoint the runs started from, means; band around a curve: one standard deviation over seeds to either side, where there are two or more; shaded from below: the metric of the pre-training, on the axis at the right; dotted lines: from scratch.",
     ),
     Question(
         "source_choice",
@@ -112,7 +117,7 @@ QUESTIONS: tuple[Question, ...] = (
             "images, and deviations have none. The best source is held against the next with an interval corrected for the "
             "number of pairs.",
         ),
-        "Test metric for each source and target, and how far each layer went.",
+        "Test metric for each source and target, and how far each layer went: means of the runs; dashes on bars: single runs; bands around curves: from the lowest run to the highest.",
     ),
     Question(
         "mistakes",
@@ -122,7 +127,8 @@ QUESTIONS: tuple[Question, ...] = (
         (
             "Both networks classify the same test images. Counted are images that only one of them gets right, and those "
             "both get wrong. The share of uncommon mistakes of a network is the part of its mistakes that the other one "
-            "gets right. Intervals resample test images.",
+            "gets right. Intervals resample test images. Where all P-T, or all RI-T, are right on every image of one class "
+            "and on none of any other, as if always giving one answer, they have learned nothing and no claim is judged.",
         ),
         "Images only one of the networks gets right, and both get wrong, for each pair.",
     ),

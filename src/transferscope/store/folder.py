@@ -95,7 +95,7 @@ class RunFolder:
                     f"{root}: is not empty and not a run folder (it holds {strangers[0]!r}); "
                     "nothing was written: give a new or empty folder"
                 )
-            root.mkdir(parents=True, exist_ok=True)
+            _make(root)
             try:
                 write_json(
                     root / MARKER,
@@ -201,6 +201,14 @@ class RunFolder:
 
     def _failure(self, identity: Identity) -> Path:
         return self.root / "failed" / f"{folder_name(identity)}.json"
+
+
+def _make(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as e:
+        # What is above it is made as well, so this is a place that takes no folders, such as /proc.
+        raise StoreError(f"{root}: no folder can be made there; choose another folder with --out") from e
 
 
 def now() -> str:

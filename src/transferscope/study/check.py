@@ -129,6 +129,8 @@ class _Check:
                 if recipe is not None:
                     recipes[name, start] = recipe
                     self._epochs(study.record.epochs, recipe, "record.epochs")
+                    if settings.targets is None or name in settings.targets:
+                        self._averages(start, recipe)
         self._heads(targets, sources)
         self._started_from(sources)
         if len(targets) == len(study.targets):
@@ -295,6 +297,16 @@ class _Check:
         for i, epoch in enumerate(epochs or ()):
             if recipe is not None and epoch > recipe.epochs:
                 self._add(f"{where}.{i}", f"epoch {epoch} does not come: training ends after epoch {recipe.epochs}")
+
+    def _averages(self, start: str, recipe: Recipe) -> None:
+        """See that averages on the way come before training ends."""
+        average = self.study.starts[start].average
+        if average is not None and average.every is not None and average.every > recipe.epochs:
+            self._add(
+                f"starts.{start}.average.every",
+                f"epoch {average.every} does not come: training ends after epoch {recipe.epochs}; "
+                "leave it out to average at the end only",
+            )
 
 
 def _at(source: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ __all__ = ["Estimate", "StepEstimate", "estimate"]
 _MEASURED_SECONDS = 2.0
 _V100 = 50_000 / 165 * TRAINING_COST * 8.2e9
 """Operations a second of the machine of 000 Appendix A: 50,000 images of 224 px through ResNet-50 in 2 min 45 s."""
+
+_WORTH_A_GPU = 60.0
+"""Seconds there under which nobody asks how long it takes on a GPU."""
+
+_UNITS = (("PFLOP", 1e15), ("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6))
 
 _CLASSES = 100
 """Outputs of the network that is measured; they hardly matter."""
@@ -72,19 +78,27 @@ class Estimate:
         return sum(s.seconds for s in self.steps if s.seconds is not None)
 
     def lines(self) -> list[str]:
-        """Return what to print: a line a step, and sums."""
-        width = max((len(s.step.title) for s in self.steps), default=0)
-        lines = [f"{s.step.title:{width}}  {_hours(s.seconds):>9}  {s.about}".rstrip() for s in self.steps]
+        """Return what to print: a line a step, one for all runs that only differ in their seed, and sums."""
+        groups: dict[Any, list[StepEstimate]] = {}
+        for s in self.steps:
+            groups.setdefault(_but_for_the_seed(s.step), []).append(s)
+        rows = [_row(group) for group in groups.values()]
+        width = max((len(title) for title, _, _ in rows), default=0)
+        lines = [f"{title:{width}}  {time:>9}  {about}".rstrip() for title, time, about in rows]
         operations = sum(s.operations for s in self.steps)
+        there = operations / _V100
+        elsewhere = (
+            f"; about {_hours(there)} on a GPU as fast as the V100 of Neyshabur et al. 2020, Appendix A "
+            f"({_V100 / 1e12:.1f} TFLOP/s)"
+        )
         return [
             *lines,
             "",
             f"{len(self.steps)} steps, about {_hours(self.seconds)} one after the other on this {self.device} "
             f"(measured: {self.training:,.0f} training images and {self.evaluation:,.0f} evaluated images a second), "
             "without preparing images",
-            f"{operations / 1e15:,.1f} PFLOP ({self.image_operations / 1e9:.3g} GFLOP an image forward); about "
-            f"{_hours(operations / _V100)} on a GPU as fast as the V100 of Neyshabur et al. 2020, Appendix A "
-            f"({_V100 / 1e12:.1f} TFLOP/s)",
+            f"{_counted(operations)} ({_counted(self.image_operations)} an image forward)"
+            + (elsewhere if there >= _WORTH_A_GPU else ""),
         ]
 
 
@@ -120,11 +134,43 @@ def _of_step(step: Step, training: Mapping[int, float], evaluation: float, opera
     seen = epochs * step.size * replicas
     evaluated = max(0.0, step.cost - TRAINING_COST * seen)
     about = (
-        f"{epochs} epochs × {step.size:,} images, batch {batch}, lr {recipe['lr']:g}, {_schedule(recipe)}"
+        f"{epochs} epoch{'s' * (epochs != 1)} × {step.size:,} images, "
+        f"batch {batch}, lr {recipe['lr']:g}, {_schedule(recipe)}"
         + (f", {replicas} in parallel" if replicas > 1 else "")
         + (", final layer only" if recipe["frozen"] == "body" else "")
     )
     return StepEstimate(step, about, seen / training[batch] + evaluated / evaluation, step.cost * operations)
+
+
+def _row(alike: Sequence[StepEstimate]) -> tuple[str, str, str]:
+    """Return title, time and sizes of steps that only differ in their seed; the time is of all of them."""
+    first = alike[0]
+    if len(alike) == 1:
+        return first.step.title, _hours(first.seconds), first.about
+    seconds = [s.seconds for s in alike if s.seconds is not None]
+    title = f"{len(alike)} × {_but_for_the_seed(first.step)[0]}"
+    return title, _hours(sum(seconds) if seconds else None), f"each {first.about}"
+
+
+def _but_for_the_seed(step: Step) -> tuple[str, str]:
+    """Return what runs have in common that only differ in their seed: the title, and a digest of all else."""
+    if step.kind != "train":
+        return step.title, step.digest
+    seed, start = step.spec["seed"], step.spec["start"]
+    # A new head or new weights come from the run's own seed; a shared initialisation is said by the start's name.
+    same = {**step.spec, "seed": 0, "start": {k: v for k, v in start.items() if k != "seed"}}
+    title = re.sub(rf" {seed}(?= \(|$)", "", step.title)
+    return title, Step(step.kind, title, same, step.inputs).digest
+
+
+def _counted(operations: float) -> str:
+    """Return a number of operations with its unit.
+
+    >>> _counted(2.5e12), _counted(9.24e5)
+    ('2.5 TFLOP', '0.9 MFLOP')
+    """
+    unit, size = next((u for u in _UNITS if operations >= u[1]), _UNITS[-1])
+    return f"{operations / size:,.1f} {unit}"
 
 
 def _schedule(recipe: Mapping[str, Any]) -> str:

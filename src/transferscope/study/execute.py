@@ -20,7 +20,7 @@ from .schedule import Outcome, Schedule
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["cores", "execute", "usual_jobs"]
+__all__ = ["cores", "execute", "resources", "usual_jobs"]
 
 _WORKER_BYTES = 3 * 2**29
 """What a process of its own takes: libraries, images of usual size held in memory, activations."""
@@ -37,6 +37,23 @@ def usual_jobs(device: torch.device) -> int:
         return 1
     free = free_memory()
     return cores() if free is None else max(1, min(cores(), free // _WORKER_BYTES))
+
+
+def resources(jobs: int, device: str, threads: int | None) -> tuple[torch.device, int]:
+    """Return the device, and the threads of each process: the processors divided by ``jobs`` unless told.
+
+    ``OMP_NUM_THREADS``, where it is set, is the most.
+
+    Raises:
+        UsageError: for no jobs or threads, or a device that is not there.
+    """
+    if jobs < 1:
+        raise UsageError(f"jobs must be at least 1, got {jobs}")
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads must be at least 1, got {threads}")
+    most = os.environ.get("OMP_NUM_THREADS", "")
+    usual = max(1, cores() // jobs)
+    return pick_device(device), threads or (min(usual, int(most)) if most.isdigit() and int(most) else usual)
 
 
 def execute(
@@ -69,12 +86,7 @@ def execute(
         TransferscopeError: when the user's images or checkpoints cannot be used, or the folder not be written.
         KeyboardInterrupt: when interrupted; its message says what is kept.
     """
-    if jobs < 1:
-        raise UsageError(f"jobs must be at least 1, got {jobs}")
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads must be at least 1, got {threads}")
-    chosen = pick_device(device)
-    count = threads or max(1, cores() // jobs)
+    chosen, count = resources(jobs, device, threads)
     schedule = Schedule(steps, jobs)
     started = time.perf_counter()
 

@@ -17,7 +17,7 @@ from ..store.digest import digest, file_digest
 from ..store.folder import About, RunFolder
 from .check import network_spec
 from .events import Listener, unheard
-from .execute import execute
+from .execute import execute, resources
 from .graph import Plan, Step, in_order
 from .possible import of_network
 from .problems import problems_of, raise_all
@@ -156,6 +156,7 @@ def run_files(
         TransferscopeError: when files, network or images cannot be used; nothing has been written then.
         StoreError: when the folder is not ours, belongs to something else, or cannot be written.
     """
+    resources(jobs, device, threads)
     plan, text = plan_files(asked)
     inputs = [step for step in plan.steps if step.kind != "analysis"]
     files = [step.name for step in inputs if step.kind == "checkpoint"]

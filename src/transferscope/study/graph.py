@@ -92,12 +92,40 @@ class Plan:
         items: name of an item under ``analyses`` → target → the step that answers it.
         runs: target → label → the run (several labels may be one step).
         shown: figure or table of a paper → the item that answers it, and for which of its answers.
+        asked: names of items, figures and tables, where only they have been asked for; ``None``: all.
     """
 
     steps: tuple[Step, ...]
     items: Mapping[str, Mapping[str, Step]]
     runs: Mapping[str, Mapping[str, PlannedRun]]
     shown: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    asked: tuple[str, ...] | None = None
+
+    def only(self, names: Sequence[str]) -> Plan:
+        """Return the plan of what these items, figures or tables need."""
+        answers = {step.digest for name in names for step in self._answers(name)}
+        steps = self.needed(names)
+        there = {step.digest for step in steps}
+        items = {
+            name: {title: step for title, step in row.items() if step.digest in answers}
+            for name, row in self.items.items()
+        }
+        runs = {
+            target: {label: run for label, run in row.items() if run.step.digest in there}
+            for target, row in self.runs.items()
+        }
+        shown = {
+            figure: (item, titles)
+            for figure, (item, titles) in self.shown.items()
+            if titles and all(title in items[item] for title in titles)
+        }
+        return Plan(
+            steps,
+            {name: row for name, row in items.items() if row},
+            {target: row for target, row in runs.items() if row},
+            shown,
+            tuple(names),
+        )
 
     def needed(self, only: Sequence[str] | None = None) -> tuple[Step, ...]:
         """Return the steps that these items, figures or tables need (default: all steps), each after its inputs."""
@@ -142,7 +170,7 @@ class Plan:
                 for target, row in self.runs.items()
             },
             "shown": {figure: [item, list(titles)] for figure, (item, titles) in self.shown.items()},
-        }
+        } | ({} if self.asked is None else {"asked": list(self.asked)})
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Plan:
@@ -177,9 +205,10 @@ class Plan:
                 for target, row in tree["runs"].items()
             }
             shown = {figure: (item, tuple(titles)) for figure, (item, titles) in tree.get("shown", {}).items()}
+            asked = None if tree.get("asked") is None else tuple(tree["asked"])
         except (KeyError, TypeError, AttributeError) as e:
             raise StoreError(f"plan.json: is damaged ({e!r}); run the study again to write it anew") from e
-        return cls(tuple(known.values()), items, runs, shown)
+        return cls(tuple(known.values()), items, runs, shown, asked)
 
 
 def in_order(steps: Iterable[Step]) -> tuple[Step, ...]:

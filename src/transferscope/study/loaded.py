@@ -101,6 +101,11 @@ class LoadedStudy:
             shown.setdefault(item, []).append(figure)
         return shown
 
+    @property
+    def asked(self) -> tuple[str, ...] | None:
+        """Names of items, figures and tables, where only they have been asked for; ``None``: all."""
+        return self.plan.asked
+
     @cached_property
     def status(self) -> Status:
         """What is done, missing and failed."""

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import UsageError, nearest
 from .check import Checked
 from .graph import Plan, PlannedRun, Step, in_order
+from .narrow import names_of
 from .possible import asked_starts, blocks_of, domain_groups, epochs_of, usual_starts
 from .questions import QuestionSettings
 from .questions.lines import CombinedDomains, CrossDomain
@@ -41,7 +42,7 @@ def only_these(plan: Plan, names: str | Sequence[str] | None) -> list[str] | Non
     """
     if names is None:
         return None
-    chosen = [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
+    chosen = names_of(names)
     known = [*plan.items, *plan.shown]
     for name in chosen:
         if name not in known:

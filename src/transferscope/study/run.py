@@ -9,8 +9,10 @@ from ..store.atomic import write_bytes
 from ..store.folder import RunFolder
 from .check import check
 from .events import Listener, unheard
-from .execute import execute
+from .execute import execute, resources
+from .graph import Plan, Step
 from .load import load_study
+from .narrow import asked_before, names_of, narrowed
 from .plan import make_plan, only_these
 from .schedule import Outcome
 from .schema import Study
@@ -35,7 +37,8 @@ def run_study(
     Args:
         study: a study, its file, or a name of the library.
         out: run folder; by default ``runs/NAME``.
-        only: names of items under ``analyses``, a list or joined by commas: just these and what they need.
+        only: names of items under ``analyses``, or of figures and tables they show, a list or joined by commas: just
+            these and what they need. The folder then holds what has been asked for so far, not the whole study.
         jobs: how many steps side by side.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: threads of torch in each process; by default the processors divided by ``jobs``.
@@ -47,6 +50,7 @@ def run_study(
 
     Raises:
         SpecError: when the study cannot be right; nothing has been written.
+        UsageError: for an item, a number of jobs or a device that is not there; nothing has been written.
         StoreError: when the folder is not ours, belongs to another study, or cannot be written.
         TransferscopeError: when images or a checkpoint cannot be used.
         KeyboardInterrupt: when interrupted; what is finished is kept.
@@ -56,10 +60,25 @@ def run_study(
     if skip_unreadable:
         images = study.images.model_copy(update={"skip_unreadable": True})
         study = study.model_copy(update={"images": images})
-    plan = make_plan(check(study))
-    steps = plan.needed(only_these(plan, only))
-    folder = RunFolder.create(out if out is not None else Path("runs") / study.name, "study", study.name)
+    resources(jobs, device, threads)
+    place = Path(out) if out is not None else Path("runs") / study.name
+    plan, steps = _planned(study, place, only)
+    folder = RunFolder.create(place, "study", study.name)
     write_bytes(folder.root / "study.yaml", study_yaml(study).encode())
     folder.write("plan.json", plan.to_json())
     outcome = execute(steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)
     return folder, outcome
+
+
+def _planned(study: Study, place: Path, only: str | Sequence[str] | None) -> tuple[Plan, tuple[Step, ...]]:
+    """Return what the folder will hold of the study, and the steps that are asked for now."""
+    if only is None:
+        plan = make_plan(check(study))
+        return plan, plan.steps
+    names, before = names_of(only), asked_before(place, study.name)
+    narrowed(study, names)  # says which names there are
+    known = {*study.analyses, *(figure for question in study.analyses.values() for figure in question.shows)}
+    asked = None if before is None else [*dict.fromkeys((*(n for n in before if n in known), *names))]
+    plan = make_plan(check(narrowed(study, asked)))
+    steps = plan.needed(only_these(plan, names))
+    return plan if asked is None else plan.only(asked), steps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -12,13 +12,27 @@ from typing import Any
 from ..errors import SpecError, nearest
 from .reading import parse_yaml
 
-__all__ = ["LIBRARY", "PAPERS", "Paper", "Scale", "library_study", "paper", "paper_study"]
+__all__ = [
+    "LIBRARY",
+    "PAPERS",
+    "SEVERAL",
+    "Paper",
+    "Scale",
+    "library_study",
+    "origin",
+    "paper",
+    "paper_study",
+    "why_left_out",
+]
 
 LIBRARY = ("demo",)
 """Studies by a name of their own."""
 
 PAPERS = ("neyshabur2020", "liu2019")
 """Papers, as ``paper:NAME``."""
+
+SEVERAL = ("cross_domain", "combined_domains")
+"""Questions about several domains, which have no answer on one set of images."""
 
 _PLACE = re.compile(r"\$\{(\w+)\}")
 
@@ -134,6 +148,61 @@ def paper_study(name: str, scale: str, given: Mapping[str, str]) -> dict[str, An
     return tree
 
 
+def origin(tree: Mapping[str, Any]) -> str | None:
+    """Say which study of ours this is; ``None`` for one that a person describes.
+
+    >>> origin(library_study("demo"))
+    'The demo study'
+    """
+    for (name, scale), study in _ours().items():
+        if study["description"] == tree.get("description"):
+            # A paper's begins with its authors, title and year, the year in brackets.
+            of_paper, _, _ = study["description"].partition("),")
+            small = ", made small" if scale == "mini" else ""
+            return f"The {name} study" if name in LIBRARY else f"{of_paper}){small}"
+    return None
+
+
+def why_left_out(name: str, study: str, targets: Collection[str]) -> str | None:
+    """Say why a study of ours has not one of its analyses, figures or tables; ``None`` when it is none of them.
+
+    Args:
+        name: of the analysis, figure or table.
+        study: name of the study.
+        targets: those it has left.
+
+    >>> why_left_out("table3", "neyshabur2020-mini", ["clipart"])
+    'needs target xray, which --data left out'
+    """
+    found = next(((key, tree) for key, tree in _ours().items() if tree["name"] == study), None)
+    if found is None:
+        return None
+    (ours, scale), tree = found
+    items: Mapping[str, Any] = tree["analyses"]
+    settings = {item: s if isinstance(s, Mapping) else {} for item, s in items.items()}
+    item = name if name in items else next((i for i, s in settings.items() if name in s.get("shows", ())), None)
+    if item is None:
+        return None
+    asked = settings[item]
+    unions = [target for union in asked.get("unions", ()) for target in union]
+    wanted = (
+        asked.get("shows", {}).get(name) or asked.get("targets") or [*dict.fromkeys(unions)] or [*tree["targets"]]
+    )
+    if asked.get("question", item) in SEVERAL:
+        if len(set(wanted) & set(targets)) > 1:
+            return None
+        return f"needs two of the targets {', '.join(wanted)}; with --data there is only {', '.join(targets)}"
+    if not set(wanted) & set(targets):
+        which = f"target {wanted[0]}" if len(wanted) == 1 else f"one of the targets {', '.join(wanted)}"
+        return f"needs {which}, which --data left out"
+    if ours in PAPERS:
+        needs = paper(ours).scales[scale]
+        for key, items_without in needs.without.items():
+            if item in items_without:
+                return f"needs --set {key}=… ({needs.needs[key]})"
+    return None
+
+
 def _check_given(name: str, scale: str, wanted: Scale, given: Mapping[str, str]) -> None:
     for key in given:
         if key not in wanted.needs:
@@ -148,6 +217,13 @@ def _check_given(name: str, scale: str, wanted: Scale, given: Mapping[str, str])
         told = "; ".join(f"{key}=… ({wanted.needs[key]})" for key in missing)
         more = f"; one of {' and '.join(wanted.either)} is enough" if wanted.either and not chosen else ""
         raise SpecError("--set", f"paper:{name} at scale {scale} needs {told}{more}")
+
+
+@cache
+def _ours() -> dict[tuple[str, str], dict[str, Any]]:
+    """Return every study that comes with the package, as its file has it, by name and scale."""
+    of_papers = {(name, scale): _read(name, scale) for name in PAPERS for scale in paper(name).scales}
+    return {(name, ""): library_study(name) for name in LIBRARY} | of_papers
 
 
 def _read(name: str, file: str) -> dict[str, Any]:

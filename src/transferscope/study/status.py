@@ -12,6 +12,9 @@ from .graph import Plan
 
 __all__ = ["State", "Status", "StepStatus", "status", "status_of"]
 
+_MISSING = 12
+"""Steps not begun that are printed."""
+
 State = Literal["done", "running", "stopped", "failed", "skipped", "missing"]
 
 
@@ -66,13 +69,15 @@ class Status:
         return f"{count['done']} of {len(self.steps)} steps are done; {', '.join(parts)}."
 
     def lines(self) -> list[str]:
-        """Return what to print: a line for every step that is not done, and a sum."""
+        """Return what to print: a line for every step that is not done, of many not begun a few, and a sum."""
         width = max((len(s.state) for s in self.steps), default=0)
+        begun = [s for s in self.steps if s.state not in ("done", "missing")]
+        missing = [s for s in self.steps if s.state == "missing"]
         told = [
-            f"{s.state:{width}}  {s.title}" + (f": {s.text}" if s.text else "")
-            for s in self.steps
-            if s.state != "done"
+            f"{s.state:{width}}  {s.title}" + (f": {s.text}" if s.text else "") for s in (*begun, *missing[:_MISSING])
         ]
+        if len(missing) > _MISSING:
+            told.append(f"{'missing':{width}}  and {len(missing) - _MISSING} more")
         seconds = sum(s.seconds for s in self.steps)
         total = self.unfinished or f"all {len(self.steps)} steps are done."
         more = f" {self.left_over} finished steps belong to earlier versions of the study." if self.left_over else ""

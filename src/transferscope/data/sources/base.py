@@ -203,6 +203,8 @@ def _sibling(path: Path) -> str:
     parent = path.parent
     if not parent.is_dir():
         return f" ({parent} is not there either)"
+    if parent == Path(path.anchor):
+        return ""  # what lies at the root is the system's
     try:
         return nearest(path.name, (p.name for p in parent.iterdir()))
     except OSError:

@@ -38,6 +38,7 @@ def samples(asked: Asked) -> Result:
 
 def block_shuffle(asked: Asked) -> Result:
     """Hold runs on images with shuffled blocks against each other."""
+    from ....analyses._chance import chance_of
     from ....analyses.block_shuffle import block_shuffle
 
     runs: dict[str, list[Run]] = {block: [] for block in asked.settings["blocks"]}
@@ -53,6 +54,7 @@ def block_shuffle(asked: Asked) -> Result:
         runs,
         side=asked.settings["side"],
         test_images=asked.counts("test"),
+        chance={target: chance_of(splits.test) for target, splits in asked.images.items()},
         alike=asked.settings["alike"] or None,
         pictures=pictures if asked.settings["pictures"] else None,
     )
@@ -60,6 +62,7 @@ def block_shuffle(asked: Asked) -> Result:
 
 def checkpoints(asked: Asked) -> Result:
     """Lay what was fine-tuned from checkpoints of the pre-training beside the pre-training itself."""
+    from ....analyses._chance import chance_of
     from ....analyses.checkpoints import checkpoints
 
     runs: dict[int, list[Run]] = {}
@@ -70,6 +73,7 @@ def checkpoints(asked: Asked) -> Result:
         runs,
         asked.pretraining("pretraining"),
         test_images=asked.counts("test"),
+        chance={target: chance_of(splits.test) for target, splits in asked.images.items()},
         scratch=[run for run in asked.runs if not run.condition],
     )
 

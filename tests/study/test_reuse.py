@@ -1,0 +1,35 @@
+"""What a study hands to questions about reuse."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from transferscope.data.imageset import ImageSet
+from transferscope.study.work.answers.reuse import block_shuffle, checkpoints
+from transferscope.train.recipe import Recipe
+from transferscope.train.run import Run
+
+
+def run(role, condition):
+    epochs = {"epoch": np.array([1]), "test_accuracy": np.array([0.3]), "train_accuracy": np.array([0.3])}
+    return Run(f"{role} 0", role, "", 0, "photo", Recipe(), {}, epochs, {}, condition=condition)
+
+
+def asked(runs, **settings):
+    test = ImageSet(
+        np.zeros((5, 4, 4, 3), np.uint8), np.array([0, 1, 1, 1, 2]), ("a", "b", "c"), np.array(list("vwxyz")), "photo"
+    )
+    splits = SimpleNamespace(test=test)
+    return SimpleNamespace(
+        settings=settings, runs=runs, images={"photo": splits}, counts=lambda part: {"photo": 5},
+        shown=lambda name: splits, pretraining=lambda name: run("P", ""),
+    )  # fmt: skip
+
+
+def test_chance_is_the_share_of_the_most_frequent_class_of_the_test_images():
+    runs = [run(role, "4") for role in ("P-T", "RI-T")]
+    got = block_shuffle(asked(runs, blocks=["4"], pictures=0, side=4, alike=[]))
+    assert got.chance == {"photo": pytest.approx(0.6)}
+    got = checkpoints(asked([run("P-T", "epoch 0"), run("P-T", "epoch 1")]))
+    assert got.chance == {"photo": pytest.approx(0.6)}
