@@ -32,6 +32,7 @@ def ours(settings: argparse.Namespace) -> dict[str, Any]:
 
     net, _, end, images = trained(settings.network, settings.images, 2)
     options: dict[str, Any] = {"norm": "interpolated", "device": "cpu", "batch": settings.batch or None}
+    options["compiled"] = bool(settings.compiled)
     found: dict[str, Any] = {}
     with clock() as taken:
         engine = Engine(net, {"x": images}, metrics=["loss"], **options)
@@ -96,6 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=4, help="of the peer, a side")
     parser.add_argument("--every", type=int, default=6, help="the peer is timed at every so many layers")
     parser.add_argument("--batch", type=int, default=0, help="of the engine; 0 is its own choice")
+    parser.add_argument("--compiled", type=int, default=0, help="1: ours by torch.compile, compiling included")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--side", default="", help=argparse.SUPPRESS)
     settings = parser.parse_args(arguments)

@@ -173,7 +173,9 @@ def test_diverged_runs_stay_and_do_not_count():
 
 def test_heads_alone_are_compared_only_without_others():
     heads = [
-        dataclasses.replace(r, label=f"head {r.label}", recipe=Recipe(frozen="body")) for r in three() if r.source
+        dataclasses.replace(r, label=f"head {r.label}", start_name=f"head {r.source}", recipe=Recipe(frozen="body"))
+        for r in three()
+        if r.source
     ]
     both = asked([*three(), *heads])
     assert both.kind == "fine-tuned" and len(both.left_out) == 9

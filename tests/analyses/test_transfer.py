@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from transferscope.analyses._deviation import deviation_by_layer
-from transferscope.analyses._left_out import by_start
+from transferscope.analyses._left_out import LeftOutRun, by_start
 from transferscope.analyses._transfer_findings import (
     BETTER_CLAIM,
     FARTHER_CLAIM,
@@ -242,10 +242,11 @@ def test_altered_starts_are_left_out_and_said(trained):
 
 def test_what_is_left_out_is_told_once_a_start(trained):
     net, pre, runs = trained
-    odd = [dataclasses.replace(runs[1], label=f"top {s}", role="", seed=s) for s in range(3)]
+    odd = [dataclasses.replace(runs[1], label=f"top {s}", start_name="top", role="", seed=s) for s in range(3)]
     told = next(f.text for f in measured(net, pre, [*runs, *odd]).findings() if "Not compared" in f.text)
     assert told == "Not compared: top (3 runs on clipart) has an altered or unknown start and is left out."
-    assert by_start(["top 0 on a has x", "top 0 on b has x", "top 0 on b keeps y", "c on a has x"]) == [
+    given = [("top 0", "top", "a", "has x"), ("top 0", "top", "b", "has x"), ("top 0", "top", "b", "keeps y")]
+    assert by_start([LeftOutRun(*of) for of in (*given, ("c", "c", "a", "has x"))]) == [
         "top (2 runs on a and b) has x",
         "top 0 on b keeps y",
         "c on a has x",

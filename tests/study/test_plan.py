@@ -12,7 +12,8 @@ from transferscope.store.tensors import write_tensors
 from transferscope.study.check import check
 from transferscope.study.graph import Plan, Step, in_order
 from transferscope.study.load import parse_study
-from transferscope.study.plan import make_plan, only_these
+from transferscope.study.narrow import names_of, narrowed
+from transferscope.study.plan import make_plan
 
 Tree = Callable[..., dict[str, Any]]
 
@@ -91,15 +92,16 @@ def test_digests_change_with_what_they_depend_on_and_nothing_else(tree: Tree) ->
 
 def test_only(tree: Tree) -> None:
     plan = plan_of(tree())
-    assert only_these(plan, None) is None
-    needed = plan.needed(only_these(plan, "extrapolation, distance"))
+    study = parse_study(tree())
+    assert narrowed(study, None) is study
+    needed = plan.needed(names_of("extrapolation, distance"))
     assert {s.kind for s in needed} == {"data", "train", "analysis"}
     assert {s.name for s in needed if s.kind == "analysis"} == {
         "extrapolation clipart", "extrapolation photo", "distance clipart", "distance photo"
     }  # fmt: skip
     assert len(plan.needed(["extrapolation"])) == 2 * 4 + 2
     with pytest.raises(UsageError, match="--only bariers: the study has no such analysis; did you mean 'barrier'"):
-        only_these(plan, "bariers")
+        narrowed(study, ["bariers"])
 
 
 def test_comes_back_from_json(tree: Tree) -> None:

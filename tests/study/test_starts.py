@@ -12,7 +12,7 @@ from transferscope.study.check import check
 from transferscope.study.graph import Plan
 from transferscope.study.load import parse_study
 from transferscope.study.loaded import LoadedStudy, open_study
-from transferscope.study.plan import make_plan, only_these
+from transferscope.study.plan import make_plan
 from transferscope.study.reading import parse_yaml
 from transferscope.study.run import run_study
 from transferscope.study.written import study_yaml
@@ -27,7 +27,7 @@ def plan_of(tree: dict[str, Any]) -> Plan:
 
 
 def trained(plan: Plan, only: str | None = None) -> set[str]:
-    return {s.name for s in plan.needed(only_these(plan, only)) if s.kind == "train"}
+    return {s.name for s in plan.needed(only if only is None else [only]) if s.kind == "train"}
 
 
 def test_a_question_trains_its_own_runs_and_no_run_twice(starts: Tree) -> None:

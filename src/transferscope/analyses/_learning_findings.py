@@ -9,7 +9,7 @@ from ..numerics.intervals import MeanInterval, mean_difference
 from ..results import Finding
 from ._diverged import diverged_finding
 from ._overfitting_findings import auc_against_loss, overfitting
-from ._phrases import bracket, count, number, verdict_of
+from ._phrases import count, number, points, verdict_of
 
 if TYPE_CHECKING:
     from .learning_curves import CurveGroup, LearningCurves
@@ -50,8 +50,8 @@ def _end(target: str, first: CurveGroup, second: CurveGroup, rates: str) -> Find
     )
     return Finding(
         f"{target}: P-T {word} RI-T: test {metric} {_percent(first.mean('final'))} against "
-        f"{_percent(second.mean('final'))}, difference {number(100 * value, 1)} points"
-        f"{bracket(_times(low), _times(high), 1)}{rates}; {_seeds(first, second)}.",
+        f"{_percent(second.mean('final'))}, difference {points(value, low, high)}"
+        f"{rates}; {_seeds(first, second)}.",
         value=value,
         low=low,
         high=high,
@@ -71,8 +71,8 @@ def _speed(target: str, first: CurveGroup, second: CurveGroup, rates: str) -> Fi
     )
     return Finding(
         f"{target}: P-T {word} RI-T: training accuracy averaged over epochs {_percent(first.mean('speed'))} against "
-        f"{_percent(second.mean('speed'))}, difference {number(100 * value, 1)} points"
-        f"{bracket(_times(low), _times(high), 1)}{rates}; {_seeds(first, second)}.",
+        f"{_percent(second.mean('speed'))}, difference {points(value, low, high)}"
+        f"{rates}; {_seeds(first, second)}.",
         value=value,
         low=low,
         high=high,
@@ -142,7 +142,7 @@ def _preference(
         Finding(
             f"{target}: {role} ends {word} with the {size} learning rate ({wanted.lr:g} against {other.lr:g}): test "
             f"{_metric(wanted)} {_percent(wanted.mean('final'))} against {_percent(other.mean('final'))}, difference "
-            f"{number(100 * value, 1)} points{bracket(_times(low), _times(high), 1)}; {_seeds(wanted, other)}.",
+            f"{points(value, low, high)}; {_seeds(wanted, other)}.",
             value=value,
             low=low,
             high=high,
@@ -191,10 +191,6 @@ def _metric(group: CurveGroup) -> str:
 
 def _percent(m: MeanInterval) -> str:
     return f"{number(100 * m.mean, 1)} %"
-
-
-def _times(x: float | None) -> float | None:
-    return None if x is None else 100 * x
 
 
 def _rates(groups: tuple[CurveGroup, ...], first: CurveGroup, second: CurveGroup) -> str:

@@ -1,34 +1,50 @@
-"""What a question leaves out, told once a start instead of once a run."""
+"""What a question leaves out of the runs it is given, told once a start instead of once a run."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ._phrases import count, listed
 
-__all__ = ["by_start"]
-
-_RUN = re.compile(r"(?P<start>.+?) \d+ on (?P<target>.+?) (?P<why>(?:has|keeps|trains) .+)")
+__all__ = ["LeftOutRun", "by_start"]
 
 
-def by_start(told: Sequence[str]) -> list[str]:
+@dataclass(frozen=True)
+class LeftOutRun:
+    """A run that is not compared.
+
+    Attributes:
+        label: the run.
+        start: name of its start.
+        target: what it was trained on.
+        why: what it has or does, to follow its name.
+    """
+
+    label: str
+    start: str
+    target: str
+    why: str
+
+    @property
+    def told(self) -> str:
+        """The run, and why it is left out."""
+        return f"{self.label} on {self.target} {self.why}"
+
+
+def by_start(runs: Sequence[LeftOutRun]) -> list[str]:
     """Put together what is said of runs that differ in nothing but seed and target.
 
-    Args:
-        told: a sentence a run, ``START SEED on TARGET has …``, ``keeps …`` or ``trains …``; others stay as they are.
-
-    >>> by_start(["top 0 on clipart has no head", "top 1 on clipart has no head", "odd is odd"])
-    ['top (2 runs on clipart) has no head', 'odd is odd']
+    >>> why = "has no head"
+    >>> by_start([LeftOutRun(f"top {seed}", "top", "clipart", why) for seed in (0, 1)])
+    ['top (2 runs on clipart) has no head']
     """
-    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for text in told:
-        found = _RUN.fullmatch(text)
-        key, target = ((found["start"], found["why"]), found["target"]) if found else ((text, ""), "")
-        groups.setdefault(key, []).append((text, target))
-    phrases = []
-    for (start, why), runs in groups.items():
-        targets = listed(list(dict.fromkeys(target for _, target in runs)))
-        several = len(runs) > 1 and why
-        phrases.append(f"{start} ({count(len(runs), 'run')} on {targets}) {why}" if several else runs[0][0])
-    return phrases
+    groups: dict[tuple[str, str], list[LeftOutRun]] = {}
+    for run in runs:
+        groups.setdefault((run.start, run.why), []).append(run)
+    return [
+        of[0].told
+        if len(of) == 1
+        else f"{start} ({count(len(of), 'run')} on {listed(list(dict.fromkeys(run.target for run in of)))}) {why}"
+        for (start, why), of in groups.items()
+    ]

@@ -16,7 +16,7 @@ from ..numerics.intervals import wilson
 from ..results import Finding
 from ._chance import silenced
 from ._members import TWO_RI_T, first_of, kinds
-from ._phrases import bracket, count, listed, number, percent, verdict_of
+from ._phrases import bracket, count, listed, number, percent, points, verdict_of
 
 if TYPE_CHECKING:
     from .mistakes import Mistakes
@@ -117,7 +117,7 @@ class _Sample:
         first, second = (float(self.rate(kind, self.means)) for kind in (more, less))
         return Finding(
             f"{more} {word} {self.noun} than {less}: {percent(first)} against {percent(second)}, "
-            f"difference {_points(value, low, high)}; {count(self.result.n, 'image')}, "
+            f"difference {points(value, low, high)}; {count(self.result.n, 'image')}, "
             f"{len(self.by_kind[more])} and {count(len(self.by_kind[less]), 'pair')} of networks.",
             value=value,
             low=low,
@@ -165,7 +165,7 @@ class _Sample:
             Finding(
                 f"What only an RI-T gets wrong is {word} what only a P-T gets wrong: the remaining networks (both "
                 f"starts weighted alike) get {percent(only_ri)} of the former right and {percent(only_p)} of "
-                f"the latter, difference {_points(value, low, high)}; {count(self.result.n, 'image')}.",
+                f"the latter, difference {points(value, low, high)}; {count(self.result.n, 'image')}.",
                 value=value,
                 low=low,
                 high=high,
@@ -289,10 +289,6 @@ def _by_role(result: Mistakes) -> dict[str, np.ndarray]:
     for i, member in enumerate(result.members):
         groups.setdefault(member.role or member.label, []).append(i)
     return {name: result.class_accuracy[of].mean(0) for name, of in groups.items()}
-
-
-def _points(value: float, low: float | None, high: float | None) -> str:
-    return f"{number(100 * value, 1)} points{_percents(low, high)}"
 
 
 def _percents(low: float | None, high: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..numerics.intervals import mean_difference, mean_interval
 from ..results import Finding, Verdict
-from ._phrases import bracket, count, number, verdict_of
+from ._phrases import bracket, count, number, points, verdict_of
 
 if TYPE_CHECKING:
     from .learning_curves import CurveGroup
@@ -40,7 +40,7 @@ def overfitting(target: str, group: CurveGroup) -> list[Finding]:
     return [
         Finding(
             f"{target}: the test {name} of {group.role} {falls} from the epoch that is best on validation images to "
-            f"the last, by {number(100 * fall.mean, 1)} points{bracket(_times(low), _times(high), 1)}; "
+            f"the last, by {points(fall.mean, low, high)}; "
             f"{count(len(runs), 'run')}.",
             value=fall.mean,
             low=low,
@@ -82,7 +82,3 @@ def auc_against_loss(target: str, first: CurveGroup, second: CurveGroup) -> list
             weight=0.3,
         )
     ]
-
-
-def _times(x: float | None) -> float | None:
-    return None if x is None else 100 * x

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..results import Verdict
 
-__all__ = ["bracket", "count", "listed", "number", "percent", "verdict_of"]
+__all__ = ["bracket", "count", "listed", "number", "percent", "points", "verdict_of"]
 
 
 def number(x: float, digits: int = 2) -> str:
@@ -29,6 +29,16 @@ def bracket(low: float | None, high: float | None, digits: int = 2) -> str:
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f" ({number(low, digits)} to {number(high, digits)})"
+
+
+def points(difference: float, low: float | None, high: float | None) -> str:
+    """Write a difference of shares in percentage points, with its interval if there is one.
+
+    >>> points(0.098, 0.0931, 0.1029), points(-0.5, None, None)
+    ('9.8 points (9.3 to 10.3)', '−50.0 points')
+    """
+    ends = (None if low is None else 100 * low, None if high is None else 100 * high)
+    return f"{number(100 * difference, 1)} points{bracket(*ends, 1)}"
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -15,6 +15,7 @@ from ..results import Finding, Result
 from ._deviation import deviation_by_layer
 from ._estimates import Estimate, difference, estimate, ratio
 from ._kinds import FINE_TUNED, HEAD_ONLY, SCRATCH, check_runs, kind_of, told_start
+from ._left_out import LeftOutRun
 from ._source_choice_findings import source_findings
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class SourceChoice(Result):
         test_images: by target.
         nearest_first: by target, sources from the most to the least like it in their images, as far as told.
         other_labels: by target, sources like it in their images, with labels of another nature, as far as told.
-        left_out: runs that are not compared here, a sentence each.
+        left_out: runs that are not compared here.
     """
 
     question: ClassVar[str] = "source_choice"
@@ -112,7 +113,7 @@ class SourceChoice(Result):
     test_images: dict[str, int]
     nearest_first: dict[str, tuple[str, ...]]
     other_labels: dict[str, tuple[str, ...]]
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOutRun, ...]
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -279,7 +280,7 @@ def source_choice(
     for run, what in zip(runs, kinds, strict=True):
         if what not in (kind, SCRATCH):
             why = "trains the head only" if what else "has an altered or unknown start, or keeps a random body"
-            left_out.append(f"{run.label} on {run.target} {why}")
+            left_out.append(LeftOutRun(run.label, told_start(run), run.target, why))
             continue
         if what == kind and not run.source:
             raise UsageError(

@@ -15,6 +15,7 @@ from ..results import Finding, Result
 from ._deviation import deviation_by_layer
 from ._estimates import Estimate, estimate, ratio
 from ._kinds import KINDS, SCRATCH, check_runs, kind_of, told_start
+from ._left_out import LeftOutRun
 from ._transfer_findings import transfer_findings
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Transfer(Result):
         runs: the runs, diverged ones among them.
         train_images: by target, n of the deviation.
         test_images: by target.
-        left_out: runs of no kind that is compared here, a sentence each.
+        left_out: runs of no kind that is compared here.
     """
 
     question: ClassVar[str] = "transfer"
@@ -113,7 +114,7 @@ class Transfer(Result):
     runs: tuple[Transferred, ...]
     train_images: dict[str, int]
     test_images: dict[str, int]
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOutRun, ...]
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -249,9 +250,9 @@ def transfer(
             done.append(_measure(nets[run.target], run, kind, train_images[run.target], pretrained))
         else:
             what = "keeps a random body" if run.role == "RI-T" else "has an altered or unknown start"
-            left_out.append(f"{run.label} on {run.target} {what}")
+            left_out.append(LeftOutRun(run.label, told_start(run), run.target, what))
     if not done:
-        raise UsageError(f"transfer: no run is head only, fine-tuned or from scratch; {left_out[0]}")
+        raise UsageError(f"transfer: no run is head only, fine-tuned or from scratch; {left_out[0].told}")
     targets = dict.fromkeys(run.target for run in runs)
     return Transfer(
         tuple(done),

@@ -152,12 +152,11 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     from ..study.check import check
     from ..study.estimate import estimate
     from ..study.narrow import names_of, narrowed
-    from ..study.plan import make_plan, only_these
+    from ..study.plan import make_plan
 
     names = None if options.only is None else names_of(options.only)
     plan = make_plan(check(narrowed(asked, names)))
-    steps = plan.needed(only_these(plan, names))
-    print("\n".join(estimate(steps, device=options.device).lines()))
+    print("\n".join(estimate(plan.needed(names), device=options.device).lines()))
     return 0
 
 

@@ -89,6 +89,8 @@ def fold(part: Part) -> Folded:
         graph.erase_node(norm)
         pairs.append(_Pair(known, norm.args[7], kernel, bias))
         origin |= {kernel: kernel, bias: bias}
+    if not pairs:
+        return Folded(part, ())
     for entry in [node for node in graph.nodes if node.op == "placeholder" and not node.users]:
         graph.erase_node(entry)
     inputs = tuple(origin[node] for node in graph.nodes if node.op == "placeholder")

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -79,11 +78,13 @@ class Looks:
     def _stacked(self, number: int, x: Tensor, chosen: range) -> Tensor:
         if self._sweep is None:
             return torch.stack([self._whole(i, x) for i in chosen])
-        live = self._kept[number] if number in self._kept else self._sweep.live(x)
-        found = torch.cat([some for _, some in self._sweep.logits(live, chosen)])
-        if sum(one.bytes for one in self._kept.values()) + live.bytes <= self._room:
-            self._kept[number] = live
-        return found
+        live = self._kept.get(number)
+        if live is None:
+            live = self._sweep.live(x)
+            if live.bytes <= self._room:
+                self._kept[number] = live
+                self._room -= live.bytes
+        return torch.cat([some for _, some in self._sweep.logits(live, chosen)])
 
 
 def members_of(groups: np.ndarray, points: int) -> list[range]:
@@ -128,8 +129,8 @@ def scan(
     """
     n, looked, screened = len(labels), 0, 0
 
-    def total(of: Look, members: range, limit: Callable[[float, int], float]) -> tuple[float, bool]:
-        """Sum over the images until it is beyond the limit of what was seen; say whether it never was."""
+    def total(of: Look, members: range, allowed: float, *, nearly: bool) -> tuple[float, bool]:
+        """Sum over the images until it is beyond what is allowed; say whether it never was."""
         nonlocal looked
         found, seen, within = 0.0, 0, True
         for number, (start, x) in enumerate(batches):
@@ -137,7 +138,8 @@ def scan(
             each = contributions(metric, logits.flatten(0, 1), part.repeat(len(logits)))
             found, seen = found + float(each.to(torch.float64).sum()), seen + len(each)
             looked += len(each)
-            within = found <= limit(found, seen)  # what is not a number is not within the bound
+            limit = allowed + _off(found, seen) if nearly else allowed
+            within = found <= limit  # what is not a number is not within the bound
             if not within:
                 break
         return found, within
@@ -146,12 +148,12 @@ def scan(
         allowed = bound * n * len(members) * (1 + 1e-12)  # the bound itself is within, whatever its rounding
         about, near = 0.0, True
         if screen is not None:
-            about, near = total(screen, members, partial(_nearly, allowed))
+            about, near = total(screen, members, allowed, nearly=True)
         if not near and about > allowed:
             screened += 1
             progress(place + 1, len(groups), "cells")
             continue
-        found, within = total(looks, members, partial(_at_most, allowed))
+        found, within = total(looks, members, allowed, nearly=False)
         progress(place + 1, len(groups), "cells")
         if within and screen is not None and not abs(about - found) <= _off(found, n * len(members)) / 2:
             again = scan(groups, batches, labels, looks, metric, bound, progress)
@@ -159,14 +161,6 @@ def scan(
         if within:
             return Search(place, found / (n * len(members)), looked, n * sum(map(len, groups)), screened)
     return Search(None, float("nan"), looked, n * sum(map(len, groups)), screened)
-
-
-def _at_most(allowed: float, total: float, seen: int) -> float:
-    return allowed
-
-
-def _nearly(allowed: float, about: float, seen: int) -> float:
-    return allowed + _off(about, seen)
 
 
 def _off(total: float, seen: int) -> float:

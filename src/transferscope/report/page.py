@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 _IN_SHORT = 8
+"""How many findings stand at the top; all of them stand in their sections."""
+
 _UNDECIDED = 0.5
 """How much less a finding weighs that cannot tell."""
 
 _REMARK = 0.1
 """Weight of findings that only describe, and stand at the top of no page."""
-"""How many findings stand at the top; all of them stand in their sections."""
 
 
 def write_report(folder: str | Path) -> Path:

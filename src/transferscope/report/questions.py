@@ -127,8 +127,8 @@ QUESTIONS: tuple[Question, ...] = (
         (
             "Both networks classify the same test images. Counted are images that only one of them gets right, and those "
             "both get wrong. The share of uncommon mistakes of a network is the part of its mistakes that the other one "
-            "gets right. Intervals resample test images. Where all P-T, or all RI-T, are right on every image of one class "
-            "and on none of any other, as if always giving one answer, they have learned nothing and no claim is judged.",
+            "gets right. Intervals resample test images. Where all P-T, or all RI-T, give one and the same answer to all "
+            "images, no claim is judged.",
         ),
         "Images only one of the networks gets right, and both get wrong, for each pair.",
     ),

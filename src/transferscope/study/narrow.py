@@ -41,7 +41,7 @@ def narrowed(study: Study, names: Sequence[str] | None) -> Study:
         if name not in known:
             why = why_left_out(name, study.name, study.targets)
             raise UsageError(f"--only {name}: {why or 'the study has no such analysis' + nearest(name, known)}")
-    items = {shown.get(name, name) for name in names if name not in study.analyses} | {*names}
+    items = {name if name in study.analyses else shown[name] for name in names}
     kept = {item: question for item, question in study.analyses.items() if item in items}
     return study.model_copy(update={"analyses": kept})
 

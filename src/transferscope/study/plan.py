@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import UsageError, nearest
 from .check import Checked
 from .graph import Plan, PlannedRun, Step, in_order
-from .narrow import names_of
 from .possible import asked_starts, blocks_of, domain_groups, epochs_of, usual_starts
 from .questions import QuestionSettings
 from .questions.lines import CombinedDomains, CrossDomain
@@ -18,7 +16,7 @@ from .questions.trained import LearningCurves
 from .survey import Found
 from .trainings import REVISION, Condition, Trainings, shuffled
 
-__all__ = ["make_plan", "only_these"]
+__all__ = ["make_plan"]
 
 _Runs = list[PlannedRun]
 
@@ -32,22 +30,6 @@ def make_plan(checked: Checked) -> Plan:
     The same run asked for twice (``RI-T`` with seed 0 and ``RI-T same`` with ``init: 0`` and seed 0) is one step.
     """
     return _Planner(checked).plan()
-
-
-def only_these(plan: Plan, names: str | Sequence[str] | None) -> list[str] | None:
-    """Resolve ``--only``: names of items, or of figures and tables they show, as a list or joined by commas.
-
-    Raises:
-        UsageError: for a name that the study has not.
-    """
-    if names is None:
-        return None
-    chosen = names_of(names)
-    known = [*plan.items, *plan.shown]
-    for name in chosen:
-        if name not in known:
-            raise UsageError(f"--only {name}: the study has no such analysis{nearest(name, known)}")
-    return chosen
 
 
 class _Planner:

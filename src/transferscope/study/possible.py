@@ -204,8 +204,9 @@ def _counts(question: QuestionSettings, study: Study, target: str) -> dict[str, 
     """Return how many runs on a target a question is about, by what they start from."""
     limit = getattr(question, "runs", None)
     counts = {"source": 0, "random": 0}  # from whichever source
-    for name, start in study.starts.items():
-        if name in asked_starts(study, question) and target in (start.targets or (target,)):
+    for name in asked_starts(study, question):
+        start = study.starts[name]
+        if target in (start.targets or (target,)):
             counts["random" if start.source is None else "source"] += len(start.seeds[:limit])
     return counts
 
@@ -219,8 +220,9 @@ def _weights(
 ) -> Iterator[SpecError]:
     """Yield the recorded weights that a question needs and the runs will not have kept, and what to record."""
     named, wanted = question.named_weights(), question.wants_recorded()
+    starts = asked_starts(study, question)
     for (target, start), recipe in recipes.items():
-        if target not in asked or start not in asked_starts(study, question):
+        if target not in asked or start not in starts:
             continue
         if target not in (study.starts[start].targets or asked):
             continue

@@ -13,7 +13,7 @@ from .execute import execute, resources
 from .graph import Plan, Step
 from .load import load_study
 from .narrow import asked_before, names_of, narrowed
-from .plan import make_plan, only_these
+from .plan import make_plan
 from .schedule import Outcome
 from .schema import Study
 from .written import study_yaml
@@ -80,5 +80,5 @@ def _planned(study: Study, place: Path, only: str | Sequence[str] | None) -> tup
     known = {*study.analyses, *(figure for question in study.analyses.values() for figure in question.shows)}
     asked = None if before is None else [*dict.fromkeys((*(n for n in before if n in known), *names))]
     plan = make_plan(check(narrowed(study, asked)))
-    steps = plan.needed(only_these(plan, names))
+    steps = plan.needed(names)
     return plan if asked is None else plan.only(asked), steps
