@@ -21,7 +21,7 @@ from transferscope.rng import generator, numpy_generator
 OWN = ["fixup_resnet8", "resnet20", "lenet", "mlp:20-10"]
 TORCHVISION = {
     "resnet18": 64, "resnet50": 64, "vgg11_bn": 32, "mobilenet_v3_small": 64, "densenet121": 32, "convnext_tiny": 32,
-    "vit_b_16": 224, "efficientnet_b0": 32,
+    "vit_b_16": 48, "efficientnet_b0": 32,
 }  # fmt: skip
 TIMM = {
     "resnet18": 64, "regnetx_002": 64, "swin_tiny_patch4_window7_224": 224, "deit_tiny_patch16_224": 224,
@@ -160,7 +160,7 @@ class Branches(nn.Module):
         x = self.stem(x.flatten(1)).relu_()
         a, b = self.left(x).chunk(2, dim=1)
         both = torch.cat([b.tanh(), a], 1) + x
-        tokens = torch.cat([self.token.expand(len(x), -1, -1), both[:, None], self.right(x)[:, None]], 1)
+        tokens = torch.cat([self.token.expand(x.shape[0], -1, -1), both[:, None], self.right(x)[:, None]], 1)
         tokens = tokens.transpose(0, 1) * self.stem.bias  # the batch is no longer first
         return self.head(tokens.sin().sum(0) + both)
 
@@ -174,24 +174,56 @@ def branches() -> Network:
 
 
 @pytest.mark.parametrize(
-    "moved",
+    ("moved", "plan"),
     [
-        ["left.weight"],
-        ["right.weight", "right.bias"],
-        ["token"],
-        ["stem.bias"],
-        ["head.bias", "token"],
-        ["left.weight", "head.weight"],
+        (["left.weight"], "affine"),
+        (["right.weight", "right.bias"], "affine"),
+        (["token"], "affine"),
+        (["stem.bias"], "whole network"),  # nothing comes before it
+        (["head.bias", "token"], "suffix"),
+        (["left.weight", "head.weight"], "suffix"),
     ],
     ids=str,
 )
-def test_all_that_is_live_at_the_cut_is_kept(moved):
+def test_all_that_is_live_at_the_cut_is_kept(moved, plan):
     net = branches()
     images, theta = images_for(net), net.params()
     points = moves(net, theta, tuple(moved), kernels=False)
     found = run(net, points, images, batch=2)
     np.testing.assert_allclose(found.examples["loss"], plain_losses(net, points, images, torch.float64), rtol=1e-9)
-    assert not found.how.reason
+    assert (found.how.plan, found.how.reason) == (plan, "")
+
+
+class TokensFirst(nn.Module):
+    """Tokens and images in one dimension, the tokens in front, as in ``nn.MultiheadAttention``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.inner, self.head = nn.Linear(12, 12), nn.Linear(4, 4), nn.Linear(12, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.stem(x.flatten(1)).unflatten(1, (3, 4)).transpose(0, 1)
+        mixed = self.inner(tokens.flatten(0, 1)) + 1.0
+        mixed = mixed.tanh().reshape(3, x.shape[0], 4)
+        return self.head(mixed.transpose(0, 1).flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("moved", "plan"),
+    [
+        ("stem.weight", "whole network"),
+        ("inner.weight", "suffix"),
+        ("inner.bias", "suffix"),
+        ("head.weight", "affine"),
+    ],
+)
+def test_images_that_do_not_follow_one_another_are_not_stacked(moved, plan):
+    net = wrap(TokensFirst(), name="tokens first", classes=3, input=Input((2, 2)))
+    images, theta = images_for(net), {k: v.double() for k, v in net.params().items()}
+    points = moves(net, theta, (moved,), kernels=False)
+    found = run(net, points, images)
+    np.testing.assert_allclose(found.examples["loss"], plain_losses(net, points, images, torch.float64), rtol=1e-9)
+    assert (found.how.plan, found.how.reason) == (plan, "")
 
 
 def test_a_shared_weight_moves_everywhere():
@@ -229,6 +261,18 @@ def test_what_cannot_be_recorded_is_evaluated_whole_and_says_why():
     assert found.how.plan == "whole network"
     assert "cannot be recorded" in found.how.reason
     np.testing.assert_allclose(found.examples["loss"], plain_losses(net, points, images, torch.float64), rtol=1e-9)
+
+
+def test_a_batch_size_that_is_fixed_is_said():
+    class Long(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x.reshape(len(x), -1))
+
+    net = wrap(Long(nn.Linear(12, 12), nn.Linear(12, 3)), name="long", classes=3, input=Input((2, 2)))
+    images, theta = images_for(net), net.params()
+    found = run(net, moves(net, theta, ("1.weight",), kernels=True), images)
+    assert found.how.plan == "whole network"
+    assert "fixes the batch size; len(x) does" in found.how.reason
 
 
 def test_an_image_that_depends_on_its_neighbours_is_noticed():

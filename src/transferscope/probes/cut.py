@@ -106,9 +106,8 @@ class Cut:
         varying = _reached(steps, movers)
         still = {n for n in steps if n not in varying}
         fed = {n for n in (recording.x, *steps) if _is_tensor(n) and recording.axis(n) is not None}
-        uses = {n for n in varying if any(i in movers or (i in varying and i not in fed) for i in n.all_input_nodes)}
-        first = _leading_to(steps, uses) & varying
-        first |= {n for n in varying if _is_part_of(n, first)}
+        made = {n for n in varying if _is_tensor(n) and n not in fed} | movers  # of weights alone
+        first = _leading_to(steps, {n for n in varying if made.intersection(n.all_input_nodes)}) & varying
         crossing = dict.fromkeys(
             i for n in steps if n in varying for i in n.all_input_nodes if i in still or i is recording.x
         )
@@ -116,6 +115,9 @@ class Cut:
         self.before = Part.of(recording, still, self.live)
         self.shared = Part.of(recording, still, [n for n in crossing if n not in fed])
         self._varying = [n for n in steps if n in varying]
+        stay = {n for n in steps if not _is_tensor(n) or (n in fed and not recording.stacks(n))}
+        while more := [n for n in varying - first if (first | still) & stay & {*n.all_input_nodes}]:
+            first |= _leading_to(steps, set(more)) & varying
         self.moved, self.after = self._split(first)
         self.saves = any(n.target in _PRODUCTS for n in still if n in fed)
         degree = degrees(steps, movers)
@@ -130,9 +132,8 @@ class Cut:
         if self._straight is None:
             return None
         parts = self._split(self._straight)
-        for node in parts[0].outputs:
-            self.recording.axis(node)
-        return parts
+        crossing = {*parts[0].outputs, *(n for n in self.live if n in parts[1].inputs)}
+        return parts if all(self.recording.stacks(n) for n in crossing) else None
 
     def _split(self, first: set[fx.Node]) -> tuple[Part, Part]:
         """Split the varying operations into these and the rest, none of which comes before them."""
@@ -162,9 +163,3 @@ def _leading_to(steps: Sequence[fx.Node], goals: set[fx.Node]) -> set[fx.Node]:
         if node in leading:
             leading.update(node.all_input_nodes)
     return leading
-
-
-def _is_part_of(node: fx.Node, lists: set[fx.Node]) -> bool:
-    """Whether a node takes an entry out of a list of tensors made among ``lists``; a list cannot cross a cut."""
-    source = node.args[0] if node.args else None
-    return isinstance(source, fx.Node) and source in lists and not _is_tensor(source)

@@ -6,15 +6,21 @@ what cannot change the output in eval mode is dropped. Nothing is executed here 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 __all__ = ["Recording", "UnrecordableError", "record"]
+
+_RESHAPES = frozenset(
+    (torch.ops.aten.reshape.default, torch.ops.aten.flatten.using_ints, torch.ops.aten.unflatten.int)
+)
 
 
 class UnrecordableError(Exception):
@@ -57,13 +63,39 @@ class Recording:
         value = node.meta.get("val")
         if not isinstance(value, Tensor):
             raise UnrecordableError(f"{node.name} is not a tensor")
-        grows = [i for i, size in enumerate(value.shape) if type(size) is not int and _expression(size).free_symbols]
+        grows = [i for i, size in enumerate(value.shape) if _grows(size)]
         if not grows:
             return None
         size: Any = value.shape[grows[0]]
         if len(grows) > 1 or _at(size, 6) * 5 != _at(size, 5) * 6:
             raise UnrecordableError(f"{node.name} does not grow along one dimension with the batch")
         return grows[0]
+
+    def stacks(self, node: fx.Node) -> bool:
+        """Whether the values for some images and those for others, one after the other, are the values for all.
+
+        Not so where a reshape has put another dimension in front of the images within one: tokens × images, say.
+        """
+        return self._ahead.get(node) == 1
+
+    @cached_property
+    def _ahead(self) -> dict[fx.Node, int]:
+        """Node → a, where the dimension that grows with the batch is a × batch × c/a; 0 where that is not known."""
+        ahead = {self.x: 1}
+        axes = {n: axis for n in (self.x, *self.steps) if _is_tensor(n) and (axis := self.axis(n)) is not None}
+        for node in [*axes][1:]:
+            axis, shape = axes[node], _shape(node)
+            sources = [n for n in node.all_input_nodes if n in ahead]
+            if shape[axis] == 1:
+                ahead[node] = 1
+            elif node.target in _RESHAPES:
+                entries = math.prod(_shape(sources[0])[: axes[sources[0]]]) * ahead[sources[0]]
+                ahead[node], rest = divmod(entries, math.prod(shape[:axis]))
+                ahead[node] *= rest == 0
+            else:
+                alike = {ahead[n] for n in sources if _shape(n)[axes[n]] == shape[axis]}
+                ahead[node] = alike.pop() if len(alike) == 1 else 0
+        return ahead
 
 
 def record(module: nn.Module, x: Tensor) -> Recording:
@@ -102,8 +134,8 @@ def record(module: nn.Module, x: Tensor) -> Recording:
             if not isinstance(constant, Tensor):
                 raise UnrecordableError(f"it uses {target}, which is not a tensor")
             constants[node] = constant
-    if images is None or not isinstance(images.meta["val"].shape[0], torch.SymInt):
-        raise UnrecordableError("its forward pass fixes the batch size")
+    if images is None or not _grows(images.meta["val"].shape[0]):
+        raise UnrecordableError("its forward pass fixes the batch size; len(x) does, x.shape[0] does not")
     _make_pure(graph)
     returned = next(n for n in graph.nodes if n.op == "output").args[0]
     output = returned[0] if isinstance(returned, (tuple, list)) and len(returned) == 1 else returned
@@ -155,6 +187,19 @@ def _needed(graph: fx.Graph, output: fx.Node) -> Iterator[fx.Node]:
                 needed.add(argument)
                 waiting.append(argument)
     return (node for node in graph.nodes if node in needed and node.op == "call_function")
+
+
+def _grows(size: Any) -> bool:
+    return type(size) is not int and bool(_expression(size).free_symbols)
+
+
+def _is_tensor(node: fx.Node) -> bool:
+    return isinstance(node.meta.get("val"), Tensor)
+
+
+def _shape(node: fx.Node) -> list[int]:
+    """Shape for a batch of one image."""
+    return [size if type(size) is int else _at(size, 1) for size in node.meta["val"].shape]
 
 
 def _at(size: Any, batch: int) -> int:
