@@ -39,6 +39,15 @@ def clock() -> Iterator[Taken]:
     taken.seconds, taken.cpu = time.perf_counter() - begun, cpu_seconds() - used
 
 
+def in_bfloat16(asked: str) -> bool:
+    """Whether bfloat16 is measured too: ``yes``, ``no``, or ``auto`` for where this processor is fast at it."""
+    import torch
+
+    from transferscope.runtime import fast_bfloat16
+
+    return asked == "yes" or (asked == "auto" and fast_bfloat16(torch.device("cpu")))
+
+
 def measure(file: str, side: str, settings: argparse.Namespace) -> dict[str, Any]:
     """Run one side of a benchmark file in a process of its own and return what it printed last."""
     options = [f"--{k.replace('_', '-')}={v}" for k, v in vars(settings).items() if k not in ("side",)]

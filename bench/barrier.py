@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from _sides import cpu_seconds, in_bfloat16
 
 CLASSES, BATCH = 12, 128
 OURS, USUAL, KEEPS, MEMORY = "ours", "usual loop", "usual loop, memory kept", "usual loop, images in memory"
@@ -43,12 +44,6 @@ class Outcome:
     cpu: float
     losses: list[float]
     preparing: float = 0.0
-
-
-def cpu_seconds() -> float:
-    """Processor time of this process and of its children that ended."""
-    parts = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(u.ru_utime + u.ru_stime for u in parts)
 
 
 def prepare(folder: Path, images: int) -> None:
@@ -139,6 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--network", default="fixup_resnet20", help="fixup_resnet20, resnet20, …")
     parser.add_argument("--rounds", type=int, default=2, help="turns of each variant; the median counts")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch, besides the two loading workers")
+    parser.add_argument("--bfloat16", default="auto", choices=["auto", "yes", "no"])
     parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--precision", default="float32", help=argparse.SUPPRESS)
@@ -149,12 +145,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(asdict(outcome)))
         return 0
 
-    import torch
-
-    from transferscope.runtime import fast_bfloat16
-
     variants = [(OURS, "float32"), (USUAL, "float32"), (KEEPS, "float32"), (MEMORY, "float32")]
-    if fast_bfloat16(torch.device("cpu")):
+    if in_bfloat16(settings.bfloat16):
         variants.append((OURS, "bfloat16"))
     found: dict[tuple[str, str], list[Outcome]] = {v: [] for v in variants}
     with tempfile.TemporaryDirectory() as place:

@@ -7,6 +7,9 @@ batches of 128; its cost is the same at every point, so it is timed at ``--point
 grid, and scaled to all. Both sides have our setting of the memory allocator. The losses at those points are compared,
 and the plain loop is asked whether the cells that the search found, and not those before them, are within ε.
 
+With ``--bfloat16 yes`` (by itself where the processor is fast at it), μ is searched for with bfloat16 first as well,
+and the surface computed in it.
+
     python bench/criticality.py [--network resnet20] [--images 500] [--points 44] [--threads 2] [--epochs 20]
 """
 
@@ -20,10 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from _sides import clock, measure, trained
+from _sides import clock, in_bfloat16, measure, trained
 
 ALPHAS, SIGMAS, DRAWS, MARGIN = np.linspace(0, 1, 11), np.geomspace(0.01, 0.5, 8), 3, 0.02
-OURS, MU, PLAIN = "surface", "mu", "plain"
+SURFACE, MU, PLAIN = "whole surface", "μ only", "plain"
+COARSE, SCREENED = f"{SURFACE}, bfloat16", f"{MU}, bfloat16 first"
 
 
 def grids(net: Any, start: Any, end: Any) -> Iterator[tuple[str, Any, np.ndarray]]:
@@ -54,13 +58,16 @@ def ours(settings: argparse.Namespace) -> dict[str, Any]:
 
     net, start, end, images = trained(settings.network, settings.images, settings.epochs)
     work = list(grids(net, start, end))
-    options: dict[str, Any] = {"norm": "interpolated", "device": "cpu", "batch": settings.batch or None}
+    options: dict[str, Any] = {
+        "norm": "interpolated", "device": "cpu", "batch": settings.batch or None,
+        "screen": settings.side == SCREENED, "precision": "bfloat16" if settings.side == COARSE else "float32",
+    }  # fmt: skip
     with clock() as taken:
         engine = Engine(net, {"train": images}, metrics=["loss", "error"], **options)
         base = float(engine.run(Points.listed([end]))["train"].values["error"][0])
         plans, losses, found, looked = set(), [], [], 0
         for name, points, cells in work:
-            if settings.side == OURS:
+            if settings.side in (SURFACE, COARSE):
                 some = cells % settings.share == 0
                 evaluation = engine.run(Points(points.basis, points.coefficients[some]))["train"]
                 plans.add(evaluation.how.plan)
@@ -128,6 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=0, help="of the engine; 0 is its own choice")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--share", type=int, default=4, help="the surface is timed at every so many cells")
+    parser.add_argument("--bfloat16", default="auto", choices=["auto", "yes", "no"])
     parser.add_argument("--cells", default="[]", help=argparse.SUPPRESS)
     parser.add_argument("--bound", type=float, default=0.0, help=argparse.SUPPRESS)
     parser.add_argument("--side", default="", help=argparse.SUPPRESS)
@@ -135,26 +143,32 @@ def main(arguments: list[str] | None = None) -> int:
     if settings.side:
         print(json.dumps(plain(settings) if settings.side == PLAIN else ours(settings)))
         return 0
-    mu, surface = (measure(__file__, side, settings) for side in (MU, OURS))
+    sides = (SURFACE, MU, COARSE, SCREENED) if in_bfloat16(settings.bfloat16) else (SURFACE, MU)
+    found = {side: measure(__file__, side, settings) for side in sides}
+    surface, mu = found[SURFACE], found[MU]
     settings.cells, settings.bound = json.dumps(mu["cells"]), mu["error"] + MARGIN
     loop = measure(__file__, PLAIN, settings)
     factor = surface["points"] / len(loop["losses"])
-    surface["seconds"], surface["cpu"] = (
-        surface[k] * surface["points"] / sum(map(len, surface["losses"])) for k in ("seconds", "cpu")
-    )
-    away = max(
-        abs(surface["losses"][b][str(i)] - loss) / (1 + abs(loss))
-        for (b, i), loss in zip(loop["where"], loop["losses"], strict=True)
-    )
+    for side in found.keys() & {SURFACE, COARSE}:
+        timed = found[side]["points"] / sum(map(len, found[side]["losses"]))
+        found[side]["seconds"], found[side]["cpu"] = (found[side][k] * timed for k in ("seconds", "cpu"))
+
+    def away(side: str) -> str:
+        pairs = zip(loop["where"], loop["losses"], strict=True)
+        return f"{max(abs(found[side]['losses'][b][str(i)] - y) / (1 + abs(y)) for (b, i), y in pairs):.1e}"
+
     print(f"| {len(surface['losses'])} blocks of {settings.network}, {settings.images} images | s | ratio | CPU s |")
     print("|---|---|---|---|")
     timed = f"plain loop, {len(loop['losses'])} points scaled to {surface['points']}"
     print(f"| {timed} | {loop['seconds'] * factor:.0f} | | {loop['cpu'] * factor:.0f} |")
-    for name, side in (("whole surface", surface), ("μ only", mu)):
+    for name, side in found.items():
         print(f"| ours, {name} | {side['seconds']:.1f} | {loop['seconds'] * factor / side['seconds']:.2f}× | "
               f"{side['cpu']:.1f} |")  # fmt: skip
+    if COARSE in found:
+        print(f"\nin bfloat16: largest difference of a loss {away(COARSE)}; the same cells for μ: "
+              f"{found[SCREENED]['cells'] == mu['cells']}")  # fmt: skip
     print(
-        f"\nplans: {', '.join(surface['plans'])}; largest difference of a loss from the loop's: {away:.1e}; "
+        f"\nplans: {', '.join(surface['plans'])}; largest difference of a loss from the loop's: {away(SURFACE)}; "
         f"the loop finds the same cells within ε: {loop['right']}; the search looks at {mu['looked']:.1%} of the "
         f"images; error of the network {surface['error']:.3f}"
     )

@@ -4,7 +4,8 @@ Ours is timed at 50×50 points for the last ``--deep`` layers, where a point cos
 at ``--points``² elsewhere, scaled to 50×50 (625 points for the whole network). The peer's cost is the same at every
 point, so it is timed on a plane of ``--steps``² points and scaled. It is used as its documentation shows:
 ``random_plane`` with filter normalisation, for one layer with a wrapper around that layer's parameters. Both have the
-images in memory as one tensor, and our setting of the memory allocator.
+images in memory as one tensor, and our setting of the memory allocator. With ``--bfloat16 yes`` (by itself where the
+processor is fast at it), ours is timed in bfloat16, too.
 
     python bench/landscape.py [--network resnet20] [--images 256] [--points 12] [--steps 4] [--threads 2]
 """
@@ -18,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from _sides import clock, measure, trained
+from _sides import clock, in_bfloat16, measure, trained
 
-OURS, PEER, FULL = "ours", "peer", 50
+OURS, COARSE, PEER, FULL = "ours", "ours in bfloat16", "peer", 50
 
 
 def ours(settings: argparse.Namespace) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def ours(settings: argparse.Namespace) -> dict[str, Any]:
 
     net, _, end, images = trained(settings.network, settings.images, 2)
     options: dict[str, Any] = {"norm": "interpolated", "device": "cpu", "batch": settings.batch or None}
-    options["compiled"] = bool(settings.compiled)
+    options |= {"compiled": bool(settings.compiled)} | ({"precision": "bfloat16"} if settings.side == COARSE else {})
     found: dict[str, Any] = {}
     with clock() as taken:
         engine = Engine(net, {"x": images}, metrics=["loss"], **options)
@@ -98,13 +99,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--every", type=int, default=6, help="the peer is timed at every so many layers")
     parser.add_argument("--batch", type=int, default=0, help="of the engine; 0 is its own choice")
     parser.add_argument("--compiled", type=int, default=0, help="1: ours by torch.compile, compiling included")
+    parser.add_argument("--bfloat16", default="auto", choices=["auto", "yes", "no"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--side", default="", help=argparse.SUPPRESS)
     settings = parser.parse_args(arguments)
     if settings.side:
         print(json.dumps(peer(settings) if settings.side == PEER else ours(settings)))
         return 0
-    theirs, mine = measure(__file__, PEER, settings), measure(__file__, OURS, settings)
+    theirs = measure(__file__, PEER, settings)
+    for side in (OURS, COARSE) if in_bfloat16(settings.bfloat16) else (OURS,):
+        print(f"{side}\n")
+        show(theirs, measure(__file__, side, settings), settings)
+    return 0
+
+
+def show(theirs: dict[str, Any], mine: dict[str, Any], settings: argparse.Namespace) -> None:
+    """Print a line a layer, one for all of them and one for the whole network."""
     layers = [k for k in mine if k not in ("whole", "recording")]
     timed = [theirs[k][0] / theirs[k][2] for k in theirs if k != "whole"]
     point = sum(timed) / len(timed)  # of the peer, whichever layer moves: it passes the whole network
@@ -121,7 +131,6 @@ def main(arguments: list[str] | None = None) -> int:
     row("all layers, recording included", every, len(layers) * FULL**2, "", point * len(layers) * FULL**2)
     seconds, _, points, plan = mine["whole"]
     row("whole network", seconds * 625 / points, 625, plan, theirs["whole"][0] / theirs["whole"][2] * 625)
-    return 0
 
 
 if __name__ == "__main__":

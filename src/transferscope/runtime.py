@@ -10,14 +10,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["fast_bfloat16", "free_memory", "keep_freed_memory", "machine", "pick_device", "threads"]
+__all__ = [
+    "fast_bfloat16",
+    "free_memory",
+    "full_float32",
+    "keep_freed_memory",
+    "machine",
+    "pick_device",
+    "room",
+    "threads",
+]
 
 _MEMORY = Path("/proc/meminfo")
 _CONTAINER = Path("/sys/fs/cgroup")
@@ -34,13 +43,16 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     import torch
 
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name != "cpu" and not name.startswith("cuda"):
-        raise UsageError(f"device {name!r}: expected cpu, cuda or auto")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("device 'cuda': this machine has no CUDA device; use --device cpu or auto")
-    return torch.device(name)
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise UsageError(f"device {name!r}: expected cpu, cuda, cuda:1 or auto")
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise UsageError(f"device {name!r}: this machine has no CUDA device; use --device cpu or auto")
+    index, count = torch.device(name if name != "auto" else "cuda").index, torch.cuda.device_count()
+    if index is not None and index >= count:
+        raise UsageError(f"device {name!r}: this machine has {count} CUDA device{'s'[: count > 1]}, counted from 0")
+    return torch.device("cuda", torch.cuda.current_device() if index is None else index)
 
 
 def fast_bfloat16(device: torch.device) -> bool:
@@ -53,6 +65,24 @@ def fast_bfloat16(device: torch.device) -> bool:
     if "AVX512" not in capabilities:
         return False
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+@contextmanager
+def full_float32(device: torch.device) -> Iterator[None]:
+    """Keep a GPU from rounding the factors of float32 products to TF32's 10 bits, its usual way in convolutions."""
+    import torch
+
+    convolutions: Any = torch.backends.cudnn
+    products: Any = torch.backends.cuda.matmul
+    found = ((convolutions, convolutions.conv.fp32_precision), (products, products.fp32_precision))
+    rounding = [part for part, precision in found if device.type == "cuda" and precision == "tf32"]
+    for part in rounding:
+        part.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for part in rounding:
+            part.allow_tf32 = True
 
 
 def keep_freed_memory() -> bool:
@@ -69,8 +99,17 @@ def keep_freed_memory() -> bool:
     return all(libc.mallopt(option, value) == 1 for option, value in settings)
 
 
-def free_memory() -> int | None:
-    """Return how many bytes can still be taken, in a container within its limit; ``None`` where nothing says so."""
+def free_memory(device: torch.device | None = None) -> int | None:
+    """Return how many bytes can still be taken, in a container within its limit; ``None`` where nothing says so.
+
+    Args:
+        device: of whose memory; by default the machine's own.
+    """
+    if device is not None and device.type == "cuda":
+        import torch
+
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + unused
     left = []
     with suppress(OSError):
         left += [1024 * int(n) for n in re.findall(r"^MemAvailable: *(\d+) kB", _MEMORY.read_text(), re.MULTILINE)]
@@ -79,6 +118,12 @@ def free_memory() -> int | None:
         kept = re.findall(r"^inactive_file (\d+)", (_CONTAINER / "memory.stat").read_text(), re.MULTILINE)
         left.append(limit - used + sum(map(int, kept)))  # files read once, whose pages the kernel gives back
     return max(0, min(left)) if left else None
+
+
+def room(device: torch.device, most: int, share: float) -> int:
+    """Return how many bytes may be taken on a device: at most so many, and so large a share of what is free."""
+    free = free_memory(device)
+    return most if free is None else min(most, int(share * free))
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def test_padded_norms_are_of_convolutions_only(result):
 def test_coarser_modules_pool_their_layers(net):
     params = initialise(build("fixup_resnet8", 10), 0)
     small = build("fixup_resnet8", 10, input=Input((16, 16)))
-    fine, coarse = spectrum(small, [params]), spectrum(small, [params], granularity="stage")
+    fine, coarse = spectrum(small, params), spectrum(small, [params], granularity="stage")
     assert coarse.modules == ("conv1", "layer1", "layer2", "layer3", "fc")
     np.testing.assert_array_equal(fine.under[:, -1], coarse.under[:, -1])
     inside = [i for i, m in enumerate(fine.maps) if m.name.startswith("layer1")]

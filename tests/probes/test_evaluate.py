@@ -111,7 +111,7 @@ def test_batch_and_memory_change_no_number(net, monkeypatch):
     a, b, images = drawn(net, 1), drawn(net, 2), images_for(net)
     line = Points.line(a, b, LAMBDAS)
     right = evaluate(net, line, images, precision="float64", device="cpu")
-    monkeypatch.setattr(module_under_test, "_PREPARED_BYTES", 0)
+    monkeypatch.setattr(module_under_test, "_PREPARED_SHARE", 0)
     again = evaluate(net, line, images, precision="float64", batch=7, device="cpu")
     assert again.values["loss"] == pytest.approx(right.values["loss"], rel=1e-12)
 

@@ -5,7 +5,7 @@ import torch
 from transferscope.errors import UsageError
 from transferscope.models.objective import sums
 from transferscope.numerics.auc import macro_auroc
-from transferscope.probes.metrics import Meter, as_error, check_metrics, contributions
+from transferscope.probes.metrics import Contributions, Meter, as_error, check_metrics
 from transferscope.rng import generator
 
 
@@ -26,19 +26,19 @@ def test_single_labels_against_the_definitions():
     p = logits.double().softmax(1).numpy()
     losses = -np.log(p[np.arange(200), labels.numpy()])
     wrong = (p.argmax(1) != labels.numpy()).astype(float)
-    assert np.allclose(contributions("loss", logits, labels).numpy(), losses, atol=1e-6)
-    assert np.array_equal(contributions("error", logits, labels).numpy(), wrong)
-    assert np.array_equal(contributions("accuracy", logits, labels).numpy(), 1 - wrong)
+    assert np.allclose(Contributions(labels)("loss", logits).numpy(), losses, atol=1e-6)
+    assert np.array_equal(Contributions(labels)("error", logits).numpy(), wrong)
+    assert np.array_equal(Contributions(labels)("accuracy", logits).numpy(), 1 - wrong)
 
 
 @pytest.mark.parametrize("ignored", [0.0, 0.3])
 def test_multi_label_means_are_those_of_training_and_of_the_auc(ignored):
     logits, labels = multi(ignored=ignored)
     whole = sums(logits, labels)
-    assert contributions("loss", logits, labels).double().mean().item() == pytest.approx(whole.mean_loss(), rel=1e-9)
-    assert contributions("accuracy", logits, labels).mean().item() == pytest.approx(whole.accuracy(), rel=1e-9)
-    assert contributions("error", logits, labels).mean().item() == pytest.approx(1 - whole.accuracy(), rel=1e-9)
-    assert contributions("auc", logits, labels).mean().item() == pytest.approx(
+    assert Contributions(labels)("loss", logits).double().mean().item() == pytest.approx(whole.mean_loss(), rel=1e-9)
+    assert Contributions(labels)("accuracy", logits).mean().item() == pytest.approx(whole.accuracy(), rel=1e-9)
+    assert Contributions(labels)("error", logits).mean().item() == pytest.approx(1 - whole.accuracy(), rel=1e-9)
+    assert Contributions(labels)("auc", logits).mean().item() == pytest.approx(
         macro_auroc(logits, labels).macro, rel=1e-9
     )
 
@@ -47,8 +47,8 @@ def test_multi_label_resamples_follow_the_metric_on_the_resample():
     logits, labels = multi(n=2000)
     pick = torch.randint(2000, (2000,), generator=generator("resample"))
     for metric in ("loss", "error", "auc"):
-        whole = contributions(metric, logits, labels)
-        again = contributions(metric, logits[pick], labels[pick]).mean()
+        whole = Contributions(labels)(metric, logits)
+        again = Contributions(labels[pick])(metric, logits[pick]).mean()
         spread = whole.std() / 2000**0.5
         # first order: what is left is far smaller than the sampling error itself
         assert abs(whole[pick].mean() - again) < 0.1 * spread < abs(whole[pick].mean() - whole.mean())
@@ -58,21 +58,21 @@ def test_classes_with_one_label_or_none_are_left_out():
     logits, labels = multi()
     labels[:, 0] = 1.0
     labels[:, 1] = -1.0
-    assert contributions("auc", logits, labels).mean().item() == pytest.approx(
+    assert Contributions(labels)("auc", logits).mean().item() == pytest.approx(
         macro_auroc(logits, labels).macro, rel=1e-9
     )
-    assert contributions("error", logits, labels).mean().item() == pytest.approx(
+    assert Contributions(labels)("error", logits).mean().item() == pytest.approx(
         1 - sums(logits, labels).accuracy(), rel=1e-9
     )
     labels[:, 2:] = 1.0
-    assert contributions("auc", logits, labels).isnan().all()
+    assert Contributions(labels)("auc", logits).isnan().all()
 
 
 def test_what_is_not_finite_stays_so_and_is_an_error():
     logits, labels = single()
     logits[3, 0] = torch.nan
-    assert contributions("loss", logits, labels)[3].isnan()
-    assert contributions("error", logits, labels)[3] == 1
+    assert Contributions(labels)("loss", logits)[3].isnan()
+    assert Contributions(labels)("error", logits)[3] == 1
 
 
 def test_meter_in_batches_equals_all_at_once():

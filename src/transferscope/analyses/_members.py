@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..models.network import Network
-from ..models.solution import Solution, as_solution, pair_kind
+from ..models.solution import Solution, Solutions, as_solution, pair_kind
 
 __all__ = ["TWO_RI_T", "Member", "Pair", "as_members", "as_networks", "as_solutions", "first_of", "kinds", "pairs_of"]
 
@@ -51,16 +51,19 @@ class Pair:
     kind: str
 
 
-def as_solutions(
-    solutions: Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]], least: int = 2
-) -> tuple[Solution, ...]:
+def as_solutions(solutions: Solutions, least: int = 2) -> tuple[Solution, ...]:
     """Give every network a name of its own; plain weights are called A, B, C, … or by the key of a mapping.
+
+    The weights of one network alone, a mapping of tensors, are one solution.
 
     Raises:
         UsageError: when there are too few, or two have one name.
     """
     if isinstance(solutions, Mapping):
-        named = tuple(as_solution(params, label) for label, params in solutions.items())
+        alone = {name: value for name, value in solutions.items() if isinstance(value, Tensor)}
+        several = {label: params for label, params in solutions.items() if not isinstance(params, Tensor)}
+        labelled = {_letter(0): alone} if alone else several
+        named = tuple(as_solution(params, label) for label, params in labelled.items())
     else:
         named = tuple(as_solution(x, _letter(i)) for i, x in enumerate(solutions))
     if len(named) < least:

@@ -12,7 +12,7 @@ import torch
 
 from ..data.imageset import ImageSet
 from ..models.solution import Solution
-from ..probes.metrics import contributions
+from ..probes.metrics import Contributions
 from ._shared_mistakes import SharedMistakes, right_answers
 
 if TYPE_CHECKING:
@@ -98,10 +98,11 @@ def group_of(
     """
     labels = torch.from_numpy(np.array(test.labels))
     labels = labels.to(torch.float32) if test.multilabel else labels
+    contributions = Contributions(labels)
     n, k = len(test), labels.shape[1] if test.multilabel else 1
 
     def scores(of: Sequence[torch.Tensor]) -> np.ndarray:
-        rows = [contributions(metric, one, labels).to(torch.float64).numpy() for one in of]
+        rows = [contributions(metric, one).to(torch.float64).numpy() for one in of]
         return np.stack(rows) if rows else np.zeros((0, n))
 
     means = [torch.stack(list(logits[: m + 1])).mean(0) for m in range(len(logits))]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Unpack
 
 import numpy as np
-from torch import Tensor
 
 from ..data.imageset import ImageSet
 from ..errors import UsageError
 from ..models.network import Network
-from ..models.solution import Solution
+from ..models.solution import Solution, Solutions
 from ..probes.evaluate import Engine, EngineOptions, How
 from ..probes.metrics import default_metrics
 from ..progress import Progress, silent
@@ -118,7 +117,7 @@ class Basin(Result):
 
 def basin(
     net: Network,
-    solutions: Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]],
+    solutions: Solutions,
     images: ImageSet,
     *,
     rule: BasinRule | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..models.network import Granularity, Module, Network
-from ..models.solution import Solution
+from ..models.solution import Solution, Solutions
 from ..params import Params
 from ..progress import Progress, silent
 from ..results import Finding, Result
@@ -190,7 +190,7 @@ class Distance(Result):
 
 def distance(
     net: Network,
-    solutions: Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]],
+    solutions: Solutions,
     *,
     granularity: Granularity = "stage",
     runs: Sequence[Run] = (),

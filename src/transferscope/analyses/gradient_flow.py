@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..data.imageset import ImageSet
 from ..errors import UsageError, nearest
 from ..models.batchnorm import norm_layers
 from ..models.network import Granularity, Network
-from ..models.solution import Solution
+from ..models.solution import Solutions
 from ..params import Params
 from ..probes.gradients import Precision, Side, gradients
 from ..probes.linear_maps import LinearMap, linear_maps
@@ -189,7 +188,7 @@ class GradientFlow(Result):
 
 def gradient_flow(
     net: Network,
-    solutions: Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]],
+    solutions: Solutions,
     images: ImageSet,
     *,
     modules: Granularity | Sequence[str] = "layer",

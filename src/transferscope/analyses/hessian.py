@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from ..data.imageset import ImageSet
 from ..errors import UsageError
 from ..models.network import Network
-from ..models.solution import Solution
+from ..models.solution import Solutions
 from ..numerics.lanczos import Density, Which, spectral_density, top_eigenvalues
 from ..probes.curvature import Curvature, Precision
 from ..progress import Progress, silent
@@ -124,7 +124,7 @@ class Hessian(Result):
 
 def hessian(
     net: Network | Sequence[Network],
-    solutions: Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]],
+    solutions: Solutions,
     images: ImageSet,
     k: int = 20,
     *,
@@ -139,7 +139,7 @@ def hessian(
     batch: int = 64,
     memory: int = 4 * 2**30,
     seed: int = 0,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> Hessian:
     """Find the k largest eigenvalues of the Hessian of the mean loss, by Lanczos (002 §3, Fig. 3a).
@@ -162,7 +162,7 @@ def hessian(
         batch: images a pass.
         memory: bytes of graphs to keep between products (see :class:`~transferscope.probes.curvature.Curvature`).
         seed: of the drawn images and the starting vectors.
-        device: where to compute.
+        device: ``cpu``, ``cuda`` or ``auto``.
         progress: told the products done over all networks, of at most how many.
 
     Returns:

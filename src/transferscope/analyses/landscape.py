@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Unpack, get_args
 
 import numpy as np
-from torch import Tensor
 
 from ..data.imageset import ImageSet
 from ..errors import UsageError, nearest
 from ..models.network import Granularity, Network
-from ..models.solution import Solution
+from ..models.solution import Solutions
 from ..params import check_same
 from ..probes.evaluate import EngineOptions, How
 from ..progress import Progress, silent
@@ -181,7 +180,7 @@ class Landscape(Result):
 
 def landscape(
     net: Network,
-    solutions: Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]],
+    solutions: Solutions,
     images: ImageSet,
     *,
     span: float = 0.1,

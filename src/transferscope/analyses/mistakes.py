@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..data.imageset import ImageSet
 from ..errors import UsageError
 from ..models.network import Network
-from ..models.solution import Solution
+from ..models.solution import Solution, Solutions
 from ..numerics.correlation import Correlation, pearson
 from ..probes.predictions import predictions
 from ..progress import Progress, silent
@@ -139,7 +138,7 @@ class Mistakes(Result):
 
 def mistakes(
     net: Network | Sequence[Network],
-    solutions: Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]],
+    solutions: Solutions,
     images: ImageSet,
     *,
     train: ImageSet | None = None,

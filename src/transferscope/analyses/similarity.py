@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..data.feed import Feed
 from ..data.imageset import ImageSet
 from ..errors import UsageError
 from ..models.network import Granularity, Network
-from ..models.solution import Solution
+from ..models.solution import Solution, Solutions
 from ..numerics.cka import CKAAccumulator, batch_slices, pair_vector
 from ..numerics.intervals import t_quantile
 from ..probes.activations import Taps, pool, taps
@@ -205,7 +204,7 @@ class Similarity(Result):
 
 def similarity(
     net: Network | Sequence[Network],
-    solutions: Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]],
+    solutions: Solutions,
     images: ImageSet,
     *,
     modules: Granularity | Sequence[str] | Mapping[str, Sequence[str]] = "stage",

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import ModelError, UsageError, nearest
 from ..models.network import Granularity, Network
-from ..models.solution import Solution
+from ..models.solution import Solution, Solutions
 from ..probes.linear_maps import LinearMap, linear_maps
 from ..progress import Progress, silent
 from ..results import Finding, Result
@@ -177,7 +177,7 @@ class Spectrum(Result):
 
 def spectrum(
     net: Network,
-    solutions: Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]],
+    solutions: Solutions,
     *,
     granularity: Granularity = "layer",
     zero_padding: bool = False,

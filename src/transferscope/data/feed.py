@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..runtime import room
 from .imageset import ImageSet
 from .mapped import Reader, is_mapped
 
 __all__ = ["Batch", "Feed"]
 
-_RESIDENT_BYTES = 2 * 2**30
-"""Sets up to this size are moved to the device once; larger ones are read from their memory map batch by batch."""
+_RESIDENT_BYTES, _RESIDENT_SHARE = 2**35, 1 / 4
+"""Sets up to this size, and this share of a GPU's free memory, are moved there once; larger ones batch by batch."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Feed:
         self._reader = Reader(images.images, every=2**25)  # a page that is touched brings its neighbours
         self._pixels: Tensor | None = None
         if device.type != "cpu":
-            if images.images.nbytes <= _RESIDENT_BYTES:
+            if images.images.nbytes <= room(device, _RESIDENT_BYTES, _RESIDENT_SHARE):
                 self._pixels = torch.empty(images.images.shape, dtype=torch.uint8, device=device)
                 for part in images.chunks(1024):
                     self._pixels[part] = torch.from_numpy(np.array(images.images[part])).to(device)
@@ -64,7 +65,8 @@ class Feed:
     def gather(self, index: Tensor) -> Batch:
         """Return the examples at ``index`` (int64, on CPU), in that order."""
         if self._pixels is not None:
-            return Batch(self._pixels[index.to(self.device)], self.labels[index.to(self.device)], -1)
+            places = index.to(self.device)
+            return Batch(self._pixels[places], self.labels[places], -1)
         order = index.numpy()
         images = torch.from_numpy(np.ascontiguousarray(self.source.images[order])).to(self.device)
         self._reader.has_read(images.nbytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -43,9 +43,15 @@ class Input:
 
     def prepare(self, images: Tensor) -> Tensor:
         """Turn uint8 ``(b, h, w, c)`` into normalised float32 ``(b, c, h, w)`` (channels-last in memory)."""
-        mean = torch.tensor(self.mean, device=images.device) * 255
-        scale = 1 / (torch.tensor(self.std, device=images.device) * 255)
+        mean, scale = _normalisation(self.mean, self.std, images.device)
         return images.to(torch.float32).sub_(mean).mul_(scale).permute(0, 3, 1, 2)
+
+
+@lru_cache(maxsize=64)
+def _normalisation(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return what to subtract and by what to multiply; kept, as a GPU would be waited for at every batch."""
+    with torch.inference_mode(False):
+        return torch.tensor(mean, device=device) * 255, 1 / (torch.tensor(std, device=device) * 255)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from torch import Tensor
 
 from ..errors import UsageError
 from ..params import Params
 
-__all__ = ["ROLES", "Solution", "as_solution", "pair_kind"]
+__all__ = ["ROLES", "Solution", "Solutions", "as_solution", "pair_kind"]
 
 ROLES: tuple[str, ...] = ("P", "RI", "P-T", "RI-T")
 """Pre-trained, randomly initialised, and these two trained on the target (000 §2), in the order they are written."""
@@ -35,6 +36,10 @@ class Solution:
     def __post_init__(self) -> None:
         if self.role and self.role not in ROLES:
             raise UsageError(f"role {self.role!r} of {self.label!r}: expected {', '.join(ROLES)} or nothing")
+
+
+Solutions: TypeAlias = Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor] | Tensor]
+"""Networks to look at: a list of weights, with or without names, weights by name, or the weights of one network."""
 
 
 def as_solution(x: Solution | Mapping[str, Tensor], label: str) -> Solution:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..errors import UsageError
 
-__all__ = ["IGNORED", "MacroAuroc", "auroc", "auroc_influence", "macro_auroc"]
+__all__ = ["IGNORED", "MacroAuroc", "Ranking", "auroc", "auroc_influence", "macro_auroc"]
 
 IGNORED = -1
 """Label of an example that is left out of its class's area."""
@@ -72,12 +72,11 @@ def macro_auroc(scores: Float[Tensor, "n k"], labels: Num[Tensor, "n k"]) -> Mac
     >>> macro_auroc(scores, torch.tensor([[1, 0], [0, 0], [-1, 0]]))
     MacroAuroc(macro=1.0, classes=(1.0, nan), undefined=(1,))
     """
-    placed = _place(scores, labels)
-    areas = placed.area.tolist()
-    single = ((placed.positives == 0) | (placed.negatives == 0)).tolist()
-    counted = [a for a, s in zip(areas, single, strict=True) if not s]
+    ranking = Ranking(labels)
+    areas, defined = ranking.placed(scores)[1].tolist(), ranking.defined.tolist()
+    counted = [a for a, d in zip(areas, defined, strict=True) if d]
     macro = math.fsum(counted) / len(counted) if counted else math.nan
-    return MacroAuroc(macro, tuple(areas), tuple(i for i, s in enumerate(single) if s))
+    return MacroAuroc(macro, tuple(areas), tuple(i for i, d in enumerate(defined) if not d))
 
 
 def auroc_influence(scores: Float[Tensor, "n k"], labels: Num[Tensor, "n k"]) -> Float64[Tensor, "n k"]:
@@ -101,35 +100,53 @@ def auroc_influence(scores: Float[Tensor, "n k"], labels: Num[Tensor, "n k"]) ->
     >>> values.ravel().tolist(), values.mean().item()
     ([1.25, 0.25, 0.25, 1.25], 0.75)
     """
-    placed = _place(scores, labels)
-    n = len(scores)
-    share = torch.where(labels == 1, placed.positives, placed.negatives).to(torch.float64)
-    deviation = n / share * (placed.placements - placed.area)
-    return placed.area + torch.where(labels == IGNORED, 0.0 * placed.area, deviation)
+    return Ranking(labels).influence(scores)
 
 
-@dataclass(frozen=True, eq=False)
-class _Placed:
-    placements: Float64[Tensor, "n k"]
-    positives: Num[Tensor, " k"]
-    negatives: Num[Tensor, " k"]
-    area: Float64[Tensor, " k"]
+class Ranking:
+    """Labels, ready to be ranked by many scores: nothing of what follows waits for a GPU.
 
+    Args:
+        labels: ``(n, k)``: 1 positive, 0 negative, −1 ignored.
 
-def _place(scores: Tensor, labels: Tensor) -> _Placed:
-    if scores.shape != labels.shape or scores.ndim != 2:
-        raise UsageError(f"AUC of scores {tuple(scores.shape)} with labels {tuple(labels.shape)}; shapes must agree")
-    positive, negative = labels == 1, labels == 0
-    if not bool((positive | negative | (labels == IGNORED)).all()):
-        raise UsageError("AUC: a label is none of 1 (positive), 0 (negative), -1 (ignored)")
-    n1, n0 = positive.sum(0), negative.sum(0)
-    beaten = _twice_rank(scores, negative, n0)
-    beating = 2 * n1 - _twice_rank(scores, positive, n1)
-    # Counts stay integers up to the one division, so the area is exact.
-    area = torch.where(positive, beaten, 0).sum(0).to(torch.float64) / (2 * n1 * n0)
-    area = torch.where((n1 == 0) | (n0 == 0) | (scores.isnan() & (positive | negative)).any(0), torch.nan, area)
-    placements = torch.where(positive, beaten, beating).to(torch.float64) / torch.where(positive, 2 * n0, 2 * n1)
-    return _Placed(placements, n1, n0, area)
+    Attributes:
+        defined: bool ``(k,)``, the classes that have both labels.
+
+    Raises:
+        UsageError: when a label is none of −1, 0, 1.
+    """
+
+    def __init__(self, labels: Num[Tensor, "n k"]) -> None:
+        self._positive, self._negative, self._ignored = labels == 1, labels == 0, labels == IGNORED
+        if not bool((self._positive | self._negative | self._ignored).all()):
+            raise UsageError("AUC: a label is none of 1 (positive), 0 (negative), -1 (ignored)")
+        self.positives, self.negatives = self._positive.sum(0), self._negative.sum(0)
+        self.defined = (self.positives > 0) & (self.negatives > 0)
+
+    def influence(self, scores: Float[Tensor, "n k"]) -> Float64[Tensor, "n k"]:
+        """Return what :func:`auroc_influence` does."""
+        placements, area = self.placed(scores)
+        share = torch.where(self._positive, self.positives, self.negatives).to(torch.float64)
+        deviation = len(scores) / share * (placements - area)
+        return area + torch.where(self._ignored, 0.0 * area, deviation)
+
+    def placed(self, scores: Float[Tensor, "n k"]) -> tuple[Float64[Tensor, "n k"], Float64[Tensor, " k"]]:
+        """Return the placement of every example, and the area of every class.
+
+        Raises:
+            UsageError: when the shape is not that of the labels.
+        """
+        if scores.shape != self._positive.shape or scores.ndim != 2:
+            shapes = f"{tuple(scores.shape)} with labels {tuple(self._positive.shape)}"
+            raise UsageError(f"AUC of scores {shapes}; shapes must agree")
+        n1, n0 = self.positives, self.negatives
+        beaten = _twice_rank(scores, self._negative, n0)
+        beating = 2 * n1 - _twice_rank(scores, self._positive, n1)
+        # Counts stay integers up to the one division, so the area is exact.
+        area = torch.where(self._positive, beaten, 0).sum(0).to(torch.float64) / (2 * n1 * n0)
+        area = torch.where(~self.defined | (scores.isnan() & ~self._ignored).any(0), torch.nan, area)
+        placements = torch.where(self._positive, beaten, beating).to(torch.float64)
+        return placements / torch.where(self._positive, 2 * n0, 2 * n1), area
 
 
 def _twice_rank(scores: Tensor, members: Tensor, count: Tensor) -> Tensor:

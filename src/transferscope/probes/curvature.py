@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 
 import torch
@@ -21,6 +22,7 @@ from ..errors import ModelError, UsageError, nearest
 from ..models.modules import GRANULARITIES
 from ..models.network import Network
 from ..models.objective import example_losses
+from ..runtime import full_float32, pick_device
 from .forward import Forward
 
 __all__ = ["Curvature", "Precision"]
@@ -42,7 +44,7 @@ class Curvature:
         batch: images a pass.
         memory: bytes of graphs to keep between products; 0 keeps none and does every pass anew.
         precision: number format of weights and vectors.
-        device: where to compute.
+        device: ``cpu``, ``cuda`` or ``auto``.
 
     Attributes:
         names: the parameters, in the order of the vectors.
@@ -66,12 +68,12 @@ class Curvature:
         batch: int = 64,
         memory: int = 4 * 2**30,
         precision: Precision = "float32",
-        device: str | torch.device = "cpu",
+        device: str | torch.device = "auto",
     ) -> None:
         if batch < 1:
             raise UsageError(f"a batch of {batch} images; give at least 1")
         self.dtype = {"float32": torch.float32, "float64": torch.float64}[precision]
-        where = torch.device(device)
+        where = pick_device(str(device))
         given = {k: v.to(self.dtype) if v.is_floating_point() else v for k, v in params.items()}
         self._forward = Forward(net, given, where)
         self._forward.check(images)
@@ -81,7 +83,9 @@ class Curvature:
         self.size = sum(w.numel() for w in self._weights)
         self._graphs: list[_Graph] = []
         self.loss, self.kept, self.gradient = 0.0, 0, torch.zeros(self.size, dtype=self.dtype, device=where)
-        self._build(memory)
+        self._exact = partial(full_float32, where)
+        with self._exact():
+            self._build(memory)
         if not (torch.tensor(self.loss).isfinite() and self.gradient.isfinite().all()):
             raise ModelError(f"{net.name}: loss or gradient on {images.name} is not finite, so there is no Hessian")
 
@@ -89,11 +93,12 @@ class Curvature:
         """Return Hv for v ``(n,)``."""
         parts = self._split(v)
         total = torch.zeros_like(v)
-        for graph in self._graphs:
-            total += graph.product(parts, self._weights, keep=True)
-        for part in self._feed.batches(self._batch):
-            if part.start >= self.kept:
-                total += self._graph(part).product(parts, self._weights, keep=False)
+        with self._exact():
+            for graph in self._graphs:
+                total += graph.product(parts, self._weights, keep=True)
+            for part in self._feed.batches(self._batch):
+                if part.start >= self.kept:
+                    total += self._graph(part).product(parts, self._weights, keep=False)
         return total
 
     def _build(self, memory: int) -> None:

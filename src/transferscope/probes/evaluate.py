@@ -30,11 +30,11 @@ from ..models.network import Network
 from ..models.objective import multilabel
 from ..params import Params, check_same
 from ..progress import Progress, silent
-from ..runtime import fast_bfloat16, pick_device
+from ..runtime import fast_bfloat16, full_float32, pick_device, room
 from .evaluation import EngineOptions, Evaluation, How, NormPolicy, Precision
 from .flat import FlatWeights
 from .kept import Keeper, digest_of
-from .metrics import Meter, Metric, check_labels, check_metrics, contributions, default_metrics
+from .metrics import Contributions, Meter, Metric, check_labels, check_metrics, default_metrics
 from .planner import Planner
 from .points import Points
 from .prepared import Prepared
@@ -49,8 +49,9 @@ _LOGIT_BYTES = 2**27
 _KEPT_AT_ONCE = 256
 """Points under way at once where what is evaluated is kept: all of them are lost when it is stopped."""
 
-_PREPARED_BYTES = 2**30
-"""Normalised images up to this size are kept; larger sets are normalised again batch by batch at every point."""
+_PREPARED_BYTES, _PREPARED_SHARE = {"cpu": 2**30, "cuda": 2**35}, 1 / 8
+"""Normalised images up to this size, and this share of free memory, are kept; larger sets are normalised again, batch
+by batch, at every point. The same for what a search keeps at the cut."""
 
 
 class Engine:
@@ -98,19 +99,19 @@ class Engine:
             self._module, self._weights.tensors, self._move, self._first, self._precision, compiles=self._compiles
         )
         self._sorted: tuple[str, Params, Prepared] | None = None
-        room = _PREPARED_BYTES
+        self._room = left = room(self._device, _PREPARED_BYTES[self._device.type], _PREPARED_SHARE)
         self._sets: dict[str, Prepared] = {}
         for name, images in sets.items():
-            self._sets[name] = Prepared(net, images, self._device, dtype, room)
-            room -= self._sets[name].kept
+            self._sets[name] = Prepared(net, images, self._device, dtype, left)
+            left -= self._sets[name].kept
             check_labels(self._metrics[name], self._sets[name].labels, name)
-        self._set_up_norm(room, options)
+        self._set_up_norm(left, options)
         first = next(iter(sets.values()))
         self._batch = options.get("batch") or _default_batch(self._device, first.size)
         if self._batch < 1:
             raise UsageError(f"batch {self._batch}; expected at least 1 image")
 
-    def _set_up_norm(self, room: int, options: EngineOptions) -> None:
+    def _set_up_norm(self, left: int, options: EngineOptions) -> None:
         policy = _chosen("norm", options.get("norm", "recalibrated"), get_args(NormPolicy))
         self._statistics = statistics(self._module)
         self._norm = policy if norm_layers(self._module) else "none"
@@ -125,7 +126,7 @@ class Engine:
             )
         _check_images(self._net, images, images.name)
         chosen = recalibration_sample(len(images), options.get("recalibrate_images", 2048))
-        self._calibration = Prepared(self._net, images.subset(chosen), self._device, self._dtype, room)
+        self._calibration = Prepared(self._net, images.subset(chosen), self._device, self._dtype, left)
         self._recalibrated_on = f"{len(chosen):,} images of {images.name}"
 
     @property
@@ -209,8 +210,8 @@ class Engine:
                 self._move(points, i)
                 return self._planner.whole(x)
 
-            looks = Looks(sweep, whole, _PREPARED_BYTES)
-            screen = Looks(sweep, whole, _PREPARED_BYTES, screen=True) if self._screens else None
+            looks = Looks(sweep, whole, self._room)
+            screen = Looks(sweep, whole, self._room, screen=True) if self._screens else None
             return scan(members, batches, hardest.labels, looks, metric, bound, progress, screen)
 
     @property
@@ -229,11 +230,11 @@ class Engine:
         images = self._sets[name]
         self._move(Points.listed([origin]), 0)
         each = [
-            contributions("loss", self._module(x), images.labels[at : at + len(x)])
+            Contributions(images.labels[at : at + len(x)])("loss", self._module(x))
             for at, x in images.batches(self._batch)
         ]
         order = torch.cat(each).to(torch.float64).nan_to_num(nan=torch.inf).argsort(descending=True, stable=True)
-        self._sorted = (name, origin, images.reordered(order.cpu().numpy(), _PREPARED_BYTES))
+        self._sorted = (name, origin, images.reordered(order.cpu().numpy(), self._room))
         return self._sorted[2]
 
     def _meter(self, name: str, points: int, slots: int) -> Meter:
@@ -318,8 +319,7 @@ class Engine:
     def _arithmetic(self) -> Iterator[None]:
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode())
-            if self._device.type == "cuda":
-                stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False))
+            stack.enter_context(full_float32(self._device))
             if self._precision == "bfloat16":
                 stack.enter_context(torch.autocast(self._device.type, dtype=torch.bfloat16))
             yield

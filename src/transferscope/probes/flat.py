@@ -68,7 +68,7 @@ class FlatWeights:
         terms = points.terms(i)
         first = terms[0][0]
         self._copy_counters(points.basis[first if points.full(first) else 0])
-        if len(terms) == 1 and terms[0][1] == 1.0 and points.full(first):
+        if len(terms) == 1 and terms[0][1] == 1.0 and points.full(first) and first not in self._rows:
             self.put(points.basis[first], points.moving)
             return
         rows = [(self._operand(j), c) for j, c in terms]

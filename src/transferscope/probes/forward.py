@@ -12,6 +12,7 @@ from ..data.imageset import ImageSet
 from ..errors import DataError, UsageError
 from ..models.network import Network
 from ..params import floating
+from ..runtime import full_float32
 
 __all__ = ["Forward"]
 
@@ -65,7 +66,8 @@ class Forward:
         """
         x = self.net.input.prepare(batch.images).to(self.dtype)
         try:
-            logits: Tensor = self.module(x)
+            with full_float32(x.device):
+                logits: Tensor = self.module(x)
         except (RuntimeError, AssertionError) as e:
             got, wanted = tuple(x.shape[-2:]), self.net.input.size
             if got == tuple(wanted) or isinstance(e, torch.OutOfMemoryError):

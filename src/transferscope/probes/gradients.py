@@ -23,7 +23,7 @@ from ..models.network import Granularity, Network
 from ..models.objective import example_losses
 from ..params import Params, norm
 from ..progress import Progress, silent
-from ..runtime import pick_device
+from ..runtime import full_float32, pick_device
 from .activations import Tap, taps
 from .forward import Forward
 
@@ -77,7 +77,7 @@ def gradients(
     side: Side = "output",
     precision: Precision = "float32",
     batch: int = 64,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> Gradients:
     """Differentiate the loss on a fixed set of images at given weights (002 §4).
@@ -97,7 +97,7 @@ def gradients(
             that over all uses of x, those in other modules included. Of several tensors the first is taken.
         precision: ``float32`` (never TF32) or ``float64``.
         batch: images a pass; halved when the device has too little memory.
-        device: where to compute.
+        device: ``cpu``, ``cuda`` or ``auto``.
         progress: told the images done.
 
     Raises:
@@ -162,8 +162,7 @@ def _sweep(
     totals = [torch.zeros_like(leaf) for leaf in leaves]
     losses: list[Tensor] = []
     norms: dict[str, list[Tensor]] = {}
-    exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    with exact, _Watch(module, places, side) as watch:
+    with full_float32(where), _Watch(module, places, side) as watch:
         for part in Feed(images, where).batches(batch):
             # Activations before the first weight have a gradient only when the image has one.
             x = forward.net.input.prepare(part.images).to(forward.dtype).requires_grad_(bool(places))

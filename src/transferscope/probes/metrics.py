@@ -16,16 +16,16 @@ from torch import Tensor
 
 from ..errors import UsageError, nearest
 from ..models.objective import correct, counted, example_losses, multilabel
-from ..numerics.auc import auroc_influence
+from ..numerics.auc import Ranking
 
 __all__ = [
     "METRICS",
+    "Contributions",
     "Meter",
     "Metric",
     "as_error",
     "check_labels",
     "check_metrics",
-    "contributions",
     "default_metrics",
 ]
 
@@ -63,43 +63,53 @@ def as_error(metric: str, values: np.ndarray) -> np.ndarray:
     return 1.0 - values if metric in ("accuracy", "auc") else values
 
 
-def contributions(metric: Metric, logits: Tensor, labels: Tensor) -> Tensor:
-    """Return one number an example whose mean over all examples is the metric.
+class Contributions:
+    """One number an example whose mean over all examples is a metric, for many logits of the same examples.
 
     * ``loss``: cross-entropy in nats; for multi-label the mean over an example's counted labels of the binary one.
     * ``error``, ``accuracy``: top-1; for multi-label the mean over classes of binary error, accuracy.
     * ``auc``: mean over the classes that have both labels of the area under the ROC curve.
 
-    A ratio Σaᵢ/Σcᵢ = r is written as the mean of r + n/Σc·(aᵢ − r·cᵢ).
+    A ratio Σaᵢ/Σcᵢ = r is written as the mean of r + n/Σc·(aᵢ − r·cᵢ). What follows from the labels alone is found
+    once; then nothing waits for a GPU.
 
     Args:
-        metric: one of :data:`METRICS`.
-        logits: ``(n, k)`` of all examples.
         labels: int64 ``(n,)``, or floating ``(n, k)`` of 0, 1 and −1 (ignored).
 
-    Returns:
-        ``(n,)``; an example's loss that is not finite stays as it is, and so does then the mean.
-
     >>> logits, labels = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]]), torch.tensor([0, 1, 1])
-    >>> contributions("error", logits, labels).tolist()
+    >>> Contributions(labels)("error", logits).tolist()
     [0.0, 0.0, 1.0]
     >>> half_known = torch.tensor([[1.0, -1.0], [1.0, 1.0]])
-    >>> contributions("accuracy", torch.tensor([[5.0, 5.0], [-5.0, 5.0]]), half_known).mean().item()
+    >>> Contributions(half_known)("accuracy", torch.tensor([[5.0, 5.0], [-5.0, 5.0]])).mean().item()
     0.75
     """
-    multi = multilabel(labels)
-    if metric == "loss":
-        return example_losses(logits, labels)
-    if metric == "auc":
-        return auroc_influence(logits, labels)[:, _both_labels(labels)].mean(1)
-    right = correct(logits, labels)
-    if multi:
-        count = counted(labels)
-        known = count.any(0)
-        share = _ratio(right[:, known], count[:, known]).mean(1)
-    else:
-        share = right.to(torch.float32)
-    return share if metric == "accuracy" else 1 - share
+
+    def __init__(self, labels: Tensor) -> None:
+        self.labels = labels
+        self.multilabel = multilabel(labels)
+        if self.multilabel:
+            self._count = counted(labels)
+            self._known = self._count.any(0).nonzero()[:, 0]
+            self._ranking = Ranking(labels)
+            self._ranked = self._ranking.defined.nonzero()[:, 0]
+
+    def __call__(self, metric: Metric, logits: Tensor) -> Tensor:
+        """Return ``(n,)``; an example's loss that is not finite stays as it is, and so does then the mean.
+
+        Args:
+            metric: one of :data:`METRICS`.
+            logits: ``(n, k)`` of all examples.
+        """
+        if metric == "loss":
+            return example_losses(logits, self.labels)
+        if metric == "auc":
+            return self._ranking.influence(logits)[:, self._ranked].mean(1)
+        right = correct(logits, self.labels)
+        if self.multilabel:
+            share = _ratio(right[:, self._known], self._count[:, self._known]).mean(1)
+        else:
+            share = right.to(torch.float32)
+        return share if metric == "accuracy" else 1 - share
 
 
 def _ratio(parts: Tensor, counts: Tensor) -> Tensor:
@@ -117,15 +127,11 @@ def check_labels(metrics: Sequence[str], labels: Tensor, name: str) -> None:
     Raises:
         UsageError: naming the set.
     """
-    if "auc" in metrics and not _both_labels(labels).any():
+    if "auc" in metrics and not Ranking(labels).defined.any():
         raise UsageError(
             f"{name}: none of the {labels.shape[1]} classes has images with and without it among these "
             f"{len(labels)}, so there is no AUC; use more images, or metrics=('loss', 'error')"
         )
-
-
-def _both_labels(labels: Tensor) -> Tensor:
-    return (labels == 1).any(0) & (labels == 0).any(0)
 
 
 class Meter:
@@ -154,7 +160,7 @@ class Meter:
         slots: int = 1,
     ) -> None:
         n, device = len(labels), labels.device
-        self._labels = labels
+        self._contributions = Contributions(labels)
         self._metrics = tuple(metrics)
         self._logits = torch.empty((slots, n, classes), device=device, dtype=dtype)
         self._values = torch.full((len(self._metrics), points), torch.nan, device=device, dtype=torch.float64)
@@ -168,13 +174,13 @@ class Meter:
 
     def close(self, point: int, count: int = 1) -> None:
         """So many points, this and those that follow it, are complete in the first slots: compute their metrics."""
-        n = len(self._labels)
+        logits, of = self._logits[:count], self._contributions
+        stacked = None if of.multilabel else Contributions(of.labels.repeat(count))
         for row, metric in enumerate(self._metrics):
-            if multilabel(self._labels):
-                each = torch.stack([contributions(metric, of, self._labels) for of in self._logits[:count]])
+            if stacked is None:
+                each = torch.stack([of(metric, one) for one in logits])
             else:
-                flat = self._logits[:count].flatten(0, 1)
-                each = contributions(metric, flat, self._labels.repeat(count)).view(count, n)
+                each = stacked(metric, logits.flatten(0, 1)).view(count, -1)
             self._values[row, point : point + count] = each.to(torch.float64).mean(1)
             if self._examples.shape[1]:
                 self._examples[row, point : point + count].copy_(each, non_blocking=True)

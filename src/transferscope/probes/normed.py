@@ -12,6 +12,7 @@ from ..data.imageset import ImageSet
 from ..models.batchnorm import norm_layers, recalibrate, statistics
 from ..models.network import Network
 from ..params import Params
+from ..runtime import full_float32, pick_device
 from .forward import Forward
 from .gradients import Precision, in_precision
 
@@ -56,12 +57,12 @@ def with_statistics_of(
     """
     if not norm_layers(net.module):
         return dict(params)
-    where = torch.device(device)
+    where = pick_device(str(device))
     forward = Forward(net, in_precision(params, precision), where)
     forward.check(images)
     size = min(batch, len(images))
     parts = (part for part in Feed(images, where).batches(size) if len(part.images) == size)
-    with torch.inference_mode():
+    with torch.inference_mode(), full_float32(where):
         recalibrate(forward.module, (net.input.prepare(part.images).to(forward.dtype) for part in parts))
     state = forward.module.state_dict()
     return dict(params) | {name: state[name].clone().to(params[name].device) for name in statistics(forward.module)}

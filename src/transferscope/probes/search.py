@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..progress import Progress
-from .metrics import Metric, contributions
+from .metrics import Contributions, Metric
 from .sweep import Live, Sweep
 
 __all__ = ["Looks", "Search", "members_of", "scan"]
@@ -135,7 +135,7 @@ def scan(
         found, seen, within = 0.0, 0, True
         for number, (start, x) in enumerate(batches):
             part, logits = labels[start : start + len(x)], of(number, x, members)
-            each = contributions(metric, logits.flatten(0, 1), part.repeat(len(logits)))
+            each = Contributions(part.repeat(len(logits)))(metric, logits.flatten(0, 1))
             found, seen = found + float(each.to(torch.float64).sum()), seen + len(each)
             looked += len(each)
             limit = allowed + _off(found, seen) if nearly else allowed

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
+from ..runtime import room
 from .compiled import Compiled
 from .cut import Cut, Part, Values
 from .folded import fold
@@ -29,7 +30,10 @@ __all__ = ["Live", "Plan", "Sweep", "anchors"]
 Plan = Literal["whole network", "suffix", "affine"]
 
 _STACK_BYTES = {"cpu": 2**22, "cuda": 2**29}
-"""Of the stacked values where the part after the moved weights begins; on a CPU, the rest stays near its cache."""
+"""At most, of the stacked values where the part after the moved weights begins; a CPU keeps the rest in its cache."""
+
+_STACK_SHARE = 1 / 16
+"""At most, of the memory there is; what comes after them takes several times as much."""
 
 
 class Sweep:
@@ -76,6 +80,7 @@ class Sweep:
             self._known.update(folded.values(self._known))
         self.compiled = Compiled(self._after.module) if compiles else None
         self._after = replace(self._after, compiled=self.compiled)
+        self._shares: Tensor | None = None
         self._most: int | None = None
 
     def live(self, x: Tensor) -> Live:
@@ -149,10 +154,13 @@ class Sweep:
         families = live.families
         one = next(iter(families.values()))
         most = self._room([family.origin for family in families.values()])
-        rows = torch.from_numpy(self._anchors[1][list(chosen)]).to(device=one.origin.device, dtype=one.dtype)
+        if self._shares is None:  # once: a GPU would be waited for
+            self._shares = torch.from_numpy(self._anchors[1]).to(device=one.origin.device, dtype=one.dtype)
+        shares = self._shares
         for start in range(0, len(chosen), most):
-            wanted = rows[start : start + most]
-            yield chosen[start : start + most], {node: family.at(wanted) for node, family in families.items()}
+            some = chosen[start : start + most]
+            wanted = shares[some.start : some.stop] if isinstance(some, range) else shares[list(some)]
+            yield some, {node: family.at(wanted) for node, family in families.items()}
 
     def _families(self, live: Live) -> dict[fx.Node, _Family]:
         """Run the affine operations at every anchor."""
@@ -169,7 +177,8 @@ class Sweep:
     def _room(self, values: Sequence[Tensor]) -> int:
         """How many points to stack."""
         size = max(1, sum(v.numel() * v.element_size() for v in values))
-        most = max(1, _STACK_BYTES[values[0].device.type] // size)
+        device = values[0].device
+        most = max(1, room(device, _STACK_BYTES[device.type], _STACK_SHARE) // size)
         if self._most is None or most < self._most:
             self._most = most
         return self._most

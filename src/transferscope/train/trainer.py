@@ -15,7 +15,7 @@ from ..models.objective import Sums, correct, counted, mean_loss, mixed_loss, mu
 from ..numerics.auc import macro_auroc
 from ..params import Params
 from ..rng import numpy_generator, seed_of
-from ..runtime import fast_bfloat16
+from ..runtime import fast_bfloat16, full_float32
 from .optimiser import Optimiser
 from .recipe import Recipe
 
@@ -67,7 +67,8 @@ class Trainer:
             mixed = mixup(x, how.mixup, generator)
             x, partners, weight = mixed.images, labels[mixed.partner], mixed.weight
         # Dropout and the like draw from torch's own generator: it gets a stream of the step, then its own back.
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+        rng = torch.random.fork_rng([self.device] if self.device.type == "cuda" else [])
+        with rng, full_float32(self.device):
             _seed(seed_of("fit", self.seed, "dropout", step), self.device)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
                 logits: Tensor = self.module(x)
@@ -134,7 +135,7 @@ def measure(net: Network, module: nn.Module, feed: Feed) -> dict[str, float]:
     size = max(16, min(512, _EVALUATION_PIXELS // (height * width)))
     total: Sums | None = None
     kept: list[Tensor] = []
-    with torch.inference_mode():
+    with torch.inference_mode(), full_float32(feed.device):
         for batch in feed.batches(size):
             x = net.input.prepare(batch.images).contiguous(memory_format=torch.channels_last)
             logits = module(x)
