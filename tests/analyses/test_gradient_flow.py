@@ -187,7 +187,8 @@ def scaled(result, factors):
 
 
 def test_findings_hold_the_papers_claims_against_the_numbers(result):
-    found = scaled(result, [1.0, 3.0, 1.0, 3.0]).findings()
+    back = 1 / result.scale()[0, 0]  # so that the way back leaves the gradient as it is
+    found = scaled(result, [back, 3 * back, 1.0, 3.0]).findings()
     grows, smaller, shrunk = [f for f in found if f.claim]
     assert [f.value for f in (grows, smaller, shrunk)] == pytest.approx([3, 3, 3])
     assert [f.verdict for f in (grows, smaller, shrunk)] == [
@@ -204,6 +205,9 @@ def test_findings_hold_the_papers_claims_against_the_numbers(result):
     assert all(f.verdict is None and f.claim is None for f in after)
     turned = [f for f in scaled(result, [3.0, 1.0, 1.0, 1.0]).findings() if f.claim]
     assert [f.verdict for f in turned] == ["disagrees", "disagrees", "cannot tell"]
+    for through, verdict in (([0.05, 0.2], "disagrees"), ([0.05, 3.0], "cannot tell"), ([2.0, 40.0], "agrees")):
+        halves = scaled(result, [back * x for x in through] + [1.0, 1.0]).findings()
+        assert next(f for f in halves if f.claim).verdict == verdict, "it must grow, and the other change less"
     assert not [f for f in dataclasses.replace(result, members=result.members[2:]).findings() if f.claim]
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import nn
 from torch.func import functional_call
@@ -134,11 +135,23 @@ def test_findings_hold_the_papers_claim_against_the_numbers(result):
     made = dataclasses.replace(result, values=np.abs(result.values[:1]) * scale)
     top, total = [f for f in made.findings() if f.claim]
     assert (top.verdict, total.verdict) == ("agrees", "agrees")
-    assert np.isclose(top.value, 3.15 / 1.05)
-    assert (top.low, top.high) == (pytest.approx(3 / 1.1), pytest.approx(3.3))
-    assert "The largest eigenvalue of RI-T is 3.00 (network by network 2.73 to 3.30) times that of P-T" in top.text
+    logs = np.log(scale[:, 0])
+    welch = stats.ttest_ind(logs[2:], logs[:2], equal_var=False).confidence_interval(0.95)
+    assert top.value == pytest.approx(3)
+    assert (top.low, top.high) == (pytest.approx(np.exp(welch.low)), pytest.approx(np.exp(welch.high)))
+    ends = f"{top.low:.2f} to {top.high:.2f}; network by network 2.73 to 3.30"
+    assert f"The largest eigenvalue of RI-T is 3.00 ({ends}) times that of P-T" in top.text
     turned = dataclasses.replace(made, values=made.values[::-1])
     assert [f.verdict for f in turned.findings() if f.claim] == ["disagrees", "disagrees"]
+    arrays = ("values", "errors", "size", "loss", "gradient_norm", "converged")
+    some = {name: getattr(made, name)[[0, 2]] for name in arrays}
+    one = dataclasses.replace(made, members=(made.members[0], made.members[2]), **some)
+    assert [f.verdict for f in one.findings() if f.claim] == ["cannot tell", "cannot tell"]
+    saddle = dataclasses.replace(made, which="magnitude", values=-made.values)
+    top, total = [f for f in saddle.findings() if f.claim]
+    assert (top.verdict, total.verdict) == ("cannot tell", "agrees")
+    assert "cannot be compared with that of P-T: not all are positive" in top.text
+    assert "the largest in size of 6 eigenvalues" in saddle.findings()[0].text
     mixed = dataclasses.replace(made, values=made.values[[0, 2, 1, 3]])
     assert [f.verdict for f in mixed.findings() if f.claim] == ["cannot tell", "cannot tell"]
 

@@ -198,7 +198,7 @@ def test_what_a_plane_has_in_it():
     assert np.isnan(spread(np.array([1.0, np.inf]))).all()
 
 
-def made(rises, modules=("",)):
+def made(rises, modules=("",), planes=4):
     """Two pre-trained and two random networks with these rises, network by network or module by module of each."""
     random = numpy_generator("made landscapes")
     axis, shape = np.linspace(-0.1, 0.1, 5), (4, len(modules))
@@ -214,7 +214,7 @@ def made(rises, modules=("",)):
         axis=axis,
         loss=0.5 + each[:, :, None, None] * np.add.outer(axis**2, axis**2) / 0.01,
         radii=np.array([0.1]),
-        rises=np.broadcast_to(each[:, :, None, None, None], (*shape, 1, 3, 4)),
+        rises=np.broadcast_to(each[:, :, None, None, None], (*shape, 1, planes, 4)),
         draws=draws.astype(np.float32),
         cosines=np.zeros(shape),
         filters=np.full(len(modules), 8),
@@ -243,12 +243,15 @@ def test_who_is_flatter():
     assert found.value == pytest.approx(0.44)
     assert found.low < 0.44 < found.high
     assert "of its norm raises the loss of RI-T by 0.440 more than that of P-T (95 % interval 0." in found.text
-    assert "0.550 against 0.110; 2 and 2 networks, 6 random directions both ways, 256 images." in found.text
+    assert "0.550 against 0.110; 2 and 2 networks, 8 random directions both ways, 256 images." in found.text
     (turned,) = claimed(made([0.5, 0.6, 0.1, 0.12]))
     assert turned.verdict == "disagrees"
     assert "by 0.440 less than that of P-T (95 % interval 0.3" in turned.text
     (mixed,) = claimed(made([0.1, 0.5, 0.3, 0.4]))
     assert mixed.verdict == "cannot tell"
+    (few,) = claimed(made([0.1, 0.12, 0.5, 0.6], planes=3))
+    assert few.verdict == "cannot tell"
+    assert "6 random directions both ways, too few to know how much directions differ" in few.text
 
 
 def test_around_starts_it_is_the_size_of_the_change():
@@ -274,6 +277,11 @@ def test_depth():
         "In the lower half of the modules the loss changes 4.00 times as much as in the higher half around random "
         "weights, 1.00 times around pre-trained ones: a ratio of 4.00 (95 % interval 4.00 to 4.00); 4 modules"
     )
+    smoother = [*growing[:1], [0.1, 0.1, 1.0, 1.0], [0.5, 0.5, 1.0, 1.0], [0.5, 0.5, 1.0, 1.0]]
+    smoother[0] = smoother[1]  # around both the loss gets smoother on the way, around random weights less so
+    both = [[2.0, 2.0, 1.0, 1.0]] * 2 + [[4.0, 4.0, 1.0, 1.0]] * 2
+    for rises, verdict in ((smoother, "disagrees"), (both, "cannot tell"), (growing[::-1], "disagrees")):
+        assert claimed(as_starts(made(rises, modules)))[1].verdict == verdict
     levels = [f.text for f in as_starts(made(growing, modules)).findings() if not f.claim]
     assert "RI 0: moving the filters of one module by 10 % of its norm changes the loss" in levels[2]
     assert "1.00 (conv3) to 4.00 (conv1), median 2.50; 4 modules" in levels[2]

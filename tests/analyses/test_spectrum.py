@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from transferscope.analyses.spectrum import PROBABILITIES, Spectrum, singular_values, spectrum
@@ -127,10 +128,17 @@ def test_findings_hold_the_papers_claims_against_the_numbers(result):
 
 def test_a_larger_sum_of_ratios_agrees_with_the_paper(result):
     m = np.array([1.0, 1.0, 2.0, 2.1])[:, None]
-    found = [f for f in dataclasses.replace(result, frobenius=result.top * m).findings() if "‖W‖_F/‖W‖₂ of" in f.text]
-    assert found[0].verdict == "agrees"
-    assert np.isclose(found[0].value, 2.05)
-    assert (found[0].low, found[0].high) == (pytest.approx(2.0), pytest.approx(2.1))
+    maps = dataclasses.replace(result, frobenius=result.top * m, weight_norm=result.top * (3 - m))
+
+    def sums(of):
+        return next(f for f in of.findings() if "‖W‖_F/‖W‖₂ of" in f.text)
+
+    assert sums(maps).verdict == "cannot tell", "the kernels say the opposite"
+    found = sums(dataclasses.replace(maps, weight_norm=result.top * m))
+    welch = stats.ttest_ind(np.log(m[2:, 0]), np.log(m[:2, 0]), equal_var=False).confidence_interval(0.95)
+    assert found.verdict == "agrees"
+    assert found.value == pytest.approx(np.sqrt(4.2))
+    assert (found.low, found.high) == (pytest.approx(np.exp(welch.low)), pytest.approx(np.exp(welch.high)))
 
 
 def test_findings_without_roles_are_levels(net):

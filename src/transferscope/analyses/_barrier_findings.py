@@ -133,7 +133,8 @@ def _height(result: Barrier, kind: str, paths: list[BarrierPath], images: str, m
 
 def _over_both_ends(p: BarrierPath, images: str, metric: str) -> bool:
     """Whether some point on the way is worse than the worse end."""
-    errors = as_error(metric, p.path.curve(images, metric).values)
+    between = (p.path.lambdas >= 0) & (p.path.lambdas <= 1)
+    errors = as_error(metric, p.path.curve(images, metric).values[between])
     return bool(errors.max() > max(_ends(p, images, metric)))
 
 

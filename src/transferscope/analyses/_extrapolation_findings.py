@@ -64,6 +64,6 @@ def _where(edge: Edge, end: str) -> str:
 def _verdict(edges: list[Edge]) -> Verdict:
     if len(edges) == 2 and all(e.high <= _CLOSE for e in edges):
         return "agrees"
-    if len(edges) == 2 and all(e.low > _CLOSE for e in edges):
+    if len(edges) == 2 and all(min(e.low, e.reach) > _CLOSE for e in edges):
         return "disagrees"
     return "cannot tell"

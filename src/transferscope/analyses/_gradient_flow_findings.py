@@ -14,9 +14,9 @@ import torch
 
 from ..numerics.bootstrap import percentile_interval, resampled_means
 from ..numerics.intervals import Interval
-from ..results import Finding
+from ..results import Finding, Verdict
 from ._phrases import count, listed
-from ._ratios import ratio, short
+from ._ratios import Ratio, geometric_mean, ratio, short
 
 if TYPE_CHECKING:
     from .gradient_flow import GradientFlow
@@ -84,24 +84,41 @@ def _growth(result: GradientFlow, p: list[int], ri: list[int], when: str, claime
     if len(result.layers) < 2:
         return []
     grown = result.scale()[:, :1]
-    draws = tuple(_growth_draws(result, of).numpy() for of in (ri, p))
-    got = ratio(grown[ri], grown[p], (draws[0], draws[1]))
+    draws = _growth_draws(result, ri).numpy(), _growth_draws(result, p).numpy()
+    got = ratio(grown[ri], grown[p], draws)
     far, near = _kinds(result, ri, p)
+    typical = [short(geometric_mean(grown[of])) for of in (ri, p)]
     return [
         Finding(
             f"The way back from {result.layers[-1]} to {result.layers[0]} multiplies the gradient of {far} by "
-            f"{short(_typical(grown[ri]))} and that of {near} by {short(_typical(grown[p]))} {when}: {got.told} as "
-            f"much; {_told(result, ri, p)}.",
+            f"{typical[0]} and that of {near} by {typical[1]} {when}: {got.told} as much; {_told(result, ri, p)}.",
             value=got.value,
             low=got.low,
             high=got.high,
             n=result.n,
             unit="images",
             claim=_GROWS if claimed else None,
-            verdict=got.verdict if claimed else None,
+            verdict=_grows(got, grown[ri], grown[p], draws) if claimed else None,
             weight=0.8 if claimed else 0.5,
         )
     ]
+
+
+def _grows(got: Ratio, far: np.ndarray, near: np.ndarray, draws: tuple[np.ndarray, np.ndarray]) -> Verdict:
+    """Judge both halves of the claim: the gradient grows through the ones, and changes less through the others."""
+    one = (np.ones_like(far), np.ones_like(draws[0]))
+    grows = ratio(far, one[0], (draws[0], one[1])).verdict
+    if "disagrees" in (got.verdict, grows):
+        return "disagrees"
+    stable = ratio(_change(far), _change(near), (_change(draws[0]), _change(draws[1]))).verdict
+    return "agrees" if got.verdict == grows == stable == "agrees" else "cannot tell"
+
+
+def _change(grown: np.ndarray) -> np.ndarray:
+    """By which factor it changes, up or down."""
+    with np.errstate(divide="ignore"):
+        changed: np.ndarray = np.exp(np.abs(np.log(grown)))
+    return changed
 
 
 def _middle(result: GradientFlow, p: list[int], ri: list[int], when: str, claimed: bool) -> list[Finding]:
@@ -112,11 +129,12 @@ def _middle(result: GradientFlow, p: list[int], ri: list[int], when: str, claime
     draws = tuple(_draws(result, of, [at]).numpy() for of in (ri, p))
     got = ratio(mean[ri], mean[p], (draws[0], draws[1]))
     far, near = _kinds(result, ri, p)
+    typical = [short(geometric_mean(mean[of])) for of in (ri, p)]
     return [
         Finding(
             f"In {result.layers[at]}, the middle of the network, the gradient of {far} is {got.told} as large as "
-            f"that of {near} {when}: {short(_typical(mean[ri]))} against {short(_typical(mean[p]))} in the mean over "
-            f"images; {_told(result, ri, p)}.",
+            f"that of {near} {when}: {typical[0]} against {typical[1]} in the mean over images; "
+            f"{_told(result, ri, p)}.",
             value=got.value,
             low=got.low,
             high=got.high,
@@ -153,10 +171,16 @@ def _leading(result: GradientFlow, p: list[int], ri: list[int], when: str, claim
             n=int(there.sum()),
             unit="layers",
             claim=_SHRUNK if claimed else None,
-            verdict=got.verdict if claimed else None,
+            verdict=_shrunk(got, chance) if claimed else None,
             weight=0.6 if claimed else 0.4,
         )
     ]
+
+
+def _shrunk(got: Ratio, chance: list[float]) -> Verdict:
+    """Judge by the sizes, unless against what unrelated directions would show the order is the other way round."""
+    over: Verdict = "agrees" if chance[0] > chance[1] else "disagrees"
+    return got.verdict if got.verdict == over else "cannot tell"
 
 
 def _zero(result: GradientFlow) -> list[Finding]:
@@ -241,9 +265,3 @@ def _some(names: tuple[str, ...]) -> str:
 
 def _kinds(result: GradientFlow, *members: list[int]) -> tuple[str, ...]:
     return tuple(result.members[of[0]].role for of in members)
-
-
-def _typical(values: np.ndarray) -> float:
-    """Geometric mean over networks."""
-    with np.errstate(divide="ignore"):
-        return float(np.exp(np.log(values).mean()))

@@ -1,7 +1,7 @@
 """What the eigenvalues of the Hessian say, in sentences.
 
-Eigenvalues at given weights on given images are computed, not sampled; what varies is which seeds one happened to
-have. So a contrast is judged by whether the two kinds of networks overlap, and its range is that over networks.
+Eigenvalues at given weights on given images are computed, not sampled; what varies is which networks one happened to
+have. So a contrast is judged over networks, and one network of a kind says nothing of another.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..results import Finding, Verdict
+from ..results import Finding
 from ._phrases import count, listed, number
+from ._ratios import geometric_mean, ratio_of_networks
 
 if TYPE_CHECKING:
     from .hessian import Hessian
@@ -27,11 +28,17 @@ def hessian_findings(result: Hessian) -> tuple[Finding, ...]:
     found = [_level(result, m) for m in range(len(result.members))]
     p, ri = ([i for i, m in enumerate(result.members) if m.role == role] for role in ("P-T", "RI-T"))
     if p and ri:
-        found.append(_contrast(result, p, ri, result.values[:, 0], "The largest eigenvalue", 0.7))
+        found.append(_contrast(result, p, ri, _sharpness(result), "The largest eigenvalue", 0.7))
         if result.values.shape[1] > 1:
-            what = f"The sum of the {result.values.shape[1]} largest eigenvalues"
-            found.append(_contrast(result, p, ri, result.values.sum(1), what, 0.6))
+            what = f"The sum of the sizes of the {result.values.shape[1]} largest eigenvalues"
+            found.append(_contrast(result, p, ri, np.abs(result.values).sum(1), what, 0.6))
     return tuple(found + _unfinished(result))
+
+
+def _sharpness(result: Hessian) -> np.ndarray:
+    """The largest eigenvalue of each network; nan where all that were computed, the largest in size, are negative."""
+    top: np.ndarray = result.values.max(1)
+    return np.where((top > 0) | (result.which == "algebraic"), top, np.nan)
 
 
 def _level(result: Hessian, m: int) -> Finding:
@@ -41,14 +48,13 @@ def _level(result: Hessian, m: int) -> Finding:
         negative
     )
     where = f" of {result.module}" if result.module else ""
+    largest = "largest in size" if result.which == "magnitude" and negative else "largest"
     return Finding(
-        f"{result.members[m].label}: the largest of {count(len(values), 'eigenvalue')} of the Hessian{where} is "
-        f"{_short(values[0])} (± {_short(result.errors[m, 0])}), the last {_short(values[-1])}{lowest}; loss "
-        f"{_short(result.loss[m])}, gradient {_short(result.gradient_norm[m])}; {count(result.n, 'image')}, "
-        f"{count(int(result.size[m]), 'parameter')}.",
+        f"{result.members[m].label}: the {largest} of {count(len(values), 'eigenvalue')} of the Hessian{where} is "
+        f"{_short(values[0])} (numerical error {_short(result.errors[m, 0])}), the last {_short(values[-1])}"
+        f"{lowest}; loss {_short(result.loss[m])}, gradient {_short(result.gradient_norm[m])}; "
+        f"{count(result.n, 'image')}, {count(int(result.size[m]), 'parameter')}.",
         value=float(values[0]),
-        low=float(values[0] - result.errors[m, 0]),
-        high=float(values[0] + result.errors[m, 0]),
         n=result.n,
         unit="images",
         weight=0.3,
@@ -57,29 +63,20 @@ def _level(result: Hessian, m: int) -> Finding:
 
 def _contrast(result: Hessian, p: list[int], ri: list[int], values: np.ndarray, what: str, weight: float) -> Finding:
     far, near = values[ri], values[p]
-    several = len(p) > 1 or len(ri) > 1
-    verdict: Verdict = (
-        "agrees" if far.min() > near.max() else "disagrees" if far.max() < near.min() else "cannot tell"
-    )
-    positive = bool((values[[*p, *ri]] > 0).all())  # a ratio says nothing otherwise
-    value = float(far.mean() / near.mean()) if positive else float(far.mean() - near.mean())
-    low, high = (
-        (float(far.min() / near.max()), float(far.max() / near.min()))
-        if positive
-        else (float(far.min() - near.max()), float(far.max() - near.min()))
-    )
-    spread = f" (network by network {number(low)} to {number(high)})" if several else ""
-    told = f"is {number(value)}{spread} times that of P-T" if positive else f"is {number(value)}{spread} above P-T's"
+    got = ratio_of_networks(far, near)
+    if math.isnan(got.value):
+        told = "cannot be compared with that of P-T: not all are positive"
+    else:
+        told = f"is {got.told} that of P-T: {_short(geometric_mean(far))} against {_short(geometric_mean(near))}"
     return Finding(
-        f"{what} of RI-T {told}: {_short(far.mean())} against {_short(near.mean())}; "
-        f"{len(ri)} and {count(len(p), 'network')}, {count(result.n, 'image')}.",
-        value=value,
-        low=low if several else None,
-        high=high if several else None,
+        f"{what} of RI-T {told}; {len(ri)} and {count(len(p), 'network')}, {count(result.n, 'image')}.",
+        value=got.value,
+        low=got.low,
+        high=got.high,
         n=len(p) + len(ri),
         unit="networks",
         claim=_CLAIM,
-        verdict=verdict,
+        verdict=got.verdict,
         weight=weight,
     )
 

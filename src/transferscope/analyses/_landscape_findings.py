@@ -33,6 +33,9 @@ _FEW = 3
 _LEAST_DEPTH = 4
 """Modules it takes to speak of lower and higher ones."""
 
+_LEAST_PLANES = 4
+"""Planes it takes to know how much directions differ: with fewer, intervals say little, and no claim is judged."""
+
 
 def landscape_findings(result: Landscape) -> tuple[Finding, ...]:
     """Return the findings of a result: levels, contrasts, depth, and what was not as one would wish."""
@@ -142,7 +145,7 @@ def _contrast(result: Landscape, near: list[int], far: list[int], roles: tuple[s
         n=result.n,
         unit="images",
         claim=claim,
-        verdict=verdict_of(_known(low), _known(high)),
+        verdict=verdict_of(_known(low), _known(high)) if _enough(result) else "cannot tell",
         weight=0.8,
     )
 
@@ -166,7 +169,7 @@ def _depth(result: Landscape, near: list[int], far: list[int]) -> list[Finding]:
     with np.errstate(all="ignore"):
         ratios = {role: float(np.mean([ratio(i) for i in some])) for role, some in (("P", near), ("RI", far))}
         low, high = _hull([drawn(b) - drawn(a) for a in near for b in far])
-    steeper: Verdict = verdict_of(_known(low), _known(high))
+    rougher = {role: _hull([drawn(i) for i in some]) for role, some in (("P", near), ("RI", far))}
     interval = _between(math.exp(low), math.exp(high)) if math.isfinite(low) and math.isfinite(high) else ""
     value = ratios["RI"] / ratios["P"] if ratios["P"] else math.nan
     return [
@@ -181,10 +184,22 @@ def _depth(result: Landscape, near: list[int], far: list[int]) -> list[Finding]:
             n=2 * half,
             unit="modules",
             claim=_DEPTH_CLAIM,
-            verdict=steeper,
+            verdict=_deeper((low, high), rougher) if _enough(result) else "cannot tell",
             weight=0.7,
         )
     ]
+
+
+def _deeper(steeper: tuple[float, float], rougher: dict[str, tuple[float, float]]) -> Verdict:
+    """Judge by intervals of logarithms: random ones get rougher, more so than pre-trained ones, and these do not."""
+    judged = [verdict_of(*map(_known, ends)) for ends in (steeper, rougher["RI"])]
+    if "disagrees" in judged:
+        return "disagrees"
+    return "agrees" if judged == ["agrees", "agrees"] and not rougher["P"][0] > 0 else "cannot tell"
+
+
+def _enough(result: Landscape) -> bool:
+    return int(result.rises.shape[3]) >= _LEAST_PLANES
 
 
 def _usable(result: Landscape, members: Sequence[int]) -> list[int]:
@@ -273,7 +288,8 @@ def _radius(result: Landscape) -> str:
 
 
 def _directions(result: Landscape) -> str:
-    return f"{count(2 * result.rises.shape[3], 'random direction')} both ways"
+    drawn = f"{count(2 * result.rises.shape[3], 'random direction')} both ways"
+    return drawn if _enough(result) else f"{drawn}, too few to know how much directions differ"
 
 
 def _known(x: float) -> float | None:

@@ -88,8 +88,8 @@ def _contrasts(result: LossVariation, p: list[VariationCurve], ri: list[Variatio
     sizes = [np.array([c.gradient_norm[np.isin(c.steps, at)] for c in of]) for of in (ri, p)]
     return [
         Finding(
-            f"Along the gradient the loss of RI-T varies {got.told} as much as that of P-T (median over "
-            f"{count(len(at), 'common step')}, {short(float(np.median(above)))} against "
+            f"Along the gradient the loss of RI-T varies {got.told} as much as that of P-T in the median over "
+            f"{count(len(at), 'common step')} (medians of each: {short(float(np.median(above)))} against "
             f"{short(float(np.median(below)))}), and more at {more} of them; {len(ri)} and {count(len(p), 'run')}, "
             f"{count(result.n, 'image')}.",
             value=got.value,

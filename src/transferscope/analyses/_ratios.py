@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from ..numerics.bootstrap import percentile_interval
+from ..numerics.intervals import mean_difference
 from ..results import Verdict
 from ..rng import numpy_generator
 from ._phrases import number, verdict_of
 
-__all__ = ["Ratio", "ratio", "short"]
+__all__ = ["Ratio", "geometric_mean", "ratio", "ratio_of_networks", "short"]
 
 _FEW = 5
 """Fewer places than this are not resampled."""
@@ -79,6 +80,41 @@ def ratio(above: np.ndarray, below: np.ndarray, draws: tuple[np.ndarray, np.ndar
     single, place = np.exp(np.median(pairs, axis=2)), pairs.mean((0, 1))
     low, high = _interval(place, None if draws is None else _log_ratio(draws[0], draws[1], (0,))[there])
     return Ratio(float(np.exp(np.median(place))), low, high, float(single.min()), float(single.max()), networks)
+
+
+def ratio_of_networks(above: np.ndarray, below: np.ndarray) -> Ratio:
+    """Compare exact positive numbers, one a network, where only the networks could be others.
+
+    The ratio of the geometric means, with Welch's interval of the difference of the mean logarithms; none where
+    either kind is one network, which says nothing of another.
+
+    >>> found = ratio_of_networks(np.array([8.0, 8.2]), np.array([2.0, 2.1]))
+    >>> round(found.value, 2), found.verdict, ratio_of_networks(np.array([8.0]), np.array([2.0])).verdict
+    (3.95, 'agrees', 'cannot tell')
+    """
+    networks = (len(above), len(below))
+    if not (np.isfinite([*above, *below]).all() and min(*above, *below) > 0):
+        return Ratio(math.nan, None, None, math.nan, math.nan, networks)
+    found = mean_difference(np.log(above), np.log(below))
+    low, high = (None, None) if found.interval is None else (found.interval.low, found.interval.high)
+    return Ratio(
+        value=math.exp(found.mean),
+        low=None if low is None else math.exp(low),
+        high=None if high is None else math.exp(high),
+        least=float(above.min() / below.max()),
+        most=float(above.max() / below.min()),
+        networks=networks,
+    )
+
+
+def geometric_mean(values: np.ndarray) -> float:
+    """Return the mean of positive numbers that their logarithms have.
+
+    >>> geometric_mean(np.array([1.0, 4.0]))
+    2.0
+    """
+    with np.errstate(divide="ignore"):
+        return float(np.exp(np.log(values).mean()))
 
 
 def short(x: float) -> str:

@@ -1,7 +1,7 @@
 """What the spectra say, in sentences.
 
-The singular values of given weights are exact; what varies is which seeds one happened to have. So a contrast is
-judged by whether the two kinds of networks overlap at all, and its range is that over networks.
+The singular values of given weights are exact; what varies is which networks one happened to have. So a contrast is
+judged over networks, and one network of a kind says nothing of another.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..numerics.intervals import mean_difference
 from ..results import Finding, Verdict
-from ._phrases import count, listed, number, percent
+from ._phrases import count, listed, number, percent, points, verdict_of
+from ._ratios import geometric_mean, ratio_of_networks
 
 if TYPE_CHECKING:
     from .spectrum import Spectrum
@@ -63,21 +65,21 @@ def _level(result: Spectrum, m: int) -> Finding:
 
 def _whole(result: Spectrum, p: list[int], ri: list[int]) -> Finding:
     at, shares = shares_under_median(result, len(result.modules), p)
-    differences = shares[ri][:, None] - shares[p][None, :]
-    verdict: Verdict = (
-        "agrees" if (differences > 0).all() else "disagrees" if (differences < 0).all() else "cannot tell"
-    )
+    found = mean_difference(shares[ri], shares[p])
+    low, high = (None, None) if found.interval is None else (found.interval.low, found.interval.high)
+    apart = shares[ri].min() > shares[p].max() or shares[ri].max() < shares[p].min()
     return Finding(
         f"Under σ = {_short(at)}, about the median of P-T, lie {_range(shares[ri])} of the singular values of RI-T "
-        f"and {_range(shares[p])} of those of P-T; {len(ri)} and {count(len(p), 'network')}, "
+        f"and {_range(shares[p])} of those of P-T, difference {points(found.mean, low, high)}; "
+        f"{len(ri)} and {count(len(p), 'network')}, "
         f"{result.total():,} singular values each.",
-        value=float(differences.mean()),
-        low=float(differences.min()) if differences.size > 1 else None,
-        high=float(differences.max()) if differences.size > 1 else None,
+        value=found.mean,
+        low=low,
+        high=high,
         n=len(p) + len(ri),
         unit="networks",
         claim=_CLAIM,
-        verdict=verdict,
+        verdict=verdict_of(low, high) if apart else "cannot tell",
         weight=0.8,
     )
 
@@ -112,26 +114,22 @@ def _modules(result: Spectrum, p: list[int], ri: list[int]) -> list[Finding]:
 
 
 def _sums(result: Spectrum, p: list[int], ri: list[int]) -> Finding:
-    told = []
-    for kernels in (False, True):
-        sums = result.ratio_sum(kernels=kernels)
-        above, below = sums[ri], sums[p]
-        told.append((above.mean() / below.mean(), above.min() / below.max(), above.max() / below.min(), above, below))
-    value, low, high, above, below = told[0]
-    several = len(p) > 1 or len(ri) > 1
-    spread = f" (network by network {number(low)} to {number(high)})" if several else ""
-    verdict: Verdict = "agrees" if low > 1 else "disagrees" if high < 1 else "cannot tell"
+    """By the norm of the maps, large where images are, and by that of the kernels: both must say the same."""
+    maps, kernels = (
+        ratio_of_networks(sums[ri], sums[p]) for sums in (result.ratio_sum(), result.ratio_sum(kernels=True))
+    )
+    sums = result.ratio_sum()
     return Finding(
-        f"Σ‖W‖_F/‖W‖₂ of RI-T is {number(value)}{spread} times that of P-T: {_short(above.mean())} against "
-        f"{_short(below.mean())}; {number(told[1][0])} times with ‖W‖_F of the kernels; "
-        f"{len(ri)} and {count(len(p), 'network')}.",
-        value=float(value),
-        low=float(low) if several else None,
-        high=float(high) if several else None,
+        f"Σ‖W‖_F/‖W‖₂ of RI-T is {maps.told} that of P-T with ‖W‖_F of the maps from image to image, "
+        f"{_short(geometric_mean(sums[ri]))} against {_short(geometric_mean(sums[p]))}, and {kernels.told} with that "
+        f"of the kernels; {len(ri)} and {count(len(p), 'network')}.",
+        value=maps.value,
+        low=maps.low,
+        high=maps.high,
         n=len(p) + len(ri),
         unit="networks",
         claim=_SUM_CLAIM,
-        verdict=verdict,
+        verdict=maps.verdict if maps.verdict == kernels.verdict else "cannot tell",
         weight=0.7,
     )
 

@@ -50,7 +50,7 @@ class Landscape(Result):
         n: number of images, the same for all networks.
         axis: p, and q, of the plane's points; 0 is at ``len(axis) // 2``.
         loss: ``(members, modules, p, q)``, in nats; what is not finite is kept.
-        radii: distances at which all random directions are looked at.
+        radii: distances at which all random directions are looked at, rising; claims are judged at the last.
         rises: L(θ + d) − L(θ), ``(members, modules, radii, planes, 4)`` for d = +a, −a, +b, −b of each plane; the
             first plane is the one of ``loss``.
         draws: mean rise and mean size of the change (in the order of ``MEASURES``) over directions, on resamples of
@@ -240,7 +240,7 @@ def landscape(
     """
     named = as_solutions(solutions, least=1)
     _check_settings(span, points, planes, examples, resamples, scale)
-    distances = np.asarray([span / 4, span / 2, span] if radii is None else radii, dtype=np.float64)
+    distances = np.sort(np.asarray([span / 4, span / 2, span] if radii is None else radii, dtype=np.float64))
     if distances.ndim != 1 or not len(distances) or not (np.isfinite(distances) & (distances > 0)).all():
         raise UsageError(f"radii {radii}; expected at least one positive number, in norms of the filters")
     for solution in named:

@@ -15,9 +15,8 @@ _VARIATION = (
     "median over recorded steps of the ratio of the ranges of the loss along the gradient, RI-T over P-T; over images"
 )
 _SURROUNDINGS = (
-    "difference of the mean {what} of the loss when all filters move by the largest radius, over random directions "
-    "and "
-    "images, hull over pairs of networks"
+    "difference of the mean {what} of the loss when all filters move by the largest radius, over four or more planes "
+    "of random directions and images, hull over pairs of networks"
 )
 _ERROR = "over seeds; with fewer than three, a binomial interval over test images"
 
@@ -66,8 +65,9 @@ CLAIMS: tuple[Claim, ...] = (
         "002-3-g",
         "002 §3, Fig. 3a: the largest eigenvalues of the Hessian are smaller after fine-tuning than from scratch",
         "hessian",
-        "the largest eigenvalue, and the sum of those computed, over all pairs of an RI-T and a P-T",
-        HULL,
+        "ratio of the largest eigenvalue, and of the sum of the sizes of those computed, RI-T over P-T; a Welch t "
+        "interval of the logarithms over networks",
+        _TIMES,
     ),
     Claim(
         "002-3-h",
@@ -127,16 +127,17 @@ CLAIMS: tuple[Claim, ...] = (
         "002 §4, Fig. 7c: pre-trained weights are small along the leading singular vectors of their gradient",
         "gradient_flow",
         "median over layers of the ratio of |uᵀWv| for the leading pairs of singular vectors; layers resampled",
-        _TIMES,
+        f"{_TIMES}, as where the same in units of what unrelated directions would show is the other way round",
     ),
     Claim(
         "002-4-f",
         "002 §4, Fig. 7d: on its way back the gradient grows fast through random weights and is stable through "
         "pre-trained ones",
         "gradient_flow",
-        "ratio of the growth from the last to the first layer, random over pre-trained weights; bootstrapped over "
-        "images",
-        _TIMES,
+        "growth from the last to the first layer through random weights, its ratio to that through pre-trained "
+        "ones, and the ratio of both as changes up or down; bootstrapped over images",
+        "agrees with all three 95 % intervals above 1, disagrees with one of the first two below, otherwise cannot "
+        "tell",
     ),
     Claim(
         "002-4-g",
@@ -224,9 +225,10 @@ CLAIMS: tuple[Claim, ...] = (
         "those "
         "of pre-trained weights do not",
         "landscape",
-        "ratio of the changes in the lower and the higher half of the modules, random over pre-trained weights; over "
-        "random directions",
-        "agrees with the 95 % interval above 1, disagrees with it below, otherwise cannot tell",
+        "ratio of the changes in the lower and the higher half of the modules around random weights, and that over "
+        "the same around pre-trained ones; over four or more planes of random directions and images",
+        "agrees with both 95 % intervals above 1 and that around pre-trained weights not above 1, disagrees with one "
+        "of the two below, otherwise cannot tell",
     ),
 )
 """In the order of the paper."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-__all__ = ["Look", "draw_curve", "kind_looks", "legend_below", "metrics_of", "share_scale"]
+__all__ = ["Look", "as_shown", "draw_curve", "kind_looks", "legend_below", "metrics_of", "share_scale"]
 
 Look: TypeAlias = tuple[str, str | tuple[int, tuple[int, ...]]]
 
@@ -65,7 +65,7 @@ def draw_curve(ax: Axes, path: Path, curve: Curve, look: Look, *, band: bool = T
     """
     colour, dash = look
     x = path.lambdas
-    values, low, high = (_shown(curve.metric, v) for v in (curve.values, curve.low, curve.high))
+    values, low, high = (as_shown(curve.metric, v) for v in (curve.values, curve.low, curve.high))
     if band:
         ax.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
     (line,) = ax.plot(x, values, color=colour, linestyle=dash, label=label)
@@ -105,6 +105,7 @@ def legend_below(fig: Figure, lines: Sequence[Line2D], title: str = "") -> None:
     fig.legend(lines, labels, loc="outside lower center", ncols=columns, title=title or None)
 
 
-def _shown(metric: str, values: np.ndarray) -> np.ndarray:
+def as_shown(metric: str, values: np.ndarray) -> np.ndarray:
+    """Return a metric as the axis has it: accuracies in percent; what is not finite is left out."""
     shown = {"error": 100 * (1 - values), "accuracy": 100 * values}.get(metric, values)
     return np.where(np.isfinite(shown), shown, np.nan)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..analyses.extrapolation import ExtendedPath, Extrapolation
-from ._paths import draw_curve, kind_looks, legend_below, metrics_of, share_scale
+from ._paths import as_shown, draw_curve, kind_looks, legend_below, metrics_of, share_scale
 from .style import styled
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def _edges(ax: Axes, extended: ExtendedPath, images: str, metric: str, colour: s
         if edge is None or not math.isfinite(edge.beyond):
             continue
         curve = path.curve(images, metric)
-        shown = 100 * (1 - curve.values) if metric == "error" else curve.values
-        y = float(np.interp(edge.at, path.lambdas, shown))
+        y = float(np.interp(edge.at, path.lambdas, as_shown(metric, curve.values)))
         ends = [-d if side == "a" else 1 + d for d in (edge.low, min(edge.high, edge.reach))]
         ax.plot(ends, [y, y], color=colour, linewidth=3.5, alpha=0.45, solid_capstyle="butt")
         ax.plot([edge.at], [y], linestyle="", marker=marker, color=colour, markersize=6, zorder=4)

@@ -42,7 +42,7 @@ def plot(result: Spectrum, *, modules: Sequence[str] | None = None) -> Figure:
         handles = _histogram(first, result, None)
         first.set_title("Spectrum of the whole network")
         _counts(second, result)
-        _layers(third, result, result.ratio(), "‖W‖_F / ‖W‖₂")
+        _layers(third, result, result.ratio(), "‖W‖_F / ‖W‖₂, of the maps")
         sums = _by_role(result, result.ratio_sum(), lambda x: f"{x:.4g}")
         third.set_title("Frobenius over spectral norm\n" + f"sum: {sums}", fontsize=9)
         _layers(fourth, result, result.top, "‖W‖₂")

@@ -115,6 +115,7 @@ class Cut:
         self.before = Part.of(recording, still, self.live)
         self.shared = Part.of(recording, still, [n for n in crossing if n not in fed])
         self._varying = [n for n in steps if n in varying]
+        # Lists, and what cannot be stacked, do not cross: who takes them belongs to what is done point by point.
         stay = {n for n in steps if not _is_tensor(n) or (n in fed and not recording.stacks(n))}
         while more := [n for n in varying - first if (first | still) & stay & {*n.all_input_nodes}]:
             first |= _leading_to(steps, set(more)) & varying

@@ -182,9 +182,12 @@ QUESTIONS: tuple[Question, ...] = (
             "largest excess of the error over the straight line between the ends; after Frankle et al.: over the mean of "
             "the ends. Intervals resample the images, the same images for all λ.",
             "Only floating tensors are interpolated. With batch norm the statistics are, unless the study says otherwise, "
-            "recalibrated: averaged anew over training images at every λ.",
+            "recalibrated: averaged anew over training images at every λ, the ends included; `kept` are those of the "
+            "first solution everywhere, so that λ = 1 is not the second one as it was saved.",
+            "A height is the largest of many numbers that were measured on a sample, so it comes out somewhat too large on "
+            "a flat line: with few images a low barrier may be none.",
         ),
-        "Metric along the straight line between two solutions; λ = 0 and λ = 1 are the solutions themselves.",
+        "Metric along the straight line between two solutions; λ = 0 and λ = 1 have the weights of the solutions.",
     ),
     Question(
         "extrapolation",
@@ -269,7 +272,8 @@ QUESTIONS: tuple[Question, ...] = (
             "circular padding: its kernel is Fourier-transformed and the block of each frequency decomposed. Stride, "
             "dilation and groups are exact. Matrices are decomposed as they are.",
             "A network has millions of singular values; they are counted under many thresholds. Σ‖W‖_F/‖W‖₂ and Π‖W‖₂ run "
-            "over all layers.",
+            "over all layers that are not zero; ‖W‖_F is that of the map, the root of the sum of its squared singular "
+            "values, which is √(output positions) times that of the kernel.",
         ),
         "Singular values of the whole network and how many lie under a threshold; norms layer by layer.",
     ),
@@ -303,7 +307,8 @@ QUESTIONS: tuple[Question, ...] = (
             "the first network for all.",
             "A plane is one draw of many, so flatness is measured in several: in each plane at +a, −a, +b and −b, at "
             "three distances. From these come the mean rise of the loss and the mean size of its change, with "
-            "intervals that resample planes and images at once, the same for all networks.",
+            "intervals that resample planes and images at once, the same for all networks. With fewer than four planes "
+            "nothing is known of how much directions differ, and no claim is judged.",
         ),
         "The loss around each network in one plane, less its own loss, on one scale for all.",
     ),
@@ -327,8 +332,8 @@ QUESTIONS: tuple[Question, ...] = (
         "F22 · Liu et al. 2019, §4, Fig. 7",
         (
             "The gradient of each image's loss with respect to what each module passes on: how its size is distributed "
-            "over the images, and how its mean grows or shrinks through the modules, relative to the last. Training "
-            "images without augmentation, the same for all networks.",
+            "over the images, and how its mean grows or shrinks through the modules (in the table relative to the last). "
+            "Training images without augmentation, the same for all networks.",
             "The gradient of the mean loss with respect to each weight matrix W is decomposed into singular vectors u, v; "
             "|uᵀWv| says how much W passes along each of them, against what directions that have nothing to do with W "
             "would give.",
