@@ -199,7 +199,7 @@ def pretended_gpu() -> Iterator[list[str]]:
     """Pretend that there is a GPU, and yield the list of where the program waited for it."""
     watch = _Watch()
     answers = {
-        "_lazy_init": None, "is_available": True, "empty_cache": None, "manual_seed": None, "synchronize": None,
+        "_lazy_init": None, "is_available": True, "empty_cache": None, "synchronize": None,
         "mem_get_info": (8 * 2**30, 16 * 2**30), "get_device_name": "made up", "get_device_capability": (9, 0),
         "memory_reserved": 0, "memory_allocated": 0, "current_device": 0, "device_count": 1,
         "get_rng_state": torch.zeros(16, dtype=torch.uint8), "set_rng_state": None,
@@ -213,6 +213,7 @@ def pretended_gpu() -> Iterator[list[str]]:
         stack.enter_context(mock.patch.object(torch.inference_mode, "__exit__", _leave))
         torch.__future__.set_overwrite_module_params_on_conversion(True)
         stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, False)
+        stack.enter_context(mock.patch("torch.cuda.default_generators", (torch.Generator(),)))
         _watches.append(watch)
         stack.callback(_watches.remove, watch)
         stack.enter_context(watch)

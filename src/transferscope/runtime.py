@@ -23,6 +23,7 @@ __all__ = [
     "full_float32",
     "keep_freed_memory",
     "machine",
+    "out_of_memory",
     "pick_device",
     "room",
     "threads",
@@ -30,6 +31,10 @@ __all__ = [
 
 _MEMORY = Path("/proc/meminfo")
 _CONTAINER = Path("/sys/fs/cgroup")
+
+_OUT_OF_MEMORY = (
+    "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "unable to find an engine to execute this computation",
+)  # fmt: skip
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -78,11 +83,26 @@ def full_float32(device: torch.device) -> Iterator[None]:
     rounding = [part for part, precision in found if device.type == "cuda" and precision == "tf32"]
     for part in rounding:
         part.allow_tf32 = False
+    if convolutions in rounding and convolutions.conv.fp32_precision == "tf32":  # asked for of all there is
+        convolutions.conv.fp32_precision = "ieee"
     try:
         yield
     finally:
         for part in rounding:
             part.allow_tf32 = True
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that a device's memory is full; cuBLAS and cuDNN say so in words of their own.
+
+    >>> out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"))
+    True
+    """
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
+    )
 
 
 def keep_freed_memory() -> bool:

@@ -77,6 +77,38 @@ def test_every_plan_gives_the_numbers_of_the_cpu_and_waits_for_no_point(plan, mu
         assert np.array_equal(found.examples[metric], wanted.examples[metric])
 
 
+@pytest.mark.parametrize("norm", ["interpolated", "kept", "recalibrated"])
+@pytest.mark.parametrize("part", [True, False], ids=["one layer", "whole network"])
+def test_batch_norm_waits_for_no_point_either(norm, part):
+    net = build("resnet20", 4, input=Input((8, 8)))
+    images = images_for(net, 40)
+    a, b = ({k: v.float() if v.is_floating_point() else v for k, v in lively(net, images, s).items()} for s in (1, 2))
+    moved = {**a, **{k: b[k] for k in net.modules("layer")[5].tensors}}
+    line, counts = Points.line(a, moved if part else b, np.linspace(0, 1, 5)), []
+
+    def engine(device: str) -> Engine:
+        return Engine(net, {"set": images}, batch=16, device=device, norm=norm, recalibrate_on=images)
+
+    wanted = engine("cpu").run(repeated(line, 3))["set"]
+    for times in (1, 3):
+        with pretended_gpu() as waits:
+            there = engine("cuda")
+            before = len(waits)
+            found = there.run(repeated(line, times))["set"]
+        counts.append(len(waits) - before)
+    assert counts[0] == counts[1]
+    assert (found.how.plan == "whole network") == (norm == "recalibrated" or not part)
+    assert np.array_equal(found.values["loss"], wanted.values["loss"])
+
+
+def test_a_step_seeds_the_gpu_that_it_trains_on():
+    from transferscope.train.trainer import _seed
+
+    with pretended_gpu():
+        _seed(17, GPU)
+        assert torch.cuda.default_generators[0].initial_seed() == 17
+
+
 def test_a_search_finds_on_a_gpu_what_it_finds_on_a_cpu():
     net, images, theta = network(False)
     points = moves(net, theta, net.modules("layer")[3].tensors, kernels=False)

@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from transferscope.data.imageset import IGNORED, ImageSet
-from transferscope.errors import UsageError
+from transferscope.errors import ModelError, UsageError
 from transferscope.models.build import build
 from transferscope.models.network import Input, Network
+from transferscope.probes import evaluate
 from transferscope.probes.evaluate import Engine
 from transferscope.probes.points import Points
 from transferscope.probes.search import Search, scan
+from transferscope.probes.sweep import Sweep
 from transferscope.progress import silent
 from transferscope.rng import generator, numpy_generator
 
@@ -95,20 +97,56 @@ def test_screening_in_bfloat16_finds_the_same_group_and_the_same_value(metric, n
 
 def test_a_screen_that_is_off_is_not_believed():
     """It calls the first group bad, which is within the bound, and is found out at the second."""
-    labels, x = torch.zeros(10, dtype=torch.int64), torch.zeros(10, 1)
+    labels = torch.zeros(10, dtype=torch.int64)
 
-    def right(number: int, x: torch.Tensor, chosen: range) -> torch.Tensor:
-        return torch.tensor([5.0, 0.0]).expand(len(chosen), len(x), 2)
+    def right(number: int, chosen: range) -> torch.Tensor:
+        return torch.tensor([5.0, 0.0]).expand(len(chosen), 10, 2)
 
-    def wrong(number: int, x: torch.Tensor, chosen: range) -> torch.Tensor:
+    def wrong(number: int, chosen: range) -> torch.Tensor:
         bad = torch.tensor([0.0, 5.0]) if chosen[0] == 0 else torch.tensor([1.0, 0.0])
-        return bad.expand(len(chosen), len(x), 2)
+        return bad.expand(len(chosen), 10, 2)
 
     groups = [range(0, 1), range(1, 2)]
-    found = scan(groups, [(0, x)], labels, right, "loss", 0.3, silent, wrong)
+    found = scan(groups, [slice(0, 10)], labels, right, "loss", 0.3, silent, wrong)
     assert (found.group, found.screened) == (0, 0)
     assert found.value == pytest.approx(np.log1p(np.exp(-5)), rel=1e-6)
     assert found.looked == 10 * (1 + 2 + 1)  # the first screened, the second in both ways, the first again
+
+
+@pytest.mark.parametrize("fails", ["live", "logits"])
+def test_out_of_memory_in_a_search_takes_fewer_images(monkeypatch, fails):
+    net = build("resnet20", 4, input=Input((8, 8)))
+    points, groups = ladder(net)
+    images = images_for(net, 60)
+    engines = [Engine(net, {"test": images}, device="cpu", batch=16, norm="interpolated") for _ in range(2)]
+    surface = engines[0].run(points)["test"].values["loss"].reshape(-1, 3).mean(1)
+    bound = float(np.sort(surface)[1])
+    wanted = engines[0].first_within(points, groups, bound, metric="loss")
+    before, most = getattr(Sweep, fails), [8]
+
+    def full(self, given, *rest):
+        if (len(given) if fails == "live" else given.batch) > most[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return before(self, given, *rest)
+
+    monkeypatch.setattr(Sweep, fails, full)
+    found = engines[1].first_within(points, groups, bound, metric="loss")
+    assert (found.group, found.value) == (wanted.group, pytest.approx(wanted.value, rel=1e-6))
+    assert engines[1].how.batch == 8
+    most[0] = 0
+    with pytest.raises(ModelError, match="one image does not fit into the memory of cpu"):
+        engines[1].first_within(points, groups, bound, metric="loss")
+
+
+def test_a_set_that_is_not_kept_is_searched_batch_by_batch(monkeypatch):
+    net = build("resnet20", 4, input=Input((8, 8)))
+    points, groups = ladder(net)
+    images, found = images_for(net, 60), []
+    for share in (1 / 8, 0):
+        monkeypatch.setattr(evaluate, "_PREPARED_SHARE", share)
+        engine = Engine(net, {"test": images}, device="cpu", batch=16, norm="interpolated")
+        found.append(engine.first_within(points, groups, 2.0, metric="loss"))
+    assert found[0] == found[1]
 
 
 def test_what_cannot_be_searched():

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..results import Finding, Verdict
 from ._path_phrases import level, name_of
-from ._phrases import count, listed, number, percent, points
+from ._phrases import LEAST_ORDER, LEAST_SIGNS, count, enough, listed, number, percent, points
 
 if TYPE_CHECKING:
     from ._criticality_measure import Subject, Valley
@@ -139,7 +139,8 @@ def _order(result: Criticality, role: str, networks: Sequence[Subject]) -> list[
         Finding(
             f"{role} ({count(len(networks), 'network')}): from {first} to {last} μ_i for the module's size goes from "
             f"{ends[0]} to {ends[1]}; its rank correlation with depth is τ = {number(tau)} (p = {p:.2g}), that of "
-            f"μ_i itself {number(tau_plain)}; {count(len(modules), 'module')}.",
+            f"μ_i itself {number(tau_plain)}; {count(len(modules), 'module')}"
+            f"{enough(len(modules), LEAST_ORDER, 'modules')}.",
             value=tau,
             n=len(modules),
             unit="modules",
@@ -188,7 +189,8 @@ def _sensitive(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject])
     return [
         Finding(
             f"Of the cells with noise {percent(far)} keep RI-T within ε and {percent(near)} P-T; RI-T has fewer of "
-            f"them in {less} of {count(len(modules), 'module')} (sign test, p = {p_value:.2g}).",
+            f"them in {less} of {count(len(modules), 'module')} (sign test, p = {p_value:.2g})"
+            f"{enough(decided, LEAST_SIGNS, 'modules that differ')}.",
             value=near - far,
             n=len(modules),
             unit="modules",

@@ -7,7 +7,22 @@ from collections.abc import Sequence
 
 from ..results import Verdict
 
-__all__ = ["bracket", "count", "listed", "number", "percent", "points", "verdict_of"]
+__all__ = [
+    "LEAST_ORDER",
+    "LEAST_SIGNS",
+    "bracket",
+    "count",
+    "enough",
+    "listed",
+    "number",
+    "percent",
+    "points",
+    "verdict_of",
+]
+
+
+LEAST_SIGNS, LEAST_ORDER = 6, 5
+"""Fewer than so many signs, or places in an order, are not significant at 5 % however they fall."""
 
 
 def number(x: float, digits: int = 2) -> str:
@@ -57,6 +72,15 @@ def count(n: int, thing: str, things: str | None = None) -> str:
     ('1 pair', '2,500 images', '2 classes')
     """
     return f"{n:,} {thing if n == 1 else things or thing + 's'}"
+
+
+def enough(n: int, least: int, things: str) -> str:
+    """Say how many of something a test takes, where there are fewer and it could not have told.
+
+    >>> enough(5, 6, "modules that differ"), enough(6, 6, "modules that differ")
+    ('; it takes 6 modules that differ to tell', '')
+    """
+    return f"; it takes {least} {things} to tell" if n < least else ""
 
 
 def listed(items: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..results import Finding, Verdict
 from ._path_phrases import amount, between, known, level, name_of, outcome
-from ._phrases import count, listed, number
+from ._phrases import LEAST_ORDER, count, enough, listed, number
 
 if TYPE_CHECKING:
     from ._rewind_measure import Rewound
@@ -133,7 +133,8 @@ def _order(result: Rewind, role: str, group: Sequence[Rewound]) -> list[Finding]
         Finding(
             f"{role} ({count(len(group), 'network')}): from {modules[0]} to {modules[-1]} the increase of a module "
             f"set back to the start has a rank correlation with depth of τ = {number(tau)} (p = {p:.2g}); "
-            f"{count(len(modules), 'module')}{', the head left out' if result.head else ''}.",
+            f"{count(len(modules), 'module')}{', the head left out' if result.head else ''}"
+            f"{enough(len(modules), LEAST_ORDER, 'modules')}.",
             value=tau,
             n=len(modules),
             unit="modules",

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..numerics.intervals import mean_difference
 from ..results import Finding, Verdict
-from ._phrases import count, listed, number, percent, points, verdict_of
+from ._phrases import LEAST_SIGNS, count, enough, listed, number, percent, points, verdict_of
 from ._ratios import geometric_mean, ratio_of_networks
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def _modules(result: Spectrum, p: list[int], ri: list[int]) -> list[Finding]:
     return [
         Finding(
             f"RI-T has a larger share of its singular values under the median of P-T in {more} of "
-            f"{count(len(result.modules), 'module')}{against} (sign test, p = {p_value:.2g}).",
+            f"{count(len(result.modules), 'module')}{against} (sign test, p = {p_value:.2g})"
+            f"{enough(decided, LEAST_SIGNS, 'modules that differ')}.",
             value=more / len(result.modules),
             n=len(result.modules),
             unit="modules",

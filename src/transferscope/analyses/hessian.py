@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -193,9 +193,10 @@ def hessian(
             device=device,
         )
         counted = _Counted(curvature, i * limit, len(named) * limit, progress)
+        top = top_eigenvalues(counted, _start(curvature, seed, "top"), k, which=which, tolerance=tolerance, most=most)
         tops.append(
-            top_eigenvalues(counted, _start(curvature, seed, "top"), k, which=which, tolerance=tolerance, most=most)
-        )
+            replace(top, vectors=top.vectors[:, :0].clone())
+        )  # k times the size of the network, and not asked for
         densities.append(_density(counted, curvature, probes, steps, seed))
         progress((i + 1) * limit, len(named) * limit, "products")
         curvatures.append((curvature.size, curvature.loss, float(curvature.gradient.double().norm())))

@@ -60,7 +60,16 @@ class Feed:
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield consecutive batches of at most ``size`` examples."""
         for part in self.source.chunks(size):
-            yield Batch(self._slice(part), self.labels[part], part.start)
+            yield self.part(part)
+
+    def part(self, place: slice) -> Batch:
+        """Return the examples at a place."""
+        return Batch(self._slice(place), self.labels[place], place.start)
+
+    def release(self) -> None:
+        """Give back what of a GPU's memory the images take; they are read from the set again from now on."""
+        if self.device.type != "cpu":
+            self._pixels = None
 
     def gather(self, index: Tensor) -> Batch:
         """Return the examples at ``index`` (int64, on CPU), in that order."""

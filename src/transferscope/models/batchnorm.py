@@ -68,7 +68,9 @@ def recalibrate(module: nn.Module, batches: Iterable[Tensor]) -> None:
     """
     layers = norm_layers(module)
     with _collecting(layers):
-        for x in batches:
+        for i, x in enumerate(batches):
+            for layer in layers:
+                layer.momentum = 1 / (i + 1)  # what None means, for which torch would ask a GPU how many there were
             module(x)
 
 
@@ -77,7 +79,6 @@ def _collecting(layers: Iterable[_BatchNorm]) -> Iterator[None]:
     before = [(layer, layer.momentum, layer.training) for layer in layers]
     for layer, _, _ in before:
         layer.reset_running_stats()
-        layer.momentum = None
         layer.train()
     try:
         yield

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from ..runtime import out_of_memory
+
 __all__ = ["Compiled"]
 
 
@@ -38,9 +40,9 @@ class Compiled:
         try:
             with _quiet():
                 return self._fast(*values)
-        except torch.OutOfMemoryError:
-            raise
         except Exception as e:  # a compiler and its tools may raise anything
+            if out_of_memory(e):
+                raise
             self.failed = f"it cannot be compiled: {next(iter(str(e).strip().splitlines()), type(e).__name__)[:200]}"
             return self._plain(*values)
 

@@ -30,7 +30,7 @@ from ..models.network import Network
 from ..models.objective import multilabel
 from ..params import Params, check_same
 from ..progress import Progress, silent
-from ..runtime import fast_bfloat16, full_float32, pick_device, room
+from ..runtime import fast_bfloat16, full_float32, out_of_memory, pick_device, room
 from .evaluation import EngineOptions, Evaluation, How, NormPolicy, Precision
 from .flat import FlatWeights
 from .kept import Keeper, digest_of
@@ -41,7 +41,7 @@ from .prepared import Prepared
 from .search import Looks, Search, members_of, scan
 from .sweep import Sweep
 
-__all__ = ["Engine", "EngineOptions", "Evaluation", "How", "Precision", "evaluate"]
+__all__ = ["Engine", "EngineOptions", "Evaluation", "How", "Precision", "evaluate", "usual_batch"]
 
 _LOGIT_BYTES = 2**27
 """Logits of points that are under way at once."""
@@ -107,7 +107,7 @@ class Engine:
             check_labels(self._metrics[name], self._sets[name].labels, name)
         self._set_up_norm(left, options)
         first = next(iter(sets.values()))
-        self._batch = options.get("batch") or _default_batch(self._device, first.size)
+        self._batch = options.get("batch") or usual_batch(self._device, first.size)
         if self._batch < 1:
             raise UsageError(f"batch {self._batch}; expected at least 1 image")
 
@@ -151,6 +151,7 @@ class Engine:
             ModelError: when not even one image fits into the device's memory.
         """
         check_same(self._net.module.state_dict(), points.basis[0])
+        points = self._held(points)
         with self._arithmetic():
             sweep = self._sweep(points)
             slots = 1 if sweep is None else self._slots(len(points))
@@ -200,19 +201,32 @@ class Engine:
             raise UsageError(f"no image set {name!r}{nearest(name, self._sets)}")
         if metric not in ("loss", "error") or (metric == "error" and multilabel(self._sets[name].labels)):
             raise UsageError(f"a search by {metric!r} cannot stop early; use the loss, or the error of one label")
-        members = members_of(groups, len(points))
+        members, points = members_of(groups, len(points)), self._held(points)
         with self._arithmetic():
-            hardest = self._hardest_first(name, points)
-            batches = list(hardest.growing(max(1, self._batch // 4), self._batch))
-            sweep = self._sweep(points, folds=not self._screens)
+            while True:
+                try:
+                    return self._searched(name, points, members, bound, metric, progress)
+                except RuntimeError as e:
+                    self._smaller(e)
+                torch.cuda.empty_cache()
 
-            def whole(i: int, x: Tensor) -> Tensor:
-                self._move(points, i)
-                return self._planner.whole(x)
+    def _searched(
+        self, name: str, points: Points, members: list[range], bound: float, metric: Metric, progress: Progress
+    ) -> Search:
+        hardest = self._hardest_first(name, points)
+        places = hardest.growing(max(1, self._batch // 4), self._batch)
+        sweep = self._sweep(points, folds=not self._screens)
 
-            looks = Looks(sweep, whole, self._room)
-            screen = Looks(sweep, whole, self._room, screen=True) if self._screens else None
-            return scan(members, batches, hardest.labels, looks, metric, bound, progress, screen)
+        def images(number: int) -> Tensor:
+            return hardest.part(places[number])
+
+        def whole(i: int, x: Tensor) -> Tensor:
+            self._move(points, i)
+            return self._planner.whole(x)
+
+        looks = Looks(sweep, whole, images, self._room)
+        screen = Looks(sweep, whole, images, self._room, screen=True) if self._screens else None
+        return scan(members, places, hardest.labels, looks, metric, bound, progress, screen)
 
     @property
     def _screens(self) -> bool:
@@ -261,8 +275,11 @@ class Engine:
         return digest_of(points, sets, how)
 
     def _sweep(self, points: Points, *, folds: bool = True) -> Sweep | None:
-        moving = points.moving - set(self._statistics) if self._norm == "kept" else points.moving
-        return self._planner.sweep(points, None if self._norm == "recalibrated" else moving, folds=folds)
+        return self._planner.sweep(points, None if self._norm == "recalibrated" else points.moving, folds=folds)
+
+    def _held(self, points: Points) -> Points:
+        """The points with the statistics of batch norm that they are to have."""
+        return points.holding(self._statistics) if self._norm == "kept" else points
 
     def _first(self, count: int) -> Tensor:
         _, x = next(next(iter(self._sets.values())).batches(count))
@@ -270,12 +287,12 @@ class Engine:
 
     def _move(self, points: Points, i: int) -> None:
         self._weights.move(points, i)
-        if self._norm == "kept":
-            self._weights.put(points.basis[0], self._statistics)
-        elif self._calibration is not None:
+        if self._calibration is not None:
             try:
                 recalibrate(self._module, (x for _, x in self._calibration.batches(RECALIBRATION_BATCH)))
-            except torch.cuda.OutOfMemoryError as e:
+            except RuntimeError as e:
+                if not out_of_memory(e):
+                    raise
                 raise ModelError(
                     f"{self._net.name}: batch norm is recalibrated on {RECALIBRATION_BATCH} images at a time, which "
                     f"do not fit into the memory of {self._device}; choose norm='interpolated' or 'kept'"
@@ -286,12 +303,8 @@ class Engine:
             try:
                 for start, x in images.batches(self._batch):
                     meter.add(start, self._planner.whole(x))
-            except torch.cuda.OutOfMemoryError as e:
-                if self._batch == 1:
-                    raise ModelError(
-                        f"{self._net.name}: one image does not fit into the memory of {self._device}"
-                    ) from e
-                self._batch //= 2
+            except RuntimeError as e:
+                self._smaller(e)
             else:
                 meter.close(i)
                 return
@@ -303,17 +316,29 @@ class Engine:
                 for start, x in images.batches(self._batch):
                     for some, logits in sweep.logits(sweep.live(x), chosen):
                         meter.add(start, logits, some[0] - chosen.start)
-            except torch.cuda.OutOfMemoryError as e:
-                if not sweep.halve():
-                    if self._batch == 1:
-                        raise ModelError(
-                            f"{self._net.name}: one image does not fit into the memory of {self._device}"
-                        ) from e
-                    self._batch //= 2
+            except RuntimeError as e:
+                self._smaller(e, sweep)
             else:
                 meter.close(chosen.start, len(chosen))
                 return
             torch.cuda.empty_cache()
+
+    def _smaller(self, error: RuntimeError, sweep: Sweep | None = None) -> None:
+        """Stack fewer points when memory was full, or take fewer images.
+
+        Raises:
+            ModelError: when one image at one point is too much.
+            RuntimeError: when it is another error.
+        """
+        if not out_of_memory(error):
+            raise error
+        if sweep is not None and sweep.halve():
+            return
+        if self._batch == 1:
+            raise ModelError(f"{self._net.name}: one image does not fit into the memory of {self._device}") from error
+        self._batch //= 2
+        if sweep is not None:
+            sweep.restack()
 
     @contextmanager
     def _arithmetic(self) -> Iterator[None]:
@@ -364,7 +389,7 @@ def evaluate(
     return engine.run(points, progress)[images.name]
 
 
-def _default_batch(device: torch.device, size: tuple[int, int]) -> int:
+def usual_batch(device: torch.device, size: tuple[int, int]) -> int:
     """Choose a power of two whose activations stay in the cache of a CPU, or fill a GPU."""
     pixels = max(1, size[0] * size[1])
     least, most, room = (8, 64, 2**16) if device.type == "cpu" else (16, 4096, 2**22)

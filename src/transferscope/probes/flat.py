@@ -49,6 +49,8 @@ class FlatWeights:
         self._sweep = _SWEEP[device.type]
         self._sum, self._term = (torch.empty(0, device=device, dtype=torch.float64) for _ in range(2))
         self._points: Points | None = None
+        self._counts: dict[int, dict[str, Tensor]] = {}
+        self._counted: int | None = None
         self._spans: list[tuple[int, int]] = []
         self._rows: dict[int, list[Tensor]] = {}
 
@@ -67,7 +69,7 @@ class FlatWeights:
             self._settle(points)
         terms = points.terms(i)
         first = terms[0][0]
-        self._copy_counters(points.basis[first if points.full(first) else 0])
+        self._count(points, first if points.full(first) else 0)
         if len(terms) == 1 and terms[0][1] == 1.0 and points.full(first) and first not in self._rows:
             self.put(points.basis[first], points.moving)
             return
@@ -78,6 +80,7 @@ class FlatWeights:
     def _settle(self, points: Points) -> None:
         """Lay out what does not move, and find where what moves lies."""
         self._points, self._rows, self._spans = points, {}, []
+        self._counts, self._counted = {}, None
         moving = points.moving
         if len(moving) < len(self._views):
             for name in self._views.keys() - moving:
@@ -120,9 +123,16 @@ class FlatWeights:
             self._rows[j] = rows
         return self._rows[j]
 
-    def _copy_counters(self, params: Mapping[str, Tensor]) -> None:
+    def _count(self, points: Points, operand: int) -> None:
+        """Set the counters to those of an operand, unless they are; each operand's come to the device once."""
+        if operand == self._counted:
+            return
+        if operand not in self._counts:
+            there = self._buffer.device
+            self._counts[operand] = {name: points.basis[operand][name].to(there) for name in self._counters}
         for name, value in self._counters.items():
-            value.copy_(params[name])
+            value.copy_(self._counts[operand][name])
+        self._counted = operand
 
     def _lay(self, buffer: Tensor) -> dict[str, Tensor]:
         return {

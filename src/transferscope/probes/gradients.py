@@ -23,7 +23,7 @@ from ..models.network import Granularity, Network
 from ..models.objective import example_losses
 from ..params import Params, norm
 from ..progress import Progress, silent
-from ..runtime import full_float32, pick_device
+from ..runtime import full_float32, out_of_memory, pick_device
 from .activations import Tap, taps
 from .forward import Forward
 
@@ -129,7 +129,9 @@ def gradients(
     while True:
         try:
             return _sweep(forward, images, places, side, weights, batch, where, progress)
-        except torch.OutOfMemoryError as e:
+        except RuntimeError as e:
+            if not out_of_memory(e):
+                raise
             if batch == 1:
                 raise ModelError(f"{net.name}: the gradient of one image does not fit into memory of {where}") from e
             batch //= 2

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from ..runtime import out_of_memory
 from .compiled import Compiled
 from .cut import Cut
 from .points import Points
@@ -56,7 +57,7 @@ class Planner:
         self._precision = precision
         self._parameters = {name for name, _ in module.named_parameters()}
         self._whole = Compiled(module) if compiles else None
-        self._recording: Recording | UnrecordableError | None = None
+        self._recording: Recording | str | None = None
         self.plan: Plan = "whole network"
         self.reason = ""
         self.compiled: Compiled | None = None
@@ -97,9 +98,9 @@ class Planner:
             try:
                 self._recording = record(self._module, x if len(x) > 1 else x.repeat(2, 1, 1, 1))
             except UnrecordableError as e:
-                self._recording = e
-        if isinstance(self._recording, UnrecordableError):
-            raise self._recording
+                self._recording = str(e)
+        if isinstance(self._recording, str):
+            raise UnrecordableError(self._recording)
         return self._recording
 
     def _check(self, sweep: Sweep, points: Points) -> None:
@@ -109,6 +110,8 @@ class Planner:
         try:
             found = torch.cat([part for _, part in sweep.logits(sweep.live(x), chosen)])
         except RuntimeError as e:
+            if out_of_memory(e):
+                raise
             raise UnrecordableError(
                 f"its graph cannot be cut here: {next(iter(str(e).splitlines()), '')[:200]}"
             ) from e

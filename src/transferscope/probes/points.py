@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -102,6 +102,20 @@ class Points:
                 if not agree:
                     moving.add(name)
         return frozenset(k for k in moving if self.basis[0][k].is_floating_point())
+
+    def holding(self, names: Collection[str]) -> Points:
+        """Return the same points with some tensors at all of them as in the first operand.
+
+        >>> a, b = ({"w": torch.full((1,), x), "mean": torch.full((1,), x)} for x in (0.0, 1.0))
+        >>> held = Points.line(a, b, [0.0, 1.0]).holding(["mean"])
+        >>> held.at(1)["w"].item(), held.at(1)["mean"].item(), sorted(held.moving)
+        (1.0, 0.0, ['w'])
+        """
+        first, kept = self.basis[0], set(names)
+        basis = [{k: first[k] if k in kept else v for k, v in part.items()} if self.full(j) else
+                 {k: v for k, v in part.items() if k not in kept}
+                 for j, part in enumerate(self.basis)]  # fmt: skip
+        return Points(tuple(basis), self.coefficients)
 
     @classmethod
     def moved(

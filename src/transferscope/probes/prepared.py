@@ -44,6 +44,7 @@ class Prepared:
         self._pixels = torch.empty((n, h, w, c), device=device, dtype=dtype).permute(0, 3, 1, 2)
         for batch in self._feed.batches(1024):
             self._pixels[batch.start : batch.start + len(batch.images)] = self._input.prepare(batch.images)
+        self._feed.release()
 
     def __len__(self) -> int:
         return len(self._feed)
@@ -57,15 +58,19 @@ class Prepared:
         for batch in self._feed.batches(size):
             yield batch.start, self._input.prepare(batch.images).to(self._dtype)
 
-    def growing(self, first: int, most: int) -> Iterator[tuple[int, Tensor]]:
-        """Yield batches as :meth:`batches` does, the first small and each next one twice as large up to ``most``."""
-        if self._pixels is None:
-            yield from self.batches(most)
-            return
-        start, size = 0, first
+    def growing(self, first: int, most: int) -> list[slice]:
+        """Return places of batches, the first small and each next one twice as large up to ``most``."""
+        places, start, size = list[slice](), 0, first
         while start < len(self):
-            yield start, self._pixels[start : start + size]
+            places.append(slice(start, min(start + size, len(self))))
             start, size = start + size, min(2 * size, most)
+        return places
+
+    def part(self, place: slice) -> Tensor:
+        """Return the images at a place, ``(b, c, h, w)``."""
+        if self._pixels is not None:
+            return self._pixels[place]
+        return self._input.prepare(self._feed.part(place).images).to(self._dtype)
 
     def reordered(self, order: np.ndarray, room: int) -> Prepared:
         """Return the same images in another order."""

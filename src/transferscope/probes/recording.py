@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from ..runtime import out_of_memory
+
 __all__ = ["Recording", "UnrecordableError", "record"]
 
 _RESHAPES = frozenset(
@@ -113,6 +115,8 @@ def record(module: nn.Module, x: Tensor) -> Recording:
             warnings.simplefilter("ignore")
             exported = torch.export.export(module, (x,), dynamic_shapes=({0: torch.export.Dim.AUTO},), strict=False)
     except Exception as e:
+        if out_of_memory(e):
+            raise
         reason = next(iter(str(e).strip().splitlines()), type(e).__name__)
         raise UnrecordableError(f"its forward pass cannot be recorded: {reason[:200]}") from e
     graph = exported.graph_module.graph

@@ -10,7 +10,6 @@ looked at again in the search's own precision, so that the group found is within
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeAlias
@@ -26,8 +25,8 @@ from .sweep import Live, Sweep
 
 __all__ = ["Looks", "Search", "members_of", "scan"]
 
-Look: TypeAlias = Callable[[int, Tensor, range], Tensor]
-"""From the number of a batch, its images and points to logits ``(p, b, k)``."""
+Look: TypeAlias = Callable[[int, range], Tensor]
+"""From the number of a batch and points to logits ``(p, b, k)``."""
 
 _FLIPPED, _AWAY = 0.02, 0.05
 """How far bfloat16 is believed to be off: a sum, by this share of the images and this share of itself. Rounding
@@ -59,32 +58,43 @@ class Looks:
     Args:
         sweep: the plan, or ``None`` for whole passes.
         whole: logits ``(b, k)`` of a whole pass at a point.
+        images: of a batch, by its number.
         room: bytes that may be kept.
         screen: whether products are taken in bfloat16.
     """
 
     def __init__(
-        self, sweep: Sweep | None, whole: Callable[[int, Tensor], Tensor], room: int, *, screen: bool = False
+        self,
+        sweep: Sweep | None,
+        whole: Callable[[int, Tensor], Tensor],
+        images: Callable[[int], Tensor],
+        room: int,
+        *,
+        screen: bool = False,
     ) -> None:
-        self._sweep, self._whole, self._room, self._screen = sweep, whole, room, screen
+        self._sweep, self._whole, self._images, self._room = sweep, whole, images, room
+        self._screen = screen
         self._kept: dict[int, Live] = {}
 
-    def __call__(self, number: int, x: Tensor, chosen: range) -> Tensor:
-        """Return the logits ``(p, b, k)`` of a batch, which has this number, at the chosen points."""
-        with torch.autocast(x.device.type, torch.bfloat16) if self._screen else nullcontext():
-            found = self._stacked(number, x, chosen)
-        return found.to(torch.float32) if self._screen else found
+    def __call__(self, number: int, chosen: range) -> Tensor:
+        """Return the logits ``(p, b, k)`` of a batch at the chosen points."""
+        if not self._screen:
+            return self._stacked(number, chosen)
+        images = self._images(number)
+        with torch.autocast(images.device.type, torch.bfloat16):
+            return self._stacked(number, chosen).to(torch.float32)
 
-    def _stacked(self, number: int, x: Tensor, chosen: range) -> Tensor:
+    def _stacked(self, number: int, chosen: range) -> Tensor:
         if self._sweep is None:
+            x = self._images(number)
             return torch.stack([self._whole(i, x) for i in chosen])
-        live = self._kept.get(number)
-        if live is None:
-            live = self._sweep.live(x)
-            if live.bytes <= self._room:
-                self._kept[number] = live
-                self._room -= live.bytes
-        return torch.cat([some for _, some in self._sweep.logits(live, chosen)])
+        kept = self._kept.get(number)
+        live = self._sweep.live(self._images(number)) if kept is None else kept
+        found = torch.cat([some for _, some in self._sweep.logits(live, chosen)])
+        if kept is None and live.bytes <= self._room:  # what was made of it at the anchors counts as well
+            self._kept[number] = live
+            self._room -= live.bytes
+        return found
 
 
 def members_of(groups: np.ndarray, points: int) -> list[range]:
@@ -107,7 +117,7 @@ def members_of(groups: np.ndarray, points: int) -> list[range]:
 
 def scan(
     groups: Sequence[range],
-    batches: Sequence[tuple[int, Tensor]],
+    batches: Sequence[slice],
     labels: Tensor,
     looks: Look,
     metric: Metric,
@@ -119,7 +129,7 @@ def scan(
 
     Args:
         groups: their points.
-        batches: place of the first image and the images, hardest first.
+        batches: places of the images of each batch, hardest first.
         labels: of all images, in this order.
         looks: gives the logits.
         metric: ``loss`` or ``error``.
@@ -133,8 +143,8 @@ def scan(
         """Sum over the images until it is beyond what is allowed; say whether it never was."""
         nonlocal looked
         found, seen, within = 0.0, 0, True
-        for number, (start, x) in enumerate(batches):
-            part, logits = labels[start : start + len(x)], of(number, x, members)
+        for number, place in enumerate(batches):
+            part, logits = labels[place], of(number, members)
             each = Contributions(part.repeat(len(logits)))(metric, logits.flatten(0, 1))
             found, seen = found + float(each.to(torch.float64).sum()), seen + len(each)
             looked += len(each)

@@ -89,6 +89,10 @@ class Sweep:
         known = {**self._known, cut.recording.x: x}
         return Live(dict(zip(cut.before.outputs, cut.before(known, len(x)), strict=True)), len(x))
 
+    def restack(self) -> None:
+        """Stack as many points as usual again, for smaller batches."""
+        self._most = None
+
     def halve(self) -> bool:
         """Stack half as many points from now on; ``False`` when there is only one."""
         if self._most == 1:
@@ -200,8 +204,9 @@ class Live:
 
     @property
     def bytes(self) -> int:
-        """Memory held."""
-        return sum(v.numel() * v.element_size() for v in self.values.values())
+        """Memory held, by what was made of the values as well."""
+        made = (family.bytes for family in self.families.values())
+        return sum(v.numel() * v.element_size() for v in self.values.values()) + sum(made)
 
 
 class _Family:
@@ -219,6 +224,11 @@ class _Family:
         self._shape = ahead[0].permute(self._order).shape
         self.origin = self._rows[0]
         self._back = tuple(int(i) for i in np.argsort(self._order))
+
+    @property
+    def bytes(self) -> int:
+        """Memory held."""
+        return self._rows.numel() * self._rows.element_size()
 
     def at(self, shares: Tensor) -> Tensor:
         """Return the values at points, stacked along the batch."""

@@ -13,8 +13,9 @@ import torch
 
 from ..data.feed import Batch
 from ..models.network import Network
+from ..probes.evaluate import usual_batch
 from ..rng import generator
-from ..runtime import pick_device
+from ..runtime import full_float32, pick_device
 from ..train.recipe import Recipe
 from ..train.trainer import Trainer
 from .graph import Step
@@ -193,15 +194,16 @@ def _training_rate(net: Network, trained: Sequence[Step], batch: int, device: to
 
 
 def _evaluation_rate(net: Network, device: torch.device) -> float:
-    batch = _random_images(net, 64, device)
+    size = usual_batch(device, net.input.size)
+    batch = _random_images(net, size, device)
     module = net.fresh(net.params()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     module.eval()
 
     def step() -> None:
-        with torch.inference_mode():
+        with torch.inference_mode(), full_float32(device):
             module(net.input.prepare(batch.images).contiguous(memory_format=torch.channels_last))
 
-    return 64 / _seconds_of(step, device)
+    return size / _seconds_of(step, device)
 
 
 def _seconds_of(step: Any, device: torch.device) -> float:

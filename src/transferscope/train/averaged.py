@@ -16,6 +16,7 @@ from ..models.network import Network
 from ..params import Params, check_same, clone, combine
 from ..progress import Progress, silent
 from ..rng import seed_of
+from ..runtime import full_float32
 from .course import Course, check
 from .events import Event, Record
 from .recipe import Recipe
@@ -174,7 +175,7 @@ class _Team:
     def _statistics(self, mean: Params, images: Feed) -> Params:
         """Running means and variances of weights over training images as they are, not varied."""
         self._module.load_state_dict(mean)
-        with torch.inference_mode():
+        with torch.inference_mode(), full_float32(images.device):
             recalibrate(
                 self._module,
                 (

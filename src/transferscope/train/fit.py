@@ -11,6 +11,7 @@ from ..data.imageset import ImageSplits
 from ..models.network import Network
 from ..params import check_same
 from ..progress import Progress, silent
+from ..runtime import pick_device
 from .course import Course, check
 from .events import Event, Record
 from .recipe import Recipe
@@ -64,6 +65,6 @@ def fit(
     if state is None:
         state = FitState(0, dict(weights))
     check_same(weights, state.params)
-    trainer = Trainer(net, state.params, recipe, seed, torch.device(device))
+    trainer = Trainer(net, state.params, recipe, seed, pick_device(str(device)))
     trainer.optimiser.load_momentum(state.momentum)
     return Course(trainer, images, record or Record(), state, progress).events()

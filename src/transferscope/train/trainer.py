@@ -154,8 +154,8 @@ def measure(net: Network, module: nn.Module, feed: Feed) -> dict[str, float]:
 def _seed(seed: int, device: torch.device) -> None:
     """Seed torch's own generators; ``torch.manual_seed`` would besides queue a call for a GPU that is never used."""
     torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
+    if device.type == "cuda":  # torch.cuda.manual_seed would seed whichever GPU is the current one
+        torch.cuda.default_generators[device.index].manual_seed(seed)
 
 
 def _share_right(logits: Tensor, labels: Tensor) -> Tensor:
