@@ -65,8 +65,9 @@ def test_equals_autograd_on_one_image_at_a_time(net, images, result):
         norms, _, losses = one_at_a_time(net, initialise(net, m), images)
         np.testing.assert_allclose(result.norms[m], norms, rtol=1e-10)
         np.testing.assert_allclose(result.losses[m], losses, rtol=1e-12)
-    np.testing.assert_allclose(result.scale()[:, -1], 1)
-    np.testing.assert_allclose(np.cumprod(result.factor()[:, ::-1], 1)[:, -1], result.scale()[:, 0])
+    assert (result.head, result.last) == ("4", 1)
+    np.testing.assert_allclose(result.scale()[:, 1], 1)
+    np.testing.assert_allclose(result.factor()[:, 0], result.scale()[:, 0])
 
 
 def test_projections_are_those_of_a_loop_over_singular_vectors(net, images, result):
@@ -176,11 +177,11 @@ def test_numbers_that_are_not_finite_are_kept_and_named(net, images):
 
 
 def scaled(result, factors):
-    """The result with the first layer's gradients, and the projections, of each network multiplied."""
+    """The result with the second layer's gradients, what becomes of them, and the projections multiplied."""
     norms = np.tile(result.norms[:1], (4, 1, 1))
     projections = np.tile(result.projections[:1], (4, 1, 1))
     for m, factor in enumerate(factors):
-        norms[m, :2] *= factor
+        norms[m, :2] *= np.array([[factor**2], [factor]])
         projections[m] *= factor
     values, entry = np.tile(result.singular_values[:1], (4, 1, 1)), np.tile(result.entry[:1], (4, 1))
     return dataclasses.replace(result, norms=norms, projections=projections, singular_values=values, entry=entry)

@@ -54,8 +54,8 @@ def middle(result: GradientFlow, members: list[int] | None = None) -> int | None
 
 
 def _level(result: GradientFlow, m: int) -> Finding:
-    mean, grown, back = result.mean()[m], float(result.scale()[m, 0]), len(result.layers) - 1
-    label, size, first = result.members[m].label, short(mean[-1]), result.layers[0]
+    mean, grown, back = result.mean()[m], float(result.scale()[m, 0]), result.last
+    label, size, first = result.members[m].label, short(mean[back]), result.layers[0]
     end = f"loss {short(result.losses[m].mean())}, {count(result.n, 'image')}."
     if not back:
         interval = percentile_interval(_draws(result, [m], [0])[0, 0])
@@ -65,7 +65,7 @@ def _level(result: GradientFlow, m: int) -> Finding:
         interval = percentile_interval(_growth_draws(result, [m])[0, 0])
         each = f", {short(grown ** (1 / back))} a step" if grown > 0 else ""
         text = (
-            f"{label}: ‖∂L/∂x‖, the mean over images, is {size} in {result.layers[-1]} and {short(mean[0])} in "
+            f"{label}: ‖∂L/∂x‖, the mean over images, is {size} in {result.layers[back]} and {short(mean[0])} in "
             f"{first}, {short(grown)}{_between(interval)} times as much after {count(back, 'step')} back{each}; {end}"
         )
     known = math.isfinite(interval.low)
@@ -81,7 +81,7 @@ def _level(result: GradientFlow, m: int) -> Finding:
 
 
 def _growth(result: GradientFlow, p: list[int], ri: list[int], when: str, claimed: bool) -> list[Finding]:
-    if len(result.layers) < 2:
+    if not result.last:
         return []
     grown = result.scale()[:, :1]
     draws = _growth_draws(result, ri).numpy(), _growth_draws(result, p).numpy()
@@ -90,8 +90,8 @@ def _growth(result: GradientFlow, p: list[int], ri: list[int], when: str, claime
     typical = [short(geometric_mean(grown[of])) for of in (ri, p)]
     return [
         Finding(
-            f"The way back from {result.layers[-1]} to {result.layers[0]} multiplies the gradient of {far} by "
-            f"{typical[0]} and that of {near} by {typical[1]} {when}: {got.told} as much; {_told(result, ri, p)}.",
+            f"The way back from {result.layers[result.last]} to {result.layers[0]} multiplies the gradient of {far} "
+            f"by {typical[0]} and that of {near} by {typical[1]} {when}: {got.told} as much; {_told(result, ri, p)}.",
             value=got.value,
             low=got.low,
             high=got.high,
@@ -245,7 +245,7 @@ def _draws(result: GradientFlow, members: list[int], layers: list[int]) -> torch
 
 
 def _growth_draws(result: GradientFlow, members: list[int]) -> torch.Tensor:
-    ends = _draws(result, members, [0, len(result.layers) - 1])
+    ends = _draws(result, members, [0, result.last])
     return ends[:, :1] / ends[:, 1:]
 
 

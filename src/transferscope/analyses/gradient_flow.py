@@ -58,6 +58,8 @@ class GradientFlow(Result):
             v_i are any, for a gradient that is zero or not finite, and for W = 0.
         entry: root mean square of the entries of W, ``(members, weights)``: that of u_iᵀ W v_i for directions that
             have nothing to do with W.
+        head: the last layer where that passes on the logits; growth is measured from the layer before, as the head is
+            new in all networks.
     """
 
     question: ClassVar[str] = "gradient_flow"
@@ -78,14 +80,20 @@ class GradientFlow(Result):
     singular_values: np.ndarray
     projections: np.ndarray
     entry: np.ndarray
+    head: str = ""
+
+    @property
+    def last(self) -> int:
+        """Place of the layer from which the gradient's way back is measured: the last one that is not the head."""
+        return len(self.layers) - (2 if self.head and len(self.layers) > 1 else 1)
 
     def mean(self) -> np.ndarray:
         """Return the mean of ‖∂Lᵢ/∂x_l‖ over images, ``(members, layers)``."""
         return np.asarray(self.norms.mean(2))
 
     def scale(self) -> np.ndarray:
-        """Return the mean of each layer in units of the last layer's, ``(members, layers)`` (002 Fig. 7d)."""
-        return _quotient(self.mean(), self.mean()[:, -1:])
+        """Return the mean of each layer in units of that of :attr:`last`, ``(members, layers)`` (002 Fig. 7d)."""
+        return _quotient(self.mean(), self.mean()[:, [self.last]])
 
     def factor(self) -> np.ndarray:
         """Return by what each step back multiplies the mean: from layer l + 1 to l, ``(members, layers − 1)``."""
@@ -276,6 +284,7 @@ def gradient_flow(
         singular_values=_padded([[values for values, _, _ in of] for of in parts], width),
         projections=_padded([[projected for _, projected, _ in of] for of in parts], width),
         entry=np.array([[entry for _, _, entry in of] for of in parts]).reshape(len(named), len(maps)),
+        head=net.head if side == "output" and layers[-1] == net.head else "",
     )
 
 

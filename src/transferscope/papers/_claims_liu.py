@@ -134,8 +134,8 @@ CLAIMS: tuple[Claim, ...] = (
         "002 §4, Fig. 7d: on its way back the gradient grows fast through random weights and is stable through "
         "pre-trained ones",
         "gradient_flow",
-        "growth from the last to the first layer through random weights, its ratio to that through pre-trained "
-        "ones, and the ratio of both as changes up or down; bootstrapped over images",
+        "growth from the last layer before the head to the first through random weights, its ratio to that through "
+        "pre-trained ones, and the ratio of both as changes up or down; bootstrapped over images",
         "agrees with all three 95 % intervals above 1, disagrees with one of the first two below, otherwise cannot "
         "tell",
     ),

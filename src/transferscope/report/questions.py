@@ -332,7 +332,7 @@ QUESTIONS: tuple[Question, ...] = (
         "F22 · Liu et al. 2019, §4, Fig. 7",
         (
             "The gradient of each image's loss with respect to what each module passes on: how its size is distributed "
-            "over the images, and how its mean grows or shrinks through the modules (in the table relative to the last). "
+            "over the images, and how its mean grows or shrinks through the modules, from the last one before the head. "
             "Training images without augmentation, the same for all networks.",
             "The gradient of the mean loss with respect to each weight matrix W is decomposed into singular vectors u, v; "
             "|uᵀWv| says how much W passes along each of them, against what directions that have nothing to do with W "
