@@ -186,7 +186,9 @@ def _add_run_options(parser: argparse.ArgumentParser, out: str | None) -> None:
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="how many steps side by side (default: 1 for each core)"
     )
-    parser.add_argument("--device", default="auto", metavar="cpu|cuda|auto", help="where to compute (default: auto)")
+    parser.add_argument(
+        "--device", default="auto", metavar="cpu|cuda|cuda:1|auto", help="where to compute (default: auto)"
+    )
     parser.add_argument(
         "--skip-unreadable", action="store_true", help="leave out images that cannot be read, and say so"
     )
