@@ -75,12 +75,15 @@ def fast_bfloat16(device: torch.device) -> bool:
 @contextmanager
 def full_float32(device: torch.device) -> Iterator[None]:
     """Keep a GPU from rounding the factors of float32 products to TF32's 10 bits, its usual way in convolutions."""
+    if device.type != "cuda":
+        yield
+        return
     import torch
 
     convolutions: Any = torch.backends.cudnn
     products: Any = torch.backends.cuda.matmul
     found = ((convolutions, convolutions.conv.fp32_precision), (products, products.fp32_precision))
-    rounding = [part for part, precision in found if device.type == "cuda" and precision == "tf32"]
+    rounding = [part for part, precision in found if precision == "tf32"]
     for part in rounding:
         part.allow_tf32 = False
     if convolutions in rounding and convolutions.conv.fp32_precision == "tf32":  # asked for of all there is

@@ -116,10 +116,8 @@ def _modules(result: Spectrum, p: list[int], ri: list[int]) -> list[Finding]:
 
 def _sums(result: Spectrum, p: list[int], ri: list[int]) -> Finding:
     """By the norm of the maps, large where images are, and by that of the kernels: both must say the same."""
-    maps, kernels = (
-        ratio_of_networks(sums[ri], sums[p]) for sums in (result.ratio_sum(), result.ratio_sum(kernels=True))
-    )
-    sums = result.ratio_sum()
+    sums, of_kernels = result.ratio_sum(), result.ratio_sum(kernels=True)
+    maps, kernels = (ratio_of_networks(of[ri], of[p]) for of in (sums, of_kernels))
     return Finding(
         f"Σ‖W‖_F/‖W‖₂ of RI-T is {maps.told} that of P-T with ‖W‖_F of the maps from image to image, "
         f"{_short(geometric_mean(sums[ri]))} against {_short(geometric_mean(sums[p]))}, and {kernels.told} with that "

@@ -225,7 +225,7 @@ class Engine:
             return self._planner.whole(x)
 
         looks = Looks(sweep, whole, images, self._room)
-        screen = Looks(sweep, whole, images, self._room, screen=True) if self._screens else None
+        screen = Looks(sweep, whole, images, self._room, screen=self._device.type) if self._screens else None
         return scan(members, places, hardest.labels, looks, metric, bound, progress, screen)
 
     @property

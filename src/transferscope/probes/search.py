@@ -60,7 +60,7 @@ class Looks:
         whole: logits ``(b, k)`` of a whole pass at a point.
         images: of a batch, by its number.
         room: bytes that may be kept.
-        screen: whether products are taken in bfloat16.
+        screen: the kind of device on which products are taken in bfloat16; by default they are not.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Looks:
         images: Callable[[int], Tensor],
         room: int,
         *,
-        screen: bool = False,
+        screen: str = "",
     ) -> None:
         self._sweep, self._whole, self._images, self._room = sweep, whole, images, room
         self._screen = screen
@@ -80,8 +80,7 @@ class Looks:
         """Return the logits ``(p, b, k)`` of a batch at the chosen points."""
         if not self._screen:
             return self._stacked(number, chosen)
-        images = self._images(number)
-        with torch.autocast(images.device.type, torch.bfloat16):
+        with torch.autocast(self._screen, torch.bfloat16):
             return self._stacked(number, chosen).to(torch.float32)
 
     def _stacked(self, number: int, chosen: range) -> Tensor:

@@ -80,6 +80,8 @@ class Sweep:
             self._known.update(folded.values(self._known))
         self.compiled = Compiled(self._after.module) if compiles else None
         self._after = replace(self._after, compiled=self.compiled)
+        device = next(iter(weights.values())).device
+        self._stack_bytes = room(device, _STACK_BYTES[device.type], _STACK_SHARE)
         self._shares: Tensor | None = None
         self._most: int | None = None
 
@@ -181,8 +183,7 @@ class Sweep:
     def _room(self, values: Sequence[Tensor]) -> int:
         """How many points to stack."""
         size = max(1, sum(v.numel() * v.element_size() for v in values))
-        device = values[0].device
-        most = max(1, room(device, _STACK_BYTES[device.type], _STACK_SHARE) // size)
+        most = max(1, self._stack_bytes // size)
         if self._most is None or most < self._most:
             self._most = most
         return self._most
