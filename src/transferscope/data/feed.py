@@ -59,8 +59,8 @@ class Feed:
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield consecutive batches of at most ``size`` examples."""
-        for part in self.source.chunks(size):
-            yield self.part(part)
+        for start in range(0, len(self), size):
+            yield self.part(slice(start, min(start + size, len(self))))
 
     def part(self, place: slice) -> Batch:
         """Return the examples at a place."""
@@ -84,7 +84,9 @@ class Feed:
     def _slice(self, part: slice) -> Tensor:
         if self._pixels is not None:
             return self._pixels[part]
-        return torch.from_numpy(np.array(self.source.images[part])).to(self.device)
+        images = np.array(self.source.images[part])
+        self._reader.has_read(images.nbytes)
+        return torch.from_numpy(images).to(self.device)
 
 
 def _as_tensor(images: np.ndarray) -> Tensor:

@@ -12,7 +12,7 @@ from ..data.imageset import ImageSet
 from ..errors import DataError, UsageError
 from ..models.network import Network
 from ..params import floating
-from ..runtime import full_float32
+from ..runtime import full_float32, out_of_memory
 
 __all__ = ["Forward"]
 
@@ -70,7 +70,7 @@ class Forward:
                 logits: Tensor = self.module(x)
         except (RuntimeError, AssertionError) as e:
             got, wanted = tuple(x.shape[-2:]), self.net.input.size
-            if got == tuple(wanted) or isinstance(e, torch.OutOfMemoryError):
+            if got == tuple(wanted) or out_of_memory(e):
                 raise
             raise DataError(
                 f"{self.net.name} cannot take images of {got[0]}×{got[1]} pixels, it wants {wanted[0]}×{wanted[1]}; "
