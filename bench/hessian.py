@@ -15,13 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from _sides import cpu_seconds
 
 OURS, EIGSH, POWER, EXACT = "ours", "curvlinops", "pyhessian", "float64"
 CLASSES, BATCH = 12, 64
@@ -44,11 +45,6 @@ class Outcome:
     values: list[float]
     products: int
     how: str
-
-
-def cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def given(settings: argparse.Namespace) -> tuple[Any, Any, Any]:

@@ -1,11 +1,11 @@
 """Landscapes of a ResNet-20 on 256 images against ``loss-landscapes``, float32: whole network and layer by layer.
 
-Ours is timed at 50×50 points for the last ``--deep`` layers, where a point costs little beside what is done once, and
-at ``--points``² elsewhere, scaled to 50×50 (625 points for the whole network). The peer's cost is the same at every
-point, so it is timed on a plane of ``--steps``² points and scaled. It is used as its documentation shows:
-``random_plane`` with filter normalisation, for one layer with a wrapper around that layer's parameters. Both have the
-images in memory as one tensor, and our setting of the memory allocator. With ``--bfloat16 yes`` (by itself where the
-processor is fast at it), ours is timed in bfloat16, too.
+Ours is timed at 50×50 points for the last ``--deep`` layers, where a point costs little beside what is done once;
+elsewhere at ``--points``² and at a quarter of these: from the difference comes what all 50×50 would take (25×25 for
+the whole network). The peer's cost is the same at every point, so it is timed on a plane of ``--steps``² points and
+scaled. It is used as its documentation shows: ``random_plane`` with filter normalisation, for one layer with a
+wrapper around that layer's parameters. Both have the images in memory as one tensor, and our setting of the memory
+allocator. With ``--bfloat16 yes`` (by itself where the processor is fast at it), ours is timed in bfloat16, too.
 
     python bench/landscape.py [--network resnet20] [--images 256] [--points 12] [--steps 4] [--threads 2]
 """
@@ -38,7 +38,7 @@ def ours(settings: argparse.Namespace) -> dict[str, Any]:
     with clock() as taken:
         engine = Engine(net, {"x": images}, metrics=["loss"], **options)
         engine._planner._recorded()
-    found["recording"] = [taken.seconds, taken.cpu, 0, ""]
+    found["recording"] = [taken.seconds, ""]
 
     def plane(names: list[str], points: int) -> Any:
         g = generator("bench", *names)
@@ -47,19 +47,23 @@ def ours(settings: argparse.Namespace) -> dict[str, Any]:
         steps = np.stack(np.meshgrid(at, at, indexing="ij"), -1).reshape(-1, 2)
         return Points.plane(end, a, b, steps)
 
+    def timed(names: list[str], points: int) -> tuple[float, str]:
+        with clock() as taken:
+            evaluation = engine.run(plane(names, points))["x"]
+        return taken.seconds, evaluation.how.plan
+
+    def scaled(names: list[str], wanted: int) -> tuple[float, str]:
+        few, some = settings.points // 2, settings.points
+        less, (more, plan) = timed(names, few)[0], timed(names, some)
+        return more + (more - less) * (wanted**2 - some**2) / (some**2 - few**2), plan
+
     parameters = {name for name, _ in net.module.named_parameters()}
     layers = net.modules("layer")
     for place, module in enumerate(layers):
         kernels = [k for k in module.tensors if k in parameters and end[k].ndim > 1]
-        points = plane(kernels, FULL if place >= len(layers) - settings.deep else settings.points)
-        with clock() as taken:
-            evaluation = engine.run(points)["x"]
-        found[module.name] = [taken.seconds, taken.cpu, len(points), evaluation.how.plan]
+        found[module.name] = (timed if place >= len(layers) - settings.deep else scaled)(kernels, FULL)
         print(module.name, *found[module.name], file=sys.stderr, flush=True)
-    points = plane([k for k in parameters if end[k].ndim > 1], settings.points)
-    with clock() as taken:
-        evaluation = engine.run(points)["x"]
-    found["whole"] = [taken.seconds, taken.cpu, len(points), evaluation.how.plan]
+    found["whole"] = scaled([k for k in parameters if end[k].ndim > 1], FULL // 2)
     return found
 
 
@@ -75,10 +79,11 @@ def peer(settings: argparse.Namespace) -> dict[str, Any]:
     metric = Loss(torch.nn.CrossEntropyLoss(), x, y)
     found: dict[str, Any] = {}
 
-    def once(model: Any) -> list[Any]:
+    def once(model: Any) -> float:
+        """Seconds a point."""
         with torch.no_grad(), clock() as taken:
             random_plane(model, metric, distance=0.5, steps=settings.steps, normalization="filter")
-        return [taken.seconds, taken.cpu, settings.steps**2, ""]
+        return taken.seconds / settings.steps**2
 
     once(module)
     found["whole"] = once(module)
@@ -116,21 +121,20 @@ def main(arguments: list[str] | None = None) -> int:
 def show(theirs: dict[str, Any], mine: dict[str, Any], settings: argparse.Namespace) -> None:
     """Print a line a layer, one for all of them and one for the whole network."""
     layers = [k for k in mine if k not in ("whole", "recording")]
-    timed = [theirs[k][0] / theirs[k][2] for k in theirs if k != "whole"]
+    timed = [theirs[k] for k in theirs if k != "whole"]
     point = sum(timed) / len(timed)  # of the peer, whichever layer moves: it passes the whole network
     print(f"| {settings.network}, {settings.images} images | points | plan | ours s | peer s (scaled) | ratio |")
     print("|---|---|---|---|---|---|")
 
     def row(name: str, seconds: float, points: int, plan: str, other: float) -> None:
-        print(f"| {name} | {points} | {plan} | {seconds:.2f} | {other:.0f} | {other / seconds:.1f}× |")
+        all_points = other * points
+        print(f"| {name} | {points} | {plan} | {seconds:.2f} | {all_points:.0f} | {all_points / seconds:.1f}× |")
 
     for name in layers:
-        seconds, _, points, plan = mine[name]
-        row(name, seconds * FULL**2 / points, FULL**2, plan, point * FULL**2)
-    every = sum(mine[k][0] * FULL**2 / mine[k][2] for k in layers) + mine["recording"][0]
-    row("all layers, recording included", every, len(layers) * FULL**2, "", point * len(layers) * FULL**2)
-    seconds, _, points, plan = mine["whole"]
-    row("whole network", seconds * 625 / points, 625, plan, theirs["whole"][0] / theirs["whole"][2] * 625)
+        row(name, mine[name][0], FULL**2, mine[name][1], point)
+    every = sum(mine[k][0] for k in (*layers, "recording"))
+    row("all layers, recording included", every, len(layers) * FULL**2, "", point)
+    row("whole network", mine["whole"][0], (FULL // 2) ** 2, mine["whole"][1], theirs["whole"])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,8 @@ import time
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
+
+from _sides import cpu_seconds
 
 OURS, FORWARD = "ours", "forward passes alone"
 PEER, PEER_KEEPS, PEER_ALL = "pytorch-cka", "pytorch-cka, memory kept", "pytorch-cka, every submodule"
@@ -44,11 +45,6 @@ class Outcome:
     cpu: float
     compared: int
     error: float = 0.0
-
-
-def cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def given(settings: argparse.Namespace) -> tuple[Any, list[Any], Any]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,8 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from _sides import cpu_seconds
 
 NETWORK, BATCH, RATE, SEED = "fixup_resnet20", 64, 0.2, 0
 CLASSES = 8  # colours: learnt in a few epochs, so that the accuracies of the two loops can be compared
@@ -39,12 +40,6 @@ class Outcome:
     speeds: list[float]
     accuracy: float
     cpu: float
-
-
-def cpu_seconds() -> float:
-    """Processor time of this process and of its children that ended."""
-    parts = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(u.ru_utime + u.ru_stime for u in parts)
 
 
 def prepare(folder: Path, images: int) -> None:

@@ -37,7 +37,7 @@ _OUT_OF_MEMORY = (
 )  # fmt: skip
 
 
-def pick_device(name: str = "auto") -> torch.device:
+def pick_device(device: str | torch.device = "auto") -> torch.device:
     """Return the device for ``cpu``, ``cuda`` (or ``cuda:1``) or ``auto``, which is CUDA where there is one.
 
     Raises:
@@ -48,6 +48,7 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     import torch
 
+    name = str(device)
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise UsageError(f"device {name!r}: expected cpu, cuda, cuda:1 or auto")
     if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):

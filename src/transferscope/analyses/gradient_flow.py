@@ -245,7 +245,7 @@ def gradient_flow(
     if examples is not None and examples < len(images):
         drawn = numpy_generator("gradient flow", seed, len(images)).choice(len(images), examples, replace=False)
         images = images.subset(np.sort(drawn))
-    where = pick_device(str(device))
+    where = pick_device(device)
     maps, left_out = _matrices(net) if projections else ((), ())
     seen, parts = [], []
     for i, solution in enumerate(named):

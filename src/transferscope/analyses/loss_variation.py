@@ -215,7 +215,7 @@ def loss_variation(
     if examples is not None and examples < len(images):
         drawn = numpy_generator("loss variation", seed, len(images)).choice(len(images), examples, replace=False)
         images = images.subset(np.sort(drawn))
-    walk = _Walk(net, images, statistics, precision, batch, pick_device(str(device)))
+    walk = _Walk(net, images, statistics, precision, batch, pick_device(device))
     places = np.linspace(0.0, size, points + 1)
     done, total = 0, len(places) * sum(len(t.steps) for t in tracks)
     curves = []

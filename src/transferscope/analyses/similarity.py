@@ -241,7 +241,7 @@ def similarity(
     """
     named = as_solutions(solutions)
     nets = as_networks(net, len(named))
-    where = pick_device(str(device))
+    where = pick_device(device)
     chosen = [taps(n, _modules_of(modules, s)) for n, s in zip(nets, named, strict=True)]
     forwards = [Forward(n, s.params, where) for n, s in zip(nets, named, strict=True)]
     for forward in forwards:

@@ -195,7 +195,7 @@ def features(
         ModelError: when a module does not exist or has no features.
         DataError: when the network cannot look at these images.
     """
-    where = pick_device(str(device))
+    where = pick_device(device)
     forward = Forward(net, params, where)
     forward.check(images)
     chosen = taps(net, modules)

@@ -73,7 +73,7 @@ class Curvature:
         if batch < 1:
             raise UsageError(f"a batch of {batch} images; give at least 1")
         self.dtype = {"float32": torch.float32, "float64": torch.float64}[precision]
-        where = pick_device(str(device))
+        where = pick_device(device)
         given = {k: v.to(self.dtype) if v.is_floating_point() else v for k, v in params.items()}
         self._forward = Forward(net, given, where)
         self._forward.check(images)

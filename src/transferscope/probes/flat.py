@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -62,8 +62,8 @@ class FlatWeights:
     def move(self, points: Points, i: int) -> None:
         """Set the weights to point i.
 
-        What is the same at all points is set once, and again after :meth:`put`; the operands of the last points used
-        are kept as rows beside the buffer, of what moves only.
+        What is the same at all points is set once; the operands of the last points used are kept as rows beside the
+        buffer, of what moves only.
         """
         if points is not self._points:
             self._settle(points)
@@ -71,7 +71,8 @@ class FlatWeights:
         first = terms[0][0]
         self._count(points, first if points.full(first) else 0)
         if len(terms) == 1 and terms[0][1] == 1.0 and points.full(first) and first not in self._rows:
-            self.put(points.basis[first], points.moving)
+            for name in points.moving:
+                self._views[name].copy_(points.basis[first][name])
             return
         rows = [(self._operand(j), c) for j, c in terms]
         for place, (start, stop) in enumerate(self._spans):
@@ -104,11 +105,6 @@ class FlatWeights:
             for row, coefficient in rows:
                 total.add_(term.copy_(row[part]), alpha=coefficient)
             target[part].copy_(total)
-
-    def put(self, params: Mapping[str, Tensor], names: Iterable[str] | None = None) -> None:
-        """Set the named (default: all) floating tensors to these values as they are."""
-        for name in self._views if names is None else names:
-            self._views[name].copy_(params[name])
 
     def _operand(self, j: int) -> list[Tensor]:
         """Return an operand of the points at hand, as far as these move; what it leaves out is zero."""

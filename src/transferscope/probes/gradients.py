@@ -121,7 +121,7 @@ def gradients(
         raise UsageError(f"side {side!r}{nearest(side, ('output', 'input'))}")
     if batch < 1:
         raise UsageError(f"a batch of {batch} images; give at least 1")
-    where = pick_device(str(device))
+    where = pick_device(device)
     forward = Forward(net, in_precision(params, precision), where)
     forward.check(images)
     _check(net, images)

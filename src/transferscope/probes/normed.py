@@ -57,7 +57,7 @@ def with_statistics_of(
     """
     if not norm_layers(net.module):
         return dict(params)
-    where = pick_device(str(device))
+    where = pick_device(device)
     forward = Forward(net, in_precision(params, precision), where)
     forward.check(images)
     size = min(batch, len(images))

@@ -45,7 +45,7 @@ def predictions(
         DataError: when the network cannot look at these images.
         ModelError: when the network has another number of outputs than the set has classes.
     """
-    where = pick_device(str(device))
+    where = pick_device(device)
     forward = Forward(net, params, where)
     forward.check(images)
     out = np.empty((len(images), len(images.classes)), np.float32)

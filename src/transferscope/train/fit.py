@@ -65,6 +65,6 @@ def fit(
     if state is None:
         state = FitState(0, dict(weights))
     check_same(weights, state.params)
-    trainer = Trainer(net, state.params, recipe, seed, pick_device(str(device)))
+    trainer = Trainer(net, state.params, recipe, seed, pick_device(device))
     trainer.optimiser.load_momentum(state.momentum)
     return Course(trainer, images, record or Record(), state, progress).events()
