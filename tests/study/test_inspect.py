@@ -107,8 +107,22 @@ def test_bad_input_is_one_line_and_writes_nothing(files: dict[str, str], tmp_pat
         ({"landscape": {"points": 2}}, r"^--set landscape\.points: must be greater than or equal to 3, got 2$"),
         ({"landscape": {"only": ["conv9"]}}, r"^--set landscape\.only: there is no module of lenet 'conv9'; did you"),
         ({"landscape": {"runs": 1}}, r"^--set landscape\.runs: is for studies"),
+        (
+            {"landscape": {"weights": ["start"]}},
+            r"^--set landscape\.weights: is for studies, .* a file holds one set",
+        ),
     ):
         bad(files, tmp_path, message, SpecError, settings=settings)
+    for settings, message in (
+        ({"rewind": {"epochs": [5]}}, r"^--set rewind\.epochs: is for studies, whose runs keep weights"),
+        ({"criticality": {"ends": ["best"]}}, r"^--set criticality\.ends: is for studies"),
+        ({"criticality": {"paths": ["optimisation"]}}, r"^--set criticality\.paths: wants weights on the way"),
+        (
+            {"rewind": {"metrics": ["auc"]}},
+            r"^--set rewind\.metrics: 'auc' is for several labels an image; --data has",
+        ),
+    ):
+        bad(files, tmp_path, message, SpecError, init=files["start"], settings=settings)
     bad(
         files,
         tmp_path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ..numerics.intervals import MeanInterval, mean_difference
@@ -85,30 +86,37 @@ def _speed(target: str, first: CurveGroup, second: CurveGroup, rates: str) -> Fi
 
 
 def _head_start(target: str, first: CurveGroup, second: CurveGroup) -> list[Finding]:
-    """How long P-T needs for what RI-T reaches in the end."""
-    level = second.mean("final").mean
-    needed = [c.epochs_to(level) for c in first.healthy]
+    """How long P-T needs for what RI-T ends with, and how long RI-T itself: its curve may have been there before."""
+    level = second.mean("final").mean - 1e-9  # the mean of equal numbers may be rounded up
+    needed, own = ([c.epochs_to(level) for c in group.healthy] for group in (first, second))
     reached = [e for e in needed if math.isfinite(e)]
     whole = max(int(c.epochs[-1]) for c in second.healthy)
     if not reached or not whole:
         return []
-    missed = f", {len(needed) - len(reached)} of {len(needed)} runs never" if len(reached) < len(needed) else ""
-    mean = sum(reached) / len(reached)
-    spread = f" ({min(reached):.0f} to {max(reached):.0f})" if min(reached) < max(reached) else ""
-    epochs = "epoch" if mean == 1 else "epochs"
     return [
         Finding(
-            f"{target}: P-T needs {number(mean, 0 if mean == int(mean) else 1)}{spread} {epochs} to reach what RI-T "
-            f"has after {whole}, a test {_metric(second)} of {number(100 * level, 1)} %{missed}; "
-            f"{count(len(needed), 'run')}.",
-            value=mean,
-            low=min(reached) if len(reached) > 1 else None,
-            high=max(reached) if len(reached) > 1 else None,
+            f"{target}: P-T first reaches what RI-T ends with, a test {_metric(second)} of {number(100 * level, 1)} "
+            f"%, after {_epochs(needed)}, RI-T itself after {_epochs(own)} of {whole}; {_seeds(first, second)}.",
+            value=sum(reached) / len(reached),
             n=len(needed),
             unit="runs",
             weight=0.5,
         )
     ]
+
+
+def _epochs(found: Sequence[float]) -> str:
+    """Say how many epochs some runs needed, some of which may not have made it.
+
+    >>> _epochs([3.0]), _epochs([3.0, 8.0]), _epochs([math.inf, 1.0])
+    ('3 epochs', '3 to 8 epochs (mean 5.5)', '1 epoch (1 of 2 runs never)')
+    """
+    made = [e for e in found if math.isfinite(e)]
+    least, most, mean = min(made), max(made), sum(made) / len(made)
+    missed = f" ({len(found) - len(made)} of {len(found)} runs never)" if len(made) < len(found) else ""
+    if least == most:
+        return f"{count(int(least), 'epoch')}{missed}"
+    return f"{least:.0f} to {most:.0f} epochs (mean {number(mean, 0 if mean == int(mean) else 1)}){missed}"
 
 
 def _preference(

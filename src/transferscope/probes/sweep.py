@@ -73,11 +73,11 @@ class Sweep:
         found = anchors(points) if affine and cut.affine is not None else None
         self.plan: Plan = "suffix" if found is None else "affine"
         self._anchors = found
-        self._after = cut.after if found is None else self._parts()[1]
+        self._before, self._after = cut.before, cut.after if found is None else self._parts()[1]
         if folds:
-            folded = fold(self._after)
-            self._after = folded.part
-            self._known.update(folded.values(self._known))
+            before, after = fold(self._before), fold(self._after)
+            self._before, self._after = before.part, after.part
+            self._known.update({**before.values(self._known), **after.values(self._known)})
         self.compiled = Compiled(self._after.module) if compiles else None
         self._after = replace(self._after, compiled=self.compiled)
         device = next(iter(weights.values())).device
@@ -87,9 +87,8 @@ class Sweep:
 
     def live(self, x: Tensor) -> Live:
         """Return what crosses the cut for a batch of images."""
-        cut = self._cut
-        known = {**self._known, cut.recording.x: x}
-        return Live(dict(zip(cut.before.outputs, cut.before(known, len(x)), strict=True)), len(x))
+        known = {**self._known, self._cut.recording.x: x}
+        return Live(dict(zip(self._before.outputs, self._before(known, len(x)), strict=True)), len(x))
 
     def restack(self) -> None:
         """Stack as many points as usual again, for smaller batches."""

@@ -19,7 +19,7 @@ from .check import network_spec
 from .events import Listener, unheard
 from .execute import execute, resources
 from .graph import Plan, Step, in_order
-from .possible import of_network
+from .possible import of_labels, of_network
 from .problems import problems_of, raise_all
 from .questions import QUESTIONS, QuestionSettings
 from .schedule import Outcome
@@ -31,6 +31,8 @@ from .work.network import network_of
 from .written import as_yaml
 
 __all__ = ["Files", "run_files"]
+
+_KEPT = "whose runs keep weights at several epochs; a file holds one set"
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,19 @@ class Files:
         kind, given = QUESTIONS[name], self.settings.get(name, {})
         for key in sorted(kind.chooses & given.keys()):
             raise SpecError(f"--set {name}.{key}", "is for studies; here all files are asked about")
+        for key in sorted(kind.among & given.keys()):
+            raise SpecError(f"--set {name}.{key}", f"is for studies, {_KEPT}")
         try:
-            return kind.model_validate_json(json.dumps({"question": name, **given}))
+            question = kind.model_validate_json(json.dumps({"question": name, **given}))
         except ValidationError as e:
             found = problems_of(e, kind)[0]
             said = str(found).removeprefix(f"{found.where}: ")
             raise SpecError(f"--set {name}.{found.where}".rstrip("."), said) from e
+        if (recorded := question.wants_recorded()) is not None:
+            raise SpecError(
+                f"--set {name}.{recorded}", f"asks for weights on the way, which are for studies, {_KEPT}"
+            )
+        return question
 
     def _why_not(self, name: str) -> str:
         if name not in QUESTIONS:
@@ -198,7 +207,8 @@ def plan_files(asked: Files) -> tuple[Plan, str]:
     items, net = {}, network_of(network, len(found.classes))
     for name in chosen:
         question = asked.question(name)
-        raise_all(list(of_network(f"--set {name}", question, net)))
+        where = f"--set {name}"
+        raise_all([*of_network(where, question, net), *of_labels(where, question, {"--data": found})])
         body = {
             "revision": REVISION["analysis"],
             "network": network,

@@ -21,6 +21,7 @@ __all__ = [
     "blocks_of",
     "domain_groups",
     "epochs_of",
+    "of_labels",
     "of_network",
     "of_study",
     "unknown",
@@ -94,6 +95,15 @@ def of_network(where: str, question: QuestionSettings, net: Network) -> Iterator
         yield from unknown(names, known, f"{where}.{key}", f"module of {net.name}")
 
 
+def of_labels(where: str, question: QuestionSettings, images: Mapping[str, Found]) -> Iterator[SpecError]:
+    """Yield what is wrong with the metrics of a question for the labels that images have."""
+    if "auc" in (getattr(question, "metrics", None) or ()):
+        for name, found in images.items():
+            if not found.multilabel:
+                message = f"'auc' is for several labels an image; {name} has one, take 'accuracy'"
+                yield SpecError(f"{where}.metrics", message)
+
+
 def of_study(
     where: str,
     question: QuestionSettings,
@@ -115,11 +125,7 @@ def of_study(
         yield from references
         return
     asked = {n: found for n, found in targets.items() if question.targets is None or n in question.targets}
-    if "auc" in (getattr(question, "metrics", None) or ()):
-        for name, found in asked.items():
-            if not found.multilabel:
-                message = f"'auc' is for several labels an image; {name} has one, take 'accuracy'"
-                yield SpecError(f"{where}.metrics", message)
+    yield from of_labels(where, question, asked)
     if isinstance(question, Samples):
         return
     if isinstance(question, (BlockShuffle, Checkpoints)):

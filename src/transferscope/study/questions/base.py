@@ -40,6 +40,7 @@ class QuestionSettings(Strict):
         headless: whether it can be asked of files without a final layer for the classes of the images.
         tells_apart: whether it tells starts of one kind apart; others take runs from pre-trained weights as alike.
         chooses: settings that decide what it is asked about, not how it is answered.
+        among: settings that choose among the weights which a run has kept; a file has but one set.
     """
 
     least_runs: ClassVar[int] = 1
@@ -49,6 +50,7 @@ class QuestionSettings(Strict):
     headless: ClassVar[bool] = False
     tells_apart: ClassVar[bool] = False
     chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows"})
+    among: ClassVar[frozenset[str]] = frozenset({"weights", "ends", "epochs", "trajectories"})
 
     targets: tuple[Name, ...] | None = None
     """Ask only about these targets; default: all."""
