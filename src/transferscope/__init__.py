@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .models.build import build, initialise, wrap
     from .models.checkpoint import read, write
     from .models.doctor import doctor
+    from .models.load import load_weights
     from .models.network import Input, Network
     from .models.solution import Solution
     from .params import Params
@@ -120,6 +121,7 @@ _FACE = {
     "landscape": "analyses.landscape",
     "learning_curves": "analyses.learning_curves",
     "load_images": "data.spec",
+    "load_weights": "models.load",
     "loss_variation": "analyses.loss_variation",
     "mistakes": "analyses.mistakes",
     "read": "models.checkpoint",
@@ -198,6 +200,7 @@ __all__ = [
     "landscape",
     "learning_curves",
     "load_images",
+    "load_weights",
     "loss_variation",
     "mistakes",
     "read",

@@ -163,7 +163,7 @@ def test_what_was_rounded_and_left_out_is_said():
     found = spectrum(odd, [odd.params()])
     texts = [f.text for f in found.findings()]
     assert any("its 7×7 input is no multiple of the stride 2×2; the circular map is on 8×8" in t for t in texts)
-    assert any("1 weight left out (up.weight)" in t for t in texts)
+    assert any("1 weight left out: up.weight (no 2-D convolution and no matrix)." in t for t in texts)
     assert found.frame().remark[0].startswith("its 7×7 input")
 
 

@@ -56,7 +56,7 @@ def test_against_a_given_model(path):
     assert "does not fit" in d.text() and "  missing    … and" in d.text()
     head = doctor(path, "resnet20", 100)
     assert {t.name for t in head.tensors if t.status == "other shape"} == {"linear.weight", "linear.bias"}
-    assert "fits but for its head; leave that out with the head policy 'drop'" in head.text()
+    assert "fits but for its head; leave that out with --head drop" in head.text()
     assert "linear.weight: (10, 64) in the file, (100, 64) in the network" in head.text()
     left = doctor(saved(path, {**build("resnet20", 10).params(), "more.w": torch.ones(3)}), build("resnet20", 10))
     assert left.fit.left_over == ("more.w",) and "  left over  more.w" in left.text()

@@ -57,8 +57,9 @@ def test_mu_of_all_modules_over_the_maps_of_the_first():
     assert overview.get_yscale() == "log" and "n = 500 training images" in overview.get_title(loc="left")
     assert [t.get_text() for t in overview.get_xticklabels()] == list(MODULES)
     assert [t.get_text() for t in overview.get_legend().get_texts()] == ["P-T", "RI-T"]
-    for line in overview.lines:
-        assert line.get_ydata()[1] == pytest.approx(1.6)  # μ over 1,000 weights
+    for joined, apart in zip(overview.lines[::2], overview.lines[1::2], strict=True):
+        assert joined.get_ydata()[1] == pytest.approx(1.6)  # μ over 1,000 weights
+        assert np.isnan(joined.get_ydata()[[0, 2]]).all() and np.isnan(apart.get_ydata()[1])
     assert [t.get_text() for t in overview.texts] == ["0", "∞"] * 3
     drawn = maps(fig)
     assert len(drawn) == 4 + 2  # four paths of P-T 0, two of RI-T 0

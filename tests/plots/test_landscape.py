@@ -87,10 +87,18 @@ def test_p_is_to_the_right_and_q_upwards():
 
 
 def test_a_landscape_within_one_step_has_no_lines():
-    ax, _ = panels(draw(made((0.01, 0.02))))
+    ax, _ = panels(draw(made((0.01, 0.02)), step=0.05))
     filled, lines = sets(ax)
     assert len(filled) == 1
     assert not lines
+
+
+def test_a_flat_landscape_has_lines_closer_to_each_other():
+    fig = draw(made((0.01, 0.02)))
+    (_, lines), (_, more) = (sets(ax) for ax in panels(fig))
+    np.testing.assert_allclose(np.diff(more[0].levels), 0.005)
+    assert len(lines[0].levels) >= 2
+    assert "lines 0.005 apart" in text_of(fig)
 
 
 @pytest.mark.parametrize("height", [1e3, 1e12, 1e30])

@@ -59,7 +59,10 @@ def _rise(path: BarrierPath, images: str, metric: str) -> str:
     ends = _ends(path, images, metric)
     what = f"From {path.path.a} to {path.path.b} the {name_of(metric)} on {images}"
     if not math.isfinite(height.height):
-        return f"{what} is not finite all the way"
+        values = path.path.curve(images, metric).values
+        return (
+            f"{what} is not finite at {int((~np.isfinite(values)).sum())} of {len(values)} places, so has no height"
+        )
     line = f"the straight line between its ends ({listed([level(metric, e) for e in ends])})"
     if height.height == 0:
         return f"{what} nowhere rises over {line}"

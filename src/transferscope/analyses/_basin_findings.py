@@ -10,7 +10,7 @@ import numpy as np
 from ..results import Finding, Verdict
 from ._members import TWO_RI_T
 from ._path_phrases import amount, between, known, level, name_of
-from ._phrases import count, listed, number
+from ._phrases import count, listed, number, short
 
 if TYPE_CHECKING:
     from ._basin_parts import BasinGroup, BasinMeasure, BasinRegion, Rim
@@ -44,9 +44,7 @@ def _numbers(
     threshold = result.rule.threshold_of(metric)
     sampled = f"{count(result.rule.samples, 'point')}, {result.rule.draws} noise draws, {count(result.n, 'image')}"
     if math.isfinite(n.epsilon):
-        epsilon = (
-            f"{_short(n.epsilon)} (95 % interval over draws {_short(n.epsilon_low)} to {_short(n.epsilon_high)})"
-        )
+        epsilon = f"{short(n.epsilon)} (95 % interval over draws {short(n.epsilon_low)} to {short(n.epsilon_high)})"
         told = (
             f"ε is {epsilon}, μ {level(metric, n.mu)}{between(metric, measure.mu_low, measure.mu_high)}; "
             f"{_delta(group, measure)}"
@@ -57,10 +55,13 @@ def _numbers(
         "yes": "this is one basin",
         "no": "this is not one basin",
         "cannot tell": "it cannot be told whether this is one basin",
-    }
+    }[measure.answer]
+    why = f"By a threshold of {threshold:g} on ε"
+    if measure.answer == "no" and n.epsilon_low <= threshold:
+        why = f"ε is not clearly over the threshold of {threshold:g}, but without δ"
     return Finding(
-        f"{group.name}, {_extent(result, group, region)}: for the {name_of(metric)} on {result.images} {told}. By a "
-        f"threshold of {_short(threshold)} on ε {answer[measure.answer]}; n = {sampled}.",
+        f"{group.name}, {_extent(result, group, region)}: for the {name_of(metric)} on {result.images} {told}. "
+        f"{why} {answer}; n = {sampled}.",
         value=n.epsilon,
         low=known(n.epsilon_low),
         high=known(n.epsilon_high),
@@ -112,19 +113,19 @@ def _delta(group: BasinGroup, measure: BasinMeasure) -> str:
     conditions = {"2": "condition 2 (noise)", "3": "condition 3 (beyond the edge)", "2 and 3": "both conditions"}
     if math.isinf(n.delta):
         return (
-            f"no δ up to {_short(group.limit)} satisfies {conditions[n.binding]}: around it the "
+            f"no δ up to {group.limit:.3g} satisfies {conditions[n.binding]}: around it the "
             f"{name_of(measure.metric)} does not rise by 2ε over μ"
         )
     if n.delta == 0:
         return "δ is 0, as the edge of the set is already 2ε over μ" + _beyond_limit(group, n.delta_high)
-    high = f"more than {_short(group.limit)}" if math.isinf(n.delta_high) else _short(n.delta_high)
-    return f"δ is {_short(n.delta)} ({_short(n.delta_low)} to {high}), set by {conditions[n.binding]}"
+    high = f"more than {group.limit:.3g}" if math.isinf(n.delta_high) else short(n.delta_high)
+    return f"δ is {short(n.delta)} ({short(n.delta_low)} to {high}), set by {conditions[n.binding]}"
 
 
 def _beyond_limit(group: BasinGroup, high: float) -> str:
     if not high:
         return ""
-    return f" (0 to {'more than ' + _short(group.limit) if math.isinf(high) else _short(high)})"
+    return f" (0 to {f'more than {group.limit:.3g}' if math.isinf(high) else short(high)})"
 
 
 def _not_finite(result: Basin, group: BasinGroup) -> list[Finding]:
@@ -158,17 +159,3 @@ def _set_name(region: BasinRegion) -> str:
 def _excluded(result: Basin, *, labels: tuple[str, ...], reason: str) -> Finding:
     groups = len(result.groups) + len(result.left_out)
     return Finding(f"{' & '.join(labels)} left out. {reason}.", value=1.0, n=groups, unit="groups", weight=0.6)
-
-
-def _short(x: float) -> str:
-    """Two or three significant figures.
-
-    >>> _short(0.00384), _short(49.14), _short(1234.5), _short(0.0)
-    ('0.0038', '49.1', '1,234', '0')
-    """
-    if not x or not math.isfinite(x):
-        return f"{x:g}"
-    if abs(x) >= 100:
-        return f"{x:,.0f}"
-    digits = 3 if abs(x) >= 1 else 2
-    return f"{x:.{digits}g}" if abs(x) >= 1e-4 else f"{x:.1e}".replace("-", "−")

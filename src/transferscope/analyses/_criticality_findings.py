@@ -10,7 +10,7 @@ import numpy as np
 
 from ..results import Finding, Verdict
 from ._path_phrases import level, name_of
-from ._phrases import LEAST_ORDER, LEAST_SIGNS, count, enough, listed, number, percent, points
+from ._phrases import LEAST_ORDER, LEAST_SIGNS, count, enough, listed, number, percent, points, short
 
 if TYPE_CHECKING:
     from ._criticality_measure import Subject, Valley
@@ -49,7 +49,9 @@ def criticality_findings(result: Criticality) -> tuple[Finding, ...]:
 
 
 def spread_of_sum(valleys: Sequence[Valley]) -> tuple[float, float]:
-    """Return the least and the greatest of Σμ_i and Σμ_i without each of the draws."""
+    """Return the least and the greatest of Σμ_i and Σμ_i without each of the draws; nan where that is not known."""
+    if not any(v.redrawn for v in valleys):
+        return math.nan, math.nan
     sums = [sum(v.mu for v in valleys), *np.sum([v.mu_without for v in valleys], axis=0)]
     return float(np.fmin.reduce(sums)), float(np.fmax.reduce(sums))
 
@@ -81,6 +83,12 @@ def _main(result: Criticality, subject: Subject) -> tuple[Valley, ...]:
     return result.along(subject.label, path, result.valleys[0].end)
 
 
+def _way(result: Criticality) -> str:
+    """Say which of the paths networks are judged by."""
+    valley = next(v for s in result.networks for v in _main(result, s))
+    return f"the {valley.path} path to the {valley.end} weights"
+
+
 def _level(result: Criticality, subject: Subject) -> Finding:
     of = _main(result, subject)
     finite, total = [v for v in of if math.isfinite(v.mu)], sum(v.mu for v in of)
@@ -88,19 +96,23 @@ def _level(result: Criticality, subject: Subject) -> Finding:
     epsilon = level(result.judge, subject.epsilon)
     way = f"{of[0].path} path to the {of[0].end} weights"
     if len(finite) == len(of):
-        spread = f" ({_short(low)} to {_short(high)} without one of the {result.draws} draws)" if high > low else ""
-        text = f"network criticality Σμ_i = {_short(total)}{spread} over {count(len(of), 'module')}"
+        spread = f" ({short(low)} to {short(high)} without one of the {result.draws} draws)" if high > low else ""
+        text = f"network criticality Σμ_i = {short(total)}{spread} over {count(len(of), 'module')}"
     else:
         judge, told = name_of(result.judge), list[str]()
         if none := [v.module for v in of if math.isinf(v.mu)]:
             told.append(f"no cell with noise keeps the {judge} within ε in {_some(none)}, so their μ_i is infinite")
         if lacking := [v.module for v in of if math.isnan(v.mu)]:
             told.append(f"μ_i is not known in {_some(lacking)}, where no noise was added")
-        others = _short(sum(v.mu for v in finite))
-        text = f"{'; '.join(told)}; Σμ_i of the other {count(len(finite), 'module')} is {others}"
-    if len(finite) > 1:
-        most = max(finite, key=lambda v: v.relative)
+        text = "; ".join(told)
+        if finite:
+            others = short(sum(v.mu for v in finite))
+            text += f"; Σμ_i of the other {count(len(finite), 'module')} is {others}"
+    most = max(finite, key=lambda v: v.relative, default=None)
+    if most and most.mu > 0 and len(finite) > 1:
         text += f"; the most critical{' of these' * (len(finite) < len(of))} for its size is {most.module}"
+    if over := [v.module for v in finite if v.mu > 0 and v.sigma == v.sigmas.max()]:
+        text += f"; in {_some(over)} the largest noise of the grid is still within ε, so that μ_i is at most this"
     if free := [v.module for v in of if v.mu == 0]:
         text += f"; μ_i = 0 in {_some(free)}, which can go back to the start"
     return Finding(
@@ -133,7 +145,7 @@ def _order(result: Criticality, role: str, networks: Sequence[Subject]) -> list[
     if signs[0] and signs[0] != -signs[1]:
         verdict = "agrees" if signs[0] > 0 else "disagrees"
     first, last = modules[0], modules[-1]
-    ends = [_short(float(np.mean([t[m].relative for t in table]))) for m in (first, last)]
+    ends = [short(float(np.mean([t[m].relative for t in table]))) for m in (first, last)]
     claimed = role == "P-T"
     return [
         Finding(
@@ -158,11 +170,11 @@ def _contrast(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]) 
     several = len(near) > 1 or len(far) > 1
     low, high = float(far.min() / near.max()), float(far.max() / near.min())
     value = float(far.mean() / near.mean())
-    spread = f" (network by network {_short(low)} to {_short(high)})" if several else ""
+    spread = f" (network by network {short(low)} to {short(high)})" if several else ""
     return [
         Finding(
-            f"The network criticality of RI-T is {_short(value)}{spread} times that of P-T: {_short(far.mean())} "
-            f"against {_short(near.mean())}; {len(far)} and {count(len(near), 'network')}.",
+            f"The network criticality of RI-T is {short(value)}{spread} times that of P-T: {short(far.mean())} "
+            f"against {short(near.mean())}; {len(far)} and {count(len(near), 'network')}.",
             value=value,
             low=low if several else None,
             high=high if several else None,
@@ -188,8 +200,8 @@ def _sensitive(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject])
     near, far = (float(np.mean([s[m] for m in modules])) for s in shares)
     return [
         Finding(
-            f"Of the cells with noise {percent(far)} keep RI-T within ε and {percent(near)} P-T; RI-T has fewer of "
-            f"them in {less} of {count(len(modules), 'module')} (sign test, p = {p_value:.2g})"
+            f"On {_way(result)} {percent(far)} of the cells with noise keep RI-T within ε and {percent(near)} P-T; "
+            f"RI-T has fewer of them in {less} of {count(len(modules), 'module')} (sign test, p = {p_value:.2g})"
             f"{enough(decided, LEAST_SIGNS, 'modules that differ')}.",
             value=near - far,
             n=len(modules),
@@ -224,7 +236,7 @@ def _transition(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]
     where = f" ({_some(with_ri)})" if with_ri else ""
     return [
         Finding(
-            f"A valley that is tighter at some place between start and end than on both sides of it: "
+            f"On {_way(result)}, a valley that is tighter at some place in between than on both sides of it: "
             f"{count(len(with_ri), 'module')} of RI-T{where}, {len(with_p)} of P-T, of {len(modules)}; "
             f"{critical} of RI-T are not within ε at the start.",
             value=(len(with_ri) - len(with_p)) / max(1, len(modules)),
@@ -261,16 +273,19 @@ def _same(result: Criticality) -> list[Finding]:
     if len(np.unique(train)) < 3 or len(np.unique(held - train)) < 2:
         return []
     both, gap = (float(spearmanr(train, other).statistic) for other in (held, held - train))
-    least, turned = min(both, gap), ", the other way round" if gap < 0 else ""
+    least, turned = min(both, abs(gap)), ", the other way round" if gap < 0 else ""
     verdict: Verdict = "agrees" if least >= _SAME else "disagrees" if least < _OTHER else "cannot tell"
+    small = ""
     if np.ptp(train) < _RANGE:  # a network that has learned little has little to lose
         verdict = "cannot tell"
+    elif result.judge == "error" and (held - train).max() < _gap_by_chance(train, held, result.n[0], result.n[test]):
+        verdict, small = "cannot tell", ", which is nowhere larger than so few images may give"
     name, claimed = name_of(result.judge), any(s.role in ("P-T", "RI-T") for s in result.networks)
     return [
         Finding(
             f"Over the cells of all paths the test {name} follows the train {name} with Spearman's "
-            f"ρ = {number(both)}, the gap of the two with ρ = {number(gap)}{turned}; {count(len(train), 'cell')}, "
-            f"{result.n[0]:,} and {count(result.n[test], 'image')}.",
+            f"ρ = {number(both)}, the gap of the two{small} with ρ = {number(gap)}{turned}; "
+            f"{count(len(train), 'cell')}, {result.n[0]:,} and {count(result.n[test], 'image')}.",
             value=least,
             n=len(train),
             unit="cells",
@@ -279,6 +294,13 @@ def _same(result: Criticality) -> list[Finding]:
             weight=0.4,
         )
     ]
+
+
+def _gap_by_chance(train: np.ndarray, held: np.ndarray, n_train: int, n_test: int) -> float:
+    """Return what the difference of two error rates stays under in 95 of 100 samples, where it is largest."""
+    place = int(np.argmax(held - train))
+    variances = [p[place] * (1 - p[place]) / n for p, n in ((train, n_train), (held, n_test))]
+    return 1.96 * math.sqrt(max(0.0, sum(variances)))
 
 
 def _ends(result: Criticality) -> list[Finding]:
@@ -342,12 +364,3 @@ def _left_out(result: Criticality) -> list[Finding]:
 def _some(names: Sequence[str], most: int = 4) -> str:
     """Name a few."""
     return listed(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
-
-
-def _short(x: float) -> str:
-    """Three significant figures."""
-    if not math.isfinite(x):
-        return "infinite" if math.isinf(x) else "nan"
-    if x and not 1e-2 <= abs(x) < 1e5:
-        return f"{x:.2e}".replace("e+0", "e").replace("e-0", "e−").replace("-", "−")
-    return number(x, max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0)

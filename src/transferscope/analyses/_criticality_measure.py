@@ -130,14 +130,19 @@ class Valley:
     plan: str
 
     @property
+    def redrawn(self) -> bool:
+        """Whether it is known how far μ_i depends on the draws of the noise."""
+        return len(self.mu_without) > 1 and not np.isnan(self.mu_without).all()
+
+    @property
     def low(self) -> float:
-        """Least of μ_i and μ_i without each of the draws."""
-        return float(np.fmin.reduce([self.mu, *self.mu_without]))
+        """Least of μ_i and μ_i without each of the draws; nan where that is not known."""
+        return float(np.fmin.reduce([self.mu, *self.mu_without])) if self.redrawn else math.nan
 
     @property
     def high(self) -> float:
-        """Greatest of μ_i and μ_i without each of the draws."""
-        return float(np.fmax.reduce([self.mu, *self.mu_without]))
+        """Greatest of μ_i and μ_i without each of the draws; nan where that is not known."""
+        return float(np.fmax.reduce([self.mu, *self.mu_without])) if self.redrawn else math.nan
 
     @property
     def relative(self) -> float:

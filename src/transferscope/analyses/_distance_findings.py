@@ -14,7 +14,7 @@ import numpy as np
 
 from ..results import Finding, Verdict
 from ._members import TWO_RI_T, Pair, first_of, kinds
-from ._phrases import count, number
+from ._phrases import count, number, short
 
 if TYPE_CHECKING:
     from .distance import Distance
@@ -66,13 +66,13 @@ def _where(result: Distance) -> str:
 
 def _level(result: Distance, kind: str, pairs: Sequence[Pair]) -> Finding:
     values = _of(result, pairs)
-    spread = f" ({_short(values.min())} to {_short(values.max())})" if len(values) > 1 else ""
+    spread = f" ({short(values.min())} to {short(values.max())})" if len(values) > 1 else ""
     by_module = result.distance[[result.pairs.index(p) for p in pairs]].mean(0)
     body = [m for m in np.flatnonzero(~result.heads) if math.isfinite(by_module[m])]
     largest = max(body, key=by_module.__getitem__) if len(body) > 1 else None
-    most = "" if largest is None else f", most in {result.modules[largest]} ({_short(by_module[largest])})"
+    most = "" if largest is None else f", most in {result.modules[largest]} ({short(by_module[largest])})"
     return Finding(
-        f"{kind}: {_short(values.mean())}{spread} apart{_where(result)}{most}; "
+        f"{kind}: {short(values.mean())}{spread} apart{_where(result)}{most}; "
         f"{count(len(values), 'pair')} of networks.",
         value=float(values.mean()),
         low=float(values.min()) if len(values) > 1 else None,
@@ -101,8 +101,8 @@ def _ratio(far: np.ndarray, near: np.ndarray, sentence: str, claim: tuple[str, f
     value, low, high = far.mean() / near.mean(), far.min() / near.max(), far.max() / near.min()
     several = len(far) > 1 or len(near) > 1
     verdict: Verdict = "agrees" if low > 1 else "disagrees" if high < 1 else "cannot tell"
-    spread = f" ({unit} by {unit} {_short(low)} to {_short(high)})" if several else ""
-    text = sentence.format(times=f"{_short(value)} times{spread}", far=_short(far.mean()), near=_short(near.mean()))
+    spread = f" ({unit} by {unit} {short(low)} to {short(high)})" if several else ""
+    text = sentence.format(times=f"{short(value)} times{spread}", far=short(far.mean()), near=short(near.mean()))
     return Finding(
         f"{text}; {len(far)} and {count(len(near), unit)}.",
         value=float(value),
@@ -134,7 +134,7 @@ def _depth(result: Distance, kind: str, pairs: Sequence[Pair]) -> list[Finding]:
     word = "rises" if clear and tau > 0 else "falls" if clear else "neither clearly rises nor falls"
     return [
         Finding(
-            f"{kind}: distance {word} with depth, from {_short(values[0])} in {names[0]} to {_short(values[-1])} in "
+            f"{kind}: distance {word} with depth, from {short(values[0])} in {names[0]} to {short(values[-1])} in "
             f"{names[-1]} (Kendall's τ = {number(tau)}, p = {p:.2g}); {count(len(values), 'module')}.",
             value=tau,
             n=len(values),
@@ -207,8 +207,3 @@ def _left_out(result: Distance) -> list[Finding]:
             weight=0.2,
         )
     ]
-
-
-def _short(x: float) -> str:
-    """Three significant figures."""
-    return number(float(x), max(0, 2 - math.floor(math.log10(abs(x)))) if x else 2) if math.isfinite(x) else "nan"

@@ -39,8 +39,8 @@ def _edges(p: ExtendedPath, images: str) -> Finding | None:
     claimed = p.path.kind == "P-T & P-T"
     return Finding(
         f"On the line through {p.path.a} and {p.path.b} the {name_of(metric)} on {images} has risen by "
-        f"{amount(metric, edges[0].threshold)} {' and '.join(parts)}, in units of the distance between the two "
-        f"({number(p.path.length)}); n = {count(nearest.n, 'image')}.",
+        f"{amount(metric, edges[0].threshold)}: {', '.join(parts)}; in units of the distance between the two "
+        f"({number(p.path.length)}), n = {count(nearest.n, 'image')}.",
         value=nearest.beyond,
         low=known(nearest.low),
         high=known(nearest.high),

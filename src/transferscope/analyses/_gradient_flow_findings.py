@@ -15,8 +15,8 @@ import torch
 from ..numerics.bootstrap import percentile_interval, resampled_means
 from ..numerics.intervals import Interval
 from ..results import Finding, Verdict
-from ._phrases import count, listed
-from ._ratios import Ratio, geometric_mean, ratio, short
+from ._phrases import count, listed, short
+from ._ratios import Ratio, geometric_mean, ratio
 
 if TYPE_CHECKING:
     from .gradient_flow import GradientFlow

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..results import Finding
-from ._phrases import count, listed, number
+from ._phrases import count, listed, short
 from ._ratios import geometric_mean, ratio_of_networks
 
 if TYPE_CHECKING:
@@ -44,15 +44,15 @@ def _sharpness(result: Hessian) -> np.ndarray:
 def _level(result: Hessian, m: int) -> Finding:
     values = result.values[m]
     negative = int((values < 0).sum())
-    lowest = f", {count(negative, 'of them negative', 'of them negative')} (to {_short(values.min())})" * bool(
+    lowest = f", {count(negative, 'of them negative', 'of them negative')} (to {short(values.min())})" * bool(
         negative
     )
     where = f" of {result.module}" if result.module else ""
     largest = "largest in size" if result.which == "magnitude" and negative else "largest"
     return Finding(
         f"{result.members[m].label}: the {largest} of {count(len(values), 'eigenvalue')} of the Hessian{where} is "
-        f"{_short(values[0])} (numerical error {_short(result.errors[m, 0])}), the last {_short(values[-1])}"
-        f"{lowest}; loss {_short(result.loss[m])}, gradient {_short(result.gradient_norm[m])}; "
+        f"{short(values[0])} (numerical error {short(result.errors[m, 0])}), the last {short(values[-1])}"
+        f"{lowest}; loss {short(result.loss[m])}, gradient {short(result.gradient_norm[m])}; "
         f"{count(result.n, 'image')}, {count(int(result.size[m]), 'parameter')}.",
         value=float(values[0]),
         n=result.n,
@@ -67,7 +67,7 @@ def _contrast(result: Hessian, p: list[int], ri: list[int], values: np.ndarray, 
     if math.isnan(got.value):
         told = "cannot be compared with that of P-T: not all are positive"
     else:
-        told = f"is {got.told} that of P-T: {_short(geometric_mean(far))} against {_short(geometric_mean(near))}"
+        told = f"is {got.told} that of P-T: {short(geometric_mean(far))} against {short(geometric_mean(near))}"
     return Finding(
         f"{what} of RI-T {told}; {len(ri)} and {count(len(p), 'network')}, {count(result.n, 'image')}.",
         value=got.value,
@@ -96,12 +96,3 @@ def _unfinished(result: Hessian) -> list[Finding]:
             weight=0.4,
         )
     ]
-
-
-def _short(x: float) -> str:
-    """Three significant figures."""
-    if not math.isfinite(x):
-        return "nan"
-    if x and not 1e-3 <= abs(x) < 1e6:
-        return f"{x:.1e}".replace("-", "−")
-    return number(float(x), max(0, 2 - math.floor(math.log10(abs(x)))) if x else 2)

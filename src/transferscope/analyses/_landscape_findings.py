@@ -10,7 +10,7 @@ import numpy as np
 
 from ..results import Finding, Verdict
 from ._landscape_numbers import MEASURES, STEP, spread
-from ._phrases import count, listed, number, percent, verdict_of
+from ._phrases import count, listed, percent, short, verdict_of
 
 if TYPE_CHECKING:
     from .landscape import Landscape
@@ -72,8 +72,8 @@ def _levels(result: Landscape, i: int) -> list[Finding]:
     return [
         Finding(
             f"{member.label}: moving the filters of one module by {_radius(result)} {effect} the loss, "
-            f"{_nats(result.centre[i, 0])}, on average by {_nats(values[least])} ({result.modules[least]}) to "
-            f"{_nats(values[most])} ({result.modules[most]}), median {_nats(float(np.median(shown)))}; "
+            f"{short(result.centre[i, 0])}, on average by {short(values[least])} ({result.modules[least]}) to "
+            f"{short(values[most])} ({result.modules[most]}), median {short(float(np.median(shown)))}; "
             f"{count(len(values), 'module')}, {_directions(result)}, {count(result.n, 'image')}.",
             value=float(np.median(shown)),
             n=result.n,
@@ -90,13 +90,13 @@ def _level(result: Landscape, i: int, j: int) -> Finding:
     what = f" of {result.modules[j]}" if result.modules[j] else ""
     effect = "changes" if MEASURES[k] == "change" else "lowers" if value < 0 else "raises"
     ends = (-high, -low) if value < 0 else (low, high)
-    by = f"by {_nats(abs(value))}" if math.isfinite(value) else "beyond all bounds"
+    by = f"by {short(abs(value))}" if math.isfinite(value) else "beyond all bounds"
     return Finding(
         f"{member.label}: moving every filter{what} by {_radius(result)} {effect} the loss, "
-        f"{_nats(result.centre[i, j])}, {by} on average{_between(*ends)} in "
+        f"{short(result.centre[i, j])}, {by} on average{_between(*ends)} in "
         f"{_directions(result)}; in the plane shown, {percent(result.within(i, j), 0)} of what lies within "
         f"{100 * result.span:.3g} % is at most {STEP} above the centre, and the steepest slope is "
-        f"{_nats(result.slope(i, j))} per norm; {count(result.n, 'image')}.",
+        f"{short(result.slope(i, j))} per norm; {count(result.n, 'image')}.",
         value=value,
         low=_known(low),
         high=_known(high),
@@ -129,14 +129,14 @@ def _contrast(result: Landscape, near: list[int], far: list[int], roles: tuple[s
     )
     more = "more" if not value < 0 else "less"
     ends = (low, high) if not value < 0 else (-high, -low)
-    means = f"{_nats(level[len(near) :].mean())} against {_nats(level[: len(near)].mean())}"
+    means = f"{short(level[len(near) :].mean())} against {short(level[: len(near)].mean())}"
     what = f" of {result.modules[usable[0]]}" if len(usable) == 1 and result.modules[usable[0]] else ""
     several = ""
     if len(usable) > 1:
         over = int((each > 0).sum())
         several = f", mean of {count(len(usable), 'module')} moved one at a time, more in {over} of them"
     return Finding(
-        f"Moving every filter{what} by {_radius(result)} {verb} the loss of {second} by {_nats(abs(value))} "
+        f"Moving every filter{what} by {_radius(result)} {verb} the loss of {second} by {short(abs(value))} "
         f"{more} than that of {first}{_between(*ends)}: {means}{several}; {len(far)} and "
         f"{count(len(near), 'network')}, {_directions(result)}, {count(result.n, 'image')}.",
         value=value,
@@ -174,9 +174,9 @@ def _depth(result: Landscape, near: list[int], far: list[int]) -> list[Finding]:
     value = ratios["RI"] / ratios["P"] if ratios["P"] else math.nan
     return [
         Finding(
-            f"In the lower half of the modules the loss changes {_nats(ratios['RI'])} times as much as in the higher "
-            f"half around random weights, {_nats(ratios['P'])} times around pre-trained ones: a ratio of "
-            f"{_nats(value)}{interval}; {count(2 * half, 'module')}, {_directions(result)}, "
+            f"In the lower half of the modules the loss changes {short(ratios['RI'])} times as much as in the higher "
+            f"half around random weights, {short(ratios['P'])} times around pre-trained ones: a ratio of "
+            f"{short(value)}{interval}; {count(2 * half, 'module')}, {_directions(result)}, "
             f"{count(result.n, 'image')}.",
             value=value,
             low=math.exp(low) if math.isfinite(low) else None,
@@ -299,14 +299,4 @@ def _known(x: float) -> float | None:
 def _between(low: float, high: float) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return f" (95 % interval {_nats(low)} to {_nats(high)})"
-
-
-def _nats(x: float) -> str:
-    """Three significant figures, at most four decimals."""
-    if not math.isfinite(x):
-        return "not finite"
-    if abs(x) >= 1e5:
-        return f"{x:.1e}".replace("-", "−").replace("e+", "e")
-    digits = 2 if x == 0 else min(4, max(0, 2 - math.floor(math.log10(abs(x)))))
-    return number(float(x), digits)
+    return f" (95 % interval {short(low)} to {short(high)})"

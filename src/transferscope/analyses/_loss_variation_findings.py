@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..results import Finding
-from ._phrases import bracket, count, listed
-from ._ratios import ratio, short
+from ._phrases import bracket, count, listed, short
+from ._ratios import ratio
 
 if TYPE_CHECKING:
     from .loss_variation import LossVariation, VariationCurve

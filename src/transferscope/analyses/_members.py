@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..models.network import Network
-from ..models.solution import Solution, Solutions, as_solution, pair_kind
+from ..models.solution import Solution, Solutions, as_solution, letter, pair_kind
 
 __all__ = ["TWO_RI_T", "Member", "Pair", "as_members", "as_networks", "as_solutions", "first_of", "kinds", "pairs_of"]
 
@@ -62,10 +62,10 @@ def as_solutions(solutions: Solutions, least: int = 2) -> tuple[Solution, ...]:
     if isinstance(solutions, Mapping):
         alone = {name: value for name, value in solutions.items() if isinstance(value, Tensor)}
         several = {label: params for label, params in solutions.items() if not isinstance(params, Tensor)}
-        labelled = {_letter(0): alone} if alone else several
+        labelled = {letter(0): alone} if alone else several
         named = tuple(as_solution(params, label) for label, params in labelled.items())
     else:
-        named = tuple(as_solution(x, _letter(i)) for i, x in enumerate(solutions))
+        named = tuple(as_solution(x, letter(i)) for i, x in enumerate(solutions))
     if len(named) < least:
         raise UsageError(f"{len(named)} solution(s) given; a comparison needs at least {least}")
     if twice := [label for label, count in Counter(s.label for s in named).items() if count > 1]:
@@ -111,7 +111,3 @@ def first_of(names: Sequence[str], there: Collection[str]) -> str | None:
     'RI-T & RI-T (same start)'
     """
     return next((name for name in names if name in there), None)
-
-
-def _letter(i: int) -> str:
-    return chr(ord("A") + i) if i < 26 else f"{chr(ord('A') + i % 26)}{i // 26}"

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..data.imageset import ImageSet
 from ..errors import UsageError
 from ..models.network import Network
-from ..models.solution import Solution, pair_kind
+from ..models.solution import Solution, as_solution, letter, pair_kind
 from ..numerics.bootstrap import percentile_interval, resampled_means
 from ..params import Params, distance, floating
 from ..probes.evaluate import Engine, EngineOptions, How
@@ -22,6 +22,7 @@ from ..progress import Progress, silent
 
 __all__ = [
     "LEVEL",
+    "BarePair",
     "Curve",
     "Joined",
     "LeftOut",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 Pair = tuple[Solution, Solution]
+BarePair = tuple[Solution | Mapping[str, Tensor], Solution | Mapping[str, Tensor]]
 
 LEVEL = 0.95
 """Of every interval."""
@@ -141,14 +143,15 @@ class Joined:
     left_out: tuple[LeftOut, ...]
 
     @classmethod
-    def of(cls, net: Network, pairs: Sequence[Pair]) -> Joined:
-        """Check the pairs.
+    def of(cls, net: Network, pairs: Sequence[BarePair]) -> Joined:
+        """Check the pairs; bare weights are called A and B, of further pairs C and D, and so on.
 
         Raises:
             UsageError: when a solution is not of this network.
         """
         joined, left_out = [], []
-        for a, b in pairs:
+        for place, (first, second) in enumerate(pairs):
+            a, b = as_solution(first, letter(2 * place)), as_solution(second, letter(2 * place + 1))
             if broken := _not_finite(a) or _not_finite(b):
                 left_out.append(LeftOut(a.label, b.label, broken))
             else:

@@ -17,6 +17,7 @@ __all__ = [
     "number",
     "percent",
     "points",
+    "short",
     "verdict_of",
 ]
 
@@ -33,6 +34,21 @@ def number(x: float, digits: int = 2) -> str:
     """
     text = f"{x:.{digits}f}"
     return text.replace("-", "−") if float(text) else text.replace("-", "")
+
+
+def short(x: float) -> str:
+    """Return a number with three significant figures.
+
+    >>> short(1234.5), short(0.012345), short(-0.5), short(0.0), short(3.26e-9), short(math.inf)
+    ('1,234', '0.0123', '−0.500', '0', '3.26e−9', '∞')
+    """
+    if not math.isfinite(x):
+        return "nan" if math.isnan(x) else "∞" if x > 0 else "−∞"
+    if x and not 1e-3 <= abs(x) < 1e5:
+        mantissa, exponent = f"{x:.2e}".replace("-", "−").split("e")
+        return f"{mantissa}e{exponent.replace('+', '').replace('−0', '−').lstrip('0')}"
+    text = f"{x:,.{max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0}f}"
+    return text.replace("-", "−")
 
 
 def bracket(low: float | None, high: float | None, digits: int = 2) -> str:

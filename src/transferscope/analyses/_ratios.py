@@ -12,9 +12,9 @@ from ..numerics.bootstrap import percentile_interval
 from ..numerics.intervals import mean_difference
 from ..results import Verdict
 from ..rng import numpy_generator
-from ._phrases import number, verdict_of
+from ._phrases import number, short, verdict_of
 
-__all__ = ["Ratio", "geometric_mean", "ratio", "ratio_of_networks", "short"]
+__all__ = ["Ratio", "geometric_mean", "ratio", "ratio_of_networks"]
 
 _FEW = 5
 """Fewer places than this are not resampled."""
@@ -115,19 +115,6 @@ def geometric_mean(values: np.ndarray) -> float:
     """
     with np.errstate(divide="ignore"):
         return float(np.exp(np.log(values).mean()))
-
-
-def short(x: float) -> str:
-    """Return three significant figures.
-
-    >>> short(1234.5), short(0.012345), short(1e-9), short(math.inf)
-    ('1234', '0.0123', '1.0e−09', '∞')
-    """
-    if not math.isfinite(x):
-        return "∞" if x > 0 else "nan"
-    if x and not 1e-3 <= abs(x) < 1e6:
-        return f"{x:.1e}".replace("-", "−")
-    return number(float(x), max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0)
 
 
 def _log_ratio(above: np.ndarray, below: np.ndarray, over: tuple[int, ...] = ()) -> np.ndarray:

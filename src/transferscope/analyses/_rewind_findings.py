@@ -65,7 +65,8 @@ def _level(result: Rewind, one: Rewound) -> Finding:
     if np.isfinite(rises).any():
         worst = int(np.nanargmax(np.where(np.isfinite(rises), rises, np.nan)))
         interval = between(metric, one.low[m, worst, 0], one.high[m, worst, 0])
-        text += f"; most in {one.modules[worst]}, by {amount(metric, rises[worst])}{interval}"
+        most = f"most in {one.modules[worst]}, by {amount(metric, rises[worst])}{interval}"
+        text += f"; {most}" if rises[worst] > 0 else "; nowhere does it rise at all"
     return Finding(
         f"{text}; as trained {level(metric, one.trained[m])}, n = {count(result.n, 'image')}.",
         value=float(rises[worst]) if worst >= 0 else math.nan,

@@ -12,8 +12,7 @@ from ._diverged import diverged_finding
 from ._estimates import Estimate, ratio
 from ._kinds import SCRATCH, metric_name
 from ._left_out import by_start
-from ._phrases import count, listed, number, percent, verdict_of
-from ._ratios import short
+from ._phrases import count, listed, number, percent, short, verdict_of
 
 if TYPE_CHECKING:
     from .source_choice import SourceChoice

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..numerics.intervals import mean_difference
 from ..results import Finding, Verdict
-from ._phrases import LEAST_SIGNS, count, enough, listed, number, percent, points, verdict_of
+from ._phrases import LEAST_SIGNS, count, enough, listed, number, percent, points, short, verdict_of
 from ._ratios import geometric_mean, ratio_of_networks
 
 if TYPE_CHECKING:
@@ -49,12 +49,19 @@ def shares_under_median(result: Spectrum, place: int, reference: list[int]) -> t
     return float(result.edges[place, at]), shares
 
 
+def _shares_under(result: Spectrum, threshold: float) -> np.ndarray:
+    """Return each network's share of singular values under the edge nearest to a threshold, of the whole network."""
+    at = int(np.abs(result.edges[-1] - threshold).argmin())
+    shares: np.ndarray = result.under[:, -1, at] / result.under[:, -1, -1]
+    return shares
+
+
 def _level(result: Spectrum, m: int) -> Finding:
     largest = int(result.top[m].argmax())
     total, ratio, product = result.total(), result.ratio_sum()[m], result.log10_product()[m]
     return Finding(
-        f"{result.members[m].label}: Σ‖W‖_F/‖W‖₂ = {_short(ratio)}, Π‖W‖₂ = {_power(product)}, median singular value "
-        f"{_short(result.quantiles[m, -1, _MEDIAN])}, largest {_short(result.top[m, largest])} in "
+        f"{result.members[m].label}: Σ‖W‖_F/‖W‖₂ = {short(ratio)}, Π‖W‖₂ = {_power(product)}, median singular value "
+        f"{short(result.quantiles[m, -1, _MEDIAN])}, largest {short(result.top[m, largest])} in "
         f"{result.maps[largest].name}; {count(len(result.maps), 'linear map')}, {total:,} singular values.",
         value=float(ratio),
         n=len(result.maps),
@@ -68,9 +75,11 @@ def _whole(result: Spectrum, p: list[int], ri: list[int]) -> Finding:
     found = mean_difference(shares[ri], shares[p])
     low, high = (None, None) if found.interval is None else (found.interval.low, found.interval.high)
     apart = shares[ri].min() > shares[p].max() or shares[ri].max() < shares[p].min()
+    near = _shares_under(result, at / 100)
+    tiny = f"; under a hundredth of that {_range(near[ri])} and {_range(near[p])}" if near[[*p, *ri]].any() else ""
     return Finding(
-        f"Under σ = {_short(at)}, about the median of P-T, lie {_range(shares[ri])} of the singular values of RI-T "
-        f"and {_range(shares[p])} of those of P-T, difference {points(found.mean, low, high)}; "
+        f"Under σ = {short(at)}, about the median of P-T, lie {_range(shares[ri])} of the singular values of RI-T "
+        f"and {_range(shares[p])} of those of P-T, difference {points(found.mean, low, high)}{tiny}; "
         f"{len(ri)} and {count(len(p), 'network')}, "
         f"{result.total():,} singular values each.",
         value=found.mean,
@@ -120,7 +129,7 @@ def _sums(result: Spectrum, p: list[int], ri: list[int]) -> Finding:
     maps, kernels = (ratio_of_networks(of[ri], of[p]) for of in (sums, of_kernels))
     return Finding(
         f"Σ‖W‖_F/‖W‖₂ of RI-T is {maps.told} that of P-T with ‖W‖_F of the maps from image to image, "
-        f"{_short(geometric_mean(sums[ri]))} against {_short(geometric_mean(sums[p]))}, and {kernels.told} with that "
+        f"{short(geometric_mean(sums[ri]))} against {short(geometric_mean(sums[p]))}, and {kernels.told} with that "
         f"of the kernels; {len(ri)} and {count(len(p), 'network')}.",
         value=maps.value,
         low=maps.low,
@@ -175,7 +184,7 @@ def _set_aside(result: Spectrum) -> list[Finding]:
         names = listed(result.left_out[:3]) + (" and others" if len(result.left_out) > 3 else "")
         found.append(
             Finding(
-                f"{count(len(result.left_out), 'weight')} left out ({names}): no 2-D convolution, no matrix.",
+                f"{count(len(result.left_out), 'weight')} left out: {names}.",
                 value=len(result.left_out),
                 n=len(result.maps),
                 unit="linear maps",
@@ -196,8 +205,3 @@ def _size(size: tuple[int, int]) -> str:
 
 def _power(log10: float) -> str:
     return f"10^{number(log10, 1)}" if math.isfinite(log10) else "0"
-
-
-def _short(x: float) -> str:
-    """Three significant figures."""
-    return number(float(x), max(0, 2 - math.floor(math.log10(abs(x)))) if x else 2) if math.isfinite(x) else "nan"

@@ -14,8 +14,7 @@ from ._diverged import diverged_finding
 from ._estimates import Estimate, difference, ratio
 from ._kinds import FINE_TUNED, HEAD_ONLY, KINDS, SCRATCH, metric_name
 from ._left_out import by_start
-from ._phrases import bracket, count, listed, number, percent, verdict_of
-from ._ratios import short
+from ._phrases import bracket, count, listed, number, percent, short, verdict_of
 
 if TYPE_CHECKING:
     from .transfer import Transfer, TransferGroup

@@ -17,7 +17,7 @@ import numpy as np
 from ..numerics.intervals import t_quantile
 from ..results import Finding, Verdict
 from ..rng import numpy_generator
-from ._phrases import bracket, count, listed, number
+from ._phrases import bracket, count, listed, number, short
 
 if TYPE_CHECKING:
     from .weight_map import WeightMap
@@ -207,7 +207,7 @@ def _contrast(
         verdict = "disagrees"
     thing, n = counted
     return Finding(
-        f"{sentence.format(near=_spread(near), far=_spread(far))}: {_short(value)} times as far"
+        f"{sentence.format(near=_spread(near), far=_spread(far))}: {short(value)} times as far"
         f"{bracket(low, high)}, permutation p = {p:.2g} of {count(ways, 'arrangement')}; {len(near)} and "
         f"{count(len(far), thing)}, {count(len(of.at), 'network')}.",
         value=value,
@@ -248,7 +248,7 @@ def _random_starts(result: WeightMap) -> list[Finding]:
     return [
         Finding(
             f"From one random start on different targets, networks lie {_spread(near)} apart; on one target from "
-            f"different random starts {_spread(far)}: {_short(far.mean() / near.mean())} times as far; "
+            f"different random starts {_spread(far)}: {short(far.mean() / near.mean())} times as far; "
             f"{len(near)} and {count(len(far), 'pair')}.",
             value=float(far.mean() / near.mean()),
             low=float(far.min() / near.max()),
@@ -298,11 +298,4 @@ def _left_out(result: WeightMap) -> list[Finding]:
 
 
 def _spread(values: np.ndarray) -> str:
-    return _short(values.mean()) + (f" ({_short(values.min())} to {_short(values.max())})" if len(values) > 1 else "")
-
-
-def _short(x: float) -> str:
-    """Three significant figures."""
-    if not math.isfinite(x):
-        return "infinite" if math.isinf(x) else "nan"
-    return number(float(x), max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0)
+    return short(values.mean()) + (f" ({short(values.min())} to {short(values.max())})" if len(values) > 1 else "")

@@ -18,7 +18,7 @@ from ..results import Finding, Result
 from ._barrier_findings import barrier_findings
 from ._members import as_solutions
 from ._path_numbers import Gain, Height, gains_of, heights_of
-from ._paths import Joined, LeftOut, Pair, Path, Tracer, curve_rows, grid
+from ._paths import BarePair, Joined, LeftOut, Path, Tracer, curve_rows, grid
 from ._run_pairs import run_pairs
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def barrier(
 
 def barriers(
     net: Network,
-    pairs: Sequence[Pair],
+    pairs: Sequence[BarePair],
     sets: Mapping[str, ImageSet],
     *,
     train: str = "train",
@@ -178,7 +178,7 @@ def barriers(
 
     Args:
         net: the network of all.
-        pairs: the end points of each path.
+        pairs: the end points of each path; plain weights are called A and B, of a second pair C and D, ….
         sets: image sets by name.
         train: which of them networks were trained on, if it is there; batch norm is recalibrated on it unless
             ``recalibrate_on`` names others.

@@ -17,7 +17,7 @@ from ..probes.metrics import as_error
 from ..progress import Progress, silent
 from ..results import Finding, Result
 from ._extrapolation_findings import extrapolation_findings
-from ._paths import LEVEL, Joined, LeftOut, Pair, Path, Traced, Tracer, curve_rows, grid
+from ._paths import LEVEL, BarePair, Joined, LeftOut, Path, Traced, Tracer, curve_rows, grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +132,7 @@ class Extrapolation(Result):
 
 def extrapolation(
     net: Network,
-    pairs: Sequence[Pair],
+    pairs: Sequence[BarePair],
     sets: Mapping[str, ImageSet],
     *,
     lambdas: int | Sequence[float] | np.ndarray = 31,
@@ -150,7 +150,7 @@ def extrapolation(
 
     Args:
         net: the network of all.
-        pairs: two solutions each.
+        pairs: two solutions each; plain weights are called A and B, of a second pair C and D, ….
         sets: image sets by name.
         lambdas: number of points from −1 to 2, or their λ; 0 and 1 are always among them.
         metrics: of ``loss``, ``error``, ``accuracy``, ``auc``; by default what suits the labels.

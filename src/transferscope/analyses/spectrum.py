@@ -49,7 +49,8 @@ class Spectrum(Result):
         maps: the convolutions and matrices, in forward order.
         modules: modules that hold any, in forward order; the whole network comes after them in what follows.
         module_of: the module of each map, ``(maps,)``.
-        left_out: weights of linear maps of other kinds (transposed convolutions, say), which have no spectrum here.
+        left_out: weights of linear maps without a spectrum, with the reason in brackets: transposed convolutions,
+            layers that never run, a final layer that is not among the weights, say.
         top: ‖W‖₂, ``(members, maps)``.
         frobenius: ‖W‖_F of the map, the root of the sum of the squares of its singular values, ``(members, maps)``.
         weight_norm: Euclidean norm of the weight tensor, ``(members, maps)``.
@@ -203,10 +204,14 @@ def spectrum(
 
     Raises:
         UsageError: for no solutions, or labels that are not distinct.
-        ModelError: when a network has no linear map, or weights that are missing, of other shapes, or not finite.
+        ModelError: when a network has no linear map, or weights that are missing (of a final layer they may be), of
+            other shapes, or not finite.
     """
     named = as_solutions(solutions, least=1)
     maps, left_out = linear_maps(net)
+    headless = {f"{net.head}.weight"} if any(f"{net.head}.weight" not in s.params for s in named) else set()
+    left_out += tuple(f"{m.tensor} (not among the weights)" for m in maps if m.tensor in headless)
+    maps = tuple(m for m in maps if m.tensor not in headless)
     if not maps:
         raise ModelError(f"{net.name}: no convolution and no matrix runs in it, so it has no spectrum")
     for solution in named:

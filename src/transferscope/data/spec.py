@@ -268,7 +268,7 @@ def _refuse_unreadable(source: Source, folder: Path, skipped: list[Skipped], tot
     first = several((f"{s.path} ({s.reason})" for s in skipped), shown=3)
     raise DataError(
         f"{len(skipped)} of {total} images cannot be read: {first}; {listed}; "
-        "mend or remove them, or set skip_unreadable"
+        "mend or remove them, or leave them out (skip_unreadable: true under images, --skip-unreadable)"
     )
 
 

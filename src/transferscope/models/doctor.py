@@ -161,7 +161,7 @@ class Diagnosis(Result):
             how = "looks like " if self.guessed else ""
             verdict = "fits" if self.fit.complete else "does not fit"
             if self.fit.but_for_head:
-                verdict = "fits but for its head; leave that out with the head policy 'drop'"
+                verdict = "fits but for its head; leave that out with --head drop"
             lines.append(f"  network    {how}{self.model} with {self.classes} outputs{self.input}: {verdict}")
             lines.append(f"  fits       {len(self.fit.fits)} tensors")
             lines += _lists(self.fit)

@@ -221,7 +221,7 @@ def _complaint(report: FitReport) -> str:
         m = report.mismatched[0]
         return (
             f"its head is of another size ({m.name} {m.in_file}, {report.network} wants {m.in_network}); "
-            "give images of the classes it was trained for, or leave it out with the head policy 'drop' (--head drop)"
+            "give images of the classes it was trained for, or leave it out (--head drop)"
         )
     if (first := report.first_layer) is not None:
         n = first.in_file[1]

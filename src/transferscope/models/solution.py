@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import UsageError
 from ..params import Params
 
-__all__ = ["ROLES", "Solution", "Solutions", "as_solution", "pair_kind"]
+__all__ = ["ROLES", "Solution", "Solutions", "as_solution", "letter", "pair_kind"]
 
 ROLES: tuple[str, ...] = ("P", "RI", "P-T", "RI-T")
 """Pre-trained, randomly initialised, and these two trained on the target (000 §2), in the order they are written."""
@@ -49,6 +49,15 @@ def as_solution(x: Solution | Mapping[str, Tensor], label: str) -> Solution:
     ('a', 'b')
     """
     return x if isinstance(x, Solution) else Solution(label, dict(x))
+
+
+def letter(place: int) -> str:
+    """Return the name of weights that were given without one.
+
+    >>> letter(0), letter(1), letter(26)
+    ('A', 'B', 'A1')
+    """
+    return chr(ord("A") + place) if place < 26 else f"{chr(ord('A') + place % 26)}{place // 26}"
 
 
 def pair_kind(a: Solution, b: Solution) -> str:

@@ -37,7 +37,8 @@ class Eigenvalues:
     Attributes:
         values: float64 ``(k,)``, the largest first.
         residuals: ‖Av − λv‖₂ of the unit Ritz vectors, ``(k,)``; an eigenvalue lies within it.
-        errors: min(r, r²/gap), the estimate of |λ − true| that decides when to stop, ``(k,)``.
+        errors: min(r, r²/gap), the estimate of |λ − true| that decides when to stop, ``(k,)``. Neither this nor r is
+            given as less than what rounding in the operator's number format leaves open, ε·max|λ|.
         vectors: ``(k, n)``, in the operator's number format.
         products: how many products it took.
         converged: whether every error is under the tolerance.
@@ -129,7 +130,9 @@ def top_eigenvalues(
         converged = len(errors) == k and bool((errors <= tolerance * np.abs(values[:k])).all())
         if converged or over or space.size == n:
             vectors = space.combine(mixing[:, order[:k]])
-            return Eigenvalues(values[:k], residuals[:k], errors, vectors, space.products, converged)
+            rounding = torch.finfo(start.dtype).eps * float(np.abs(ritz).max())
+            residuals, errors = np.maximum(residuals[:k], rounding), np.maximum(errors, rounding)
+            return Eigenvalues(values[:k], residuals, errors, vectors, space.products, converged)
         if space.size == room:
             space.restart(values, mixing[:, order], min(k + _EXTRA, (k + room) // 2))
 

@@ -406,7 +406,8 @@ CLAIMS: tuple[Claim, ...] = (
         "000 B.9: train error, test error and gap show the same and can be used interchangeably",
         "criticality",
         "Spearman's ρ over cells of the train error with the test error and with their difference",
-        "agrees when both are at least 0.9, disagrees when one is under 0.5",
+        "agrees when both are at least 0.9 in size, disagrees when one is under 0.5; cannot tell where the error "
+        "hardly changes, or the difference is nowhere larger than so few images may give by chance",
     ),
     Claim(
         "000-C-a",

@@ -13,8 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..analyses._phrases import listed
-from ..analyses._ratios import short
+from ..analyses._phrases import listed, short
 from ._measured import Measured, measure
 from .printed import PrintedTable, tables_of
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["Levels"]
 
 _EVEN = 10
+_LEAST, _FINE = 2, 5
+"""Where fewer steps than the first are drawn, at least the second are, if finer ones are allowed."""
+
 _FAR = 12
 """At most as many levels beyond the even ones, on each side."""
 
@@ -34,16 +37,28 @@ class Levels:
     [-0.05, 0.0, 0.05, 0.1, 0.15]
     >>> Levels.of(np.array([0.0, 3.0]), 0.05).values[-5:].round(2).tolist()
     [0.45, 0.5, 1.0, 2.0, 4.0]
+    >>> Levels.of(np.array([-0.0003, 0.0046]), 0.05, finer=True).step
+    0.0005
     """
 
     values: np.ndarray
     step: float
 
     @classmethod
-    def of(cls, drawn: np.ndarray, step: float) -> Levels:
-        """Choose levels for these values; those that are not finite do not count."""
+    def of(cls, drawn: np.ndarray, step: float, *, finer: bool = False) -> Levels:
+        """Choose levels for these values; those that are not finite do not count.
+
+        Args:
+            drawn: the values.
+            step: between two even levels.
+            finer: take 1, 2 or 5 times a power of ten instead where fewer than two steps would be drawn.
+        """
         finite = drawn[np.isfinite(drawn)]
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+        reach = max(-low, high)
+        if finer and 0 < reach < _LEAST * step:
+            power = 10.0 ** math.floor(math.log10(reach / _FINE))
+            step = power * max(m for m in (1, 2, 5) if power * m * _FINE <= reach * (1 + 1e-9))
         return cls(np.concatenate([-_upwards(-low, step)[::-1], [0.0], _upwards(high, step)]), step)
 
     @property

@@ -24,6 +24,8 @@ _NAMES = {"error": "accuracy (%)", "accuracy": "accuracy (%)", "auc": "AUC", "lo
 _LEAST = {"error": 10.0, "accuracy": 10.0, "auc": 0.1, "loss": 0.2}
 """Least height of a panel, in the unit that is drawn."""
 
+_NOT_FINITE = "×: not finite"
+
 
 def metrics_of(paths: Sequence[Path], wanted: Sequence[str] | None = None) -> tuple[str, ...]:
     """Return the metrics to draw: those asked for, else the AUC or the error, and the loss."""
@@ -53,7 +55,8 @@ def kind_looks(paths: Sequence[Path]) -> dict[str, Look]:
 def draw_curve(ax: Axes, path: Path, curve: Curve, look: Look, *, band: bool = True, label: str = "") -> Line2D:
     """Draw one metric along a path.
 
-    Errors are drawn as accuracies, as the paper does; points that are not finite are gaps, with a cross at the foot.
+    Errors are drawn as accuracies, as the paper does; points that are not finite are gaps with a cross, for a loss,
+    which is then too large for a number, at the top, for all else at the foot.
 
     Args:
         ax: where.
@@ -73,8 +76,13 @@ def draw_curve(ax: Axes, path: Path, curve: Curve, look: Look, *, band: bool = T
     ax.plot(x[ends], values[ends], linestyle="", marker="o", markersize=4.5, color=colour, zorder=3)
     broken = x[np.isnan(values)]
     if len(broken):
-        foot = ax.get_xaxis_transform()
-        ax.plot(broken, np.full(len(broken), 0.03), linestyle="", marker="x", color=colour, transform=foot)
+        edge, y, aside = ax.get_xaxis_transform(), *((0.97, -7) if curve.metric == "loss" else (0.03, 7))
+        ax.plot(
+            broken, np.full(len(broken), y), linestyle="", marker="x", color=colour, transform=edge, clip_on=False
+        )
+        if not any(text.get_text() == _NOT_FINITE for text in ax.texts):
+            ax.annotate(_NOT_FINITE, (float(np.median(broken)), y), (0, aside), xycoords=edge, fontsize=7,
+                        textcoords="offset points", ha="center", va="center")  # fmt: skip
     ax.set_xlabel("λ")
     ax.set_ylabel(_NAMES[curve.metric])
     return line

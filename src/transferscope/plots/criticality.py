@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ..analyses.criticality import Criticality, Subject, Valley
 from ..errors import UsageError, nearest
 from ._cells import draw_cells, outline, thinned
 from ._looks import MARKERS, looks
-from .style import styled
+from .style import DIVERGING, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +88,7 @@ def _by_module(ax: Axes, result: Criticality) -> None:
     path, end = (result.valleys[0].path, result.valleys[0].end) if result.valleys else ("direct", "end")
     roles = {s.label: s.role or s.label for s in result.networks}
     look = looks(roles.values())
-    every = np.array([x for v in result.valleys for x in (v.low / v.size, v.high / v.size)])
+    every = np.array([x for v in result.valleys for x in (v.relative, v.low / v.size, v.high / v.size)])
     positive = every[np.isfinite(every) & (every > 0)]
     floor = 10 ** math.floor(math.log10(positive.min())) / 10 if len(positive) else 0.1
     top = 10 ** math.ceil(math.log10(positive.max())) * 10 if len(positive) else 10.0
@@ -104,8 +104,11 @@ def _by_module(ax: Axes, result: Criticality) -> None:
         at, low, high = (np.clip(np.nan_to_num(b, nan=np.nan, posinf=top), floor, top) for b in bars)
         label = roles[s.label] if roles[s.label] not in named else None
         named.add(roles[s.label])
-        ax.plot(x, at, color=colour, linestyle=dash, linewidth=1.0, marker=MARKERS[i % len(MARKERS)], markersize=4,
-                label=label)  # fmt: skip
+        drawn = (values > 0) & np.isfinite(values)
+        marker: dict[str, Any] = {"color": colour, "marker": MARKERS[i % len(MARKERS)], "markersize": 4}
+        ax.plot(x, np.where(drawn, at, np.nan), linestyle=dash, linewidth=1.0, label=label, **marker)
+        # On no logarithmic axis: hollow at its ends, and no line leads there.
+        ax.plot(x, np.where(drawn, np.nan, at), linestyle="", markerfacecolor="white", **marker)
         ax.vlines(x, low, high, color=colour, linewidth=1.0)
         for place, value in zip(x, values, strict=True):
             if value == 0 or math.isinf(value):
@@ -145,6 +148,9 @@ def _maps(
         every = np.concatenate([v.ravel() for k, v in surfaces.items() if (k[1] == "gap") == (kind == "gap")])
         finite = every[np.isfinite(every)]
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+        colours = None
+        if kind == "gap" and low < 0:
+            low, high, colours = -max(-low, high), max(-low, high), DIVERGING
         mesh = None
         for c, column in enumerate(columns):
             ax = axes[r, c]
@@ -157,7 +163,8 @@ def _maps(
                 ax.text(0.5, 0.5, told, ha="center", va="center", transform=ax.transAxes, fontsize=8)
                 continue
             valley = valleys[label, *column]
-            mesh = draw_cells(ax, surfaces[label, kind, *column], low, high if high > low else low + 1)
+            top = high if high > low else low + 1
+            mesh = draw_cells(ax, surfaces[label, kind, *column], low, top, cmap=colours)
             if kind == "train":
                 _mark(ax, valley, metric, subjects[label])
             _axes(ax, valley, result, bottom=r == len(rows) - 1, left=c == 0)
@@ -170,6 +177,8 @@ def _maps(
     parts = [(part, n) for part, n in zip(result.parts, result.n, strict=True) if part in drawn]
     counts = " and ".join(f"{n:,} {'training' if part == 'train' else part}" for part, n in parts)
     title = f"{module}: on its way from start to end, with noise; n = {counts} images"
+    if "train" in drawn:
+        title += f"\nwhite line: border of what keeps the train {unit.split()[0]} within ε; star: where μ_i is found"
     area.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
     area.supxlabel("distance of the module from its initial weights", fontsize=9)
     variance = "relative noise variance σ²" if result.noise == "relative" else "noise variance σ²"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..analyses._path_phrases import amount, name_of
 from ..analyses.extrapolation import ExtendedPath, Extrapolation
 from ._paths import as_shown, draw_curve, kind_looks, legend_below, metrics_of, share_scale
 from .style import styled
@@ -50,8 +51,18 @@ def plot(result: Extrapolation, *, metrics: Sequence[str] | None = None, sets: S
                 ax.set_title(f"{images} (n = {curve.n:,})")
         for column, metric in enumerate(chosen):
             share_scale([row[column] for row in panels], metric)
-        legend_below(fig, list(lines.values()), "triangles: the basin ends, with 95 % interval")
+        legend_below(fig, list(lines.values()), _key(result))
     return fig
+
+
+def _key(result: Extrapolation) -> str:
+    """What triangles mean."""
+    rises = dict.fromkeys(
+        f"the {name_of(e.metric)} {amount(e.metric, e.threshold)}" for p in result.paths for e in p.edges
+    )
+    return f"triangles: where beyond a network {' or '.join(rises)} higher than at it; bars: 95 % interval" * bool(
+        rises
+    )
 
 
 def _edges(ax: Axes, extended: ExtendedPath, images: str, metric: str, colour: str) -> None:

@@ -35,7 +35,7 @@ _LABELS = 16
 
 
 def plot(
-    result: Landscape, *, kind: Kind = "contour", modules: Sequence[str] | None = None, step: float = STEP
+    result: Landscape, *, kind: Kind = "contour", modules: Sequence[str] | None = None, step: float | None = None
 ) -> Figure:
     """Draw the loss around each network, less its own loss, on one scale for all.
 
@@ -44,15 +44,15 @@ def plot(
         kind: ``contour`` with lines a step apart; ``surface`` in three dimensions; ``flatness``, the mean change in
             random directions by distance, or by module when there are several.
         modules: draw these only; by default all.
-        step: between two contours, in nats. After ten on either side, each is twice as
-            far as the one before, and the figure says so.
+        step: between two contours, in nats; by default the papers' 0.05, or less where the loss changes by less than
+            two such steps. After ten on either side, each is twice as far as the one before, and the figure says so.
 
     Raises:
         UsageError: for another kind, a step that is not positive, or a module that was not moved.
     """
     if kind not in get_args(Kind):
         raise UsageError(f"kind {kind!r}{nearest(kind, get_args(Kind))}")
-    if not (math.isfinite(step) and step > 0):
+    if step is not None and not (math.isfinite(step) and step > 0):
         raise UsageError(f"step {step} between contours; expected a positive number of nats")
     places = [result.place(m) for m in (result.modules if modules is None else modules)]
     if not places:
@@ -61,13 +61,13 @@ def plot(
         return _flatness(result, places) if kind == "flatness" else _planes(result, places, kind, step)
 
 
-def _planes(result: Landscape, places: list[int], kind: Kind, step: float) -> Figure:
+def _planes(result: Landscape, places: list[int], kind: Kind, step: float | None) -> Figure:
     """A panel a network, or for several modules a block of small panels a network."""
     from matplotlib.figure import Figure as MplFigure
 
     with np.errstate(invalid="ignore"):
         rises = result.loss[:, places] - result.centre[:, places, None, None]
-    levels = Levels.of(rises, step)
+    levels = Levels.of(rises, STEP if step is None else step, finer=step is None)
     members, several = len(result.members), len(places) > 1
     blocks, panels = (members, len(places)) if several else (1, members)
     columns = min(_SMALL_COLUMNS if several else _COLUMNS, panels)

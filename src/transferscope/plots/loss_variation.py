@@ -62,7 +62,11 @@ def _title(result: LossVariation) -> str:
     own = "the gradient's own size" if result.size == 1 else f"{result.size:g} times the gradient"
     reach = own if result.protocol == "own" else f"a distance of {result.size:g}"
     told = f"{len(result.places) - 1} steps out to {reach}; {result.n:,} images of {result.images}"
-    return f"Loss along the gradient: {told}"
+    return (
+        f"Loss along the gradient: {told}\n"
+        "left, a panel a kind: the range of the loss, and the loss at the weights; right: how wide it is, with "
+        "95 % intervals"
+    )
 
 
 def _kind(curve: VariationCurve) -> str:

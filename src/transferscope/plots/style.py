@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["DASHES", "PALETTE", "SEQUENTIAL", "figure", "look_of", "styled"]
+__all__ = ["DASHES", "DIVERGING", "PALETTE", "SEQUENTIAL", "figure", "look_of", "styled"]
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 """Okabe and Ito's colours, the darkest contrasts first."""
@@ -19,6 +21,14 @@ DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = ("-", "--", "-.", ":", (
 
 SEQUENTIAL = "cividis"
 """Colour map of heat maps: even in lightness, the same to colour-blind readers."""
+
+DIVERGING = "PuOr_r"
+"""Of heat maps of what may be under 0, which is white; told apart by colour-blind readers."""
+
+_OTHER_SCRIPTS = (
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Source Han Sans", "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans",
+    "Microsoft YaHei", "Malgun Gothic", "Noto Sans", "Arial Unicode MS",
+)  # fmt: skip
 
 _ROLES: Mapping[str, int] = {"P-T": 0, "RI-T": 1, "P": 2, "RI": 3}
 
@@ -45,7 +55,7 @@ def styled() -> Iterator[None]:
     import matplotlib as mpl
 
     settings: dict[str, object] = {
-        "font.family": "DejaVu Sans",
+        "font.family": _families(),
         "font.size": 9.0,
         "axes.titlesize": 10.0,
         "axes.titleweight": "bold",
@@ -67,11 +77,22 @@ def styled() -> Iterator[None]:
         "pdf.fonttype": 42,
         "image.cmap": SEQUENTIAL,
     }
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        # Where no font has a character there is a box, which can be seen.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         mpl.rcdefaults()
         for name, value in settings.items():
             mpl.rcParams[name] = value  # type: ignore[index]
         yield
+
+
+@cache
+def _families() -> list[str]:
+    """The font of all figures, and those of other scripts that this machine has, for names of files and classes."""
+    from matplotlib.font_manager import fontManager
+
+    there = {font.name for font in fontManager.ttflist}
+    return ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in there)]
 
 
 def figure(

@@ -96,6 +96,8 @@ class Contributions:
     def __call__(self, metric: Metric, logits: Tensor) -> Tensor:
         """Return ``(n,)``; an example's loss that is not finite stays as it is, and so does then the mean.
 
+        An example whose logits are not numbers has no error and no accuracy either: they are nan.
+
         Args:
             metric: one of :data:`METRICS`.
             logits: ``(n, k)`` of all examples.
@@ -109,6 +111,8 @@ class Contributions:
             share = _ratio(right[:, self._known], self._count[:, self._known]).mean(1)
         else:
             share = right.to(torch.float32)
+        # What is no number is no prediction either: its error is not known, not 100 %.
+        share = torch.where(logits.isnan().any(1), torch.nan, share)
         return share if metric == "accuracy" else 1 - share
 
 

@@ -111,9 +111,9 @@ def execute(
     except KeyboardInterrupt:
         there = len(schedule.done) + len(schedule.reused)
         raise KeyboardInterrupt(
-            f"interrupted: {there} of {len(schedule.steps)} steps are done and kept, training goes on from its last "
-            f"saved epoch; give the same command again\nfor the report of what is there: transferscope report "
-            f"{shlex.quote(str(folder.root))}"
+            f"interrupted: {there} of {len(schedule.steps)} steps are done and kept, what was under way goes on "
+            f"where it was last saved; give the same command again\nfor the report of what is there: "
+            f"transferscope report {shlex.quote(str(folder.root))}"
         ) from None
     return schedule.outcome(time.perf_counter() - started)
 

@@ -93,6 +93,8 @@ class Files:
             if name not in self.askable():
                 raise UsageError(f"--set {name}: {self._why_not(name)}")
             self.question(name)
+        if self.samples is not None and self.samples < 1:
+            raise UsageError(f"--samples {self.samples}: expected 1 or more images of each part")
         paths = [Path(p).expanduser().absolute() for p in (*self.checkpoints, *filter(None, [self.init]))]
         twice = [path for path, count in Counter(paths).items() if count > 1]
         if twice:
@@ -126,7 +128,7 @@ class Files:
             raise SpecError(f"--set {name}.{found.where}".rstrip("."), said) from e
         if (recorded := question.wants_recorded()) is not None:
             raise SpecError(
-                f"--set {name}.{recorded}", f"asks for weights on the way, which are for studies, {_KEPT}"
+                f"--set {name}.{recorded}", f"wants weights on the way and is for studies, {_KEPT}"
             )
         return question
 

@@ -129,6 +129,7 @@ class Spectrum(QuestionSettings):
     """What are the singular values of the layers, and how many of them are near zero?"""
 
     files: ClassVar[int | None] = 1
+    headless: ClassVar[bool] = True
 
     question: Literal["spectrum"]
     """The question's name."""
