@@ -446,6 +446,30 @@ def test_a_transition_is_found():
     assert "6 modules of RI-T (a, b, c, d and 2 more), 0 of P-T, of 6" in transition.text
 
 
+def test_a_transition_on_the_optimisation_path_counts_too():
+    dip = np.array([[0.1, 0.1, 0.3], [0.3, 0.3, 0.3], [0.1, 0.1, 0.1]])
+    straight = made([("P-T", [rising(0.1)] * 6), ("RI-T", [rising(0.1)] * 6)])
+    other = made([("P-T", [rising(0.1)] * 6), ("RI-T", [dip] * 6)])
+    bent = tuple(replace(v, path="optimisation") for v in other.valleys if v.network == "RI-T 1")
+    found = replace(straight, valleys=(*straight.valleys, *bent))
+    (transition,) = [f for f in found.findings() if f.claim and "transition" in f.claim]
+    assert transition.verdict == "agrees"
+    assert transition.text.startswith("On the direct or the optimisation path to the best weights, a valley")
+
+
+def test_a_bound_of_few_images_and_a_grid_that_ends_too_early_are_said():
+    first = made([("P-T", [rising(0.5)] * 6)]).findings()[0].text
+    assert "the largest noise of the grid is still within ε, so that μ_i is at most this" in first
+    assert "ε = 11.0 % (0 images more than as trained)" in first
+
+
+def test_one_draw_tells_nothing_of_draws():
+    valley = made([("P-T", [rising(1.0)] * 6)]).valleys[0]
+    assert valley.low <= valley.mu <= valley.high
+    alone = replace(valley, mu_without=valley.mu_without[:1])
+    assert math.isnan(alone.low) and math.isnan(alone.high)
+
+
 def test_stored_and_read_back(net, run, tmp_path):
     found = criticality_of(net, run, sampled(net, 9, "train"), sigmas=SIGMAS, alphas=3, modules=["fc1"], **CPU)
     found.save(tmp_path)

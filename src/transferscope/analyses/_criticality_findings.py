@@ -27,6 +27,8 @@ _SAME, _OTHER = 0.9, 0.5
 _ENOUGH = 5
 """Valleys none of which becomes tighter: were it so in half of all, that would happen once in 32 times."""
 _RANGE = 0.1
+_FEW_IMAGES = 5
+"""So few more images in error are worth saying: what keeps within ε then hangs on single images."""
 
 
 def criticality_findings(result: Criticality) -> tuple[Finding, ...]:
@@ -89,11 +91,26 @@ def _way(result: Criticality) -> str:
     return f"the {valley.path} path to the {valley.end} weights"
 
 
+def _images_more(result: Criticality, subject: Subject) -> int:
+    """Return how many more of the training images may be in error than with the network as trained."""
+    trained = float(subject.trained[0, result.place(result.judge)])
+    return math.floor((subject.bound - trained) * result.n[0] + 1e-6)
+
+
+def _ways(result: Criticality) -> str:
+    """Say which paths there are to the end by which networks are judged."""
+    end = result.valleys[0].end
+    paths = dict.fromkeys(v.path for v in result.valleys if v.end == end)
+    return f"the {' or the '.join(paths)} path to the {end} weights"
+
+
 def _level(result: Criticality, subject: Subject) -> Finding:
     of = _main(result, subject)
     finite, total = [v for v in of if math.isfinite(v.mu)], sum(v.mu for v in of)
     low, high = spread_of_sum(of)
     epsilon = level(result.judge, subject.epsilon)
+    if result.judge == "error" and (more := _images_more(result, subject)) < _FEW_IMAGES:
+        epsilon += f" ({count(more, 'image')} more than as trained)"
     way = f"{of[0].path} path to the {of[0].end} weights"
     if len(finite) == len(of):
         spread = f" ({short(low)} to {short(high)} without one of the {result.draws} draws)" if high > low else ""
@@ -217,10 +234,7 @@ def _transition(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]
     """Whether valleys are tighter somewhere on the way than on both sides of it."""
     from scipy.stats import binomtest
 
-    def seen(valley: Valley, subject: Subject) -> float:
-        return has_transition(widths(valley, result.place(result.judge), subject))
-
-    near, far = (_by_module(result, group, seen) for group in (p, ri))
+    near, far = (_narrowing(result, group) for group in (p, ri))
     modules = [m for m in result.modules if m in near and m in far]
     # Only a valley that has an end, before the start, can be seen to become tighter.
     ended = _by_module(result, ri, lambda v, s: widths(v, result.place(result.judge), s)[0] < 0)
@@ -236,7 +250,7 @@ def _transition(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]
     where = f" ({_some(with_ri)})" if with_ri else ""
     return [
         Finding(
-            f"On {_way(result)}, a valley that is tighter at some place in between than on both sides of it: "
+            f"On {_ways(result)}, a valley that is tighter at some place in between than on both sides of it: "
             f"{count(len(with_ri), 'module')} of RI-T{where}, {len(with_p)} of P-T, of {len(modules)}; "
             f"{critical} of RI-T are not within ε at the start.",
             value=(len(with_ri) - len(with_p)) / max(1, len(modules)),
@@ -257,6 +271,18 @@ def _by_module(
     for s in networks:
         for v in _main(result, s):
             found.setdefault(v.module, []).append(number_of(v, s))
+    return {m: float(np.mean(values)) for m, values in found.items()}
+
+
+def _narrowing(result: Criticality, networks: Sequence[Subject]) -> dict[str, float]:
+    """Share of networks in which a module's valley narrows on the way, on any path to the first end."""
+    metric, end = result.place(result.judge), result.valleys[0].end
+    found: dict[str, list[bool]] = {}
+    for s in networks:
+        valleys = [v for v in result.valleys if (v.network, v.end) == (s.label, end)]
+        for module in dict.fromkeys(v.module for v in valleys):
+            seen = [has_transition(widths(v, metric, s)) for v in valleys if v.module == module]
+            found.setdefault(module, []).append(any(seen))
     return {m: float(np.mean(values)) for m, values in found.items()}
 
 

@@ -261,8 +261,9 @@ CLAIMS: tuple[Claim, ...] = (
         "000-3.4-g",
         "000 §3.4: the valleys of RI-T have a transition point between start and end",
         "criticality",
-        "sign test over modules of whether a valley is tighter at some place than on both sides, RI-T against P-T",
-        "p < 0.05: agrees when RI-T has more of them; disagrees when P-T has, or RI-T has none in 3 modules that "
+        "sign test over modules of whether a valley is tighter at some place of any of its paths than on both sides, "
+        "RI-T against P-T",
+        "p < 0.05: agrees when RI-T has more of them; disagrees when P-T has, or RI-T has none in 5 modules that "
         "could",
     ),
     Claim(

@@ -127,9 +127,7 @@ class Files:
             said = str(found).removeprefix(f"{found.where}: ")
             raise SpecError(f"--set {name}.{found.where}".rstrip("."), said) from e
         if (recorded := question.wants_recorded()) is not None:
-            raise SpecError(
-                f"--set {name}.{recorded}", f"wants weights on the way and is for studies, {_KEPT}"
-            )
+            raise SpecError(f"--set {name}.{recorded}", f"wants weights on the way and is for studies, {_KEPT}")
         return question
 
     def _why_not(self, name: str) -> str:
