@@ -129,3 +129,12 @@ def test_bad_input():
         top_eigenvalues(lambda x: x, 0 * v, 1)
     with pytest.raises(UsageError, match="product 1 with the operator is not finite"):
         top_eigenvalues(lambda x: x / 0, v, 1)
+
+
+def test_no_error_is_given_as_less_than_rounding():
+    wanted = [24.0, 5.0, *np.linspace(0, 1, 58)]
+    matrix = symmetric(wanted).to(torch.float32)
+    found = top_eigenvalues(lambda v: matrix @ v, start(60, torch.float32), 2, tolerance=1e-12, most=60)
+    assert (found.residuals >= 24 * np.finfo(np.float32).eps).all()
+    assert (found.errors >= 24 * np.finfo(np.float32).eps).all()
+    assert (np.abs(found.values - wanted[:2]) <= found.errors).all()

@@ -210,3 +210,33 @@ def test_the_top_has_something_of_every_question_and_no_mere_description() -> No
     barrier = [said("a weak one", 0.3), said("an undecided one", 0.85, "cannot tell"), said("a strong one", 0.8)]
     texts = [f.text for f in in_short([pictures, curves, barrier])]
     assert texts == [*(f"curve {i}" for i in range(5)), "a strong one", "an undecided one", "a weak one"]
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_a_pre_training_that_learned_nothing_decides_no_claim(
+    learned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path / "cache"))
+    recipe = {
+        "epochs": 4 if learned else 1,
+        "batch": 32,
+        "lr": 0.05 if learned else 1e-7,
+        "augmentation": {"crop": "none"},
+    }
+    study = {
+        "name": "start",
+        "network": "mlp:32",
+        "images": {"size": 8},
+        "source": {"data": "synthetic:source?train=256&test=128&labels=colour", "recipe": recipe},
+        "targets": {"clips": {"data": "synthetic:clipart?train=48&test=40&labels=colour"}},
+        "starts": {"P-T": {"from": "source", "seeds": [0, 1]}, "RI-T": {"from": "random", "seeds": [0, 1]}},
+        "recipe": {"epochs": 1, "batch": 32, "augmentation": {"crop": "none"}},
+        "analyses": {"learning_curves": True, "spectrum": True},
+    }
+    made, outcome = run_study(parse_study(study), tmp_path / "run", device="cpu", threads=1)
+    assert outcome.ok
+    page = write_report(made.root).read_text(encoding="utf-8")
+    told = "; the pre-training has learned nothing clearly, so this decides no claim."
+    assert ("<strong>The pre-training has learned nothing clearly.</strong>" in page) is not learned
+    assert (page.count(told) >= 3) is not learned
+    assert ("source ended at a test accuracy of" in page) is not learned

@@ -26,6 +26,9 @@ Product: TypeAlias = Callable[[Tensor], Tensor]
 
 Which: TypeAlias = Literal["magnitude", "algebraic"]
 
+_ROUNDINGS = 10
+"""Differences of so many units in the last place of the largest eigenvalue are rounding."""
+
 _EXTRA = 5
 """Ritz vectors kept at a restart beyond those asked for; they carry what has been learnt about the next ones."""
 
@@ -38,7 +41,7 @@ class Eigenvalues:
         values: float64 ``(k,)``, the largest first.
         residuals: ‖Av − λv‖₂ of the unit Ritz vectors, ``(k,)``; an eigenvalue lies within it.
         errors: min(r, r²/gap), the estimate of |λ − true| that decides when to stop, ``(k,)``. Neither this nor r is
-            given as less than what rounding in the operator's number format leaves open, ε·max|λ|.
+            given as less than what rounding in the operator's number format leaves open, 10·ε·max|λ|.
         vectors: ``(k, n)``, in the operator's number format.
         products: how many products it took.
         converged: whether every error is under the tolerance.
@@ -130,7 +133,7 @@ def top_eigenvalues(
         converged = len(errors) == k and bool((errors <= tolerance * np.abs(values[:k])).all())
         if converged or over or space.size == n:
             vectors = space.combine(mixing[:, order[:k]])
-            rounding = torch.finfo(start.dtype).eps * float(np.abs(ritz).max())
+            rounding = _ROUNDINGS * torch.finfo(start.dtype).eps * float(np.abs(ritz).max())
             residuals, errors = np.maximum(residuals[:k], rounding), np.maximum(errors, rounding)
             return Eigenvalues(values[:k], residuals, errors, vectors, space.products, converged)
         if space.size == room:
@@ -201,7 +204,9 @@ class _Krylov:
         self.projected[j, : j + 1] = self.projected[: j + 1, j]
         self.size = j + 1
         self.beta = float(w.norm())
-        tiny = 10 * torch.finfo(w.dtype).eps * max(scale, float(np.abs(self.projected[: j + 1, : j + 1]).max()))
+        tiny = (
+            _ROUNDINGS * torch.finfo(w.dtype).eps * max(scale, float(np.abs(self.projected[: j + 1, : j + 1]).max()))
+        )
         if self.beta <= tiny:
             self.beta = 0.0
             w = self._fresh(held)

@@ -69,7 +69,10 @@ def _sections(study: LoadedStudy, results: Mapping[str, Mapping[str, Result]], r
         if answers:
             question = QUESTIONS[order[study.items[item]]]
             shows = study.shows.get(item, ())
-            made.append(make_section(question, item, answers, figures, root / "tables", shows))
+            section = make_section(
+                question, item, answers, figures, root / "tables", shows, judged=not study.unlearned
+            )
+            made.append(section)
     figures.close()
     return made
 
@@ -92,6 +95,7 @@ def _render(
         lead=study.description,
         asked=", ".join(study.asked or ()),
         unfinished=study.unfinished,
+        unlearned=study.unlearned,
         short=short,
         legend=any(f.verdict for f in short),
         sections=sections,

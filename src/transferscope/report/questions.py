@@ -285,7 +285,9 @@ QUESTIONS: tuple[Question, ...] = (
         (
             "Lanczos with full reorthogonalisation on exact products with the Hessian of the mean loss over the same fixed "
             "images for all networks, without weight decay, until the estimated error of every eigenvalue is under the "
-            "stated tolerance. Batch-norm statistics are held fixed. The table has the residual ‖Hv − λv‖ of each.",
+            "stated tolerance. Batch-norm statistics are held fixed. The table has the residual ‖Hv − λv‖ of each, as Lanczos "
+            "estimates it; neither it nor the error is given as less than what rounding leaves open. Which images are drawn "
+            "depends on the question, so the loss differs a little from that under other questions.",
         ),
         "The largest eigenvalues in order, and the density of all of them where it was asked for.",
     ),
@@ -296,7 +298,7 @@ QUESTIONS: tuple[Question, ...] = (
         "F19 · Liu et al. 2019, §3, §4, A and B.4, Fig. 3, 5, 10, 12, 13; Li et al. 2018",
         (
             "The loss L(θ + p·a + q·b) on a grid of p and q, around a minimum or a start, on the same images for all "
-            "networks. The directions a and b are drawn from a Gaussian, made orthogonal as whole vectors, and then "
+            "networks (others than under other questions). The directions a and b are drawn from a Gaussian, made orthogonal as whole vectors, and then "
             "filter-normalised: each filter gets the norm of the filter it moves, so that p = 0.1 moves every filter "
             "by a tenth of its norm. That order is the paper's: afterwards the norms are exact, and the right angle "
             "is very nearly one. Biases, norms and scales (parameters of one dimension) and the running statistics of "
@@ -333,7 +335,7 @@ QUESTIONS: tuple[Question, ...] = (
         (
             "The gradient of each image's loss with respect to what each module passes on: how its size is distributed "
             "over the images, and how its mean grows or shrinks through the modules, from the last one before the head. "
-            "Training images without augmentation, the same for all networks.",
+            "Training images without augmentation, the same for all networks, others than under other questions.",
             "The gradient of the mean loss with respect to each weight matrix W is decomposed into singular vectors u, v; "
             "|uᵀWv| says how much W passes along each of them, against what directions that have nothing to do with W "
             "would give.",

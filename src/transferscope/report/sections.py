@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..analyses._chance import silenced
 from ..papers import PAPERS
 from ..store.atomic import write_bytes
 from .figures import Figures
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Part", "Picture", "Said", "Section", "make_section"]
 
 _PIXELS_PER_INCH = 110
+
+_PRETRAINED = re.compile(r"(?<!RI-)\bP(-T)?\b|pre-?train|fine-?tun|transfer|sourc", re.IGNORECASE)
+"""In claims about networks that were trained before."""
+
+_UNLEARNED = "the pre-training has learned nothing clearly"
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,8 @@ def make_section(
     figures: Figures,
     tables: Path,
     shows: Sequence[str] = (),
+    *,
+    judged: bool = True,
 ) -> Section:
     """Draw and tabulate one item of a study.
 
@@ -153,20 +161,28 @@ def make_section(
         figures: where figures go.
         tables: folder of the tables.
         shows: figures and tables of a paper that it answers.
+        judged: whether claims about pre-trained networks are, which needs one that has learned something.
     """
     title = question.title if item == question.name else f"{question.title}: {item}"
-    parts = tuple(_part(question, item, target, answer, figures, tables) for target, answer in answers.items())
+    parts = tuple(
+        _part(question, item, target, answer, figures, tables, judged) for target, answer in answers.items()
+    )
     return Section(slug(item), title, question.rows, named(shows), question.asks, question.how, parts)
 
 
-def _part(question: Question, item: str, target: str, answer: Answer, figures: Figures, tables: Path) -> Part:
+def _part(
+    question: Question, item: str, target: str, answer: Answer, figures: Figures, tables: Path, judged: bool
+) -> Part:
     name = slug(f"{item}-{target}") if target else slug(item)
     anchor = f"part-{name}"
     result, frame = answer.result, answer.result.frame()
     table = table_of(frame, f"{name}.csv")
     write_bytes(tables / f"{name}.csv", frame.to_csv(index=False).encode())
     pictures = tuple(_picture(question, view, target, name, answer, figures) for view in views_of(question, result))
-    return Part(anchor, target, tuple(_said(f, target, anchor) for f in result.findings()), pictures, table)
+    found = [
+        f if judged or not _PRETRAINED.search(f.claim or "") else silenced(f, _UNLEARNED) for f in result.findings()
+    ]
+    return Part(anchor, target, tuple(_said(f, target, anchor) for f in found), pictures, table)
 
 
 def _picture(question: Question, view: View, target: str, part: str, answer: Answer, figures: Figures) -> Picture:

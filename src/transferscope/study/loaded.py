@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -250,6 +251,35 @@ class LoadedStudy:
                 if str(value) not in seen.setdefault(key, []):
                     seen[key].append(str(value))
         return {key: ", ".join(values) for key, values in seen.items()}
+
+    @cached_property
+    def unlearned(self) -> str:
+        """What the pre-trainings reached, where none is clearly above chance; else empty.
+
+        Nothing can then be said of what pre-training brings.
+        """
+        from ..analyses._chance import above_chance
+        from .work.data import DataSummary
+        from .work.train import Trained
+
+        told = []
+        for step in self._pretraining():
+            images = step.inputs["images"]
+            if step.digest not in self.stored or images.digest not in self.stored:
+                return ""
+            reached = self.stored[step.digest].result(Trained).metrics
+            test = self.stored[images.digest].result(DataSummary).test
+            ranked = "test_auc" in reached
+            value = reached.get("test_auc" if ranked else "test_accuracy", math.nan)
+            chance = 0.5 if ranked else max(test.per_class) / max(1, test.images)
+            if math.isnan(value) or above_chance(value, None, chance):
+                return ""
+            told.append(
+                f"{step.name} ended at a test AUC of {value:.2f}"
+                if ranked
+                else f"{step.name} ended at a test accuracy of {100 * value:.1f} %, by chance {100 * chance:.1f} %"
+            )
+        return "; ".join(told)
 
     def _pretraining(self) -> list[Step]:
         on_targets = {run.step.digest for of in self.plan.runs.values() for run in of.values()}

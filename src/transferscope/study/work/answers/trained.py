@@ -78,6 +78,6 @@ def distance(asked: Asked) -> Result:
         [*starts.values(), *asked.solutions()],
         granularity=asked.settings["modules"],
         runs=asked.runs if asked.settings["trajectories"] else (),
-        examples=len(asked.splits.train),
+        examples=len(asked.splits.train) if asked.runs else None,  # those of files are not known
         progress=asked.context.progress,
     )
