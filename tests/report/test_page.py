@@ -220,14 +220,14 @@ def test_a_pre_training_that_learned_nothing_decides_no_claim(
     recipe = {
         "epochs": 4 if learned else 1,
         "batch": 32,
-        "lr": 0.05 if learned else 1e-7,
+        "lr": 0.1 if learned else 1e-7,
         "augmentation": {"crop": "none"},
     }
     study = {
         "name": "start",
         "network": "mlp:32",
         "images": {"size": 8},
-        "source": {"data": "synthetic:source?train=256&test=128&labels=colour", "recipe": recipe},
+        "source": {"data": "synthetic:clipart?train=512&test=128&labels=colour", "recipe": recipe},
         "targets": {"clips": {"data": "synthetic:clipart?train=48&test=40&labels=colour"}},
         "starts": {"P-T": {"from": "source", "seeds": [0, 1]}, "RI-T": {"from": "random", "seeds": [0, 1]}},
         "recipe": {"epochs": 1, "batch": 32, "augmentation": {"crop": "none"}},
