@@ -210,6 +210,7 @@ def test_the_top_has_something_of_every_question_and_no_mere_description() -> No
     barrier = [said("a weak one", 0.3), said("an undecided one", 0.85, "cannot tell"), said("a strong one", 0.8)]
     texts = [f.text for f in in_short([pictures, curves, barrier])]
     assert texts == [*(f"curve {i}" for i in range(5)), "a strong one", "an undecided one", "a weak one"]
+    assert [f.text for f in in_short([barrier, barrier[2:]])].count("a strong one") == 1
 
 
 @pytest.mark.parametrize("learned", [True, False])

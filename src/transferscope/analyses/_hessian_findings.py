@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..results import Finding
-from ._phrases import count, listed, short
+from ._phrases import count, from_to, listed, short
 from ._ratios import geometric_mean, ratio_of_networks
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def hessian_findings(result: Hessian) -> tuple[Finding, ...]:
         if result.values.shape[1] > 1:
             what = f"The sum of the sizes of the {result.values.shape[1]} largest eigenvalues"
             found.append(_contrast(result, p, ri, np.abs(result.values).sum(1), what, 0.6))
+    if len(result.members) > 1 and not any(m.role for m in result.members):
+        found.append(_range(result))
     return tuple(found + _unfinished(result))
 
 
@@ -58,6 +60,21 @@ def _level(result: Hessian, m: int) -> Finding:
         n=result.n,
         unit="images",
         weight=0.3,
+    )
+
+
+def _range(result: Hessian) -> Finding:
+    """Which of some networks of unknown kind is sharpest."""
+    values, labels = _sharpness(result), [m.label for m in result.members]
+    known = [i for i in range(len(values)) if not math.isnan(values[i])]
+    told = from_to([labels[i] for i in known], [float(values[i]) for i in known]) if known else "from nan to nan"
+    return Finding(
+        f"The largest eigenvalue of the Hessian goes {told}; {count(len(labels), 'network')}, "
+        f"{count(result.n, 'image')}.",
+        value=float(np.nanmax(values)) if known else math.nan,
+        n=len(labels),
+        unit="networks",
+        weight=0.4,
     )
 
 

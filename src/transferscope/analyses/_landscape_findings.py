@@ -10,7 +10,7 @@ import numpy as np
 
 from ..results import Finding, Verdict
 from ._landscape_numbers import MEASURES, STEP, spread
-from ._phrases import count, listed, percent, short, verdict_of
+from ._phrases import count, from_to, listed, percent, short, verdict_of
 
 if TYPE_CHECKING:
     from .landscape import Landscape
@@ -48,6 +48,8 @@ def landscape_findings(result: Landscape) -> tuple[Finding, ...]:
             found.append(_contrast(result, near, far, roles, claim))
             if roles == _STARTS:
                 found += _depth(result, near, far)
+    if len(result.members) > 1 and not any(m.role for m in result.members):
+        found.append(_range(result))
     return (*found, *_still(result), *_not_finite(result), *_stored_norm(result), *_left_out(result))
 
 
@@ -103,6 +105,23 @@ def _level(result: Landscape, i: int, j: int) -> Finding:
         n=result.n,
         unit="images",
         weight=0.4,
+    )
+
+
+def _range(result: Landscape) -> Finding:
+    """Which of some networks of unknown kind has the flattest surroundings."""
+    labels, k, places = [m.label for m in result.members], MEASURES.index("rise"), range(len(result.modules))
+    values = [float(np.mean([_value(result, k, i, j) for j in places])) for i in range(len(labels))]
+    shown = [v if math.isfinite(v) else math.inf for v in values]
+    what = f", mean of {count(len(places), 'module')} moved one at a time" if len(places) > 1 else ""
+    rises = from_to(labels, shown).removeprefix("from ")
+    return Finding(
+        f"By moving filters by {_radius(result)} the loss rises by {rises}{what}; "
+        f"{count(len(labels), 'network')}, {_directions(result)}, {count(result.n, 'image')}.",
+        value=max(shown),
+        n=result.n,
+        unit="images",
+        weight=0.5,
     )
 
 

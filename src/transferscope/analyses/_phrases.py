@@ -13,6 +13,7 @@ __all__ = [
     "bracket",
     "count",
     "enough",
+    "from_to",
     "listed",
     "number",
     "percent",
@@ -49,6 +50,17 @@ def short(x: float) -> str:
         return f"{mantissa}e{exponent.replace('+', '').replace('−0', '−').lstrip('0')}"
     text = f"{x:,.{max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0}f}"
     return text.replace("-", "−")
+
+
+def from_to(labels: Sequence[str], values: Sequence[float]) -> str:
+    """Say which of some networks has the smallest and which the largest number.
+
+    >>> from_to(["a.pt", "b.pt", "c.pt"], [2.0, 0.5, 1.0])
+    'from 0.500 (b.pt) to 2.00 (a.pt)'
+    """
+    order = sorted(range(len(labels)), key=lambda i: values[i])
+    ends = [f"{short(values[i])} ({labels[i]})" for i in (order[0], order[-1])]
+    return f"from {ends[0]} to {ends[1]}"
 
 
 def bracket(low: float | None, high: float | None, digits: int = 2) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..numerics.intervals import mean_difference
 from ..results import Finding, Verdict
-from ._phrases import LEAST_SIGNS, count, enough, listed, number, percent, points, short, verdict_of
+from ._phrases import LEAST_SIGNS, count, enough, from_to, listed, number, percent, points, short, verdict_of
 from ._ratios import geometric_mean, ratio_of_networks
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def spectrum_findings(result: Spectrum) -> tuple[Finding, ...]:
             *_modules(result, roles["P-T"], roles["RI-T"]),
             _sums(result, roles["P-T"], roles["RI-T"]),
         ]
+    elif len(result.members) > 1 and not any(m.role for m in result.members):
+        found.append(_between(result))
     found += _padding(result) + _set_aside(result)
     return tuple(found)
 
@@ -67,6 +69,20 @@ def _level(result: Spectrum, m: int) -> Finding:
         n=len(result.maps),
         unit="linear maps",
         weight=0.3,
+    )
+
+
+def _between(result: Spectrum) -> Finding:
+    """Which of some networks of unknown kind is nearest to zero."""
+    medians, labels = [float(q[-1, _MEDIAN]) for q in result.quantiles], [m.label for m in result.members]
+    sums = from_to(labels, result.ratio_sum().tolist())
+    return Finding(
+        f"The median singular value goes {from_to(labels, medians)}, Σ‖W‖_F/‖W‖₂ {sums}; "
+        f"{count(len(labels), 'network')}, {result.total():,} singular values each.",
+        value=min(medians),
+        n=len(labels),
+        unit="networks",
+        weight=0.4,
     )
 
 

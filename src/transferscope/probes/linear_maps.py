@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..models.fixup import FixupConv2d
 from ..models.network import Network
 from ..models.tracing import trace
 from ..numerics.blas import one_blas_thread
@@ -135,7 +136,8 @@ def _convolution(tensor: str, part: nn.Conv2d, seen: tuple[int, int]) -> LinearM
             f"its {seen[0]}×{seen[1]} input is no multiple of the stride {stride[0]}×{stride[1]}; "
             f"the circular map is on {size[0]}×{size[1]}"
         )
-    if type(part).forward is not nn.Conv2d.forward:
+    # The scalars around a Fixup convolution are no part of its kernel, as those of a batch norm are none.
+    if type(part).forward is not nn.Conv2d.forward and not isinstance(part, FixupConv2d):
         remarks.append(
             f"a {type(part).__name__} may change its weight or input on the way; the stored weight is taken"
         )

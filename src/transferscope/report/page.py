@@ -113,13 +113,19 @@ def _render(
 def in_short(findings: Iterable[Sequence[Said]]) -> list[Said]:
     """Choose what stands at the top: the weightiest findings, the best of every question before the second of any.
 
-    What could not be told weighs less than what could.
+    What could not be told weighs less than what could; what two sections say in the same words stands there once.
     """
+    said: set[tuple[str, str]] = set()
+
+    def new(found: Said) -> bool:
+        known = (found.about, found.text) in said
+        said.add((found.about, found.text))
+        return not known
 
     def worth(found: Said) -> float:
         return found.weight - (_UNDECIDED if found.verdict == "cannot tell" else 0.0)
 
-    ranked = [sorted((f for f in of if f.weight > _REMARK), key=worth, reverse=True) for of in findings]
+    ranked = [sorted((f for f in of if f.weight > _REMARK and new(f)), key=worth, reverse=True) for of in findings]
     rounds = [(i, -worth(f), n, f) for n, question in enumerate(ranked) for i, f in enumerate(question)]
     chosen = sorted(rounds, key=lambda r: (r[0], r[1], r[2]))[:_IN_SHORT]
     return [f for *_, f in sorted(chosen, key=lambda r: r[2])]
