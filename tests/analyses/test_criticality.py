@@ -384,7 +384,7 @@ def test_recorded_weights_of_plain_checkpoints(net, ends):
         found.gap(found.valleys[0])
 
 
-def made(roles_and_errors, modules=tuple("abcdef"), test=0.02):
+def made(roles_and_errors, modules=tuple("abcdef"), test=0.02, gap=0.2):
     """A result of given mean errors ``(module, p, s)`` by role, for its sentences."""
     from transferscope.analyses._criticality_grid import least_ratio
     from transferscope.analyses._criticality_measure import Subject, Valley
@@ -393,7 +393,7 @@ def made(roles_and_errors, modules=tuple("abcdef"), test=0.02):
     networks, valleys = [], []
     alphas, sigmas = np.array([0.0, 0.5, 1.0]), np.array([0.0, 0.1, 1.0])
     for i, (role, errors) in enumerate(roles_and_errors):
-        networks.append(Subject(f"{role} {i}", role, role, np.full((2, 1), 0.1), 0.11))
+        networks.append(Subject(f"{role} {i}", role, role, np.array([[0.1], [0.1 + gap]]), 0.11))
         for module, means in zip(modules, errors, strict=True):
             values = np.repeat(np.stack([means, means * (1 + test)])[:, None, ..., None], 2, axis=-1)
             mu, place, sigma = least_ratio(means, alphas, 0.05 * sigmas, 2.0, 0.11)
@@ -431,6 +431,13 @@ def test_claims_are_judged_as_stated():
     assert order.verdict == "disagrees"
     unknown = made([("", [rising(d) for d in range(6)])])
     assert not any(f.claim for f in unknown.findings())
+
+
+def test_without_a_gap_nothing_is_said_of_it():
+    none = made([("P-T", [rising(60.0)] * 6), ("RI-T", [rising(60.0)] * 6)], gap=0.1)
+    (same,) = [f for f in none.findings() if f.claim and "interchangeably" in f.claim]
+    assert same.verdict == "cannot tell"
+    assert "the gap of the two, which as trained is no larger than so many images may give by chance, with" in same.text
 
 
 def test_networks_with_nothing_to_lose_settle_nothing():

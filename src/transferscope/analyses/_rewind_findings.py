@@ -94,10 +94,11 @@ def _one(
     judged = outcome(low, high, result.threshold)
     opposite: dict[Verdict, Verdict] = {"agrees": "disagrees", "disagrees": "agrees", "cannot tell": "cannot tell"}
     spread = f", network by network {amount(metric, values.min())} to {amount(metric, values.max())}"
+    verb = "rises" if values.mean() >= 0 else "changes"
     return [
         Finding(
             f"{role} ({count(len(there), 'network')}): with {module} set back to the start the {name_of(metric)} "
-            f"rises by {amount(metric, float(values.mean()))}{spread if len(there) > 1 else ''}"
+            f"{verb} by {amount(metric, float(values.mean()))}{spread if len(there) > 1 else ''}"
             f"{between(metric, low, high)}; n = {count(result.n, 'image')}.",
             value=float(values.mean()),
             low=known(low),

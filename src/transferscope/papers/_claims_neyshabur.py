@@ -408,7 +408,7 @@ CLAIMS: tuple[Claim, ...] = (
         "criticality",
         "Spearman's ρ over cells of the train error with the test error and with their difference",
         "agrees when both are at least 0.9 in size, disagrees when one is under 0.5; cannot tell where the error "
-        "hardly changes, or the difference is nowhere larger than so few images may give by chance",
+        "hardly changes, or as trained has no clear gap",
     ),
     Claim(
         "000-C-a",

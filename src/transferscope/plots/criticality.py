@@ -116,6 +116,7 @@ def _by_module(ax: Axes, result: Criticality) -> None:
                             textcoords="offset points", ha="center", fontsize=7, color=colour)  # fmt: skip
     ax.set_yscale("log")
     ax.set_ylim(floor / 2, top * 4)
+    ax.set_xlim(-0.5, len(result.modules) - 0.5)
     step = max(1, -(-len(result.modules) // _TICKS))
     ticks = range(0, len(result.modules), step)
     ax.set_xticks(list(ticks), [result.modules[i] for i in ticks], rotation=40, ha="right", rotation_mode="anchor")
