@@ -15,6 +15,7 @@ import torch
 from ..numerics.bootstrap import percentile_interval, resampled_means
 from ..numerics.intervals import Interval
 from ..results import Finding, Verdict
+from ._members import networks_of
 from ._phrases import count, listed, short
 from ._ratios import Ratio, geometric_mean, ratio
 
@@ -250,7 +251,7 @@ def _growth_draws(result: GradientFlow, members: list[int]) -> torch.Tensor:
 
 
 def _told(result: GradientFlow, ri: list[int], p: list[int]) -> str:
-    return f"{len(ri)} and {count(len(p), 'network')}, {count(result.n, 'image')}"
+    return f"{len(ri)} and {networks_of([result.members[i] for i in p])}, {count(result.n, 'image')}"
 
 
 def _between(interval: Interval) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..results import Finding, Verdict
 from ._landscape_numbers import MEASURES, STEP, spread
+from ._members import networks_of
 from ._phrases import count, from_to, listed, percent, short, verdict_of
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _contrast(result: Landscape, near: list[int], far: list[int], roles: tuple[s
     return Finding(
         f"Moving every filter{what} by {_radius(result)} {verb} the loss of {second} by {short(abs(value))} "
         f"{more} than that of {first}{_between(*ends)}: {means}{several}; {len(far)} and "
-        f"{count(len(near), 'network')}, {_directions(result)}, {count(result.n, 'image')}.",
+        f"{networks_of([result.members[i] for i in near])}, {_directions(result)}, {count(result.n, 'image')}.",
         value=value,
         low=_known(low),
         high=_known(high),

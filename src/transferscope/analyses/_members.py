@@ -12,8 +12,20 @@ from torch import Tensor
 from ..errors import UsageError
 from ..models.network import Network
 from ..models.solution import Solution, Solutions, as_solution, letter, pair_kind
+from ._phrases import count
 
-__all__ = ["TWO_RI_T", "Member", "Pair", "as_members", "as_networks", "as_solutions", "first_of", "kinds", "pairs_of"]
+__all__ = [
+    "TWO_RI_T",
+    "Member",
+    "Pair",
+    "as_members",
+    "as_networks",
+    "as_solutions",
+    "first_of",
+    "kinds",
+    "networks_of",
+    "pairs_of",
+]
 
 TWO_RI_T = ("RI-T & RI-T", "RI-T & RI-T (same start)")
 """Kinds of two networks trained from random weights; the paper's claims are about the first."""
@@ -34,6 +46,19 @@ class Member:
     label: str
     role: str
     group: str
+
+
+def networks_of(members: Sequence[Member]) -> str:
+    """Count networks, and say of pre-trained ones that are the same but for their new heads that they are.
+
+    >>> networks_of([Member("P-T 0", "P", "P"), Member("P-T 1", "P", "P")])
+    '2 networks (the same pre-trained weights with new heads)'
+    >>> networks_of([Member("RI-T 0", "RI", "RI 0")])
+    '1 network'
+    """
+    told = count(len(members), "network")
+    same = len(members) > 1 and {m.role for m in members} == {"P"} and len({m.group for m in members}) == 1
+    return f"{told} (the same pre-trained weights with new heads)" if same else told
 
 
 @dataclass(frozen=True)
