@@ -57,7 +57,9 @@ def _numbers(
         "cannot tell": "it cannot be told whether this is one basin",
     }[measure.answer]
     why = f"By a threshold of {threshold:g} on ε"
-    if measure.answer == "no" and n.epsilon_low <= threshold:
+    if not math.isfinite(n.epsilon):
+        why = "So"
+    elif measure.answer == "no" and n.epsilon_low <= threshold:
         why = f"ε is not clearly over the threshold of {threshold:g}, but without δ"
     return Finding(
         f"{group.name}, {_extent(result, group, region)}: for the {name_of(metric)} on {result.images} {told}. "

@@ -117,7 +117,7 @@ def _range(result: Landscape) -> Finding:
     what = f", mean of {count(len(places), 'module')} moved one at a time" if len(places) > 1 else ""
     rises = from_to(labels, shown).removeprefix("from ")
     return Finding(
-        f"By moving filters by {_radius(result)} the loss rises by {rises}{what}; "
+        f"Where filters move by {100 * float(result.radii[-1]):.3g} % of their norm the loss rises by {rises}{what}; "
         f"{count(len(labels), 'network')}, {_directions(result)}, {count(result.n, 'image')}.",
         value=max(shown),
         n=result.n,
