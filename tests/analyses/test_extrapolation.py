@@ -72,10 +72,10 @@ def test_loss_has_a_threshold_of_its_own(found):
 def test_findings_and_storage(found, tmp_path):
     first = found.findings()[0]
     assert first.text.startswith(
-        "On the line through P-T 0 and P-T 1 the error on test has risen by 2.0 points at 0.1"
+        "On the line through P-T 0 and P-T 1 the error on test has risen by 2.0 points: at 0.1"
     )
     assert (
-        "not within 1.00 beyond P-T 1, in units of the distance between the two (0.20); n = 1,024 images."
+        "not within 1.00 beyond P-T 1; in units of the distance between the two (0.20), n = 1,024 images."
         in first.text
     )
     assert first.claim.startswith("000 B.6") and first.verdict == "cannot tell"  # near on one side only
@@ -127,7 +127,7 @@ def test_one_side_only_and_an_end_that_is_not_finite():
     pairs = [(at(0.8, "A"), at(0.9, "B"))]
     found = extrapolation(NET, pairs, {"test": ramp()}, device="cpu", lambdas=[-0.5, -1.0], metrics=["error"])
     assert found.paths[0].edge("test", "error", "b") is None
-    assert "beyond A, in units" in found.findings()[0].text
+    assert "beyond A; in units" in found.findings()[0].text
     with pytest.raises(UsageError, match=r"nothing lies beyond the end points; expected a grid such as −1 to 2"):
         extrapolation(NET, pairs, {"test": ramp()}, lambdas=[0.5])
 
