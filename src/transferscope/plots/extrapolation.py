@@ -57,10 +57,9 @@ def plot(result: Extrapolation, *, metrics: Sequence[str] | None = None, sets: S
 
 def _key(result: Extrapolation) -> str:
     """What triangles mean."""
-    rises = dict.fromkeys(
-        f"the {name_of(e.metric)} {amount(e.metric, e.threshold)}" for p in result.paths for e in p.edges
-    )
-    return f"triangles: where beyond a network {' or '.join(rises)} higher than at it; bars: 95 % interval" * bool(
+    edges = sorted((e for p in result.paths for e in p.edges), key=lambda e: e.metric == "loss")
+    rises = dict.fromkeys(f"the {name_of(e.metric)} is {amount(e.metric, e.threshold)}" for e in edges)
+    return f"triangles: where, beyond a network, {' or '.join(rises)} higher than at it; bars: 95 % interval" * bool(
         rises
     )
 
