@@ -437,7 +437,9 @@ def test_without_a_gap_nothing_is_said_of_it():
     none = made([("P-T", [rising(60.0)] * 6), ("RI-T", [rising(60.0)] * 6)], gap=0.1)
     (same,) = [f for f in none.findings() if f.claim and "interchangeably" in f.claim]
     assert same.verdict == "cannot tell"
-    assert "the gap of the two, which as trained is no larger than so many images may give by chance, with" in same.text
+    assert (
+        "the gap of the two, which as trained is no larger than so many images may give by chance, with" in same.text
+    )
 
 
 def test_networks_with_nothing_to_lose_settle_nothing():

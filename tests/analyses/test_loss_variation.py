@@ -205,6 +205,22 @@ def test_losses_that_are_not_finite_are_kept_and_named(net, images):
     assert wild.plot() is not None
 
 
+def test_single_weights_are_no_run(net, images):
+    broken = initialise(net, 0) | {"fc3.bias": torch.tensor([math.inf, 0.0, 0.0])}
+    files = {"a.pt": initialise(net, 0), "b.pt": initialise(net, 1), "c.pt": broken}
+    got = loss_variation(net, {k: {0: v} for k, v in files.items()}, images, points=3, device="cpu")
+    assert got.alone
+    first, second, third, spread = (f.text for f in got.findings())
+    varies, begins = float(got.curves[0].variation()[0]), got.curves[0].losses[0, 0]
+    assert first.startswith(f"a.pt: along the gradient, out to the gradient's own size, the loss, {begins:.2f}, ")
+    assert f"varies by {varies:.3g}"[:-1] in first
+    assert "ends lower than it began" in first
+    assert "step" not in first + second
+    assert "the loss, nan, is not finite at 4 of 4 places as the gradient itself is not" in third
+    assert "(c.pt); 3 networks" in spread
+    assert not loss_variation(net, {"a.pt": {5: files["a.pt"]}}, images, points=3, device="cpu").alone
+
+
 def test_a_gradient_that_is_not_finite_leads_nowhere(net, images):
     weights = initialise(net, 0) | {"fc3.bias": torch.tensor([math.inf, 0.0, 0.0])}
     told = []

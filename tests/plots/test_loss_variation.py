@@ -53,3 +53,17 @@ def test_nothing_finite_is_still_a_picture(result):
     fig = dataclasses.replace(result, curves=(gone,)).plot()
     assert [ax.get_title(loc="left") for ax in fig.axes] == ["mine.pt", "Variation"]
     fig.canvas.draw()
+
+
+def test_single_weights_stand_side_by_side(result):
+    gone = curve("c.pt", "", 1.0, steps=(0,))
+    gone.losses[:] = np.nan
+    files = (curve("a.pt", "", 0.2, steps=(0,)), curve("b.pt", "", 1.0, steps=(0,)), gone)
+    fig = dataclasses.replace(result, curves=files).plot()
+    left, right = fig.axes
+    assert [t.get_text() for t in left.get_xticklabels()] == ["a.pt", "b.pt", "c.pt"]
+    heights = [line.get_ydata()[0] for line in right.lines if line.get_marker() == "o"]
+    assert heights == pytest.approx([0.3, 1.1])
+    assert [line.get_xdata().tolist() for line in left.lines if line.get_marker() == "^"] == [[2]]
+    assert "triangles: not finite" in fig.get_suptitle()
+    fig.canvas.draw()

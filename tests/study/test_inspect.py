@@ -20,6 +20,7 @@ QUICK = {
     "hessian": {"k": 2, "images": 16, "tolerance": 0.1},
     "landscape": {"points": 3, "images": 16, "planes": 1},
     "gradient_flow": {"images": 16},
+    "loss_variation": {"images": 16, "points": 4},
     "basin": {"samples": 2, "draws": 2, "images": 16, "limit": 1.0, "extend": False},
 }
 
@@ -74,7 +75,7 @@ def test_with_the_weights_it_started_from(files: dict[str, str], tmp_path: Path)
 
 def test_what_two_checkpoints_can_be_asked_by_name(files: dict[str, str], tmp_path: Path) -> None:
     both = (files["a"], files["b"])
-    extra = ("basin", "spectrum", "hessian", "landscape", "gradient_flow")
+    extra = ("basin", "spectrum", "hessian", "landscape", "loss_variation", "gradient_flow")
     assert Comparison.questions() == tuple(q for q in QUESTIONS if q in (*COMPARED, *extra))
     comparison = Comparison(both, "lenet", DATA, size=16, only=extra, **quick(*extra))
     folder, outcome = run_files(comparison, tmp_path / "out", device="cpu", threads=1)
@@ -97,7 +98,7 @@ def test_bad_input_is_one_line_and_writes_nothing(files: dict[str, str], tmp_pat
     bad(files, tmp_path, r"--only rewind: needs the weights .* --init", UsageError, only=("rewind",))
     bad(files, tmp_path, r"--only barrier: .*two or more, see 'transferscope compare'", UsageError, only=("barrier",))
     bad(files, tmp_path, r"--only distance: .*'transferscope compare'", UsageError, only=("distance",))
-    bad(files, tmp_path, r"--only loss_variation: .*needs training runs", UsageError, only=("loss_variation",))
+    bad(files, tmp_path, r"--only learning_curves: .*needs training runs", UsageError, only=("learning_curves",))
     bad(files, tmp_path, r"a\.pt: is given twice", UsageError, init=files["a"])
     bad(files, tmp_path, r"--model: unknown network 'lenett'", ModelError, model="lenett")
     bad(files, tmp_path, r"--data: /no/such: no such folder", SpecError, data="folder:/no/such")
@@ -107,6 +108,10 @@ def test_bad_input_is_one_line_and_writes_nothing(files: dict[str, str], tmp_pat
         ({"landscape": {"points": 2}}, r"^--set landscape\.points: must be greater than or equal to 3, got 2$"),
         ({"landscape": {"only": ["conv9"]}}, r"^--set landscape\.only: there is no module of lenet 'conv9'; did you"),
         ({"landscape": {"runs": 1}}, r"^--set landscape\.runs: is for studies"),
+        (
+            {"loss_variation": {"steps": [3]}},
+            r"^--set loss_variation\.steps: is for studies, .* a file holds one set",
+        ),
         (
             {"landscape": {"weights": ["start"]}},
             r"^--set landscape\.weights: is for studies, .* a file holds one set",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..results import Finding
-from ._phrases import bracket, count, listed, short
+from ._phrases import bracket, count, from_to, listed, short
 from ._ratios import ratio
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _CLAIMS = {
 
 def variation_findings(result: LossVariation) -> tuple[Finding, ...]:
     """Return the findings of a result: how much the loss varies in each run, in which more, and what broke."""
+    if result.alone:
+        return tuple([_single(result, curve) for curve in result.curves] + _range(result))
     found = [_level(result, curve) for curve in result.curves]
     p, ri = (_whole([c for c in result.curves if c.role == role]) for role in ("P-T", "RI-T"))
     if p and ri:
@@ -38,21 +40,62 @@ def _whole(curves: list[VariationCurve]) -> list[VariationCurve]:
     return [c for c in curves if c.ended == "finished"] or curves
 
 
+def _reach(result: LossVariation) -> str:
+    own = "out to the gradient's own size" if result.size == 1 else f"out to {result.size:g} times the gradient"
+    return own if result.protocol == "own" else f"out to a distance of {result.size:g}"
+
+
+def _single(result: LossVariation, curve: VariationCurve) -> Finding:
+    """What is said of weights that belong to no run."""
+    low, high = curve.interval(0)
+    value, ends, lost = float(curve.variation()[0]), curve.losses[0, [0, -1]], int(curve.broken()[0])
+    told = f"varies by {_of(value, low, high)}, and ends {'lower' if ends[1] < ends[0] else 'no lower'} than it began"
+    if lost:
+        why = " as the gradient itself is not" if not np.isfinite(curve.gradient_norm[0]) else ""
+        told = f"is not finite at {lost} of {count(len(result.places), 'place')}{why}"
+    return Finding(
+        f"{curve.label}: along the gradient, {_reach(result)}, the loss, {short(ends[0])}, {told}; "
+        f"{count(result.n, 'image')}.",
+        value=value,
+        low=low,
+        high=high,
+        n=result.n,
+        unit="images",
+        weight=0.5 if lost else 0.3,
+    )
+
+
+def _range(result: LossVariation) -> list[Finding]:
+    if len(result.curves) < 2:
+        return []
+    labels, values = [c.label for c in result.curves], [float(c.variation()[0]) for c in result.curves]
+    told = from_to(labels, values).removeprefix("from ")
+    return [
+        Finding(
+            f"Along the gradient, {_reach(result)}, the loss varies by {told}; "
+            f"{count(len(labels), 'network')}, {count(result.n, 'image')}.",
+            value=max(values),
+            n=len(labels),
+            unit="networks",
+            weight=0.4,
+        )
+    ]
+
+
 def _level(result: LossVariation, curve: VariationCurve) -> Finding:
     variation = curve.variation()
     middle, top = float(np.median(variation)), int(variation.argmax())
     low, high = curve.interval(top)
     change = curve.losses[:, -1] - curve.losses[:, 0]
     down = int((change < 0).sum())
-    own = "out to the gradient's own size" if result.size == 1 else f"out to {result.size:g} times the gradient"
-    reach = own if result.protocol == "own" else f"out to a distance of {result.size:g}"
     several = len(curve.steps) > 1
     most = f", at most {_of(variation[top], low, high)} at step {curve.steps[top]:,}" if several else ""
     only = f" at step {curve.steps[0]:,}" if not several else f" in the median of {len(curve.steps)} recorded steps"
     first = _of(middle, None, None) if several else _of(middle, low, high)
     return Finding(
-        f"{curve.label}: along the gradient, {reach}, the loss varies by {first}{only}{most}; a walk of that length "
-        f"ends lower than it began at {down} of {count(len(curve.steps), 'step')}; {count(result.n, 'image')}.",
+        f"{curve.label}: along the gradient, {_reach(result)}, the loss varies by {first}{only}{most}; a walk of "
+        f"that length ends lower than it began at {down} of {count(len(curve.steps), 'step')}; "
+        f"{count(result.n, 'image')}.",
         value=middle,
         low=None if several else low,
         high=None if several else high,

@@ -114,6 +114,11 @@ class LossVariation(Result):
     how: How
     left_out: tuple[str, ...] = ()
 
+    @property
+    def alone(self) -> bool:
+        """Whether these are single weights (files, say), not what runs went through."""
+        return all(not c.role and c.steps.tolist() == [0] for c in self.curves)
+
     def frame(self) -> pd.DataFrame:
         """Return one row for each look at each run."""
         import pandas as pd
@@ -187,7 +192,7 @@ def loss_variation(
 
     Args:
         net: the network.
-        runs: with weights recorded at several epochs or steps; or weights by step by label.
+        runs: with weights recorded at several epochs or steps; or weights by step by label, step 0 for single ones.
         images: training images, with labels.
         protocol: ``own`` or ``fixed``.
         size: how far, in gradients (``own``) or as ‖Δθ‖₂ (``fixed``).

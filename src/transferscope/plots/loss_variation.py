@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,9 @@ def plot(result: LossVariation) -> Figure:
     Args:
         result: what to draw.
     """
+    if result.alone:
+        with styled():
+            return _networks(result)
     kinds = list(dict.fromkeys(_kind(c) for c in result.curves))
     kinds.sort(key=lambda k: _FIRST.index(k) if k in _FIRST else len(_FIRST))
     look = looks(kinds)
@@ -58,12 +62,48 @@ def plot(result: LossVariation) -> Figure:
     return fig
 
 
-def _title(result: LossVariation) -> str:
+def _networks(result: LossVariation) -> Figure:
+    """Single weights side by side: the range of the loss as a bar, and how wide it is."""
+    from matplotlib.figure import Figure as MplFigure
+
+    names, x = [c.label for c in result.curves], np.arange(len(result.curves))
+    look = looks(names)
+    fig = MplFigure(figsize=(max(5.6, 1.4 + 1.1 * len(names)), 3.6), layout="constrained")
+    left, right = fig.subplots(1, 2)
+    for i, curve in enumerate(result.curves):
+        colour = look[curve.label][0]
+        if curve.broken()[0]:
+            for ax in (left, right):
+                _broken(ax, replace(curve, steps=x[i : i + 1]), colour)
+            continue
+        left.vlines(i, curve.lowest(), curve.highest(), color=colour, linewidth=7, alpha=0.4)
+        low, high = curve.interval(0)
+        if low is not None and high is not None:
+            right.vlines(i, low, high, color=colour, linewidth=1.2)
+        right.plot(i, curve.variation()[0], marker="o", color=colour)
+        left.plot(i, curve.losses[0, 0], marker="o", color=colour)
+    left.set_ylabel("loss along the gradient (nats)")
+    left.set_title("Range, and loss at the weights")
+    right.set_ylabel("highest − lowest loss (nats)")
+    right.set_title("Variation, with 95 % interval")
+    right.set_ylim(bottom=0)
+    for ax in (left, right):
+        ax.set_xticks(x, names, rotation=25, ha="right", rotation_mode="anchor")
+        ax.set_xlim(-0.6, len(names) - 0.4)
+    lost = "\ntriangles: not finite" if any(c.broken().any() for c in result.curves) else ""
+    fig.suptitle(f"Loss along the gradient: {_told(result)}{lost}", fontsize=9, x=0.01, ha="left")
+    return fig
+
+
+def _told(result: LossVariation) -> str:
     own = "the gradient's own size" if result.size == 1 else f"{result.size:g} times the gradient"
     reach = own if result.protocol == "own" else f"a distance of {result.size:g}"
-    told = f"{len(result.places) - 1} steps out to {reach}; {result.n:,} images of {result.images}"
+    return f"{len(result.places) - 1} steps out to {reach}; {result.n:,} images of {result.images}"
+
+
+def _title(result: LossVariation) -> str:
     return (
-        f"Loss along the gradient: {told}\n"
+        f"Loss along the gradient: {_told(result)}\n"
         "left, a panel a kind: the range of the loss, and the loss at the weights; right: how wide it is, with "
         "95 % intervals"
     )

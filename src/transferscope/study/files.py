@@ -126,7 +126,7 @@ class Files:
             found = problems_of(e, kind)[0]
             said = str(found).removeprefix(f"{found.where}: ")
             raise SpecError(f"--set {name}.{found.where}".rstrip("."), said) from e
-        if (recorded := question.wants_recorded()) is not None:
+        if recorded := question.wants_recorded():
             raise SpecError(f"--set {name}.{recorded}", f"wants weights on the way and is for studies, {_KEPT}")
         return question
 

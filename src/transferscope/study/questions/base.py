@@ -74,7 +74,10 @@ class QuestionSettings(Strict):
         return {}
 
     def wants_recorded(self) -> str | None:
-        """Return the setting for which weights must be kept on the way, ``""`` for the question itself."""
+        """Return the setting for which weights must be kept on the way; ``""`` where the question itself needs them.
+
+        A file of weights stands for itself, so only a setting can ask too much of it.
+        """
         return None
 
     def asked(self) -> dict[str, Any]:

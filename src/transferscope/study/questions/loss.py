@@ -94,6 +94,9 @@ class Landscape(AtPoints, OfSomeRuns):
 class LossVariation(OfSomeRuns):
     """How much does the loss change along the gradient, over the steps of training?"""
 
+    files: ClassVar[int | None] = 1
+    among: ClassVar[frozenset[str]] = frozenset({"epochs", "steps"})
+
     question: Literal["loss_variation"]
     """The question's name."""
     epochs: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None

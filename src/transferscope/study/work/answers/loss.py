@@ -52,14 +52,14 @@ def landscape(asked: Asked) -> Result:
 
 
 def loss_variation(asked: Asked) -> Result:
-    """Follow the gradient from the recorded weights of all runs."""
+    """Follow the gradient from the recorded weights of all runs, or from the weights of files."""
     from ....analyses.loss_variation import loss_variation
 
     settings = asked.settings
     tags = [f"{kind} {at}" for kind in ("epoch", "step") for at in settings[f"{kind}s"] or ()]
     return loss_variation(
         asked.net,
-        asked.runs,
+        asked.runs or {s.label: {0: s.params} for s in asked.given()},
         asked.splits.train,
         protocol=settings["protocol"],
         size=settings["size"],
