@@ -138,3 +138,17 @@ def test_a_loss_that_is_not_finite_ends_the_basin():
     edge = found.paths[0].edge("test", "loss", "b")
     assert edge.beyond == 0.0  # from the last point where it was finite
     assert any("not finite" in f.text for f in found.findings())
+
+
+def test_plain_weights_have_letters_and_gaps_are_marked():
+    pairs = [({"w": torch.tensor([0.8])}, {"w": torch.tensor([1.0])}), (at(0.5, "mine"), {"w": torch.tensor([3e38])})]
+    got = extrapolation(NET, pairs, {"test": ramp()}, device="cpu", lambdas=5)
+    assert [(p.path.a, p.path.b) for p in got.paths] == [("A", "B"), ("mine", "D")]
+    fig = got.plot()
+    assert (
+        "the error is 2.0 points or the loss is 0.10 nats higher than at it" in fig.legends[0].get_title().get_text()
+    )
+    fig.canvas.draw()
+    broken = [c.metric for c in got.paths[1].path.curves if not np.isfinite(c.values).all()]
+    texts = [t.get_text() for ax in fig.axes for t in ax.texts]
+    assert broken and texts == ["×: not finite"] * len(broken)

@@ -179,3 +179,12 @@ def test_bad_input(net, images, result):
         hessian(net, [params], images, 999)
     with pytest.raises(UsageError, match="no density was computed"):
         hessian(net, [params], images, 2).density(0)
+
+
+def test_networks_of_unknown_kind_are_held_against_each_other(net, images):
+    found = hessian(net, [initialise(net, seed) for seed in (0, 1, 2)], images, 2, device="cpu")
+    tops = dict(zip("ABC", found.values.max(1).tolist(), strict=True))
+    told = found.findings()[3].text
+    assert told.startswith("The largest eigenvalue of the Hessian goes from ")
+    assert told.index(f"({min(tops, key=tops.get)})") < told.index(f"({max(tops, key=tops.get)})")
+    assert "; 3 networks, 30 images." in told

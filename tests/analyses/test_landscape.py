@@ -463,3 +463,11 @@ def test_bad_input(net, images):
         landscape(net, [params, {k: v for k, v in params.items() if k != "scale"}], images)
     with pytest.raises(UsageError, match="0 solution"):
         landscape(net, [], images)
+
+
+def test_networks_of_unknown_kind_are_held_against_each_other(net, images):
+    found = landscape(net, {"a.pt": initialise(net, 0), "b.pt": initialise(net, 1)}, images, points=3, device="cpu")
+    rises = dict(zip(("a.pt", "b.pt"), found.rises[:, 0, -1].mean((1, 2)), strict=True))
+    told = next(f.text for f in found.findings() if f.text.startswith("Where filters move by 10 % of their norm"))
+    assert told.index(min(rises, key=rises.get)) < told.index(max(rises, key=rises.get))
+    assert "; 2 networks, " in told

@@ -201,3 +201,20 @@ def test_bad_input(net, result):
         spectrum(net, [])
     with pytest.raises(UsageError, match="no module 'conv9' has singular values; did you mean 'conv"):
         result.place("conv9")
+
+
+def test_networks_of_unknown_kind_are_held_against_each_other(net):
+    a = initialise(net, 0)
+    told = spectrum(net, {"a.pt": a, "b.pt": scaled(a, 2.0)}).findings()[2].text
+    assert told.startswith("The median singular value goes from ")
+    assert told.index("(a.pt)") < told.index("(b.pt)")
+    assert "; 2 networks, " in told
+
+
+def test_without_a_final_layer_the_others_are_decomposed(net):
+    body = {k: v for k, v in initialise(net, 0).items() if not k.startswith("fc3")}
+    found = spectrum(net, [body])
+    assert [m.name for m in found.maps] == ["conv1", "conv2", "fc1", "fc2"]
+    assert "1 weight left out: fc3.weight (not among the weights)." in [f.text for f in found.findings()]
+    with pytest.raises(ModelError, match=r"'conv2\.weight' is missing"):
+        spectrum(net, [{k: v for k, v in body.items() if k != "conv2.weight"}])

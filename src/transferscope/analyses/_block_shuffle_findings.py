@@ -52,7 +52,7 @@ def _falls(result: BlockShuffle, target: str) -> Finding:
     verdict = _both(*lines)
     told = [
         f"{_signed(-100 * e.value)} points{_bracket(e, -100)} for {role}"
-        f"{_from_to(result, sizes, [g.final for g in groups])}"
+        f"{_least_to_most(result, sizes, [g.final for g in groups])}"
         for role, e, groups in (("P-T", lines[0], first), ("RI-T", lines[1], second))
     ]
     least = min(lines, key=lambda e: e.value if e.low is None else e.low)
@@ -120,7 +120,7 @@ def _stable(result: BlockShuffle, target: str) -> list[Finding]:
     }.get(verdict, "does not clearly cost RI-T much more speed than P-T")
     told = [
         f"{_relative(log_slope(sizes, [g.speed for g in groups]))} for {role}"
-        f"{_from_to(result, sizes, [g.speed for g in groups])}"
+        f"{_least_to_most(result, sizes, [g.speed for g in groups])}"
         for role, groups in (("P-T", first), ("RI-T", second))
     ]
     kept, much = math.exp(-falls.value), math.exp(-_MUCH * log_slope(sizes, one).value)
@@ -244,7 +244,7 @@ def _groups(result: BlockShuffle, target: str) -> tuple[tuple[int, ...], list[Bl
     return sizes, found[0], found[1]
 
 
-def _from_to(result: BlockShuffle, sizes: tuple[int, ...], means: list[Mean]) -> str:
+def _least_to_most(result: BlockShuffle, sizes: tuple[int, ...], means: list[Mean]) -> str:
     ends = [f"{_percent(means[i].value)} {_size(result, sizes[i])}" for i in (-1, 0)]
     return f" (from {ends[0]} to {ends[1]})"
 

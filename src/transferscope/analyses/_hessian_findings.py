@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..results import Finding
-from ._phrases import count, from_to, listed, short
+from ._phrases import count, least_to_most, listed, short
 from ._ratios import geometric_mean, ratio_of_networks
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def hessian_findings(result: Hessian) -> tuple[Finding, ...]:
             what = f"The sum of the sizes of the {result.values.shape[1]} largest eigenvalues"
             found.append(_contrast(result, p, ri, np.abs(result.values).sum(1), what, 0.6))
     if len(result.members) > 1 and not any(m.role for m in result.members):
-        found.append(_range(result))
+        found += _range(result)
     return tuple(found + _unfinished(result))
 
 
@@ -63,19 +63,22 @@ def _level(result: Hessian, m: int) -> Finding:
     )
 
 
-def _range(result: Hessian) -> Finding:
+def _range(result: Hessian) -> list[Finding]:
     """Which of some networks of unknown kind is sharpest."""
-    values, labels = _sharpness(result), [m.label for m in result.members]
-    known = [i for i in range(len(values)) if not math.isnan(values[i])]
-    told = from_to([labels[i] for i in known], [float(values[i]) for i in known]) if known else "from nan to nan"
-    return Finding(
-        f"The largest eigenvalue of the Hessian goes {told}; {count(len(labels), 'network')}, "
-        f"{count(result.n, 'image')}.",
-        value=float(np.nanmax(values)) if known else math.nan,
-        n=len(labels),
-        unit="networks",
-        weight=0.4,
-    )
+    known = {m.label: float(x) for m, x in zip(result.members, _sharpness(result), strict=True) if not math.isnan(x)}
+    if len(known) < 2:
+        return []
+    told = least_to_most([*known], [*known.values()])
+    return [
+        Finding(
+            f"The largest eigenvalue of the Hessian goes from {told}; {count(len(known), 'network')}, "
+            f"{count(result.n, 'image')}.",
+            value=max(known.values()),
+            n=len(known),
+            unit="networks",
+            weight=0.4,
+        )
+    ]
 
 
 def _contrast(result: Hessian, p: list[int], ri: list[int], values: np.ndarray, what: str, weight: float) -> Finding:

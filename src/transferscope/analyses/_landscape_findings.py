@@ -11,7 +11,7 @@ import numpy as np
 from ..results import Finding, Verdict
 from ._landscape_numbers import MEASURES, STEP, spread
 from ._members import networks_of
-from ._phrases import count, from_to, listed, percent, short, verdict_of
+from ._phrases import count, least_to_most, listed, percent, short, verdict_of
 
 if TYPE_CHECKING:
     from .landscape import Landscape
@@ -115,7 +115,7 @@ def _range(result: Landscape) -> Finding:
     values = [float(np.mean([_value(result, k, i, j) for j in places])) for i in range(len(labels))]
     shown = [v if math.isfinite(v) else math.inf for v in values]
     what = f", mean of {count(len(places), 'module')} moved one at a time" if len(places) > 1 else ""
-    rises = from_to(labels, shown).removeprefix("from ")
+    rises = least_to_most(labels, shown)
     return Finding(
         f"Where filters move by {100 * float(result.radii[-1]):.3g} % of their norm the loss rises by {rises}{what}; "
         f"{count(len(labels), 'network')}, {_directions(result)}, {count(result.n, 'image')}.",

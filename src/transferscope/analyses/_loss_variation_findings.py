@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..results import Finding
-from ._phrases import bracket, count, from_to, listed, short
+from ._phrases import bracket, count, least_to_most, listed, short
 from ._ratios import ratio
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _range(result: LossVariation) -> list[Finding]:
     if len(result.curves) < 2:
         return []
     labels, values = [c.label for c in result.curves], [float(c.variation()[0]) for c in result.curves]
-    told = from_to(labels, values).removeprefix("from ")
+    told = least_to_most(labels, values)
     return [
         Finding(
             f"Along the gradient, {_reach(result)}, the loss varies by {told}; "

@@ -13,7 +13,7 @@ __all__ = [
     "bracket",
     "count",
     "enough",
-    "from_to",
+    "least_to_most",
     "listed",
     "number",
     "percent",
@@ -52,15 +52,15 @@ def short(x: float) -> str:
     return text.replace("-", "−")
 
 
-def from_to(labels: Sequence[str], values: Sequence[float]) -> str:
+def least_to_most(labels: Sequence[str], values: Sequence[float]) -> str:
     """Say which of some networks has the smallest and which the largest number.
 
-    >>> from_to(["a.pt", "b.pt", "c.pt"], [2.0, 0.5, 1.0])
-    'from 0.500 (b.pt) to 2.00 (a.pt)'
+    >>> least_to_most(["a.pt", "b.pt", "c.pt"], [2.0, 0.5, 1.0])
+    '0.500 (b.pt) to 2.00 (a.pt)'
     """
     order = sorted(range(len(labels)), key=lambda i: values[i])
     ends = [f"{short(values[i])} ({labels[i]})" for i in (order[0], order[-1])]
-    return f"from {ends[0]} to {ends[1]}"
+    return f"{ends[0]} to {ends[1]}"
 
 
 def bracket(low: float | None, high: float | None, digits: int = 2) -> str:

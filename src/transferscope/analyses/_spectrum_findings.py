@@ -13,7 +13,7 @@ import numpy as np
 
 from ..numerics.intervals import mean_difference
 from ..results import Finding, Verdict
-from ._phrases import LEAST_SIGNS, count, enough, from_to, listed, number, percent, points, short, verdict_of
+from ._phrases import LEAST_SIGNS, count, enough, least_to_most, listed, number, percent, points, short, verdict_of
 from ._ratios import geometric_mean, ratio_of_networks
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def _level(result: Spectrum, m: int) -> Finding:
 def _between(result: Spectrum) -> Finding:
     """Which of some networks of unknown kind is nearest to zero."""
     medians, labels = [float(q[-1, _MEDIAN]) for q in result.quantiles], [m.label for m in result.members]
-    sums = from_to(labels, result.ratio_sum().tolist())
+    sums = least_to_most(labels, result.ratio_sum().tolist())
     return Finding(
-        f"The median singular value goes {from_to(labels, medians)}, Σ‖W‖_F/‖W‖₂ {sums}; "
+        f"The median singular value goes from {least_to_most(labels, medians)}, Σ‖W‖_F/‖W‖₂ from {sums}; "
         f"{count(len(labels), 'network')}, {result.total():,} singular values each.",
         value=min(medians),
         n=len(labels),
