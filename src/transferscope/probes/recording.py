@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -207,7 +207,12 @@ def _shape(node: fx.Node) -> list[int]:
 
 
 def _at(size: Any, batch: int) -> int:
-    expression = _expression(size)
+    return _with(_expression(size), batch)
+
+
+@lru_cache(maxsize=4096)
+def _with(expression: Any, batch: int) -> int:
+    """Put a batch size into an expression: a millisecond of algebra, asked again at every cut of a network."""
     return int(expression.subs(dict.fromkeys(expression.free_symbols, batch)))
 
 
