@@ -152,3 +152,11 @@ def test_plain_weights_have_letters_and_gaps_are_marked():
     broken = [c.metric for c in got.paths[1].path.curves if not np.isfinite(c.values).all()]
     texts = [t.get_text() for ax in fig.axes for t in ax.texts]
     assert broken and texts == ["×: not finite"] * len(broken)
+
+
+def test_a_rise_that_just_makes_the_threshold_is_an_edge_on_either_side():
+    # w falls from 204 to 153 of 255, and to 102 at λ = 2: exactly 51 more of 256 grey levels are wrong than at λ = 1.
+    pairs = [(at(204 / 255, "a"), at(153 / 255, "b"))]
+    image = ramp()
+    got = extrapolation(NET, pairs, {"test": image}, device="cpu", lambdas=[-1.0, 2.0], threshold=51 / 256)
+    assert got.paths[0].edge("test", "error", "b").beyond == pytest.approx(1.0)

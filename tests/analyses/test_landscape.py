@@ -283,7 +283,7 @@ def test_depth():
     for rises, verdict in ((smoother, "disagrees"), (both, "cannot tell"), (growing[::-1], "disagrees")):
         assert claimed(as_starts(made(rises, modules)))[1].verdict == verdict
     levels = [f.text for f in as_starts(made(growing, modules)).findings() if not f.claim]
-    assert "RI 0: moving the filters of one module by 10 % of its norm changes the loss" in levels[2]
+    assert "RI 0: moving the filters of one module by 10 % of their norm changes the loss" in levels[2]
     assert "1.00 (conv3) to 4.00 (conv1), median 2.50; 4 modules" in levels[2]
 
 
@@ -292,7 +292,7 @@ def test_a_single_level():
     assert text.startswith(
         "P-T 0: moving every filter by 10 % of its norm raises the loss, 0.500, by 0.100 on average"
     )
-    assert "in the plane shown, 69 % of what lies within 10 % is at most 0.05 above the centre" in text
+    assert "in the plane shown, 69 % of the points within 10 % is at most 0.05 above the centre" in text
     lowered = made([0.1, -0.1, 0.2, np.nan]).findings()[1]
     assert "lowers the loss, 0.500, by 0.100 on average" in lowered.text
     assert lowered.value == pytest.approx(-0.1)

@@ -214,7 +214,7 @@ def test_claims_are_judged_as_stated():
     assert not any(f.claim for f in made([("", up)]).findings())
     level = made([("P-T", up)]).findings()[0]
     assert (level.value, level.low, level.high) == pytest.approx((0.3, 0.29, 0.31))
-    assert "in 6 of 6 modules (conv1, a, b, c and 2 more) and by no more in 0; most in fc" in level.text
+    assert "in 6 of 6 modules (conv1, a, b, c and 2 more), by no more in 0; most in fc" in level.text
 
 
 def test_stored_and_read_back(net, run, images, tmp_path):

@@ -215,6 +215,8 @@ def test_without_a_final_layer_the_others_are_decomposed(net):
     body = {k: v for k, v in initialise(net, 0).items() if not k.startswith("fc3")}
     found = spectrum(net, [body])
     assert [m.name for m in found.maps] == ["conv1", "conv2", "fc1", "fc2"]
-    assert "1 weight left out: fc3.weight (not among the weights)." in [f.text for f in found.findings()]
+    assert "1 weight left out: fc3.weight (a final layer that not all networks have here)." in [
+        f.text for f in found.findings()
+    ]
     with pytest.raises(ModelError, match=r"'conv2\.weight' is missing"):
         spectrum(net, [{k: v for k, v in body.items() if k != "conv2.weight"}])

@@ -56,7 +56,7 @@ def test_head_of_another_size(net):
     for policy in ("drop", "keep"):
         loaded = fit_to(net, file(wide), head=policy, fresh=fresh)
         assert loaded.report.head_left_out == ("linear.weight", "linear.bias")
-        assert loaded.report.notes() == ("2 head left out: linear.weight, linear.bias",)
+        assert loaded.report.notes() == ("2 of the head left out: linear.weight, linear.bias",)
         for name, value in loaded.params.items():
             assert torch.equal(value, fresh[name] if name.startswith("linear.") else wide[name])
 

@@ -47,7 +47,7 @@ def test_three_checkpoints_and_their_start(files: dict[str, str], tmp_path: Path
     assert values[10] == pytest.approx(pairs["a.pt", "middle.pt"].path.curve("test", "loss").values[-1], rel=1e-5)
     assert "the head is a.pt's all along" in pairs["start.pt", "a.pt"].path.note
     assert [m.label for m in loaded.results("similarity")[""].members] == ["start.pt", "a.pt", "b.pt", "middle.pt"]  # type: ignore[attr-defined]
-    assert loaded.description == "3 checkpoints of fixup_resnet8 compared on 48 test images."
+    assert loaded.description == "3 checkpoints of fixup_resnet8 compared on 64 training and 48 test images."
     assert len(loaded.runs()) == 0 and loaded.unfinished == ""
 
     _, again = run_files(comparison, tmp_path / "out", device="cpu", threads=1)
@@ -68,7 +68,7 @@ def test_without_heads_only_what_needs_none(files: dict[str, str], tmp_path: Pat
     assert "fc" not in loaded.results("similarity")[""].modules[0]  # type: ignore[attr-defined]
     notes = [n.text for n in loaded.notes]
     assert any("head left out" in n for n in notes) and any("features are compared without it" in n for n in notes)
-    with pytest.raises(UsageError, match=r"--only barrier: needs final layers .* which start\.pt has not"):
+    with pytest.raises(UsageError, match=r"--only barrier: needs final layers .* without which start\.pt is taken"):
         run_files(asked(files, "start", "a", head="drop", only=("barrier",)), tmp_path / "o2", device="cpu")
 
 

@@ -49,7 +49,7 @@ def test_one_checkpoint_alone(files: dict[str, str], tmp_path: Path) -> None:
     assert outcome.ok, outcome.failed
     loaded = open_study(folder.root)
     assert tuple(loaded.items) == alone
-    assert loaded.description == "A checkpoint of lenet inspected on 48 test images."
+    assert loaded.description == "A checkpoint of lenet inspected on 64 training and 48 test images."
     for item in loaded.items:
         (result,) = loaded.results(item).values()
         assert len(result.frame()) and result.findings(), item

@@ -61,6 +61,8 @@ def _numbers(
         why = "So"
     elif measure.answer == "no" and n.epsilon_low <= threshold:
         why = f"ε is not clearly over the threshold of {threshold:g}, but without δ"
+    elif measure.answer == "cannot tell" and n.epsilon_high <= threshold:
+        why = f"ε is within the threshold of {threshold:g}, but there may be no δ, so"
     return Finding(
         f"{group.name}, {_extent(result, group, region)}: for the {name_of(metric)} on {result.images} {told}. "
         f"{why} {answer}; n = {sampled}.",

@@ -131,7 +131,7 @@ def _level(result: Criticality, subject: Subject) -> Finding:
     if over := [v.module for v in finite if v.mu > 0 and v.sigma == v.sigmas.max()]:
         text += f"; in {_some(over)} the largest noise of the grid is still within ε, so that μ_i is at most this"
     if free := [v.module for v in of if v.mu == 0]:
-        text += f"; μ_i = 0 in {_some(free)}, which can go back to the start"
+        text += f"; μ_i = 0 in {_some(free)}, which keep within ε even at the start"
     return Finding(
         f"{subject.label}, {way}: {text}; ε = {epsilon}, n = {count(result.n[0], 'training image')}.",
         value=float(total),

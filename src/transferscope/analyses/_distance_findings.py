@@ -199,7 +199,7 @@ def _left_out(result: Distance) -> list[Finding]:
     return [
         Finding(
             f"{count(len(tensors), 'tensor')} of the head ({', '.join(tensors)}) left out in {pairs} of "
-            f"{count(len(result.pairs), 'pair')}, where shapes differ; distances here are without "
+            f"{count(len(result.pairs), 'pair')}, where it is missing or shapes differ; distances here are without "
             "the head throughout.",
             value=len(tensors),
             n=pairs,

@@ -50,11 +50,16 @@ def _level(result: Hessian, m: int) -> Finding:
         negative
     )
     where = f" of {result.module}" if result.module else ""
+    of, last = (
+        (f" of {len(values)} eigenvalues", f", the last {short(values[-1])}")
+        if len(values) > 1
+        else (" eigenvalue", "")
+    )
     largest = "largest in size" if result.which == "magnitude" and negative else "largest"
     return Finding(
-        f"{result.members[m].label}: the {largest} of {count(len(values), 'eigenvalue')} of the Hessian{where} is "
-        f"{short(values[0])} (numerical error {short(result.errors[m, 0])}), the last {short(values[-1])}"
-        f"{lowest}; loss {short(result.loss[m])}, gradient {short(result.gradient_norm[m])}; "
+        f"{result.members[m].label}: the {largest}{of} of the Hessian{where} is "
+        f"{short(values[0])} (numerical error {short(result.errors[m, 0])}){last}{lowest}; "
+        f"loss {short(result.loss[m])}, gradient {short(result.gradient_norm[m])}; "
         f"{count(result.n, 'image')}, {count(int(result.size[m]), 'parameter')}.",
         value=float(values[0]),
         n=result.n,

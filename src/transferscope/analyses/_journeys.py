@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import UsageError, nearest
 from ..models.modules import GRANULARITIES
 from ..models.network import Granularity, Module, Network
-from ..models.solution import Solution, as_solution
+from ..models.solution import Solution, Weights, as_solution
 from ..params import Params, check_same
 from ..progress import Progress
 from ..train.run import Run
@@ -77,9 +77,9 @@ class Journey:
     def between(
         cls,
         net: Network,
-        start: Mapping[str, Tensor],
+        start: Solution | Mapping[str, Tensor],
         end: Solution | Mapping[str, Tensor],
-        recorded: Sequence[Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]] = (),
+        recorded: Weights = (),
     ) -> Journey:
         """Return the path of plain weights.
 
@@ -93,14 +93,14 @@ class Journey:
             UsageError: when they are not all of one network, or the end is not finite.
         """
         named = recorded if isinstance(recorded, Mapping) else {str(i): w for i, w in enumerate(recorded, 1)}
-        last = as_solution(end, "network")
+        start, last = as_solution(start, "start").params, as_solution(end, "network")
         check_same(net.module.state_dict(), last.params)
         head = net.head_tensors()
         fixed = frozenset(k for k in head if k not in start or start[k].shape != last.params[k].shape)
         begin = (
             {k: v for k, v in start.items() if k not in head} | {k: last.params[k] for k in head} if fixed else start
         )
-        kept = {tag: dict(weights) for tag, weights in named.items()}
+        kept = {tag: as_solution(weights, tag).params for tag, weights in named.items()}
         ends, until = {"end": last.params}, {"end": len(kept)}
         found = cls(last.label, last.role, last.group, dict(begin), ends, kept, until, fixed=fixed)
         return found._checked(net)

@@ -74,7 +74,7 @@ def _levels(result: Landscape, i: int) -> list[Finding]:
     effect = "changes" if MEASURES[k] == "change" else "raises"
     return [
         Finding(
-            f"{member.label}: moving the filters of one module by {_radius(result)} {effect} the loss, "
+            f"{member.label}: moving the filters of one module by {_radius(result, 'their')} {effect} the loss, "
             f"{short(result.centre[i, 0])}, on average by {short(values[least])} ({result.modules[least]}) to "
             f"{short(values[most])} ({result.modules[most]}), median {short(float(np.median(shown)))}; "
             f"{count(len(values), 'module')}, {_directions(result)}, {count(result.n, 'image')}.",
@@ -97,7 +97,7 @@ def _level(result: Landscape, i: int, j: int) -> Finding:
     return Finding(
         f"{member.label}: moving every filter{what} by {_radius(result)} {effect} the loss, "
         f"{short(result.centre[i, j])}, {by} on average{_between(*ends)} in "
-        f"{_directions(result)}; in the plane shown, {percent(result.within(i, j), 0)} of what lies within "
+        f"{_directions(result)}; in the plane shown, {percent(result.within(i, j), 0)} of the points within "
         f"{100 * result.span:.3g} % is at most {STEP} above the centre, and the steepest slope is "
         f"{short(result.slope(i, j))} per norm; {count(result.n, 'image')}.",
         value=value,
@@ -116,8 +116,9 @@ def _range(result: Landscape) -> Finding:
     shown = [v if math.isfinite(v) else math.inf for v in values]
     what = f", mean of {count(len(places), 'module')} moved one at a time" if len(places) > 1 else ""
     rises = least_to_most(labels, shown)
+    verb = "rises" if min(shown) >= 0 else "changes"
     return Finding(
-        f"Where filters move by {100 * float(result.radii[-1]):.3g} % of their norm the loss rises by {rises}{what}; "
+        f"Where filters move by {_radius(result, 'their')} the loss {verb} by {rises}{what}; "
         f"{count(len(labels), 'network')}, {_directions(result)}, {count(result.n, 'image')}.",
         value=max(shown),
         n=result.n,
@@ -302,9 +303,9 @@ def _left_out(result: Landscape) -> list[Finding]:
     ]
 
 
-def _radius(result: Landscape) -> str:
+def _radius(result: Landscape, whose: str = "its") -> str:
     share = 100 * float(result.radii[-1])
-    return f"{share:.3g} % of its norm"
+    return f"{share:.3g} % of {whose} norm"
 
 
 def _directions(result: Landscape) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..results import Finding
-from ._phrases import bracket, count, least_to_most, listed, short
+from ._phrases import count, least_to_most, listed, short
 from ._ratios import ratio
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _single(result: LossVariation, curve: VariationCurve) -> Finding:
     """What is said of weights that belong to no run."""
     low, high = curve.interval(0)
     value, ends, lost = float(curve.variation()[0]), curve.losses[0, [0, -1]], int(curve.broken()[0])
-    told = f"varies by {_of(value, low, high)}, and ends {'lower' if ends[1] < ends[0] else 'no lower'} than it began"
+    told = f"varies by {_of(value, low, high)} and ends at {short(ends[1])}"
     if lost:
         why = " as the gradient itself is not" if not np.isfinite(curve.gradient_norm[0]) else ""
         told = f"is not finite at {lost} of {count(len(result.places), 'place')}{why}"
@@ -198,5 +198,5 @@ def _ended(result: LossVariation) -> list[Finding]:
 
 
 def _of(x: float, low: float | None, high: float | None) -> str:
-    digits = 3 if x < 1 else 2
-    return f"{short(x)}{bracket(low, high, digits)}"
+    interval = "" if low is None or high is None else f" ({short(low)} to {short(high)})"
+    return f"{short(x)}{interval}"

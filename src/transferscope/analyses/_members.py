@@ -84,7 +84,9 @@ def as_solutions(solutions: Solutions, least: int = 2) -> tuple[Solution, ...]:
     Raises:
         UsageError: when there are too few, or two have one name.
     """
-    if isinstance(solutions, Mapping):
+    if isinstance(solutions, Solution):
+        named: tuple[Solution, ...] = (solutions,)
+    elif isinstance(solutions, Mapping):
         alone = {name: value for name, value in solutions.items() if isinstance(value, Tensor)}
         several = {label: params for label, params in solutions.items() if not isinstance(params, Tensor)}
         labelled = {letter(0): alone} if alone else several

@@ -226,7 +226,8 @@ def _classes_won(result: Mistakes) -> list[Finding]:
 def _class_size(result: Mistakes) -> list[Finding]:
     """How accuracy on a class goes with its size, and for whom more (000 Fig. 8)."""
     size = result.class_sizes.astype(np.float64)
-    if np.ptp(size) == 0 or len(size) < 5:
+    # What files were trained on is not known, and the images at hand say nothing of it.
+    if np.ptp(size) == 0 or len(size) < 5 or not any(m.role for m in result.members):
         return []
     accuracy = _by_role(result)
     found = []

@@ -11,10 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import UsageError, nearest
+from ..models.solution import Solution, as_solution
 from ..params import Params
 from ..train.run import Run
 
-__all__ = ["Recorded", "given", "recorded"]
+__all__ = ["Recorded", "given", "recorded", "single"]
 
 _ON_THE_WAY = re.compile(r"(epoch|step) ([1-9]\d*)")
 
@@ -79,7 +80,7 @@ def recorded(run: Run, tags: Sequence[str] | None = None) -> Recorded:
     return Recorded(run.label, run.role, run.group, run.ended, steps, keys, kept)
 
 
-def given(weights: Mapping[str, Mapping[int, Mapping[str, Tensor]]]) -> list[Recorded]:
+def given(weights: Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]]) -> list[Recorded]:
     """Return weights by step by label, as a run of unknown role each.
 
     Raises:
@@ -89,8 +90,17 @@ def given(weights: Mapping[str, Mapping[int, Mapping[str, Tensor]]]) -> list[Rec
         if not by_step:
             raise UsageError(f"{label!r} holds no weights; give them by step, e.g. {{0: start, 100: later}}")
     return [
-        Recorded(label, "", "", "finished", tuple(sorted(of)), tuple(sorted(of)), of) for label, of in weights.items()
-    ]
+        Recorded(
+            label, "", "", "finished", tuple(sorted(of)), tuple(sorted(of)),
+            {step: as_solution(at, label).params for step, at in of.items()},
+        )
+        for label, of in weights.items()
+    ]  # fmt: skip
+
+
+def single(solution: Solution) -> Recorded:
+    """Return weights that belong to no run as one of a single look, at step 0."""
+    return Recorded(solution.label, solution.role, solution.group, "finished", (0,), (0,), {0: solution.params})
 
 
 def _step(run: Run, tag: str) -> int:

@@ -60,7 +60,10 @@ def _level(result: Rewind, one: Rewound) -> Finding:
     of = count(len(one.modules), "module")
     text = f"{one.network}, each module set back to the start: the {what} rises by more than {limit} in "
     text += f"{len(critical)} of {of}" + (f" ({_some(critical)})" if critical else "")
-    text += f" and by no more in {len(robust)}" + (f" ({_some(robust)})" if robust else "")
+    unclear = [name for name in one.modules if name not in critical and name not in robust]
+    text += f", by no more in {len(robust)}" + (f" ({_some(robust)})" if robust else "")
+    if unclear:
+        text += f", and of {len(unclear)} ({_some(unclear)}) these images cannot tell"
     worst = -1
     if np.isfinite(rises).any():
         worst = int(np.nanargmax(np.where(np.isfinite(rises), rises, np.nan)))

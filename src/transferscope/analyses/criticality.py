@@ -12,7 +12,7 @@ from torch import Tensor
 from ..data.imageset import ImageSet
 from ..errors import UsageError, nearest
 from ..models.network import Granularity, Network
-from ..models.solution import Solution
+from ..models.solution import Solution, Weights
 from ..probes.evaluate import EngineOptions, How
 from ..progress import Progress, silent
 from ..results import Finding, Result
@@ -206,12 +206,12 @@ class Criticality(Result):
 
 def criticality(
     net: Network,
-    start: Mapping[str, Tensor],
+    start: Solution | Mapping[str, Tensor],
     end: Solution | Mapping[str, Tensor],
     train: ImageSet,
     test: ImageSet | None = None,
     *,
-    recorded: Sequence[Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]] = (),
+    recorded: Weights = (),
     modules: Granularity | Sequence[str] = "block",
     paths: Sequence[PathKind] | None = None,
     alphas: int | Sequence[float] | np.ndarray = 11,

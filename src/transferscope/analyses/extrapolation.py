@@ -12,6 +12,7 @@ import numpy as np
 from ..data.imageset import ImageSet
 from ..errors import UsageError
 from ..models.network import Network
+from ..numerics.crossing import first_crossing
 from ..probes.evaluate import EngineOptions, How
 from ..probes.metrics import as_error
 from ..progress import Progress, silent
@@ -79,7 +80,7 @@ class ExtendedPath:
 class Extrapolation(Result):
     """Metrics on the lines through pairs of networks, and where the basin ends on each side.
 
-    The basin ends at the first λ beyond an end point where the error exceeds the end point's by ``threshold``,
+    The basin ends at the first λ beyond an end point where the error has risen by ``threshold`` over the end point's,
     interpolated linearly between the points of the grid. It is looked for from each end outwards; whether there is a
     barrier between the two ends is :class:`~transferscope.analyses.barrier.Barrier`'s question.
 
@@ -223,24 +224,16 @@ def _edge(traced: Traced, images: str, metric: str, side: str, threshold: float)
 
 
 def _crossing(distances: np.ndarray, errors: np.ndarray, threshold: float) -> np.ndarray:
-    """Return the distance at which errors ``(…, m)`` first exceed the first of them by the threshold.
+    """Return the distance at which errors ``(…, m)`` have first risen by the threshold over the first of them.
 
     Linear between points; inf when they never do; nan when the first is nan. An error that is not finite counts as
     risen, from the point before it.
 
-    >>> _crossing(np.array([0.0, 1.0, 2.0]), np.array([[0.0, 0.1, 0.3], [0.0, 0.1, 0.2]]), 0.2)
-    array([1.5, inf])
+    >>> _crossing(np.array([0.0, 1.0, 2.0]), np.array([[0.0, 0.1, 0.3], [0.0, 0.1, 0.2], [0.0, 0.1, 0.1]]), 0.2)
+    array([1.5, 2. , inf])
     """
     first = errors[..., :1]
     with np.errstate(invalid="ignore"):
-        excess = errors - first - threshold
-    excess = np.where(np.isfinite(errors), excess, np.inf)
-    risen = excess > 0
-    at = risen.argmax(-1)
-    before = np.maximum(at - 1, 0)
-    e0, e1 = (np.take_along_axis(excess, i[..., None], -1)[..., 0] for i in (before, at))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(np.isfinite(e1), -e0 / (e1 - e0), 0.0)
-        found = distances[before] + share * (distances[at] - distances[before])
-    found = np.where(risen.any(-1), found, np.inf)
+        risen = np.where(np.isfinite(errors), errors - first - threshold, np.inf)
+    found = first_crossing(distances, np.where(np.isfinite(first), risen, np.inf))
     return np.where(np.isfinite(first[..., 0]), found, np.nan)

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..data.imageset import ImageSet
 from ..errors import UsageError, nearest
 from ..models.network import Network
+from ..models.solution import Solution
 from ..numerics.bootstrap import percentile_interval, resampled_means
 from ..params import Params
 from ..probes.evaluate import Engine, How
@@ -27,7 +28,7 @@ from ..rng import numpy_generator
 from ..runtime import pick_device
 from ..train.run import Run
 from ._loss_variation_findings import variation_findings
-from ._recorded import Recorded, given, recorded
+from ._recorded import Recorded, given, recorded, single
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +167,7 @@ class LossVariation(Result):
 
 def loss_variation(
     net: Network,
-    runs: Sequence[Run] | Mapping[str, Mapping[int, Mapping[str, Tensor]]],
+    runs: Sequence[Run | Solution] | Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]],
     images: ImageSet,
     *,
     protocol: Protocol = "own",
@@ -192,7 +193,7 @@ def loss_variation(
 
     Args:
         net: the network.
-        runs: with weights recorded at several epochs or steps; or weights by step by label, step 0 for single ones.
+        runs: with weights recorded at several epochs or steps; solutions as they are; or weights by step by label.
         images: training images, with labels.
         protocol: ``own`` or ``fixed``.
         size: how far, in gradients (``own``) or as ‖Δθ‖₂ (``fixed``).
@@ -211,7 +212,11 @@ def loss_variation(
         UsageError: for runs that recorded nothing on the way (with what to record), labels that are not distinct, or
             options that cannot be.
     """
-    tracks = given(runs) if isinstance(runs, Mapping) else [recorded(run, tags) for run in runs]
+    tracks = (
+        given(runs)
+        if isinstance(runs, Mapping)
+        else [single(run) if isinstance(run, Solution) else recorded(run, tags) for run in runs]
+    )
     left_out = tuple(f"{t.label} {t.ended}" for t in tracks if not t.steps)
     tracks = [t for t in tracks if t.steps]
     if left_out and not tracks:

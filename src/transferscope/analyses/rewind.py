@@ -11,7 +11,7 @@ from torch import Tensor
 from ..data.imageset import ImageSet
 from ..errors import UsageError, nearest
 from ..models.network import Granularity, Network
-from ..models.solution import Solution
+from ..models.solution import Solution, Weights
 from ..probes.evaluate import Engine, EngineOptions, How
 from ..probes.metrics import default_metrics
 from ..progress import Progress, silent
@@ -120,11 +120,11 @@ class Rewind(Result):
 
 def rewind(
     net: Network,
-    start: Mapping[str, Tensor],
+    start: Solution | Mapping[str, Tensor],
     end: Solution | Mapping[str, Tensor],
     images: ImageSet,
     *,
-    recorded: Sequence[Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor]] = (),
+    recorded: Weights = (),
     modules: Granularity | Sequence[str] = "block",
     draws: int = 3,
     metrics: Sequence[str] | None = None,

@@ -210,7 +210,9 @@ def spectrum(
     named = as_solutions(solutions, least=1)
     maps, left_out = linear_maps(net)
     headless = {f"{net.head}.weight"} if any(f"{net.head}.weight" not in s.params for s in named) else set()
-    left_out += tuple(f"{m.tensor} (not among the weights)" for m in maps if m.tensor in headless)
+    left_out += tuple(
+        f"{m.tensor} (a final layer that not all networks have here)" for m in maps if m.tensor in headless
+    )
     maps = tuple(m for m in maps if m.tensor not in headless)
     if not maps:
         raise ModelError(f"{net.name}: no convolution and no matrix runs in it, so it has no spectrum")

@@ -27,7 +27,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ImageSet:
     """uint8 images in memory or memory-mapped, with labels, class names and stable ids.
 
@@ -139,6 +139,11 @@ class ImageSet:
             ids=self.ids[chosen],
             name=self.name if name is None else name,
         )
+
+    def __repr__(self) -> str:
+        """Say what it holds, not the pixels."""
+        shape = "×".join(map(str, self.images.shape[1:]))
+        return f"ImageSet({self.name!r}: {len(self):,} images {shape}, {len(self.classes)} classes)"
 
     def sample(self, count: int, seed: int = 2020) -> ImageSet:
         """Return ``count`` images without replacement in a seeded order, or all when there are fewer.

@@ -90,7 +90,7 @@ class FitReport:
                 "other shape",
                 [f"{m.name} {m.in_file} in the file, {m.in_network} in the network" for m in self.mismatched],
             ),
-            ("head left out", self.head_left_out),
+            ("of the head left out", self.head_left_out),
         )
         return tuple(f"{len(names)} {what}: {_some(names)}" for what, names in listed if names)
 
@@ -132,7 +132,7 @@ def fit_to(
     >>> net, params = build("lenet", 10), build("lenet", 3).params()
     >>> loaded = fit_to(net, CheckpointFile("a.pt", "pytorch", params), head="drop")
     >>> loaded.report.notes()
-    ('2 head left out: fc3.weight, fc3.bias',)
+    ('2 of the head left out: fc3.weight, fc3.bias',)
     """
     if head not in ("refuse", "drop", "keep"):
         raise UsageError(f"head {head!r}: expected refuse, drop or keep")

@@ -11,13 +11,13 @@ from torch import Tensor
 from ..errors import UsageError
 from ..params import Params
 
-__all__ = ["ROLES", "Solution", "Solutions", "as_solution", "letter", "pair_kind"]
+__all__ = ["ROLES", "Solution", "Solutions", "Weights", "as_solution", "letter", "pair_kind"]
 
 ROLES: tuple[str, ...] = ("P", "RI", "P-T", "RI-T")
 """Pre-trained, randomly initialised, and these two trained on the target (000 §2), in the order they are written."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Solution:
     """The weights of a network with a name.
 
@@ -33,13 +33,29 @@ class Solution:
     role: str = ""
     group: str = ""
 
+    def __repr__(self) -> str:
+        """Say what it is, not all the numbers.
+
+        >>> Solution("P-T 0", {"w": Tensor(2, 3)}, "P-T")
+        Solution('P-T 0', role 'P-T': 6 numbers)
+        """
+        numbers = sum(value.numel() for value in self.params.values())
+        role = f", role {self.role!r}" * bool(self.role)
+        return f"Solution({self.label!r}{role}: {numbers:,} numbers)"
+
     def __post_init__(self) -> None:
         if self.role and self.role not in ROLES:
             raise UsageError(f"role {self.role!r} of {self.label!r}: expected {', '.join(ROLES)} or nothing")
 
 
-Solutions: TypeAlias = Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Mapping[str, Tensor] | Tensor]
+Solutions: TypeAlias = (
+    Solution | Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Solution | Mapping[str, Tensor] | Tensor]
+)
 """Networks to look at: a list of weights, with or without names, weights by name, or the weights of one network."""
+
+
+Weights: TypeAlias = Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Solution | Mapping[str, Tensor]]
+"""Weights of one network in order of time, by name or without."""
 
 
 def as_solution(x: Solution | Mapping[str, Tensor], label: str) -> Solution:

@@ -7,11 +7,14 @@ from jaxtyping import Float64
 
 __all__ = ["first_crossing"]
 
+_ROUNDING = 1e-9
+"""A difference of shares of images that should be zero may come out as this much less."""
+
 
 def first_crossing(
     places: Float64[np.ndarray, " m"], heights: Float64[np.ndarray, "*r m"]
 ) -> Float64[np.ndarray, "*r"]:
-    """Return the first place where a curve is at or above zero, linear between the places it was measured at.
+    """Return the first place where a curve is at or above zero, up to rounding; linear between measured places.
 
     Args:
         places: where it was measured, rising.
@@ -24,7 +27,7 @@ def first_crossing(
     >>> first_crossing(np.array([0.0, 1.0, 2.0]), np.array([[-2.0, -1.0, 1.0], [0.5, -1.0, 1.0], [-3.0, -2.0, -1.0]]))
     array([1.5, 0. , inf])
     """
-    reached = heights >= 0
+    reached = heights >= -_ROUNDING
     after = reached.argmax(-1)
     before = np.maximum(after - 1, 0)
     low, high = (np.take_along_axis(heights, i[..., None], -1)[..., 0] for i in (before, after))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,10 @@ _CONDITIONS = (
 _NAMES = {"error": "error (%)", "accuracy": "error (%)", "auc": "1 − AUC", "loss": "loss (nats)"}
 _LEAST = {"error": 5.0, "accuracy": 5.0, "auc": 0.05, "loss": 0.2}
 """Least height of a panel of S, in the unit that is drawn: the scatter of a flat floor must not look like a slope."""
+
+
+_WIDE = 36
+"""Letters that fit over a panel."""
 
 
 def plot(result: Basin, *, metric: str | None = None) -> Figure:
@@ -88,7 +93,7 @@ def _inside(ax: Axes, group: BasinGroup, metric: str) -> dict[str, Line2D]:
         margin = 0.08 * (high - low) + max(0.0, (_LEAST[metric] - (high - low)) / 2)
         ax.set_ylim(low - margin, high + margin)
     ax.set_ylabel(_NAMES[metric])
-    ax.set_title(f"{group.kind}\nbands: μ ± ε", fontsize=9)
+    ax.set_title(f"{textwrap.fill(group.kind, _WIDE)}\nbands: μ ± ε", fontsize=9)
     return handles
 
 

@@ -222,11 +222,12 @@ def _flatness(result: Landscape, places: list[int]) -> Figure:
         ax.set_yscale("log")
     else:
         ax.axhline(0, color="#555555", linewidth=0.8)
+    over = "planes and images" if result.rises.shape[3] > 1 else "images, in one plane"
     distance = f" at {100 * result.radii[-1]:.3g} % of the filters' norm" if by_module else ""
     ax.set_ylabel("mean |change of the loss| (nats)" if k else "mean rise of the loss (nats)")
     ax.set_title(
         f"{'Change' if k else 'Rise'} of the loss in {2 * result.rises.shape[3]} random directions{distance},\n"
-        f"{result.n:,} images of {result.images} (bars: 95 % over both)",
+        f"{result.n:,} images of {result.images} (bars: 95 % over {over})",
         fontsize=8.5,
     )
     if by_module:

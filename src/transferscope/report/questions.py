@@ -196,7 +196,7 @@ QUESTIONS: tuple[Question, ...] = (
         "F8 · Neyshabur et al. 2020, B.6, Fig. 18",
         (
             "As for the barrier, with λ from −1 to 2. The edge on each side is the first λ beyond the solution at which the "
-            "error exceeds the error of that solution by the stated threshold.",
+            "error has risen by the stated threshold over that of the solution.",
         ),
         "Metric along the line through both solutions, which sit at λ = 0 and λ = 1.",
     ),
@@ -211,7 +211,7 @@ QUESTIONS: tuple[Question, ...] = (
             "rises by at least 2ε over μ, both (2) at points where a ray through S leaves it, shaken by noise of "
             "length about δ, and (3) beyond them, by a distance drawn with standard deviation δ; found by doubling "
             "and bisection with the same draws throughout. Noise moves parameters only.",
-            "S is measured as spanned, and extended to where the error exceeds that of the solutions by the stated "
+            "S is measured as spanned, and extended to where the error has risen over that of the solution by the stated "
             "rise. It is one basin when ε is under the threshold and δ exists, both with their intervals, which are "
             "over draws.",
         ),

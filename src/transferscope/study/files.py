@@ -231,8 +231,8 @@ def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
     for name in asked.only or ():
         if name not in without:
             raise UsageError(
-                f"--only {name}: needs final layers for the classes of the images, which {headless[0]} has not; "
-                f"without them: {', '.join(without)}"
+                f"--only {name}: needs final layers for the classes of the images, without which "
+                f"{headless[0]} is taken; without them: {', '.join(without)}"
             )
     return asked.only or without
 
@@ -267,7 +267,7 @@ def _as_text(asked: Files, found: Found, network: dict[str, Any]) -> str:
         f"{count} checkpoints of {asked.model} compared" if count > 1 else f"A checkpoint of {asked.model} inspected"
     )
     tree: dict[str, Any] = {
-        "description": f"{done} on {found.test} test images.",
+        "description": f"{done} on {found.train} training and {found.test} test images.",
         asked.about: [str(Path(p).expanduser().absolute()) for p in asked.checkpoints],
         "model": network,
         "data": found.spec,

@@ -94,6 +94,8 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> SpecError:
         message = f"needs at least {least} {'entry' if least == 1 else 'entries'}, has {context['actual_length']}"
     elif kind in _WANTED:
         message = f"expected {_WANTED[kind]}, got {_shown(given)}"
+        if _WANTED[kind] == "a list" and isinstance(given, (str, int, float)):
+            message += f"; write [{given}]"
     else:
         message = f"{detail['msg'].replace('Input should', 'must', 1)}, got {_shown(given)}"
     return SpecError(".".join(map(str, place)), message)

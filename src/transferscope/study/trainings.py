@@ -19,7 +19,7 @@ from .survey import Found
 
 __all__ = ["REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
 
-REVISION = {"data": 1, "train": 1, "checkpoint": 1, "analysis": 3}
+REVISION = {"data": 1, "train": 1, "checkpoint": 1, "analysis": 4}
 """Part of every specification; to be raised when a kind of step computes other numbers from the same settings."""
 
 TRAINING_COST = 3.0

@@ -93,9 +93,9 @@ class Basin(AtPoints):
     extend: bool = True
     """Extend what they span to where the basin ends, too, as extrapolation finds it."""
     rise: Annotated[float, Field(gt=0, lt=1)] = 0.02
-    """Rise of the error at which it ends."""
+    """Rise of the error at which it ends; where only the loss is measured 0.1 nats."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    """ε of the error up to which it is one basin."""
+    """ε of the error up to which it is one basin; for the loss 0.05 nats."""
     metrics: tuple[Metric, ...] | None = None
     """What is measured; default: error and loss, for several labels an image AUC and loss."""
     images: PositiveInt | None = 1000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...models.checkpoint import CheckpointFile, read
@@ -41,9 +40,9 @@ def take(context: Context) -> None:
     """Read a file of weights and keep them, with what was left out on record."""
     net, file, loaded = file_into(context.step.spec)
     for sentence in loaded.report.notes():
-        context.draft.note("dropped", f"{Path(file.path).name}: {sentence}")
+        context.draft.note("dropped", sentence)
     if file.dropped:
-        context.draft.note("dropped", f"{Path(file.path).name}: not looked at: {', '.join(file.dropped)}")
+        context.draft.note("dropped", f"not looked at in the file: {', '.join(file.dropped)}")
     # A head that is not the file's would be random: left out, so that nothing can take it for the file's.
     drawn = set(loaded.report.head) - set(loaded.report.fits)
     context.draft.save_weights("given", {k: v for k, v in loaded.params.items() if k not in drawn})
