@@ -24,7 +24,7 @@ __all__ = ["Answer", "Part", "Picture", "Said", "Section", "make_section"]
 
 _PIXELS_PER_INCH = 110
 
-_PRETRAINED = re.compile(r"(?<!RI-)\bP(-T)?\b|pre-?train|fine-?tun|transfer|sourc", re.IGNORECASE)
+_PRETRAINED = re.compile(r"(?<!RI-)\bP(-T)?\b|pre-?train|fine-?tun|transfer|source|checkpoint", re.IGNORECASE)
 """In claims about networks that were trained before."""
 
 _UNLEARNED = "the pre-training has learned nothing clearly"
