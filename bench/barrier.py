@@ -69,7 +69,7 @@ def networks(name: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
 
 
 def ours(folder: Path, name: str, points: int, precision: str) -> Outcome:
-    from transferscope.analyses.barrier import barrier
+    from transferscope.questions.barrier.measure import barrier
     from transferscope.data.spec import load_images
     from transferscope.runtime import keep_freed_memory
 

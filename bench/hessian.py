@@ -74,7 +74,7 @@ def given(settings: argparse.Namespace) -> tuple[Any, Any, Any]:
 
 
 def ours(settings: argparse.Namespace, *, exact: bool = False) -> Outcome:
-    from transferscope.analyses.hessian import hessian
+    from transferscope.questions.hessian.measure import hessian
 
     net, params, images = given(settings)
     begun, used = time.perf_counter(), cpu_seconds()

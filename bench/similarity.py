@@ -63,7 +63,7 @@ def given(settings: argparse.Namespace) -> tuple[Any, list[Any], Any]:
 
 
 def ours(settings: argparse.Namespace) -> Outcome:
-    from transferscope.analyses.similarity import similarity
+    from transferscope.questions.similarity.measure import similarity
     from transferscope.runtime import keep_freed_memory
 
     keep_freed_memory()
@@ -126,7 +126,7 @@ def reference(settings: argparse.Namespace) -> Outcome:
     """HSIC₁ with its three terms, on dense float64 Gram matrices of float64 networks, batch by batch."""
     import numpy as np
 
-    from transferscope.analyses.similarity import similarity
+    from transferscope.questions.similarity.measure import similarity
     from transferscope.numerics.cka import batch_slices
     from transferscope.probes.activations import features
     from transferscope.rng import numpy_generator

@@ -9,14 +9,16 @@ import transferscope
 
 PACKAGE = Path(transferscope.__file__).parent
 FLOORS = {
-    0: ("errors", "params", "records", "results", "rng", "runtime", "progress", "numerics"),
-    1: ("data", "models"),
-    2: ("probes", "train", "store"),
-    3: ("analyses",),
-    4: ("papers", "plots", "study"),
-    5: ("report",),
-    6: ("cli",),
-    7: ("__main__",),
+    0: ("errors", "params", "progress", "records", "rng", "runtime", "strict"),
+    1: ("numerics", "data", "store"),
+    2: ("models",),
+    3: ("probes", "train"),
+    4: ("evidence", "plots"),
+    5: ("questions", "papers"),
+    6: ("study",),
+    7: ("report",),
+    8: ("cli",),
+    9: ("__main__",),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 import transferscope
-from transferscope.analyses import RESULTS
 from transferscope.errors import UsageError
 from transferscope.papers import PAPERS, paper_called
 from transferscope.papers.claims import CLAIMS, as_markdown, claim_called, claim_of, claims_of
+from transferscope.questions import QUESTIONS
 
-ANALYSES = Path(transferscope.__file__).parent / "analyses"
+ROOM = Path(transferscope.__file__).parent / "questions"
 PAGE = Path(__file__).parents[2] / "docs" / "claims.md"
 CLAIM = re.compile(r"00\d( (§|App\.|[A-C]\.\d|Fig|Table|Def)[^:]*)?: \S.*", re.DOTALL)
 
@@ -33,26 +33,18 @@ def constants(path: Path) -> list[str]:
     return found
 
 
-USED = {path.stem: constants(path) for path in sorted(ANALYSES.glob("*.py"))}
+USED = {str(path.relative_to(ROOM)): constants(path) for path in sorted(ROOM.rglob("*.py"))}
 
 
-def rooms_of(question: str) -> set[str]:
-    """The module of a question and those of its floor that it is made of."""
-    seen, waiting = set(), [question]
-    while waiting:
-        name = waiting.pop()
-        if name in seen or not (path := ANALYSES / f"{name}.py").is_file():
-            continue
-        seen.add(name)
-        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        waiting += [n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.level == 1 and n.module]
-    return seen
+def files_of(question: str) -> set[str]:
+    """The files of a question, and those beside the folders that questions share."""
+    return {name for name in USED if name.startswith(f"{question}/") or "/" not in name}
 
 
 @pytest.mark.parametrize("module", [m for m, found in USED.items() if found])
 def test_every_claim_of_a_finding_is_listed(module):
     for pattern in USED[module]:
-        assert any(re.fullmatch(pattern, c.text) for c in CLAIMS), f"analyses/{module}.py claims {pattern!r}"
+        assert any(re.fullmatch(pattern, c.text) for c in CLAIMS), f"questions/{module} claims {pattern!r}"
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
@@ -61,8 +53,8 @@ def test_every_claim_is_judged_by_its_question_or_says_why_not(claim):
     if claim.decided_by is None:
         assert not places and claim.undecided and not (claim.statistic or claim.rule)
         return
-    assert claim.decided_by in RESULTS and claim.statistic and claim.rule and not claim.undecided
-    assert places & rooms_of(claim.decided_by), f"no finding of {claim.decided_by} has {claim.text!r}"
+    assert claim.decided_by in QUESTIONS and claim.statistic and claim.rule and not claim.undecided
+    assert places & files_of(claim.decided_by), f"no finding of {claim.decided_by} has {claim.text!r}"
 
 
 def test_ids_and_texts_are_one_a_claim_and_of_a_known_paper():

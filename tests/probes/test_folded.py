@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from transferscope.models.build import build
 from transferscope.probes.cut import Part
 from transferscope.probes.folded import fold
-from transferscope.probes.recording import record
+from transferscope.probes.forward_graph import record
 from transferscope.rng import generator
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from transferscope.analyses.transfer import Transfer, Transferred
+from transferscope.questions.transfer.measure import Transfer, Transferred
 from transferscope.report.beside import beside_section, claims_section
 from transferscope.report.page import _render
 from transferscope.report.sections import Part, Said, Section

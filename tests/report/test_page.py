@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from transferscope.questions import QUESTIONS
+from transferscope.questions.result import Verdict
 from transferscope.report import write_report
 from transferscope.report.page import in_short
 from transferscope.report.sections import Said
-from transferscope.results import Verdict
 from transferscope.study.load import parse_study
-from transferscope.study.questions import QUESTIONS
 from transferscope.study.run import run_study
 
 PLAIN = ["P-T", "RI-T"]

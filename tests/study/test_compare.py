@@ -9,7 +9,7 @@ from transferscope.models.build import build, initialise
 from transferscope.models.network import Input
 from transferscope.study.compare import COMPARED, Comparison
 from transferscope.study.files import run_files
-from transferscope.study.loaded import open_study
+from transferscope.study.stored_study import open_study
 
 DATA = "synthetic:photo?train=64&test=48"
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from transferscope.questions import QUESTIONS
 from transferscope.study.check import check
 from transferscope.study.load import load_study
 from transferscope.study.plan import make_plan
-from transferscope.study.questions import QUESTIONS
 
 OF_STARTS = {"samples", "block_shuffle", "transfer", "checkpoints", "source_choice", "weight_map", "variants"}
 """Questions that the papers' studies ask; they train many more runs."""

@@ -7,11 +7,11 @@ import torch
 from transferscope.errors import CheckpointError, ModelError, SpecError, StoreError, UsageError
 from transferscope.models.build import build, initialise
 from transferscope.models.network import Input
+from transferscope.questions import QUESTIONS, question_class
 from transferscope.study.compare import COMPARED, Comparison
 from transferscope.study.files import run_files
 from transferscope.study.inspect import INSPECTED, Inspection
-from transferscope.study.loaded import open_study
-from transferscope.study.questions import QUESTIONS
+from transferscope.study.stored_study import open_study
 
 DATA = "synthetic:photo?train=64&test=48"
 QUICK = {
@@ -44,7 +44,7 @@ def quick(*names: str) -> dict[str, Any]:
 
 
 def test_one_checkpoint_alone(files: dict[str, str], tmp_path: Path) -> None:
-    alone = tuple(q for q in INSPECTED if not QUESTIONS[q].wants_init)
+    alone = tuple(q for q in INSPECTED if not question_class(q).wants_init)
     folder, outcome = run_files(asked(files, **quick(*alone)), tmp_path / "out", device="cpu", threads=1)
     assert outcome.ok, outcome.failed
     loaded = open_study(folder.root)

@@ -165,7 +165,7 @@ def test_json_schema_is_a_schema_and_every_field_is_described() -> None:
 
 def test_json_schema_agrees_with_the_checks(tree: Tree) -> None:
     validator = jsonschema.Draft202012Validator(json_schema())
-    demo = read_yaml(Path(str(resources.files("transferscope.study").joinpath("library/demo.yaml"))))
+    demo = read_yaml(Path(str(resources.files("transferscope.study").joinpath("demo.yaml"))))
     for good in (tree(), demo, tree(analyses={"fig7": {"question": "barrier"}}), tree(network={"name": "lenet"})):
         assert list(validator.iter_errors(good)) == []
     for bad in (

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from transferscope.study.load import parse_study
-from transferscope.study.loaded import LoadedStudy, open_study
 from transferscope.study.reading import parse_yaml
 from transferscope.study.run import run_study
+from transferscope.study.stored_study import LoadedStudy, open_study
 
-from ..pretended import pretended_gpu
 from .conftest import STARTS, TINY
+from ..pretended import pretended_gpu
 
 
 def numbers(study: LoadedStudy) -> dict[tuple[str, str], Any]:

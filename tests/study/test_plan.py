@@ -12,8 +12,8 @@ from transferscope.store.tensors import write_tensors
 from transferscope.study.check import check
 from transferscope.study.graph import Plan, Step, in_order
 from transferscope.study.load import parse_study
-from transferscope.study.narrow import names_of, narrowed
 from transferscope.study.plan import make_plan
+from transferscope.study.selection import names_of, narrowed
 
 Tree = Callable[..., dict[str, Any]]
 

@@ -11,10 +11,10 @@ from transferscope.errors import SpecError
 from transferscope.study.check import check
 from transferscope.study.graph import Plan
 from transferscope.study.load import parse_study
-from transferscope.study.loaded import LoadedStudy, open_study
 from transferscope.study.plan import make_plan
 from transferscope.study.reading import parse_yaml
 from transferscope.study.run import run_study
+from transferscope.study.stored_study import LoadedStudy, open_study
 from transferscope.study.written import study_yaml
 
 from .conftest import STARTS

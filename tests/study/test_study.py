@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 import torch
 
-from transferscope.analyses import RESULTS
 from transferscope.errors import SpecError, StoreError, UsageError
 from transferscope.models.build import build
 from transferscope.models.network import Input
-from transferscope.probes import kept
+from transferscope.probes import partial_results as kept
+from transferscope.questions import QUESTIONS
 from transferscope.study import perform
 from transferscope.study.events import StepEvent
 from transferscope.study.load import parse_study
-from transferscope.study.loaded import LoadedStudy, open_study
 from transferscope.study.run import run_study
+from transferscope.study.stored_study import LoadedStudy, open_study
 from transferscope.study.written import study_yaml
 from transferscope.train.run import Run
 
@@ -70,7 +70,7 @@ def loaded(done: Path) -> LoadedStudy:
 
 
 def test_every_question_is_answered(loaded: LoadedStudy) -> None:
-    assert set(loaded.items.values()) == set(RESULTS) - OF_STARTS
+    assert set(loaded.items.values()) == set(QUESTIONS) - OF_STARTS
     for item in loaded.items:
         for target, result in loaded.results(item).items():
             assert len(result.frame()), (item, target)

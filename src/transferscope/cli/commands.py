@@ -42,7 +42,7 @@ def study(options: argparse.Namespace) -> int:
 
 def papers(options: argparse.Namespace) -> int:
     """List the papers that can be run."""
-    from ..study.shelf import PAPERS, paper
+    from ..study.library import PAPERS, paper
 
     print("\n\n".join(paper(name).text() for name in PAPERS))
     return 0
@@ -64,7 +64,7 @@ def inspect(options: argparse.Namespace) -> int:
 
 def doctor(options: argparse.Namespace) -> int:
     """Say what is in a checkpoint; 1 when it does not fit or is not finite."""
-    from ..models.doctor import doctor as diagnose
+    from ..questions.doctor.measure import doctor as diagnose
 
     diagnosis = diagnose(options.checkpoint, options.model, classes=options.classes)
     print(diagnosis.text())
@@ -151,8 +151,8 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     """Print what a study would compute, and how long it would take here."""
     from ..study.check import check
     from ..study.estimate import estimate
-    from ..study.narrow import names_of, narrowed
     from ..study.plan import make_plan
+    from ..study.selection import names_of, narrowed
 
     names = None if options.only is None else names_of(options.only)
     plan = make_plan(check(narrowed(asked, names)))

@@ -30,10 +30,10 @@ import PIL
 
 from ..errors import DataError
 from ..progress import Progress, silent
+from .cache_eviction import ABOUT, PIXELS, in_use, make_room, touch
 from .decode import Block, Failure, Form
 from .mapped import IN_MEMORY
 from .pixels import ArrayPixels, FilePixels, Pixels
-from .room import ABOUT, PIXELS, in_use, make_room, touch
 from .workers import decoders
 
 __all__ = ["Prepared", "default_cache", "prepare"]

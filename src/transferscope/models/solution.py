@@ -26,12 +26,15 @@ class Solution:
         params: all tensors of the network.
         role: one of :data:`ROLES`, or ``""`` when unknown.
         group: solutions trained from one and the same start share it (``"P"``, ``"RI 0"``); ``""`` when unknown.
+        unfit: why it is no witness for claims about networks that learned, as it follows its name (``diverged at step
+            3``); ``""`` for nothing known against it.
     """
 
     label: str
     params: Params
     role: str = ""
     group: str = ""
+    unfit: str = ""
 
     def __repr__(self) -> str:
         """Say what it is, not all the numbers.

@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 
 from .compiled import Compiled
 from .degree import degrees
-from .recording import Recording
+from .forward_graph import Recording
 
 __all__ = ["Cut", "Part", "Values"]
 

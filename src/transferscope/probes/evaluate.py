@@ -33,8 +33,8 @@ from ..progress import Progress, silent
 from ..runtime import fast_bfloat16, full_float32, out_of_memory, pick_device, room
 from .evaluation import EngineOptions, Evaluation, How, NormPolicy, Precision
 from .flat import FlatWeights
-from .kept import Keeper, digest_of
 from .metrics import Contributions, Meter, Metric, check_labels, check_metrics, default_metrics
+from .partial_results import Keeper, digest_of
 from .planner import Planner
 from .points import Points
 from .prepared import Prepared

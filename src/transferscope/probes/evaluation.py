@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, TypedDict
 import numpy as np
 
 from ..data.imageset import ImageSet
-from .kept import Kept
+from .partial_results import Kept
 
 __all__ = ["EngineOptions", "Evaluation", "How", "NormPolicy", "Precision"]
 

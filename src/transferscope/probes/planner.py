@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from ..runtime import out_of_memory
 from .compiled import Compiled
 from .cut import Cut
+from .forward_graph import Recording, UnrecordableError, record
 from .points import Points
-from .recording import Recording, UnrecordableError, record
 from .sweep import Plan, Sweep
 
 __all__ = ["Planner"]

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..papers import PAPERS, Paper, paper_called
-from ..papers.beside import BesideRow, BesideTable, beside
 from ..papers.claims import Claim, claims_of
-from ..papers.counted import ClaimCount, Evidence, claims_frame, counted
 from ..papers.printed import tables_of, targets_of
 from ..store.atomic import write_bytes
+from .counted import ClaimCount, Evidence, claims_frame, counted
+from .printed.beside import BesideRow, BesideTable, beside
 from .sections import Section, slug
 from .tables import Table, as_text, table_of
 
 if TYPE_CHECKING:
-    from ..results import Result, Verdict
-    from ..study.loaded import LoadedStudy
+    from ..questions.result import Result, Verdict
+    from ..study.stored_study import LoadedStudy
 
 __all__ = ["BesideSection", "ClaimsSection", "beside_section", "claims_section"]
 

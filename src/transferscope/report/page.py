@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..questions import QUESTIONS, question_class
 from ..store.atomic import said_plainly, write_bytes
 from .beside import BesideSection, ClaimsSection, beside_section, claims_section
 from .figures import Figures
-from .questions import QUESTIONS
 from .sections import Answer, Said, Section, make_section
 from .tables import Table, table_of
 
 if TYPE_CHECKING:
-    from ..results import Result
-    from ..study.loaded import LoadedStudy
+    from ..questions.result import Result
+    from ..study.stored_study import LoadedStudy
 
 __all__ = ["write_report"]
 
@@ -43,7 +43,7 @@ def write_report(folder: str | Path) -> Path:
     Raises:
         StoreError: when the folder is not a run folder of ours, or cannot be written.
     """
-    from ..study.loaded import open_study
+    from ..study.stored_study import open_study
 
     study = open_study(folder)
     root = Path(folder)
@@ -60,14 +60,14 @@ def write_report(folder: str | Path) -> Path:
 
 
 def _sections(study: LoadedStudy, results: Mapping[str, Mapping[str, Result]], root: Path) -> list[Section]:
-    order = {q.name: i for i, q in enumerate(QUESTIONS)}
+    order = {name: i for i, name in enumerate(QUESTIONS)}
     items = sorted(study.items, key=lambda item: order[study.items[item]])
     figures = Figures(root / "figures")
     made = []
     for item in items:
         answers = {target: Answer(result, study.made(item, target)) for target, result in results[item].items()}
         if answers:
-            question = QUESTIONS[order[study.items[item]]]
+            question = question_class(study.items[item])
             shows = study.shows.get(item, ())
             section = make_section(
                 question, item, answers, figures, root / "tables", shows, judged=not study.unlearned

@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..analyses._chance import silenced
 from ..papers import PAPERS
+from ..questions._chance import silenced
+from ..questions.base import Question
+from ..questions.words import View
 from ..store.atomic import write_bytes
 from .figures import Figures
-from .questions import Question
 from .tables import Table, table_of
-from .views import View, views_of
 
 if TYPE_CHECKING:
-    from ..results import Finding, Result, Verdict
+    from ..questions.result import Finding, Result, Verdict
 
 __all__ = ["Answer", "Part", "Picture", "Said", "Section", "make_section"]
 
@@ -143,7 +143,7 @@ def named(figures: Sequence[str]) -> str:
 
 
 def make_section(
-    question: Question,
+    question: type[Question],
     item: str,
     answers: Mapping[str, Answer],
     figures: Figures,
@@ -163,35 +163,40 @@ def make_section(
         shows: figures and tables of a paper that it answers.
         judged: whether claims about pre-trained networks are, which needs one that has learned something.
     """
-    title = question.title if item == question.name else f"{question.title}: {item}"
+    title = question.words.title if item == question.called() else f"{question.words.title}: {item}"
     parts = tuple(
         _part(question, item, target, answer, figures, tables, judged) for target, answer in answers.items()
     )
-    return Section(slug(item), title, question.rows, named(shows), question.asks, question.how, parts)
+    return Section(
+        slug(item), title, question.words.rows, named(shows), question.words.asks, question.words.how, parts
+    )
 
 
 def _part(
-    question: Question, item: str, target: str, answer: Answer, figures: Figures, tables: Path, judged: bool
+    question: type[Question], item: str, target: str, answer: Answer, figures: Figures, tables: Path, judged: bool
 ) -> Part:
     name = slug(f"{item}-{target}") if target else slug(item)
     anchor = f"part-{name}"
     result, frame = answer.result, answer.result.frame()
     table = table_of(frame, f"{name}.csv")
     write_bytes(tables / f"{name}.csv", frame.to_csv(index=False).encode())
-    pictures = tuple(_picture(question, view, target, name, answer, figures) for view in views_of(question, result))
+    views = (View("", question.words.caption), *question.views(result))
+    pictures = tuple(_picture(question, view, target, name, answer, figures) for view in views)
     found = [
         f if judged or not _PRETRAINED.search(f.claim or "") else silenced(f, _UNLEARNED) for f in result.findings()
     ]
     return Part(anchor, target, tuple(_said(f, target, anchor) for f in found), pictures, table)
 
 
-def _picture(question: Question, view: View, target: str, part: str, answer: Answer, figures: Figures) -> Picture:
+def _picture(
+    question: type[Question], view: View, target: str, part: str, answer: Answer, figures: Figures
+) -> Picture:
     name = f"{part}-{slug(view.name)}" if view.name else part
     numbers = f"{answer.identity} {dict(view.options)}" if view.options else answer.identity
     saved = figures.save(name, numbers, partial(answer.result.plot, **view.options))
     return Picture(
         source=saved.source,
-        alt=f"{question.title}{f', {target}' if target else ''}: {view.caption}",
+        alt=f"{question.words.title}{f', {target}' if target else ''}: {view.caption}",
         caption=view.caption,
         width=round(saved.width * _PIXELS_PER_INCH),
         files=(File(f"figures/{name}.svg", "SVG"), File(f"figures/{name}.pdf", "PDF")),

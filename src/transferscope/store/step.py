@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import StoreError
 from ..records import load_record, save_record
 from .atomic import publish, read_json, said_plainly, write_json
-from .kept import KeptArrays
 from .log import Log, read_log
+from .partial_results import KeptArrays
 from .tensors import WeightFiles, read_about, read_tensors, write_tensors
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from typing import Any
 
 from ..data.shuffle import divisors
 from ..errors import CheckpointError, ModelError, SpecError, UsageError, nearest
+from ..questions.base import unknown
 from ..train.recipe import Recipe
-from .patch import laid_over, make
-from .possible import blocks_of, epochs_of, of_network, of_study, unknown, usual_starts
+from .feasibility import of_network, of_study
+from .inventory import Found, survey
+from .overlay import laid_over, make
 from .problems import raise_all
-from .questions.reuse import BlockShuffle, Checkpoints, Samples
-from .recorded import Kept
 from .schema import ImageSettings, SourceSettings, Study
-from .survey import Found, survey
+from .snapshot_schedule import Kept
 
 __all__ = ["Checked", "Pretraining", "check", "network_spec"]
 
@@ -194,10 +194,7 @@ class _Check:
         for name, question in self.study.analyses.items():
             where = f"analyses.{name}"
             self.problems += of_network(where, question, net)
-            if isinstance(question, BlockShuffle):
-                self._blocks(where, blocks_of(question, side), side)
-            elif isinstance(question, Samples):
-                self._blocks(where, [str(b) for b in question.blocks], side)
+            self._blocks(where, question.block_sides(side), side)
         if not net.head and any(s.source is not None for s in self.study.starts.values()):
             self._add("network", f"the final classifier of {settings.name} is not known, so no head can be replaced")
         return spec
@@ -246,15 +243,9 @@ class _Check:
             if start.weights is not None and start.source is not None and start.source in sources:
                 self._kept(f"starts.{name}.weights", [start.weights], sources[start.source], start.source)
         for name, question in self.study.analyses.items():
-            if not isinstance(question, Checkpoints):
-                continue
-            where = f"analyses.{name}.epochs"
-            varied = (
-                self.study.starts[s].source for s in usual_starts(self.study, question) if s in self.study.starts
-            )
-            for source in varied:
-                if source is not None and source in sources:
-                    epochs = epochs_of(question, ())
+            for source, epochs in question.pretrained_epochs(self.study).items():
+                if source in sources:
+                    where = f"analyses.{name}.epochs"
                     self._kept(where, [f"epoch {e}" for e in epochs], sources[source], source)
 
     def _kept(self, where: str, tags: Sequence[str], source: Pretraining, name: str) -> None:

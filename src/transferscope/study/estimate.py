@@ -19,8 +19,8 @@ from ..runtime import full_float32, pick_device
 from ..train.recipe import Recipe
 from ..train.trainer import Trainer
 from .graph import Step
-from .patch import make
-from .trainings import TRAINING_COST
+from .overlay import make
+from .training_steps import TRAINING_COST
 from .work.network import network_of
 
 __all__ = ["Estimate", "StepEstimate", "estimate"]

@@ -12,20 +12,21 @@ from typing import Any, ClassVar, Literal
 from pydantic import ValidationError
 
 from ..errors import ModelError, SpecError, UsageError, nearest
+from ..questions import QUESTIONS, question_class
+from ..questions.base import Question
 from ..store.atomic import write_bytes
 from ..store.digest import digest, file_digest
 from ..store.folder import About, RunFolder
 from .check import network_spec
 from .events import Listener, unheard
 from .execute import execute, resources
+from .feasibility import of_labels, of_network
 from .graph import Plan, Step, in_order
-from .possible import of_labels, of_network
+from .inventory import Found, absolute, survey
 from .problems import problems_of, raise_all
-from .questions import QUESTIONS, QuestionSettings
 from .schedule import Outcome
 from .schema import ImageSettings
-from .survey import Found, absolute, survey
-from .trainings import REVISION, data_step
+from .training_steps import REVISION, data_step
 from .work.checkpoint import file_into
 from .work.network import network_of
 from .written import as_yaml
@@ -105,17 +106,17 @@ class Files:
         """Return the questions that can be asked of so many files, some of them only with ``init``."""
         return tuple(
             name
-            for name, kind in QUESTIONS.items()
+            for name, kind in ((name, question_class(name)) for name in QUESTIONS)
             if kind.files is not None and kind.files <= cls.most and cls.least <= (kind.most_files or cls.most)
         )
 
     def askable(self) -> tuple[str, ...]:
         """Return the questions that can be asked of these files."""
-        return tuple(q for q in self.questions() if self.init is not None or not QUESTIONS[q].wants_init)
+        return tuple(q for q in self.questions() if self.init is not None or not question_class(q).wants_init)
 
-    def question(self, name: str) -> QuestionSettings:
+    def question(self, name: str) -> Question:
         """Return a question with its settings."""
-        kind, given = QUESTIONS[name], self.settings.get(name, {})
+        kind, given = question_class(name), self.settings.get(name, {})
         for key in sorted(kind.chooses & given.keys()):
             raise SpecError(f"--set {name}.{key}", "is for studies; here all files are asked about")
         for key in sorted(kind.among & given.keys()):
@@ -133,7 +134,7 @@ class Files:
     def _why_not(self, name: str) -> str:
         if name not in QUESTIONS:
             return f"there is no such question{nearest(name, self.askable())}"
-        if QUESTIONS[name].files is None:
+        if question_class(name).files is None:
             return "cannot be asked of checkpoints; it needs training runs, see 'transferscope study'"
         if name in self.questions():
             return "needs the weights the training started from; give them with --init"
@@ -210,13 +211,14 @@ def plan_files(asked: Files) -> tuple[Plan, str]:
         where = f"--set {name}"
         raise_all([*of_network(where, question, net), *of_labels(where, question, {"--data": found})])
         body = {
-            "revision": REVISION["analysis"],
+            "revision": question.revision,
             "network": network,
-            "settings": question.asked(),
+            "settings": question.identity(),
             "targets": ["images"],
             "runs": [],
             "given": given,
             "source": source,
+            "pretrainings": {},
         }
         items[name] = {"": Step("analysis", name, body, inputs, question.cost(len(given), [found.test]))}
     steps = in_order(step for of in items.values() for step in of.values())
@@ -227,7 +229,7 @@ def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
     """Return the questions to ask: without final layers, only those that need none."""
     if not headless:
         return asked.only or tuple(q for q in asked.by_default if q in asked.askable())
-    without = tuple(q for q in asked.askable() if QUESTIONS[q].headless)
+    without = tuple(q for q in asked.askable() if question_class(q).headless)
     for name in asked.only or ():
         if name not in without:
             raise UsageError(

@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import SpecError, UsageError, nearest
-from .otherwise import changed, with_images, with_one_target
+from .inventory import absolute
+from .library import LIBRARY, PAPERS, library_study, paper_study
+from .overrides import changed, with_images, with_one_target
 from .problems import problems_of, raise_all
 from .reading import read_yaml
 from .schema import SourceSettings, Study
-from .shelf import LIBRARY, PAPERS, library_study, paper_study
-from .survey import absolute
 
 __all__ = ["load_study", "parse_study"]
 
@@ -32,7 +32,7 @@ def load_study(
     """Read a study.
 
     Args:
-        where: a YAML file, a name of :data:`~transferscope.study.shelf.LIBRARY`, or a paper: ``paper:neyshabur2020``.
+        where: a YAML file, a name of :data:`~transferscope.study.library.LIBRARY`, or ``paper:neyshabur2020``.
         data: images to take instead of the study's own: one spec string in the place of all targets, or spec strings
             by the name of target or source.
         scale: of a paper: ``mini`` (the default) or ``paper``.
@@ -108,7 +108,7 @@ def _spelled_out(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpecErro
             out[key] = {}
     analyses = out.get("analyses")
     if isinstance(analyses, Mapping):
-        from .questions import QUESTIONS
+        from ..questions import QUESTIONS
 
         spelled: dict[str, Any] = {}
         for name, given in analyses.items():

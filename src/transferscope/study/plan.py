@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..questions.base import Question, starts_asked
 from .check import Checked
 from .graph import Plan, PlannedRun, Step, in_order
-from .possible import asked_starts, blocks_of, domain_groups, epochs_of, usual_starts
-from .questions import QuestionSettings
-from .questions.lines import CombinedDomains, CrossDomain
-from .questions.reuse import BlockShuffle, Checkpoints, Samples
-from .questions.starts import SourceChoice, Transfer, Variants, WeightMap
-from .questions.trained import LearningCurves
-from .survey import Found
-from .trainings import REVISION, Condition, Trainings, shuffled
+from .inventory import Found
+from .training_steps import REVISION, Condition, Trainings, shuffled
 
 __all__ = ["make_plan"]
 
 _Runs = list[PlannedRun]
-
-_OF_ALL_TARGETS = (LearningCurves, Transfer, SourceChoice)
-"""Questions with one answer for all targets together."""
 
 
 def make_plan(checked: Checked) -> Plan:
@@ -33,21 +25,27 @@ def make_plan(checked: Checked) -> Plan:
 
 
 class _Planner:
+    """Fulfils :class:`~transferscope.questions.protocols.PlanView`: questions take from it and add to it."""
+
     def __init__(self, checked: Checked) -> None:
         self.checked = checked
         self.study = checked.study
         self.make = Trainings(checked)
-        self.data = self.make.data
-        self.own = {name: self.make.runs(name, self.data[name], checked.targets[name]) for name in self.data}
-        self.more: dict[str, dict[str, PlannedRun]] = {}
-        """Runs that a question trains for itself, by target."""
+        self.images = self.make.data
+        self._own = {name: self.make.runs(name, self.images[name], checked.targets[name]) for name in self.images}
+        self._more: dict[str, dict[str, PlannedRun]] = {}  # runs that a question trains for itself, by target
+        self._item = ""  # under which name the question is asked that is planned now
 
     def plan(self) -> Plan:
-        items = {name: self._answers(name, question) for name, question in self.study.analyses.items()}
-        runs = {target: {**of, **self.more.pop(target, {})} for target, of in self.own.items()} | self.more
+        items: dict[str, dict[str, Step]] = {}
+        for name, question in self.study.analyses.items():
+            self._item = name
+            targets = [t for t in self.images if question.targets is None or t in question.targets]
+            items[name] = question.plan(self, targets)
+        runs = {target: {**of, **self._more.pop(target, {})} for target, of in self._own.items()} | self._more
         trained = [run.step for of in runs.values() for run in of.values()]
         answers = [step for of in items.values() for step in of.values()]
-        steps = in_order([*self.data.values(), *trained, *answers])
+        steps = in_order([*self.images.values(), *trained, *answers])
         return Plan(steps, items, runs, self._shown(items))
 
     def _shown(self, items: Mapping[str, Mapping[str, Step]]) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -58,182 +56,141 @@ class _Planner:
                 shown[figure] = (name, tuple(titles))
         return shown
 
-    def _answers(self, name: str, question: QuestionSettings) -> dict[str, Step]:
-        asked = [t for t in self.data if question.targets is None or t in question.targets]
-        match question:
-            case Samples():
-                return {"": self._samples(name, question, asked)}
-            case BlockShuffle():
-                return {"": self._block_shuffle(name, question, asked)}
-            case Checkpoints():
-                return {"": self._checkpoints(name, question, asked)}
-            case CrossDomain():
-                groups = domain_groups({t: self.checked.targets[t] for t in asked})
-                return {
-                    " & ".join(g): self._analysis(name, question, " & ".join(g), g, self._of(question, g))
-                    for g in groups
-                }
-            case CombinedDomains():
-                return self._combined(name, question)
-            case WeightMap():
-                return {"": self._weight_map(name, question, asked)}
-            case Variants():
-                return {t: self._variants(name, question, t) for t in asked}
-            case _ if isinstance(question, _OF_ALL_TARGETS):
-                return {"": self._analysis(name, question, "", asked, self._of(question, asked))}
-            case _:
-                return {t: self._analysis(name, question, t, [t], self._of(question, [t])) for t in asked}
+    @property
+    def side(self) -> int:
+        return int(self.checked.network["size"])
 
-    def _samples(self, name: str, question: Samples, asked: Sequence[str]) -> Step:
-        more = {}
-        if question.source and self.checked.sources:
-            more = {f"source {n}": step.inputs["images"] for n, step in self.make.sources.items() if step.inputs}
-        return self._analysis(name, question, "", asked, [], more)
+    def listed(self, target: str) -> Found:
+        return self.checked.targets[target]
 
-    def _block_shuffle(self, name: str, question: BlockShuffle, asked: Sequence[str]) -> Step:
-        runs: _Runs = []
-        side = self.checked.network["size"]
-        blocks = blocks_of(question, side)
-        starts = usual_starts(self.study, question)
-        shown = {}
-        for target in asked:
-            found = self.checked.targets[target]
-            for block in blocks:
-                as_it_is = block == str(side)
-                other = found if as_it_is else shuffled(found, block, question.shuffle_seed)
-                images = self.data[target] if as_it_is else self.make.images(f"{target} in blocks of {block}", other)
-                condition = Condition(block, as_is=True)
-                wanted = self.make.runs(
-                    target, images, other, starts=starts, seeds=question.seeds, condition=condition
-                )
-                runs += self._keep(target, wanted, f"blocks of {block}")
-                shown[f"shown {target} {block}"] = images
-        about = {"side": side, "blocks": list(blocks)}
-        return self._analysis(name, question, "", asked, runs, shown, about)
+    def groups(self, targets: Sequence[str]) -> list[tuple[str, ...]]:
+        alike: dict[tuple[tuple[str, ...], bool], list[str]] = {}
+        for name in self.checked.targets:
+            if name in targets:
+                found = self.checked.targets[name]
+                alike.setdefault((found.classes, found.multilabel), []).append(name)
+        return [tuple(group) for group in alike.values() if len(group) > 1]
 
-    def _checkpoints(self, name: str, question: Checkpoints, asked: Sequence[str]) -> Step:
-        runs: _Runs = []
-        starts = usual_starts(self.study, question)
-        (start,) = (s for s in starts if self.study.starts[s].source is not None)
-        source = self.study.starts[start].source
-        assert source is not None
-        for target in asked:
-            for epoch in epochs_of(question, self.make.pretraining_epochs(source)):
-                condition = Condition(f"epoch {epoch}", weights=f"epoch {epoch}")
-                wanted = self.make.runs(
-                    target,
-                    self.data[target],
-                    self.checked.targets[target],
-                    starts=[start],
-                    seeds=question.seeds,
-                    condition=condition,
-                )
-                runs += self._keep(target, wanted, f"from epoch {epoch}")
-            scratch = [s for s in starts if s != start]
-            runs += [
-                run for s in scratch for run in self.own[target].values()
-                if run.start == s and run.seed in self.study.starts[s].seeds[: question.seeds]
-            ]  # fmt: skip
-        return self._analysis(name, question, "", asked, runs, {"pretraining": self.make.sources[source]})
+    def shuffled(self, target: str, block: str, seed: int) -> Step:
+        if block == str(self.side):
+            return self.images[target]
+        return self.make.images(f"{target} in blocks of {block}", shuffled(self.listed(target), block, seed))
 
-    def _variants(self, name: str, question: Variants, target: str) -> Step:
-        runs = self._of(question, [target])
-        starts = {run.start: self.study.starts[run.start] for run in runs}
-        # The paper's proposals are about pre-trained weights; averages from random ones go by their names.
-        kinds = {name: list(start.altered) for name, start in starts.items() if start.source and start.altered}
-        return self._analysis(name, question, target, [target], runs, about={"kinds": kinds})
-
-    def _weight_map(self, name: str, question: WeightMap, asked: Sequence[str]) -> Step:
-        runs = self._of(question, asked)
-        weights = {run.source: run.step.spec["start"]["weights"] for run in runs if run.role == "P-T"}
-        more = {f"pretraining {source}": self.make.sources[source] for source in weights} if question.source else {}
-        return self._analysis(name, question, "", asked, runs, more, {"pretrainings": weights} if more else {})
-
-    def _keep(self, target: str, wanted: Mapping[str, PlannedRun], told: str) -> _Runs:
-        """List runs that a question trains among those of the study, unless they are the study's own."""
-        own = {run.step.digest for run in self.own[target].values()}
-        known = self.more.setdefault(target, {})
-        known.update({f"{label}, {told}": run for label, run in wanted.items() if run.step.digest not in own})
-        return list(wanted.values())
-
-    def _combined(self, name: str, question: CombinedDomains) -> dict[str, Step]:
-        answers = {}
-        for group in domain_groups(self.checked.targets):
-            unions = [u for u in question.unions if set(u) <= set(group)]
-            singles = list(dict.fromkeys(t for u in unions for t in u))
-            if not unions:
-                continue
-            runs = self._of(question, singles)
-            for union in unions:
-                joined = "+".join(union)
-                found = _union_of([self.checked.targets[t] for t in union])
-                parts = {t: self.data[t] for t in union}
-                images = Step("data", joined, {"revision": REVISION["data"], "union": list(union)}, parts, cost=1)
-                starts = asked_starts(self.study, question)
-                wanted = self.make.runs(joined, images, found, union=union, starts=starts, seeds=question.seeds)
-                runs += _each_once(wanted.values())
-                self.more.setdefault(joined, {}).update(wanted)
-            title = " & ".join(singles)
-            answers[title] = self._analysis(name, question, title, singles, runs)
-        return answers
-
-    def _of(self, question: QuestionSettings, targets: Sequence[str]) -> _Runs:
-        """Return the runs on some targets that a question is asked about."""
+    def runs(self, question: Question, targets: Sequence[str]) -> _Runs:
         limit = getattr(question, "runs", None)
-        starts = asked_starts(self.study, question)
+        starts = starts_asked(self.study, question)
         return [
             run
             for target in targets
             for run in _each_once(
                 run
-                for run in self.own[target].values()
+                for run in self._own[target].values()
                 if run.start in starts and run.seed in self.study.starts[run.start].seeds[:limit]
             )
         ]
 
-    def _analysis(
+    def own(self, target: str, start: str, seeds: int | None) -> _Runs:
+        asked = self.study.starts[start].seeds[:seeds]
+        return [run for run in self._own[target].values() if run.start == start and run.seed in asked]
+
+    def pretraining(self, source: str) -> Step:
+        return self.make.sources[source]
+
+    def pretraining_epochs(self, source: str) -> list[int]:
+        return self.make.pretraining_epochs(source)
+
+    def train_shuffled(
+        self, target: str, block: str, seed: int, *, starts: Sequence[str], seeds: int | None
+    ) -> _Runs:
+        found = self.listed(target)
+        other = found if block == str(self.side) else shuffled(found, block, seed)
+        wanted = self.make.runs(
+            target,
+            self.shuffled(target, block, seed),
+            other,
+            starts=starts,
+            seeds=seeds,
+            condition=Condition(block, as_is=True),
+        )
+        return self._keep(target, wanted, f"blocks of {block}")
+
+    def train_from(self, target: str, start: str, epoch: int, *, seeds: int | None) -> _Runs:
+        condition = Condition(f"epoch {epoch}", weights=f"epoch {epoch}")
+        wanted = self.make.runs(
+            target, self.images[target], self.listed(target), starts=[start], seeds=seeds, condition=condition
+        )
+        return self._keep(target, wanted, f"from epoch {epoch}")
+
+    def train_union(self, targets: Sequence[str], *, starts: Sequence[str], seeds: int | None) -> _Runs:
+        joined = "+".join(targets)
+        found = _union_of([self.listed(t) for t in targets])
+        parts = {t: self.images[t] for t in targets}
+        images = Step("data", joined, {"revision": REVISION["data"], "union": list(targets)}, parts, cost=1)
+        wanted = self.make.runs(joined, images, found, union=targets, starts=starts, seeds=seeds)
+        self._more.setdefault(joined, {}).update(wanted)
+        return _each_once(wanted.values())
+
+    def _keep(self, target: str, wanted: Mapping[str, PlannedRun], condition: str) -> _Runs:
+        """List runs that a question trains among those of the study, unless they are the study's own."""
+        own = {run.step.digest for run in self._own[target].values()}
+        known = self._more.setdefault(target, {})
+        known.update({f"{label}, {condition}": run for label, run in wanted.items() if run.step.digest not in own})
+        return list(wanted.values())
+
+    def ask(
         self,
-        name: str,
-        question: QuestionSettings,
+        question: Question,
         title: str,
         targets: Sequence[str],
-        runs: _Runs,
+        runs: Sequence[PlannedRun],
+        *,
         more: Mapping[str, Step] | None = None,
-        about: Mapping[str, Any] | None = None,
+        pretrainings: Mapping[str, str] | None = None,
     ) -> Step:
-        inputs: dict[str, Step] = {f"images {t}": self.data[t] for t in targets}
-        asked = []
+        inputs: dict[str, Step] = {f"images {t}": self.images[t] for t in targets}
+        described = []
         for run in runs:
             label = f"{run.start} {run.seed}"
             key = f"run {run.target} {label}" + (f" {run.condition}" if run.condition else "")
             inputs[key] = run.step
-            told: dict[str, Any] = {
-                "input": key,
-                "label": label,
-                "target": run.target,
-                "role": run.role,
-                "group": run.group,
-            }
-            told |= {"seed": run.seed}
-            # Only where they say something: what is the usual case has the digests it always had.
-            told |= {"condition": run.condition} if run.condition else {}
-            told |= {"source": run.source} if run.source not in ("", "source") else {}
-            asked.append(told)
+            described.append(self._described(run, key, label))
         source = self._source_of(question, runs, inputs)
+        for name in pretrainings or {}:
+            inputs[f"pretraining {name}"] = self.make.sources[name]
         spec = {
-            "revision": REVISION["analysis"],
+            "revision": question.revision,
             "network": self.checked.network,
-            "settings": question.asked() | dict(about or {}),
+            "settings": question.identity(),
             "targets": list(targets),
-            "runs": asked,
+            "runs": described,
             "given": [],
             "source": source,
+            "pretrainings": dict(pretrainings or {}),
         }
-        inputs |= more or {}
         cost = question.cost(len(runs), [self.checked.targets[t].test for t in targets])
-        return Step("analysis", f"{name} {title}".strip(), spec, inputs, cost)
+        return Step("analysis", f"{self._item} {title}".strip(), spec, inputs | dict(more or {}), cost)
 
-    def _source_of(self, question: QuestionSettings, runs: _Runs, inputs: dict[str, Step]) -> dict[str, str] | None:
+    def _described(self, run: PlannedRun, key: str, label: str) -> dict[str, Any]:
+        """Describe a run for the step that asks about it; what is the usual case is left out."""
+        described: dict[str, Any] = {
+            "input": key,
+            "label": label,
+            "target": run.target,
+            "role": run.role,
+            "group": run.group,
+            "seed": run.seed,
+        }
+        altered = self.study.starts[run.start].altered if run.source else ()
+        return (
+            described
+            | ({"condition": run.condition} if run.condition else {})
+            | ({"source": run.source} if run.source not in ("", "source") else {})
+            | ({"altered": list(altered)} if altered else {})
+        )
+
+    def _source_of(
+        self, question: Question, runs: Sequence[PlannedRun], inputs: dict[str, Step]
+    ) -> dict[str, str] | None:
         """Return the pre-trained weights that are looked at, too: those all of the runs have in common."""
         started = [run for run in runs if run.role == "P-T" and not run.condition]
         names = {run.source for run in started}
@@ -243,7 +200,7 @@ class _Planner:
         return {"label": "P", "weights": started[0].step.spec["start"]["weights"]}
 
 
-def _each_once(runs: Any) -> _Runs:
+def _each_once(runs: Iterable[PlannedRun]) -> _Runs:
     """Return each step once, as the first run that is it."""
     first: dict[str, PlannedRun] = {}
     for run in runs:

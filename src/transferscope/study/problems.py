@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SpecError, nearest
-from .patch import PatchOf
-from .questions import QUESTIONS
+from ..questions import question_class
+from .overlay import PatchOf
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -117,7 +117,7 @@ def _shown(value: Any) -> str:
 def _keys_at(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:
     """Return the keys that are known at a place, by walking the annotations to it."""
     if len(place) > 2 and place[0] == "analyses":
-        kind: Any = QUESTIONS[str(place[2])]
+        kind: Any = question_class(str(place[2]))
         place = place[3:]
     else:
         kind = model

@@ -12,10 +12,10 @@ from .events import Listener, unheard
 from .execute import execute, resources
 from .graph import Plan, Step
 from .load import load_study
-from .narrow import asked_before, names_of, narrowed
 from .plan import make_plan
 from .schedule import Outcome
 from .schema import Study
+from .selection import asked_before, names_of, narrowed
 from .written import study_yaml
 
 __all__ = ["run_study"]

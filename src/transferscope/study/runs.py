@@ -9,7 +9,7 @@ import numpy as np
 from ..store.step import StoredStep
 from ..train.recipe import Recipe
 from ..train.run import Run
-from .patch import make
+from .overlay import make
 from .work.train import Trained
 
 __all__ = ["load_run"]

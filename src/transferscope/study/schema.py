@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
 from pydantic import AfterValidator, Field, PositiveInt
 
+from ..questions import QUESTIONS, question_class
+from ..questions.base import Question
+from ..strict import Name, Strict, TargetName
 from ..train.recipe import Recipe
-from .patch import PatchOf
-from .questions import QUESTIONS, AnySettings
-from .strict import Name, Strict, TargetName
+from .overlay import PatchOf
 
 __all__ = [
     "AverageSettings",
@@ -22,6 +23,11 @@ __all__ = [
     "TargetSettings",
     "json_schema",
 ]
+
+if TYPE_CHECKING:
+    AnyQuestion: TypeAlias = Question
+else:
+    AnyQuestion = Annotated[Union[tuple(map(question_class, QUESTIONS))], Field(discriminator="question")]  # noqa: UP007
 
 RecipePatch = Annotated[dict[str, Any], PatchOf(Recipe)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -176,7 +182,7 @@ class Study(Strict):
     """The tasks that are transferred to, by name."""
     starts: Annotated[dict[Name, StartSettings], Field(min_length=1)]
     """Where runs start, by name: ``P-T: {from: source, seeds: [0, 1]}`` is a line each."""
-    analyses: dict[Name, AnySettings] = Field(default_factory=dict)
+    analyses: dict[Name, AnyQuestion] = Field(default_factory=dict)
     """The questions to answer: ``barrier: true`` or with settings; under another name with ``question:``."""
     record: RecordSettings = Field(default_factory=RecordSettings)
     """What is measured and kept of the runs on targets."""

@@ -40,6 +40,8 @@ class Run:
         source: name of the pre-training it started from; empty for random weights, or when unknown.
         condition: what else tells it apart where one question trains a run several times: the size of shuffled
             blocks ("8"), the checkpoint it started from ("epoch 4").
+        unfit: why it is no witness for claims about networks that learned, as it follows its name; empty for nothing
+            known against it.
     """
 
     label: str
@@ -58,6 +60,7 @@ class Run:
     start_name: str = ""
     source: str = ""
     condition: str = ""
+    unfit: str = ""
 
     @property
     def diverged(self) -> bool:
@@ -102,7 +105,8 @@ class Run:
         label = self.label if tag == "final" else f"{self.label} ({'start' if tag == 'epoch 0' else tag})"
         untrained = {"P-T": "P", "RI-T": "RI"}
         role = untrained.get(self.role, "") if tag == "epoch 0" else self.role
-        return Solution(label, self.snapshots[tag], role, self.group)
+        unfit = self.unfit if role == self.role else ""
+        return Solution(label, self.snapshots[tag], role, self.group, unfit)
 
     def final_metric(self, part: Literal["train", "val", "test"] = "test") -> float:
         """Return the metric of the last evaluation; NaN when the run diverged or the part was not evaluated."""

@@ -19,7 +19,7 @@ from ...train.fit import fit
 from ...train.recipe import Recipe
 from ...train.starts import Start, pretrained, random, same
 from ...train.state import FitState
-from ..patch import make
+from ..overlay import make
 from ..perform import Context
 from .data import images_of
 from .network import network_of

@@ -1,0 +1,14 @@
+"""The claims of Liu et al. 2019."""
+
+from __future__ import annotations
+
+from ..claim import Claim
+from . import _liu_choices, _liu_landscape
+
+__all__ = ["CLAIMS", "KEY", "NAME", "SHORT", "TITLE"]
+
+KEY, NAME, SHORT = "002", "liu2019", "Liu et al. 2019"
+TITLE = "Towards understanding the transferability of deep representations"
+
+CLAIMS: tuple[Claim, ...] = (*_liu_landscape.CLAIMS, *_liu_choices.CLAIMS)
+"""In the order of the paper."""

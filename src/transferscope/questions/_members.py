@@ -1,0 +1,142 @@
+"""The networks an analysis compares, and their pairs, as every result that compares networks names them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from torch import Tensor
+
+from ..errors import UsageError
+from ..models.network import Network
+from ..models.solution import Solution, Solutions, as_solution, letter, pair_kind
+from ._phrases import count
+
+__all__ = [
+    "TWO_RI_T",
+    "Member",
+    "Pair",
+    "as_members",
+    "as_networks",
+    "as_solutions",
+    "first_of",
+    "kinds",
+    "networks_of",
+    "pairs_of",
+]
+
+TWO_RI_T = ("RI-T & RI-T", "RI-T & RI-T (same start)")
+"""Kinds of two networks trained from random weights; the paper's claims are about the first."""
+
+_TABLE_1 = ("P & P-T", "P-T & P-T", "P-T & RI-T", *TWO_RI_T)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network of a comparison.
+
+    Attributes:
+        label: its name in tables and figures.
+        role: ``P``, ``RI``, ``P-T``, ``RI-T`` or empty.
+        group: the same for networks trained from one and the same start.
+        unfit: why it is no witness for claims about networks that learned; empty for nothing known against it.
+    """
+
+    label: str
+    role: str
+    group: str
+    unfit: str = ""
+
+
+def networks_of(members: Sequence[Member]) -> str:
+    """Count networks, and say of pre-trained ones that are the same but for their new heads that they are.
+
+    >>> networks_of([Member("P-T 0", "P", "P"), Member("P-T 1", "P", "P")])
+    '2 networks (the same pre-trained weights with new heads)'
+    >>> networks_of([Member("RI-T 0", "RI", "RI 0")])
+    '1 network'
+    """
+    told = count(len(members), "network")
+    same = len(members) > 1 and {m.role for m in members} == {"P"} and len({m.group for m in members}) == 1
+    return f"{told} (the same pre-trained weights with new heads)" if same else told
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two networks, by their places in the result's list.
+
+    Attributes:
+        a: place of the first.
+        b: place of the second.
+        kind: what sort of pair it is, e.g. ``P-T & RI-T``.
+    """
+
+    a: int
+    b: int
+    kind: str
+
+
+def as_solutions(solutions: Solutions, least: int = 2) -> tuple[Solution, ...]:
+    """Give every network a name of its own; plain weights are called A, B, C, … or by the key of a mapping.
+
+    The weights of one network alone, a mapping of tensors, are one solution.
+
+    Raises:
+        UsageError: when there are too few, or two have one name.
+    """
+    if isinstance(solutions, Solution):
+        named: tuple[Solution, ...] = (solutions,)
+    elif isinstance(solutions, Mapping):
+        alone = {name: value for name, value in solutions.items() if isinstance(value, Tensor)}
+        several = {label: params for label, params in solutions.items() if not isinstance(params, Tensor)}
+        labelled = {letter(0): alone} if alone else several
+        named = tuple(as_solution(params, label) for label, params in labelled.items())
+    else:
+        named = tuple(as_solution(x, letter(i)) for i, x in enumerate(solutions))
+    if len(named) < least:
+        raise UsageError(f"{len(named)} solution(s) given; a comparison needs at least {least}")
+    if twice := [label for label, count in Counter(s.label for s in named).items() if count > 1]:
+        raise UsageError(f"two solutions are called {twice[0]!r}; give each a label of its own")
+    return named
+
+
+def as_networks(net: Network | Sequence[Network], count: int) -> tuple[Network, ...]:
+    """Return one network a solution: the same for all, or as given.
+
+    Raises:
+        UsageError: when there is not one a solution.
+    """
+    nets = (net,) * count if isinstance(net, Network) else tuple(net)
+    if len(nets) != count:
+        raise UsageError(f"{len(nets)} networks for {count} solutions; give one network, or one a solution")
+    return nets
+
+
+def as_members(solutions: Sequence[Solution]) -> tuple[Member, ...]:
+    """Return what a result keeps of the solutions."""
+    return tuple(Member(s.label, s.role, s.group, s.unfit) for s in solutions)
+
+
+def pairs_of(solutions: Sequence[Solution]) -> tuple[Pair, ...]:
+    """Return all pairs, in the order of the solutions."""
+    return tuple(Pair(i, j, pair_kind(solutions[i], solutions[j])) for i, j in combinations(range(len(solutions)), 2))
+
+
+def kinds(pairs: Sequence[Pair]) -> dict[str, tuple[Pair, ...]]:
+    """Sort pairs by kind: first those of 000 Table 1 in its order, then others as they appear."""
+    found: dict[str, tuple[Pair, ...]] = {}
+    for pair in pairs:
+        found[pair.kind] = (*found.get(pair.kind, ()), pair)
+    ordered = [kind for kind in _TABLE_1 if kind in found]
+    return {kind: found[kind] for kind in (*ordered, *(k for k in found if k not in ordered))}
+
+
+def first_of(names: Sequence[str], there: Collection[str]) -> str | None:
+    """Return the first of some kinds that there is.
+
+    >>> first_of(TWO_RI_T, ["P-T & P-T", "RI-T & RI-T (same start)"])
+    'RI-T & RI-T (same start)'
+    """
+    return next((name for name in names if name in there), None)

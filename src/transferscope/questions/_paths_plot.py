@@ -1,0 +1,119 @@
+"""How a path between two networks is drawn: a metric over λ with its band, the networks themselves as dots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from ..plots.style import look_of
+from ._paths import Curve, Path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+__all__ = ["Look", "as_shown", "draw_curve", "kind_looks", "legend_below", "metrics_of", "share_scale"]
+
+Look: TypeAlias = tuple[str, str | tuple[int, tuple[int, ...]]]
+
+_NAMES = {"error": "accuracy (%)", "accuracy": "accuracy (%)", "auc": "AUC", "loss": "loss (nats)"}
+
+_LEAST = {"error": 10.0, "accuracy": 10.0, "auc": 0.1, "loss": 0.2}
+"""Least height of a panel, in the unit that is drawn."""
+
+_NOT_FINITE = "×: not finite"
+
+
+def metrics_of(paths: Sequence[Path], wanted: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the metrics to draw: those asked for, else the AUC or the error, and the loss."""
+    found = list(dict.fromkeys(c.metric for p in paths for c in p.curves))
+    if wanted is not None:
+        return tuple(wanted)
+    first = next((m for m in ("auc", "error", "accuracy") if m in found), None)
+    return tuple(m for m in (first, "loss") if m in found)
+
+
+def kind_looks(paths: Sequence[Path]) -> dict[str, Look]:
+    """Give every kind of pair a look: that of its name, or the next free one; best and final go by their role."""
+    looks: dict[str, Look] = {}
+    for path in paths:
+        kind = path.kind
+        if kind in looks:
+            continue
+        named = look_of(kind, -1)
+        if kind.endswith("best & final"):
+            named = (look_of(path.roles[0])[0], look_of("P & P-T")[1])
+        elif named == look_of("", -1):
+            named = next(look for i in range(48) if (look := look_of("", i)) not in looks.values())
+        looks[kind] = named
+    return looks
+
+
+def draw_curve(ax: Axes, path: Path, curve: Curve, look: Look, *, band: bool = True, label: str = "") -> Line2D:
+    """Draw one metric along a path.
+
+    Errors are drawn as accuracies, as the paper does; points that are not finite are gaps with a cross, for a loss,
+    which is then too large for a number, at the top, for all else at the foot.
+
+    Args:
+        ax: where.
+        path: the path.
+        curve: the metric.
+        look: colour and dash.
+        band: whether to draw the interval.
+        label: for the legend.
+    """
+    colour, dash = look
+    x = path.lambdas
+    values, low, high = (as_shown(curve.metric, v) for v in (curve.values, curve.low, curve.high))
+    if band:
+        ax.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+    (line,) = ax.plot(x, values, color=colour, linestyle=dash, label=label)
+    ends = np.isin(x, (0.0, 1.0))
+    ax.plot(x[ends], values[ends], linestyle="", marker="o", markersize=4.5, color=colour, zorder=3)
+    broken = x[np.isnan(values)]
+    if len(broken):
+        edge, y, aside = ax.get_xaxis_transform(), *((0.97, -7) if curve.metric == "loss" else (0.03, 7))
+        ax.plot(
+            broken, np.full(len(broken), y), linestyle="", marker="x", color=colour, transform=edge, clip_on=False
+        )
+        if not any(text.get_text() == _NOT_FINITE for text in ax.texts):
+            ax.annotate(_NOT_FINITE, (float(np.median(broken)), y), (0, aside), xycoords=edge, fontsize=7,
+                        textcoords="offset points", ha="center", va="center")  # fmt: skip
+    ax.set_xlabel("λ")
+    ax.set_ylabel(_NAMES[curve.metric])
+    return line
+
+
+def share_scale(axes: Sequence[Axes], metric: str) -> None:
+    """Give panels of one metric the same scale; losses that span more than a factor of 50 a logarithmic one.
+
+    A scale is never so fine that the noise of a flat line looks like a barrier.
+    """
+    low, high = min(ax.dataLim.y0 for ax in axes), max(ax.dataLim.y1 for ax in axes)
+    if not low <= high:  # nothing finite was drawn
+        return
+    logarithmic = metric == "loss" and low > 0 and high > 50 * low
+    margin = 0.08 * (high - low) + max(0.0, (_LEAST[metric] - (high - low)) / 2)
+    for ax in axes:
+        if logarithmic:
+            ax.set_yscale("log")
+            ax.set_ylim(low / 1.3, high * 1.3)
+        else:
+            ax.set_ylim(low - margin, high + margin)
+
+
+def legend_below(fig: Figure, lines: Sequence[Line2D], title: str = "") -> None:
+    """Put one legend for all panels under the figure, outside of the data."""
+    labels = [str(line.get_label()) for line in lines]
+    columns = max(1, min(len(lines), int(fig.get_figwidth() * 13 // max(map(len, labels), default=1))))
+    fig.legend(lines, labels, loc="outside lower center", ncols=columns, title=title or None)
+
+
+def as_shown(metric: str, values: np.ndarray) -> np.ndarray:
+    """Return a metric as the axis has it: accuracies in percent; what is not finite is left out."""
+    shown = {"error": 100 * (1 - values), "accuracy": 100 * values}.get(metric, values)
+    return np.where(np.isfinite(shown), shown, np.nan)

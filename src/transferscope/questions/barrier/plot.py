@@ -1,0 +1,53 @@
+"""Picture of barriers: metrics on the line between two networks (000 Fig. 4, 12–17)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...plots.style import styled
+from .._paths_plot import draw_curve, kind_looks, legend_below, metrics_of, share_scale
+from .measure import Barrier
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+__all__ = ["plot"]
+
+
+def plot(result: Barrier, *, metrics: Sequence[str] | None = None, sets: Sequence[str] | None = None) -> Figure:
+    """Draw one curve a pair over λ: a column a metric, a row an image set.
+
+    Args:
+        result: what to draw.
+        metrics: which; by default accuracy (or AUC) and loss.
+        sets: which image sets; by default all, training images last.
+    """
+    paths = [p.path for p in result.paths]
+    chosen = metrics_of(paths, metrics)
+    rows = sets or sorted(paths[0].sets, key=lambda s: s == result.train)
+    looks = kind_looks(paths)
+    ends = (paths[0].a, paths[0].b) if len(paths) == 1 else ("the first", "the second")
+    with styled():
+        from matplotlib.figure import Figure as MplFigure
+
+        fig = MplFigure(figsize=(3.7 * len(chosen), 2.6 * len(rows) + 0.5), layout="constrained")
+        panels = fig.subplots(len(rows), len(chosen), squeeze=False)
+        lines: dict[str, Line2D] = {}
+        for row, images in enumerate(rows):
+            for column, metric in enumerate(chosen):
+                ax = panels[row][column]
+                for path in paths:
+                    of_kind = [p for p in paths if p.kind == path.kind]
+                    label = f"{path.a} – {path.b}" if len(of_kind) == 1 else f"{path.kind} ({len(of_kind)} pairs)"
+                    curve = path.curve(images, metric)
+                    line = draw_curve(ax, path, curve, looks[path.kind], label=label)
+                    line.set_linewidth(1.8 if path is of_kind[0] else 1.0)
+                    lines.setdefault(label, line)
+                ax.set_xlabel(f"λ: from {ends[0]} (0) to {ends[1]} (1)")
+                ax.set_title(f"{images} (n = {curve.n:,})")
+        for column, metric in enumerate(chosen):
+            share_scale([row[column] for row in panels], metric)
+        legend_below(fig, list(lines.values()))
+    return fig

@@ -1,0 +1,119 @@
+"""How a study asks about barrier: settings, steps, answer and words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from ...errors import SpecError
+from ..base import (
+    AtPoints,
+    Ends,
+    Grid,
+    Metric,
+    NormPolicy,
+)
+from ..words import Words
+
+if TYPE_CHECKING:
+    from ..protocols import ImagesView, Inputs, StudyView
+    from ..result import Result
+
+__all__ = ["BarrierQuestion"]
+
+
+class BarrierQuestion(AtPoints):
+    """Do two solutions lie in one basin?"""
+
+    least_runs: ClassVar[int] = 2
+    files: ClassVar[int | None] = 2
+
+    revision: ClassVar[int] = 5
+    words: ClassVar[Words] = Words(
+        title="Performance barrier",
+        asks="Do two solutions lie in one basin, so that their weights can be averaged?",
+        rows="F7 · Neyshabur et al. 2020, §3.3, Fig. 4, 12–17; Entezari et al. 2021",
+        how=(
+            "The network is evaluated at (1 − λ)θ_a + λθ_b for λ from 0 to 1. Barrier height after Entezari et "
+            "al.: the largest excess of the error over the straight line between the ends; after Frankle et "
+            "al.: over the mean of the ends. Intervals resample the images, the same images for all λ.",
+            "Only floating tensors are interpolated. With batch norm the statistics are, unless the study says "
+            "otherwise, recalibrated: averaged anew over training images at every λ, the ends included; `kept` "
+            "are those of the first solution everywhere, so that λ = 1 is not the second one as it was saved.",
+            "A height is the largest of many numbers that were measured on a sample, so it comes out somewhat "
+            "too large on a flat line: with few images a low barrier may be none.",
+        ),
+        caption=(
+            "Metric along the straight line between two solutions; λ = 0 and λ = 1 have the weights of the solutions."
+        ),
+    )
+
+    question: Literal["barrier"]
+    """The question's name."""
+    ends: Annotated[tuple[Ends, ...], Field(min_length=1)] = ("final",)
+    """Which weights of the runs the lines join; with both, also the best with the final ones of each run."""
+    points: Grid = 21
+    """Points on each line, both ends included."""
+    metrics: tuple[Metric, ...] | None = None
+    """What is measured; default: loss and error, for several labels an image the AUC, too."""
+    parts: Annotated[tuple[Literal["train", "test"], ...], Field(min_length=1)] = ("test",)
+    """Parts of the images on which it is measured."""
+    images: PositiveInt | None = None
+    """Use at most this many images of each part."""
+    norm: NormPolicy = "recalibrated"
+    """Batch-norm statistics between the ends: collected anew, interpolated, or kept."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """Height of the error up to which there is no barrier to speak of."""
+    source: bool = True
+    """Join the pre-trained weights with what was trained from them, too."""
+
+    def cost(self, networks: int, images: Sequence[int]) -> float:
+        """Count the points of the lines between all pairs, for each of the ends."""
+        return self.seen(images) * self.points * _pairs(networks) * len(self.ends)
+
+    def lacks(self, where: str, study: StudyView, images: Mapping[str, ImagesView]) -> Iterator[SpecError]:
+        """Yield that there are too few runs; the best and the final weights of one run make a pair."""
+        if set(self.ends) == {"best", "final"}:
+            for target in images:
+                if not sum(self.run_counts(study, target).values()):
+                    yield SpecError(where, f"needs 1 run on {target}, there are 0; add a start or a seed")
+            return
+        yield from super().lacks(where, study, images)
+
+    def answer(self, inputs: Inputs) -> Result:
+        """Follow the lines between the runs' ends, and from the pre-trained weights to them."""
+        from .measure import barriers, run_pairs
+
+        source, ends = inputs.source(), self.ends
+        start = source[0] if source is not None else None
+        given = inputs.given()
+        pairs = list(combinations(given, 2)) + [(start, s) for s in given if start is not None]
+        # What does not depend on the end is asked for with the first of them only.
+        of_runs = [
+            run_pairs(
+                inputs.runs,
+                end=end,
+                best_and_final=end == ends[0] and set(ends) == {"best", "final"},
+                start=start if end == ends[0] else None,
+            )
+            for end in ends
+        ]
+        pairs += [pair for found, _ in of_runs for pair in found]
+        return barriers(
+            inputs.net,
+            pairs,
+            inputs.sets(self.parts, self.images),
+            left_out=tuple(dict.fromkeys(left for _, missing in of_runs for left in missing)),
+            lambdas=self.points,
+            metrics=self.metrics,
+            threshold=self.threshold,
+            progress=inputs.progress,
+            **self.engine(inputs, inputs.splits.train),
+        )
+
+
+def _pairs(networks: int) -> float:
+    return networks * max(1.0, (networks - 1) / 2)

@@ -1,0 +1,130 @@
+"""A network's metrics as a loss field: at coordinates in solutions, and with noise on the parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...data.imageset import ImageSet
+from ...models.network import Network
+from ...params import Params, norm
+from ...probes.evaluate import Engine, Evaluation
+from ...probes.metrics import as_error
+from ...probes.points import Points
+from ...progress import Progress
+from ...rng import generator
+
+__all__ = ["Counter", "NetworkField", "edge_gram"]
+
+
+def edge_gram(net: Network, solutions: Sequence[Mapping[str, Tensor]]) -> np.ndarray:
+    """Return the inner products of the edges from the first solution to the others, over the parameters."""
+    k = len(solutions) - 1
+    gram = torch.zeros((k, k), dtype=torch.float64)
+    for name, _ in net.module.named_parameters():
+        first = solutions[0][name].to(torch.float64)
+        edges = torch.stack([(s[name].to(torch.float64) - first).flatten() for s in solutions[1:]])
+        gram += edges @ edges.T
+    return gram.numpy()
+
+
+class Counter:
+    """Progress of many calls of an engine as one; the total is the most there can be.
+
+    Args:
+        progress: who is told.
+        total: points of all calls, at most.
+    """
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total, self._before, self._done = progress, total, 0, 0
+
+    def __call__(self, done: int, total: int, unit: str) -> None:
+        """Take note of a call that is under way."""
+        self._done = self._before + done
+        self._progress(min(self._done, self._total), self._total, unit)
+        if done == total:
+            self._before = self._done
+
+    def close(self, total: int) -> None:
+        """Say that a part which ends at this total is complete, with fewer points than it might have taken."""
+        if self._before < total:
+            self._before = total
+            self._progress(total, self._total, "points")
+
+
+class NetworkField:
+    """The metrics of a network, all so that less is better, around k solutions (a ``numerics.basin.LossField``).
+
+    Noise moves parameters only, not the statistics of batch norm. The noise of a draw comes from a stream of its own,
+    so it is the same for every δ, every S and every group of solutions, and only one is in memory at a time.
+
+    Args:
+        net: the network.
+        engine: made ready for one image set.
+        images: that set.
+        solutions: k weights of the network.
+        seed: of the noise.
+        progress: told after every point.
+
+    Attributes:
+        gram: see :func:`edge_gram`.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        engine: Engine,
+        images: ImageSet,
+        solutions: Sequence[Mapping[str, Tensor]],
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        self._engine, self._name, self._seed, self._progress = engine, images.name, seed, progress
+        self._basis = tuple(dict(s) for s in solutions)
+        self.gram = edge_gram(net, solutions)
+        self._shapes = {name: p.shape for name, p in net.module.named_parameters()}
+        own = {id(p): name for name, p in net.module.named_parameters()}
+        # A parameter that two modules share has two names, and the same noise under both.
+        self._names = {name: own[id(p)] for name, p in net.module.named_parameters(remove_duplicate=False)}
+
+    @property
+    def size(self) -> int:
+        """How many parameters the noise moves: n."""
+        return sum(shape.numel() for shape in self._shapes.values())
+
+    @property
+    def norm(self) -> float:
+        """Mean norm of the solutions."""
+        return math.fsum(norm(s, self._shapes) for s in self._basis) / len(self._basis)
+
+    def evaluate(self, places: np.ndarray) -> Evaluation:
+        """Return the engine's answer at places given by coordinates in the solutions."""
+        return self._engine.run(Points(self._basis, places), self._progress)[self._name]
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """Return every metric at every place, ``(q, m)``."""
+        return _stacked(self.evaluate(places))
+
+    def shaken(self, places: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+        """Return every metric at place_r + δ_d·z_r, ``(q, d, r)``; ‖z_r‖ ≈ 1."""
+        found = []
+        for r, place in enumerate(places):
+            rows = np.column_stack([np.tile(place, (len(deltas), 1)), deltas])
+            points = Points((*self._basis, self._noise(r)), rows)
+            found.append(_stacked(self._engine.run(points, self._progress)[self._name]))
+        return np.stack(found, -1)
+
+    def _noise(self, draw: int) -> Params:
+        flat = torch.randn(self.size, generator=generator("basin", self._seed, "noise", draw)) / math.sqrt(self.size)
+        parts = torch.split(flat, [shape.numel() for shape in self._shapes.values()])
+        drawn = {name: p.view(shape) for (name, shape), p in zip(self._shapes.items(), parts, strict=True)}
+        return {name: drawn[first] for name, first in self._names.items()}
+
+
+def _stacked(found: Evaluation) -> np.ndarray:
+    return np.stack([as_error(metric, values) for metric, values in found.values.items()])

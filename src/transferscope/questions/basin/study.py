@@ -1,0 +1,142 @@
+"""How a study asks about basin: settings, steps, answer and words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from ...errors import SpecError
+from ..base import (
+    AtPoints,
+    Ends,
+    Metric,
+    NormPolicy,
+)
+from ..words import Words
+
+if TYPE_CHECKING:
+    from ...models.solution import Solution
+    from ..protocols import ImagesView, Inputs, StudyView
+    from ..result import Result
+
+__all__ = ["BasinQuestion"]
+
+
+class BasinQuestion(AtPoints):
+    """Do solutions live in one (ε, δ)-basin, and how large are ε and δ?"""
+
+    least_runs: ClassVar[int] = 2
+    files: ClassVar[int | None] = 2
+
+    revision: ClassVar[int] = 5
+    words: ClassVar[Words] = Words(
+        title="Basin",
+        asks="Do solutions live in one (ε, δ)-basin, and how large are ε and δ?",
+        rows="F11 · Neyshabur et al. 2020, Def. 3.1, §3.3",
+        how=(
+            "S is what solutions span: the segment between two, the simplex of more, sampled uniformly. μ is "
+            "the mean error on S and ε the mean distance of the error from μ. δ is the smallest noise with "
+            "which the error rises by at least 2ε over μ, both (2) at points where a ray through S leaves it, "
+            "shaken by noise of length about δ, and (3) beyond them, by a distance drawn with standard "
+            "deviation δ; found by doubling and bisection with the same draws throughout. Noise moves "
+            "parameters only.",
+            "S is measured as spanned, and extended to where the error has risen over that of the solution by "
+            "the stated rise. It is one basin when ε is under the threshold and δ exists, both with their "
+            "intervals, which are over draws.",
+        ),
+        caption=(
+            "Error at points of S, and how far it rises around S with the noise; δ is where both conditions reach 2ε."
+        ),
+    )
+
+    question: Literal["basin"]
+    """The question's name."""
+    weights: Ends = "final"
+    """Which weights of each run: those best on validation images, or the final ones."""
+    groups: Annotated[tuple[Literal["pairs", "all", "mixed"], ...], Field(min_length=1)] = ("pairs", "all")
+    """What spans a basin: ``pairs`` of runs that both start from pre-trained, or both from random weights, ``all``
+    such runs together where there are more than two, ``mixed`` pairs of one of each."""
+    samples: Annotated[int, Field(ge=2, le=10_000)] = 64
+    """Points drawn from what they span."""
+    draws: Annotated[int, Field(ge=2, le=10_000)] = 32
+    """Draws of the noise for each δ that is tried."""
+    limit: Annotated[float, Field(gt=0)] | None = None
+    """The largest δ that is tried; default: the mean norm of the solutions."""
+    extend: bool = True
+    """Extend what they span to where the basin ends, too, as extrapolation finds it."""
+    rise: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """Rise of the error at which it ends; where only the loss is measured 0.1 nats."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """ε of the error up to which it is one basin; for the loss 0.05 nats."""
+    metrics: tuple[Metric, ...] | None = None
+    """What is measured; default: error and loss, for several labels an image AUC and loss."""
+    images: PositiveInt | None = 1000
+    """Use at most this many test images."""
+    norm: NormPolicy = "recalibrated"
+    """Batch-norm statistics off the solutions: collected anew, interpolated, or kept."""
+
+    def cost(self, networks: int, images: Sequence[int]) -> float:
+        """Count the points of what pairs span, and of some fourteen δ in two conditions."""
+        points = (self.samples + 28 * self.draws) * (2 if self.extend else 1)
+        return self.seen(images) * points * _pairs(networks) / (1 if "mixed" in self.groups else 2)
+
+    def lacks(self, where: str, study: StudyView, images: Mapping[str, ImagesView]) -> Iterator[SpecError]:
+        """Yield that there are too few runs, or too few that start alike."""
+        few = list(super().lacks(where, study, images))
+        yield from few
+        if few or "mixed" in self.groups:
+            return
+        wanted = 2 if "pairs" in self.groups else 3
+        for target in images:
+            if max(self.run_counts(study, target).values()) < wanted:
+                yield SpecError(
+                    where,
+                    f"needs {wanted} runs on {target} that start alike (from source, or from random); add a seed",
+                )
+
+    def answer(self, inputs: Inputs) -> Result:
+        """Measure what groups of networks span."""
+        from .measure import BasinRule, Excluded, basins
+
+        rule = BasinRule(
+            samples=self.samples,
+            draws=self.draws,
+            limit=self.limit,
+            extend=self.extend,
+            rise=self.rise,
+            threshold=self.threshold,
+        )
+        (images,) = inputs.sets(("test",), self.images).values()
+        return basins(
+            inputs.net,
+            groups_of(inputs.solutions(self.weights), self.groups),
+            images,
+            left_out=[Excluded((run.label,), run.ended) for run in inputs.runs if run.diverged],
+            rule=rule,
+            metrics=self.metrics,
+            progress=inputs.progress,
+            **self.engine(inputs, inputs.splits.train),
+        )
+
+
+def _pairs(networks: int) -> float:
+    return networks * max(1.0, (networks - 1) / 2)
+
+
+def groups_of(solutions: Sequence[Solution], wanted: Sequence[str]) -> list[tuple[Solution, ...]]:
+    """Return what spans basins: ``pairs`` of one role, ``all`` of it, ``mixed`` pairs.
+
+    >>> a, b, c = (Solution(label, {}, role) for label, role in (("a", "P-T"), ("b", "P-T"), ("c", "RI-T")))
+    >>> [[s.label for s in group] for group in groups_of([a, b, c], ["pairs", "all", "mixed"])]
+    [['a', 'b'], ['a', 'c'], ['b', 'c']]
+    """
+    pairs = list(combinations(solutions, 2))
+    groups: list[tuple[Solution, ...]] = [p for p in pairs if "pairs" in wanted and p[0].role == p[1].role]
+    groups += [p for p in pairs if "mixed" in wanted and p[0].role != p[1].role]
+    roles: dict[str, list[Solution]] = {}
+    for solution in solutions:
+        roles.setdefault(solution.role, []).append(solution)
+    return groups + [tuple(of) for of in roles.values() if "all" in wanted and len(of) > 2]

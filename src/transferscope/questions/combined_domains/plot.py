@@ -1,0 +1,24 @@
+"""Picture of the lines to networks trained on unions of domains (000 Fig. 24–29)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .._domains_plot import draw_domains
+from .measure import CombinedDomains
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["plot"]
+
+
+def plot(result: CombinedDomains, *, metrics: Sequence[str] | None = None) -> Figure:
+    """Draw metrics over λ: a row a metric and pair of training sets, a column the domain they are evaluated on.
+
+    Args:
+        result: what to draw.
+        metrics: which; by default accuracy (or AUC) and loss.
+    """
+    return draw_domains(result.paths, metrics)

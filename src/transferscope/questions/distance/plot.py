@@ -1,0 +1,114 @@
+"""Pictures of distances: by module (000 Fig. 10 and 11), and along training (002 Fig. 2)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...plots.looks import looks
+from ...plots.style import styled
+from .._members import Pair, kinds
+from .measure import Distance
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot"]
+
+_BARS = 9
+_LABELS = 24
+
+
+def plot(result: Distance) -> Figure:
+    """Draw distances by module between networks, to their starts, and along training, as far as there are any.
+
+    Args:
+        result: what to draw.
+    """
+    starts = result.starts()
+    between = kinds([p for p in result.pairs if p not in starts and not result.untrained(p)])
+    own: dict[str, tuple[Pair, ...]] = {}
+    for pair in starts:
+        role = next(m.role for m in (result.members[pair.a], result.members[pair.b]) if m.role.endswith("-T"))
+        own[role] = (*own.get(role, ()), pair)
+    panels = [("Distance between two networks", between)] * bool(between)
+    panels += [("Distance of a network to its start", own)] * bool(own)
+    with styled():
+        from matplotlib.figure import Figure as MplFigure
+
+        count = len(panels) + bool(result.trajectories)
+        fig = MplFigure(figsize=(7.6, 2.5 * count), layout="constrained")
+        axes = list(fig.subplots(count, 1, squeeze=False)[:, 0])
+        for ax, (title, groups) in zip(axes, panels, strict=False):
+            _by_module(ax, result, groups, title)
+        if result.trajectories:
+            _along(axes[-1], result)
+    return fig
+
+
+def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], title: str) -> None:
+    """Bars for a few modules, curves over depth for many; small marks are single pairs."""
+    names, width, look = result.modules, 0.8 / len(groups), looks(groups)
+    x = np.arange(len(names), dtype=float)
+    for i, (kind, pairs) in enumerate(groups.items()):
+        of = [result.pairs.index(pair) for pair in pairs]
+        values = result.distance[of]
+        colour, dash = look[kind]
+        label = f"{kind} ({len(of)}): {_short(float(result.comparable()[of].mean()))}"
+        if len(names) <= _BARS:
+            at = x + (i - (len(groups) - 1) / 2) * width
+            ax.bar(at, values.mean(0), width * 0.92, color=colour, label=label)
+            if len(of) > 1:
+                ax.plot(at, values.T, linestyle="", marker="_", color="#333333", markersize=5, markeredgewidth=0.8)
+        else:
+            ax.plot(x, values.mean(0), color=colour, linestyle=dash, marker="o", markersize=2.5, label=label)
+            if len(of) > 1:
+                ax.fill_between(x, values.min(0), values.max(0), color=colour, alpha=0.18, linewidth=0)
+    step = max(1, -(-len(names) // _LABELS))
+    shown = range(0, len(names), step)
+    slanted = len(names) > _BARS
+    ax.set_xticks(
+        list(shown),
+        [names[i] for i in shown],
+        fontsize=7.5,
+        rotation=60 if slanted else 0,
+        ha="right" if slanted else "center",
+    )
+    ax.set_ylabel(r"$\|\theta_a - \theta_b\|_2$")
+    ax.set_ylim(bottom=0)
+    ax.set_title(title)
+    ax.grid(axis="x", visible=False)
+    total = "without head" if any(result.left_out) else "whole"
+    ax.legend(title=f"pairs (how many): {total}", loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _along(ax: Axes, result: Distance) -> None:
+    """002 Fig. 2: the deviation from the start over epochs, or the plain sum where n is not known."""
+    from matplotlib.ticker import MaxNLocator
+
+    scale = math.sqrt(result.examples) if result.examples else 1.0
+    seen: set[str] = set()
+    look = looks(t.role or t.label for t in result.trajectories)
+    for t in result.trajectories:
+        label = t.role or t.label
+        colour, dash = look[label]
+        ax.plot(
+            t.epochs, t.layer_sum / scale, color=colour, linestyle=dash, marker="o", markersize=2.5,
+            label=None if label in seen else label,
+        )  # fmt: skip
+        seen.add(label)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("epoch")
+    over = r"\,/\,\sqrt{n}" if result.examples else ""
+    ax.set_ylabel(rf"$\sum_l\|W_l - W_l^0\|_F{over}$")
+    ax.set_ylim(bottom=0)
+    told = f", n = {result.examples:,} training examples" if result.examples else ""
+    ax.set_title(f"Deviation from the start along training{told}")
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _short(x: float) -> str:
+    return f"{x:.3g}" if math.isfinite(x) else "–"

@@ -1,0 +1,86 @@
+"""How a study asks about extrapolation: settings, steps, answer and words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from ..base import (
+    AtPoints,
+    Ends,
+    Grid,
+    Metric,
+    NormPolicy,
+)
+from ..words import Words
+
+if TYPE_CHECKING:
+    from ..protocols import Inputs
+    from ..result import Result
+
+__all__ = ["ExtrapolationQuestion"]
+
+
+class ExtrapolationQuestion(AtPoints):
+    """Where does the basin end beyond the solutions?"""
+
+    least_runs: ClassVar[int] = 2
+    files: ClassVar[int | None] = 2
+
+    revision: ClassVar[int] = 5
+    words: ClassVar[Words] = Words(
+        title="Extrapolation",
+        asks="Where does the basin end beyond the solutions?",
+        rows="F8 · Neyshabur et al. 2020, B.6, Fig. 18",
+        how=(
+            "As for the barrier, with λ from −1 to 2. The edge on each side is the first λ beyond the solution "
+            "at which the error has risen by the stated threshold over that of the solution.",
+        ),
+        caption="Metric along the line through both solutions, which sit at λ = 0 and λ = 1.",
+    )
+
+    question: Literal["extrapolation"]
+    """The question's name."""
+    weights: Ends = "final"
+    """Which weights of each run: those best on validation images, or the final ones."""
+    points: Grid = 31
+    """Points on each line."""
+    reach: Annotated[float, Field(gt=0, le=20)] = 1.0
+    """How far beyond the solutions, in distances between them: 1 is λ from −1 to 2."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """Rise of the error at which the basin ends."""
+    metrics: tuple[Metric, ...] | None = None
+    """What is measured; default: loss and error, for several labels an image the AUC, too."""
+    images: PositiveInt | None = None
+    """Use at most this many test images."""
+    norm: NormPolicy = "recalibrated"
+    """Batch-norm statistics off the solutions: collected anew, interpolated, or kept."""
+
+    def cost(self, networks: int, images: Sequence[int]) -> float:
+        """Count the points of the lines between all pairs."""
+        return self.seen(images) * self.points * _pairs(networks)
+
+    def answer(self, inputs: Inputs) -> Result:
+        """Follow the lines through all pairs of networks, beyond both."""
+        import numpy as np
+
+        from .measure import extrapolation
+
+        reach = self.reach
+        return extrapolation(
+            inputs.net,
+            list(combinations(inputs.solutions(self.weights), 2)),
+            inputs.sets(("test",), self.images),
+            lambdas=np.round(np.linspace(-reach, 1 + reach, self.points), 12),
+            metrics=self.metrics,
+            threshold=self.threshold,
+            progress=inputs.progress,
+            **self.engine(inputs, inputs.splits.train),
+        )
+
+
+def _pairs(networks: int) -> float:
+    return networks * max(1.0, (networks - 1) / 2)

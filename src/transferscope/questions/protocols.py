@@ -1,0 +1,299 @@
+"""What a question may ask of a study, of its plan, and of a run folder; ``study/`` fulfils it.
+
+So a question needs nothing from the floors above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..data.imageset import ImageSet, ImageSplits
+    from ..evidence.guard import Witness
+    from ..models.network import Network
+    from ..models.solution import Solution
+    from ..params import Params
+    from ..probes.metrics import Metric
+    from ..probes.partial_results import Kept
+    from ..progress import Progress
+    from ..train.run import Run
+
+__all__ = ["Alteration", "ImagesView", "Inputs", "PlanView", "RunView", "StartView", "StepView", "StudyView"]
+
+
+Alteration = Literal["top_singular", "basin_noise", "average"]
+"""What keeps a start from being plain: altered weights at the start, averages at the end."""
+
+
+class ImagesView(Protocol):
+    """A set of images as it is listed, before a pixel is decoded."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in label order."""
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether an image may have several labels or none."""
+
+    @property
+    def train(self) -> int:
+        """Number of training images."""
+
+    @property
+    def test(self) -> int:
+        """Number of test images."""
+
+
+class StartView(Protocol):
+    """Where some runs of a study start."""
+
+    @property
+    def source(self) -> str | None:
+        """Name of the pre-training, ``None`` for random weights."""
+
+    @property
+    def altered(self) -> tuple[str, ...]:
+        """What keeps its runs from being plain P-T or RI-T."""
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """How training from it differs."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One run for each."""
+
+    @property
+    def targets(self) -> tuple[str, ...] | None:
+        """The only targets it is trained on; ``None`` for all."""
+
+
+class StudyView(Protocol):
+    """What a study says of its runs."""
+
+    @property
+    def targets(self) -> Mapping[str, Any]:
+        """Targets by name."""
+
+    @property
+    def starts(self) -> Mapping[str, StartView]:
+        """Starts by name."""
+
+    @property
+    def pretrainings(self) -> Mapping[str, Any]:
+        """Pre-trainings by name."""
+
+
+class StepView(Protocol):
+    """Something that a plan computes."""
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """What it is computed from, by role."""
+
+    @property
+    def digest(self) -> str:
+        """What it is known by: equal for equal numbers."""
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """What decides its numbers."""
+
+
+class RunView(Protocol):
+    """A run of a plan."""
+
+    @property
+    def step(self) -> StepView:
+        """What trains it."""
+
+    @property
+    def start(self) -> str:
+        """Name of its start."""
+
+    @property
+    def role(self) -> str:
+        """``P-T``, ``RI-T`` or empty."""
+
+    @property
+    def source(self) -> str:
+        """Name of the pre-training it starts from; empty for random weights."""
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+
+
+class PlanView(Protocol):
+    """A study's plan in the making: what a question takes from it, and how it adds to it."""
+
+    @property
+    def study(self) -> StudyView:
+        """What the study says."""
+
+    @property
+    def side(self) -> int:
+        """Side of the images in pixels."""
+
+    @property
+    def images(self) -> Mapping[str, StepView]:
+        """The steps that prepare the images of targets."""
+
+    def listed(self, target: str) -> ImagesView:
+        """Return what the images of a target are."""
+
+    def groups(self, targets: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return the groups of two or more targets that have the same classes."""
+
+    def shuffled(self, target: str, block: str, seed: int) -> StepView:
+        """Return the step that prepares the images of a target with their blocks shuffled."""
+
+    def runs(self, question: Any, targets: Sequence[str]) -> list[Any]:
+        """Return the study's runs on some targets that a question is asked about."""
+
+    def own(self, target: str, start: str, seeds: int | None) -> list[Any]:
+        """Return the study's runs from a start on a target, of the first so many seeds."""
+
+    def pretraining(self, source: str) -> StepView:
+        """Return the step of a pre-training."""
+
+    def pretraining_epochs(self, source: str) -> list[int]:
+        """Return the epochs after which a pre-training keeps its weights."""
+
+    def train_shuffled(
+        self, target: str, block: str, seed: int, *, starts: Sequence[str], seeds: int | None
+    ) -> list[Any]:
+        """Train runs on a target's images with their blocks shuffled."""
+
+    def train_from(self, target: str, start: str, epoch: int, *, seeds: int | None) -> list[Any]:
+        """Train runs from the weights after an epoch of the pre-training."""
+
+    def train_union(self, targets: Sequence[str], *, starts: Sequence[str], seeds: int | None) -> list[Any]:
+        """Train runs on the images of several targets together."""
+
+    def ask(
+        self,
+        question: Any,
+        title: str,
+        targets: Sequence[str],
+        runs: Sequence[Any],
+        *,
+        more: Mapping[str, Any] | None = None,
+        pretrainings: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Return the step that answers the question.
+
+        Args:
+            question: what is asked.
+            title: which of its answers it is; empty when there is one.
+            targets: whose images it is about.
+            runs: what it is asked about.
+            more: further steps it takes, by role.
+            pretrainings: which weights of which pre-trainings it looks at, too: source → tag.
+        """
+
+
+class Inputs(Protocol):
+    """What an answer is made from; everything is read when it is asked for."""
+
+    @property
+    def net(self) -> Network:
+        """The network with the targets' classes."""
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """Names of the targets."""
+
+    @property
+    def images(self) -> Mapping[str, ImageSplits]:
+        """Images by target."""
+
+    @property
+    def splits(self) -> ImageSplits:
+        """Images of the first target, the only one for most questions."""
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        """The training runs; none where files are asked about."""
+
+    @property
+    def device(self) -> str:
+        """Where to compute."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads may be used."""
+
+    @property
+    def kept(self) -> Kept:
+        """Partial results of an earlier sitting."""
+
+    @property
+    def progress(self) -> Progress:
+        """How to say how far it is."""
+
+    def solutions(self, weights: str | Sequence[str] = "final") -> list[Solution]:
+        """Return the weights of each run at these times, and those of the given files."""
+
+    def given(self) -> list[Solution]:
+        """Return the weights of the given files."""
+
+    def at(self, run: Run, tag: str) -> Solution | None:
+        """Return weights of a run; ``None`` when it diverged before there were any, which is noted."""
+
+    def source(self) -> tuple[Solution, Network] | None:
+        """Return the pre-trained weights and their network, when the question takes them."""
+
+    def pretrained(self) -> dict[str, Solution]:
+        """Return the weights of all pre-trainings that the question looks at, by source."""
+
+    def journey(self) -> tuple[Params, Solution]:
+        """Return the weights that the only file started from, and those in it."""
+
+    def nets(self) -> dict[str, Network]:
+        """Return the network with each target's classes."""
+
+    def counts(self, part: str) -> dict[str, int]:
+        """Return how many images a part of each target has."""
+
+    def pretraining(self, name: str) -> Run:
+        """Return a pre-training as a run."""
+
+    def shown(self, name: str) -> ImageSplits:
+        """Return images that are an input besides those of the targets."""
+
+    def roles(self, prefix: str) -> list[str]:
+        """Return the names of the inputs that begin with a prefix."""
+
+    def tests(self, most: int | None = None) -> dict[str, ImageSet]:
+        """Return the test images of each target, at most so many."""
+
+    def part(self, name: str) -> ImageSet:
+        """Return a part of the first target, all of its images."""
+
+    def sets(self, parts: Sequence[str], most: int | None = None) -> dict[str, ImageSet]:
+        """Return parts of the first target, at most so many images of each."""
+
+    def altered(self) -> dict[str, tuple[Alteration, ...]]:
+        """Return what was altered of each start from pre-trained weights that is not plain."""
+
+    def outcomes(self, run: Run, images: ImageSet | None = None, metric: Metric | None = None) -> np.ndarray:
+        """Return what each image adds to a run's final metric, one number an image whose mean is the metric.
+
+        Args:
+            run: a run that did not diverge.
+            images: the images; by default the test images of its target.
+            metric: by default that of the target.
+        """
+
+    def witnesses(self, target: str | None = None) -> tuple[Witness, ...]:
+        """Return the runs on a target (by default the first), the given files, and the pre-trainings they started
+        from, with what is wrong with each.
+        """
+
+    def note(self, topic: str, text: str) -> None:
+        """Put on record what is not as plain as asked."""

@@ -1,0 +1,302 @@
+"""Do two networks compute the same features?  Row F5."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+
+from ...data.feed import Feed
+from ...data.imageset import ImageSet
+from ...errors import UsageError
+from ...models.network import Granularity, Network
+from ...models.solution import Solution, Solutions
+from ...numerics.cka import CKAAccumulator, batch_slices, pair_vector
+from ...numerics.intervals import t_quantile
+from ...probes.activations import Taps, pool, taps
+from ...probes.forward import Forward
+from ...progress import Progress, silent
+from ...rng import numpy_generator
+from ...runtime import pick_device
+from .._members import Member, Pair, as_members, as_networks, as_solutions, kinds, pairs_of
+from ..result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Similarity", "similarity"]
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity(Result):
+    """CKA between all modules of all networks.
+
+    Attributes:
+        members: the networks.
+        pairs: all pairs of them.
+        modules: for each network, the names of its modules in forward order.
+        heads: for each network, the module among them that is the final classifier, or empty.
+        cka: ``(m, m)``, the modules of all networks one after the other; nan where features do not vary.
+        error: standard errors of ``cka``, by the jackknife over batches; nan with one batch.
+        matched: ``(t, 3)``: pair, row and column of ``cka`` of the modules of one name in both networks of a pair (of
+            one place, where the names differ and the numbers of modules do not).
+        left_out: ``(batches, t)``: CKA of the matched modules without each batch, for intervals of their means.
+        images: name of the image set.
+        n: number of images.
+        batch: images a batch, at most.
+        pooled: whether features were averaged over positions.
+    """
+
+    question: ClassVar[str] = "similarity"
+    cites: ClassVar[tuple[str, ...]] = ("F5", "000 §3.2", "000 Table 1", "000 Table 7")
+
+    members: tuple[Member, ...]
+    pairs: tuple[Pair, ...]
+    modules: tuple[tuple[str, ...], ...]
+    heads: tuple[str, ...]
+    cka: np.ndarray
+    error: np.ndarray
+    matched: np.ndarray
+    left_out: np.ndarray
+    images: str
+    n: int
+    batch: int
+    pooled: bool
+
+    def rows(self, member: int) -> slice:
+        """Return where the modules of a network stand in ``cka``."""
+        start = sum(len(names) for names in self.modules[:member])
+        return slice(start, start + len(self.modules[member]))
+
+    def matrix(self, a: int | str, b: int | str) -> pd.DataFrame:
+        """Return the CKA of every module of one network with every module of another (or of the same).
+
+        Args:
+            a: label or place of the network whose modules are the rows.
+            b: of the one whose modules are the columns.
+        """
+        import pandas as pd
+
+        i, j = self._place(a), self._place(b)
+        return pd.DataFrame(self.cka[self.rows(i), self.rows(j)], index=self.modules[i], columns=self.modules[j])
+
+    def profile(self) -> pd.DataFrame:
+        """Return the mean CKA of each module with itself by kind of pair, with 95 % jackknife intervals."""
+        import pandas as pd
+
+        rows = []
+        for kind, pairs in kinds(self.pairs).items():
+            for name, entries in self.by_name(self.entries(pairs, heads=True)).items():
+                value, low, high = self.mean(entries)
+                rows.append(
+                    {
+                        "pair": kind,
+                        "module": name,
+                        "cka": value,
+                        "low": math.nan if low is None else low,
+                        "high": math.nan if high is None else high,
+                        "pairs": len(entries),
+                        "n": self.n,
+                    }
+                )
+        return pd.DataFrame(rows, columns=["pair", "module", "cka", "low", "high", "pairs", "n"])
+
+    def table(self) -> pd.DataFrame:
+        """Return the same as kinds of pairs by modules, as 000 prints it in Tables 1 and 7."""
+        long = self.profile()
+        wide = long.pivot_table(index="pair", columns="module", values="cka", sort=False)
+        return wide.rename_axis(columns=None)
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row for each module of each pair with each module of the other, with 95 % intervals."""
+        import pandas as pd
+
+        half = self.error * self._t()
+        blocks = []
+        for pair in self.pairs:
+            at = np.ix_(_range(self.rows(pair.a)), _range(self.rows(pair.b)))
+            names_a, names_b = self.modules[pair.a], self.modules[pair.b]
+            blocks.append(
+                pd.DataFrame(
+                    {
+                        "pair": pair.kind,
+                        "a": self.members[pair.a].label,
+                        "b": self.members[pair.b].label,
+                        "module_a": np.repeat(names_a, len(names_b)),
+                        "module_b": np.tile(names_b, len(names_a)),
+                        "cka": self.cka[at].ravel(),
+                        "low": (self.cka - half)[at].ravel(),
+                        "high": (self.cka + half)[at].ravel(),
+                        "n": self.n,
+                    }
+                )
+            )
+        return pd.concat(blocks, ignore_index=True)
+
+    def values(self) -> np.ndarray:
+        """Return the CKA of the matched modules, ``(t,)``."""
+        matched: np.ndarray = self.cka[self.matched[:, 1], self.matched[:, 2]]
+        return matched
+
+    def entries(self, pairs: Sequence[Pair], *, heads: bool = False) -> list[int]:
+        """Return which matched modules are of these pairs and have a CKA.
+
+        Args:
+            pairs: some of the pairs.
+            heads: the final classifiers too; left out by default, for logits are no features.
+        """
+        wanted = {self.pairs.index(p) for p in pairs}
+        kept = []
+        for t, (p, row, column) in enumerate(self.matched.tolist()):
+            a, b = self.pairs[p].a, self.pairs[p].b
+            classifier = self._at(a, row) == self.heads[a] or self._at(b, column) == self.heads[b]
+            if p in wanted and (heads or not classifier) and math.isfinite(self.cka[row, column]):
+                kept.append(t)
+        return kept
+
+    def by_name(self, entries: Sequence[int]) -> dict[str, list[int]]:
+        """Sort matched modules by name, in forward order."""
+        found: dict[str, list[int]] = {}
+        for t in entries:
+            p, row, column = self.matched[t].tolist()
+            a, b = self._at(self.pairs[p].a, row), self._at(self.pairs[p].b, column)
+            found.setdefault(a if a == b else f"{a} ~ {b}", []).append(t)
+        return found
+
+    def mean(self, entries: Sequence[int], less: Sequence[int] = ()) -> tuple[float, float | None, float | None]:
+        """Return the mean CKA of some matched modules, minus that of others, with its 95 % jackknife interval."""
+
+        def statistic(values: np.ndarray) -> np.ndarray:
+            plus: np.ndarray = values[..., list(entries)].mean(-1)
+            return plus - values[..., list(less)].mean(-1) if less else plus
+
+        value, without = float(statistic(self.values())), statistic(self.left_out)
+        half = self._t() * math.sqrt((len(without) - 1) * float(without.var()))
+        return (
+            (value, value - half, value + half) if len(without) > 1 and math.isfinite(half) else (value, None, None)
+        )
+
+    def _at(self, member: int, row: int) -> str:
+        start: int = self.rows(member).start
+        return self.modules[member][row - start]
+
+    def _place(self, member: int | str) -> int:
+        if isinstance(member, int):
+            return member
+        labels = [m.label for m in self.members]
+        if member not in labels:
+            raise UsageError(f"no network is called {member!r}; there are {', '.join(labels)}")
+        return labels.index(member)
+
+    def _t(self) -> float:
+        return t_quantile(0.95, max(len(self.left_out) - 1, 1))
+
+
+def similarity(
+    net: Network | Sequence[Network],
+    solutions: Solutions,
+    images: ImageSet,
+    *,
+    modules: Granularity | Sequence[str] | Mapping[str, Sequence[str]] = "stage",
+    pooled: bool = False,
+    batch: int = 64,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: Progress = silent,
+) -> Similarity:
+    """Compare the features of networks by linear CKA with the unbiased HSIC₁ estimator over minibatches.
+
+    CKA(K, L) = Σ_b HSIC₁(K_b, L_b) / √(Σ_b HSIC₁(K_b, K_b) · Σ_b HSIC₁(L_b, L_b)), K = XXᵀ of the features X of a
+    batch b (000 §3.2; Kornblith et al. 2019; Nguyen et al. 2021). Sums in float64, nothing clamped, so that unrelated
+    features scatter around 0. Every network sees the same images in the same order, drawn at random once, because
+    batches of a set that is sorted by class would compare features within classes only; each runs once over them.
+
+    Args:
+        net: the network, or one a solution where architectures (or heads) differ.
+        solutions: two or more, with labels; plain weights are called A, B, C, ….
+        images: at least 4; labels are not looked at.
+        modules: a granularity, or names of modules; by label of the solution where the networks differ.
+        pooled: average features over positions or tokens instead of flattening them.
+        batch: images a batch; larger batches are a little less noisy and cost more.
+        seed: of the order of the images.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        progress: told the number of batches done.
+
+    Returns:
+        All pairs of all modules of all networks, with jackknife intervals over batches.
+
+    Raises:
+        UsageError: for fewer than two solutions or 4 images, or labels that are not distinct.
+        ModelError: when a module does not exist or has no features.
+    """
+    named = as_solutions(solutions)
+    nets = as_networks(net, len(named))
+    where = pick_device(device)
+    chosen = [taps(n, _modules_of(modules, s)) for n, s in zip(nets, named, strict=True)]
+    forwards = [Forward(n, s.params, where) for n, s in zip(nets, named, strict=True)]
+    for forward in forwards:
+        forward.check(images)
+    slices = batch_slices(len(images), batch)
+    order = torch.from_numpy(numpy_generator("similarity", seed, len(images)).permutation(len(images)))
+    feed, total = Feed(images, where), CKAAccumulator()
+    with ExitStack() as stack:
+        seen = [
+            stack.enter_context(Taps(f.module, points, lambda x: pair_vector(pool(x) if pooled else x)))
+            for f, points in zip(forwards, chosen, strict=True)
+        ]
+        for done, part in enumerate(slices, 1):
+            now = feed.gather(order[part].sort().values)
+            for forward in forwards:
+                forward(now)
+            vectors = [one.collect() for one in seen]
+            total.update([v for one in vectors for v in one.values()])
+            progress(done, len(slices), "batches")
+    names = tuple(map(tuple, vectors))
+    pairs = pairs_of(named)
+    matched = _matched(pairs, names)
+    return Similarity(
+        members=as_members(named),
+        pairs=pairs,
+        modules=names,
+        heads=tuple(next((t.name for t in points if t.head), "") for points in chosen),
+        cka=total.cka().cpu().numpy(),
+        error=total.standard_error().cpu().numpy(),
+        matched=matched,
+        left_out=total.left_out(matched[:, 1].tolist(), matched[:, 2].tolist()).cpu().numpy(),
+        images=images.name,
+        n=len(images),
+        batch=batch,
+        pooled=pooled,
+    )
+
+
+def _modules_of(
+    modules: Granularity | Sequence[str] | Mapping[str, Sequence[str]], solution: Solution
+) -> Granularity | Sequence[str]:
+    if not isinstance(modules, Mapping):
+        return modules
+    if solution.label not in modules:
+        raise UsageError(f"modules are named for {', '.join(modules)}, but not for {solution.label!r}")
+    return modules[solution.label]
+
+
+def _matched(pairs: Sequence[Pair], modules: Sequence[Sequence[str]]) -> np.ndarray:
+    """Pair, row and column of the modules of two networks that correspond."""
+    starts = np.cumsum([0, *map(len, modules)])
+    found = []
+    for p, pair in enumerate(pairs):
+        first, second = modules[pair.a], modules[pair.b]
+        both = [(i, second.index(name)) for i, name in enumerate(first) if name in second]
+        if not both and len(first) == len(second):
+            both = [(i, i) for i in range(len(first))]
+        found += [(p, starts[pair.a] + i, starts[pair.b] + j) for i, j in both]
+    return np.array(found, dtype=np.int64).reshape(-1, 3)
+
+
+def _range(part: slice) -> range:
+    return range(part.start, part.stop)

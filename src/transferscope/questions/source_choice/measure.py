@@ -1,0 +1,341 @@
+"""Which pre-training serves which target?  Row F23."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from ...errors import UsageError, nearest
+from ...models.network import Network
+from ...train.run import Run
+from .._deviation import deviation_by_layer
+from .._estimates import Estimate, difference, estimate, ratio
+from .._kinds import FINE_TUNED, HEAD_ONLY, SCRATCH, check_runs, kind_of, told_start
+from .._left_out import LeftOutRun
+from ..result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SourceChoice", "SourceGroup", "SourceRun", "source_choice"]
+
+
+@dataclass(frozen=True, eq=False)
+class SourceRun:
+    """What one run came to.
+
+    Attributes:
+        label: the run.
+        target: the task.
+        source: name of the pre-training it started from; empty for random weights.
+        start: name of its start.
+        seed: its seed.
+        lr: its base learning rate.
+        ended: ``finished`` or ``diverged at step s``; a diverged run has no numbers.
+        metric: what the task is judged by, ``accuracy`` or ``auc``.
+        final: the test metric at the end.
+        deviation: (1/√n)·‖W_l − W⁰_l‖_F from its own start, ``(layers,)``.
+    """
+
+    label: str
+    target: str
+    source: str
+    start: str
+    seed: int
+    lr: float
+    ended: str
+    metric: str
+    final: float
+    deviation: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class SourceGroup:
+    """Runs that differ in nothing but the seed.
+
+    Attributes:
+        target: the task.
+        source: name of the pre-training; empty for random weights.
+        start: name of their start.
+        lr: their base learning rate.
+        runs: the runs.
+    """
+
+    target: str
+    source: str
+    start: str
+    lr: float
+    runs: tuple[SourceRun, ...]
+
+    @property
+    def healthy(self) -> tuple[SourceRun, ...]:
+        """The runs that did not diverge."""
+        return tuple(run for run in self.runs if run.ended == "finished")
+
+    def finals(self) -> list[float]:
+        """Return the test metric of every healthy run."""
+        return [run.final for run in self.healthy if math.isfinite(run.final)]
+
+    def deviations(self) -> np.ndarray:
+        """Return the deviation of every healthy run by layer, ``(runs, layers)``."""
+        layers = len(self.runs[0].deviation)
+        return np.array([run.deviation for run in self.healthy]).reshape(-1, layers)
+
+
+@dataclass(frozen=True, eq=False)
+class SourceChoice(Result):
+    """Runs from several pre-trainings, and from scratch, by target.
+
+    Attributes:
+        runs: the runs, diverged ones among them.
+        kind: what those from sources are: ``fine-tuned``, or ``head only`` where there are no others.
+        layers: by target, the layers whose deviation is given, in forward order.
+        train_images: by target, n of the deviation.
+        test_images: by target.
+        nearest_first: by target, sources from the most to the least like it in their images, as far as told.
+        other_labels: by target, sources like it in their images, with labels of another nature, as far as told.
+        left_out: runs that are not compared here.
+    """
+
+    question: ClassVar[str] = "source_choice"
+    cites: ClassVar[tuple[str, ...]] = ("F23", "002 §5.1", "002 Fig. 8")
+
+    runs: tuple[SourceRun, ...]
+    kind: str
+    layers: dict[str, tuple[str, ...]]
+    train_images: dict[str, int]
+    test_images: dict[str, int]
+    nearest_first: dict[str, tuple[str, ...]]
+    other_labels: dict[str, tuple[str, ...]]
+    left_out: tuple[LeftOutRun, ...]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The tasks, in the order of the runs."""
+        return tuple(dict.fromkeys(run.target for run in self.runs))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The pre-trainings, in the order of the runs."""
+        return tuple(dict.fromkeys(run.source for run in self.runs if run.source))
+
+    def metric(self, target: str) -> str:
+        """Return what a task is judged by."""
+        return next(run.metric for run in self.runs if run.target == target)
+
+    def groups(self, target: str, source: str) -> tuple[SourceGroup, ...]:
+        """Return the runs on a target from a source (``""``: from scratch) by start and learning rate."""
+        found: dict[tuple[str, float], list[SourceRun]] = {}
+        for run in self.runs:
+            if (run.target, run.source) == (target, source):
+                found.setdefault((run.start, run.lr), []).append(run)
+        return tuple(SourceGroup(target, source, *key, tuple(of)) for key, of in found.items())
+
+    def best(self, target: str, source: str) -> SourceGroup | None:
+        """Return the group of a source that ends best; ``None`` where no run has a number."""
+        there = [g for g in self.groups(target, source) if g.finals()]
+        return max(there, key=lambda g: float(np.mean(g.finals()))) if there else None
+
+    def final(self, target: str, source: str) -> Estimate:
+        """Return the mean test metric from a source with its interval."""
+        return estimate(self._finals(target, source), self._images(target))
+
+    def gain(self, target: str, source: str, over: str = "", *, level: float = 0.95) -> Estimate:
+        """Return by how much a source ends better than another, or (``""``) than random weights."""
+        return difference(self._finals(target, source), self._finals(target, over), self._images(target), level=level)
+
+    def improvement(self, target: str, source: str) -> Estimate:
+        """Return 1 − e/e_scratch of a source, e the test error or 1 − AUC (as 002 Table 2)."""
+        errors, scratch = ([1 - x for x in self._finals(target, s)] for s in (source, ""))
+        r = ratio(errors, scratch, self._images(target))
+        if r.low is None or r.high is None:
+            return Estimate(1 - r.value)
+        return Estimate(1 - r.value, 1 - r.high, 1 - r.low, r.over)
+
+    def matrix(self, what: Literal["final", "gain", "improvement"] = "final") -> pd.DataFrame:
+        """Return means by source (rows; ``scratch`` last) and target (columns); nan where there are no runs."""
+        import pandas as pd
+
+        sources = [*self.sources, *([""] if any(not run.source for run in self.runs) else [])]
+        values = [[getattr(self, what)(t, s).value for t in self.targets] for s in sources]
+        return pd.DataFrame(values, index=[s or SCRATCH for s in sources], columns=list(self.targets))
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row for each target, source and start: means with standard deviations and intervals.
+
+        Columns against runs from scratch are absent where there are none.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(
+            [
+                self._row(group)
+                for target in self.targets
+                for source in (*self.sources, "")
+                for group in self.groups(target, source)
+            ]
+        )
+        gone = [c for c in frame.columns if c.startswith(("gain", "improvement"))]
+        return frame if any(not run.source for run in self.runs) else frame.drop(columns=gone)
+
+    def layer_frame(self) -> pd.DataFrame:
+        """Return one row for each run and layer: its deviation (002 Fig. 8a)."""
+        import pandas as pd
+
+        rows = [
+            {"target": r.target, "source": r.source or SCRATCH, "run": r.label, "layer": name, "deviation": value}
+            for r in self.runs
+            for name, value in zip(self.layers[r.target], r.deviation.tolist(), strict=True)
+        ]
+        return pd.DataFrame(rows)
+
+    def _finals(self, target: str, source: str) -> list[float]:
+        group = self.best(target, source)
+        return group.finals() if group else []
+
+    def _images(self, target: str) -> int | None:
+        return self.test_images[target] if self.metric(target) == "accuracy" else None
+
+    def _row(self, group: SourceGroup) -> dict[str, object]:
+        finals, target = group.finals(), group.target
+        images = self._images(target)
+        mean = estimate(finals, images)
+        scratch = self._finals(target, "") if group.source else []
+        gain = difference(finals, scratch, images)
+        less = ratio([1 - x for x in finals], [1 - x for x in scratch], images)
+        total = group.deviations().sum(1)
+        best = self.best(target, group.source)
+        return {
+            "target": target,
+            "source": group.source or SCRATCH,
+            "start": group.start,
+            "lr": group.lr,
+            "best_of_source": best is not None and (best.start, best.lr) == (group.start, group.lr),
+            "metric": self.metric(target),
+            "final": mean.value,
+            "final_sd": float(np.std(finals, ddof=1)) if len(finals) > 1 else math.nan,
+            "final_low": _or_nan(mean.low),
+            "final_high": _or_nan(mean.high),
+            "gain": gain.value,
+            "gain_low": _or_nan(gain.low),
+            "gain_high": _or_nan(gain.high),
+            "improvement": 1 - less.value,
+            "improvement_low": 1 - _or_nan(less.high),
+            "improvement_high": 1 - _or_nan(less.low),
+            "interval_over": mean.over,
+            "deviation": float(total.mean()) if len(total) else math.nan,
+            "deviation_sd": float(total.std(ddof=1)) if len(total) > 1 else math.nan,
+            "seeds": len(group.healthy),
+            "diverged": len(group.runs) - len(group.healthy),
+        }
+
+
+def source_choice(
+    nets: Mapping[str, Network],
+    runs: Sequence[Run],
+    *,
+    train_images: Mapping[str, int],
+    test_images: Mapping[str, int],
+    nearest_first: Sequence[str] | Mapping[str, Sequence[str]] = (),
+    other_labels: Sequence[str] | Mapping[str, Sequence[str]] = (),
+) -> SourceChoice:
+    """Compare pre-trainings by what they are worth on targets (002 §5.1, Fig. 8).
+
+    Runs of role ``P-T`` say in ``source`` where their weights are from; ``RI-T`` are from scratch. Where some runs
+    train the whole network and some the head only, the former are compared. What is like what nobody can see from the
+    runs: the paper's claims about likeness are judged where ``nearest_first`` or ``other_labels`` say so.
+
+    Args:
+        nets: the network of each target.
+        runs: on any targets, from any sources, with any seeds.
+        train_images: number of training images of each target, the n of the deviation.
+        test_images: number of test images of each target.
+        nearest_first: two or more sources from the most to the least like the targets in their images, labels alike;
+            by target where that differs.
+        other_labels: sources like the targets in their images, but with labels of another nature (colours instead of
+            objects); by target where that differs.
+
+    Raises:
+        UsageError: for no runs from a source, one that does not say from which, two runs of one target with one name,
+            a target of which something was not given, or a source in the lists that there is not.
+    """
+    check_runs("source_choice", runs, nets=nets, train_images=train_images, test_images=test_images)
+    kinds = [kind_of(run) for run in runs]
+    kind = FINE_TUNED if FINE_TUNED in kinds else HEAD_ONLY
+    if kind not in kinds:
+        raise UsageError("source_choice: no run is fine-tuned from a source; give P-T runs, and RI-T to compare")
+    done: list[SourceRun] = []
+    layers: dict[str, tuple[str, ...]] = {}
+    left_out = []
+    for run, what in zip(runs, kinds, strict=True):
+        if what not in (kind, SCRATCH):
+            why = "trains the head only" if what else "has an altered or unknown start, or keeps a random body"
+            left_out.append(LeftOutRun(run.label, told_start(run), run.target, why))
+            continue
+        if what == kind and not run.source:
+            raise UsageError(
+                f"run {run.label!r} on {run.target} is P-T and does not say from which source; "
+                "give it with dataclasses.replace(run, source='NAME')"
+            )
+        names, deviation = _deviation(nets[run.target], run, int(train_images[run.target]))
+        layers[run.target] = names
+        done.append(_read(run, "" if what == SCRATCH else run.source, deviation))
+    there = {run.source for run in done if run.source}
+    return SourceChoice(
+        runs=tuple(done),
+        kind=kind,
+        layers=layers,
+        train_images={t: int(train_images[t]) for t in layers},
+        test_images={t: int(test_images[t]) for t in layers},
+        nearest_first=_told("nearest_first", nearest_first, layers, there),
+        other_labels=_told("other_labels", other_labels, layers, there),
+        left_out=tuple(left_out),
+    )
+
+
+def _told(
+    argument: str,
+    given: Sequence[str] | Mapping[str, Sequence[str]],
+    targets: Collection[str],
+    sources: Collection[str],
+) -> dict[str, tuple[str, ...]]:
+    """Sources by target, checked."""
+    by_target = given if isinstance(given, Mapping) else dict.fromkeys(targets, given) if given else {}
+    for target, names in by_target.items():
+        if target not in targets:
+            raise UsageError(f"{argument}: no run is on {target!r}{nearest(target, targets)}")
+        for name in names:
+            if name not in sources:
+                raise UsageError(f"{argument}: no run is from {name!r}{nearest(name, sources)}")
+    return {target: tuple(dict.fromkeys(names)) for target, names in by_target.items()}
+
+
+def _deviation(net: Network, run: Run, examples: int) -> tuple[tuple[str, ...], np.ndarray]:
+    """Layers and how far each went; nan for a diverged run."""
+    params = net.params() if run.diverged else run.final.params
+    found = deviation_by_layer(net, params, params if run.diverged else run.start.params, examples)
+    values = np.array(list(found.values()), dtype=np.float64)
+    return tuple(found), values * math.nan if run.diverged else values
+
+
+def _read(run: Run, source: str, deviation: np.ndarray) -> SourceRun:
+    return SourceRun(
+        label=run.label,
+        target=run.target,
+        source=source,
+        start=told_start(run),
+        seed=run.seed,
+        lr=run.lr,
+        ended=run.ended,
+        metric=run.metric,
+        final=run.final_metric(),
+        deviation=deviation,
+    )
+
+
+def _or_nan(x: float | None) -> float:
+    return math.nan if x is None else x

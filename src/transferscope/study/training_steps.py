@@ -1,0 +1,234 @@
+"""The steps that prepare images and train networks, with the specifications that decide their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..data.augmentation import Augmentation
+from ..data.spec import parse
+from ..store.digest import file_digest
+from ..train.recipe import Recipe
+from .check import Checked
+from .graph import PlannedRun, Step
+from .inventory import Found
+from .schema import ImageSettings, RecordSettings, SourceSettings, StartSettings
+from .snapshot_schedule import kept_epochs
+
+__all__ = ["REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
+
+REVISION = {"data": 1, "train": 1, "checkpoint": 1}
+"""Part of every specification; to be raised when a kind of step computes other numbers from the same settings.
+
+Answers have the revision of their question."""
+
+TRAINING_COST = 3.0
+"""A training step in forward passes: one forward, about two backward."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How runs differ that one question trains several times.
+
+    Attributes:
+        name: what they are told apart by: ``"8"``, ``"epoch 4"``; empty for the study's own runs.
+        weights: which weights of the pre-training they start from; empty for those of the study.
+        as_is: whether images are not augmented.
+    """
+
+    name: str = ""
+    weights: str = ""
+    as_is: bool = False
+
+
+def data_step(name: str, found: Found, network: Mapping[str, Any], images: ImageSettings) -> Step:
+    """Return the step that prepares images for a network."""
+    spec = {
+        "revision": REVISION["data"],
+        "spec": found.spec,  # with the number of samples
+        "identity": found.identity,
+        "size": network["size"],
+        "channels": network["channels"],
+        "seed": images.seed,
+        "skip_unreadable": images.skip_unreadable,
+    }
+    return Step("data", name, spec, cost=0.3 * (found.train + found.val + found.test))
+
+
+def shuffled(found: Found, block: str, seed: int) -> Found:
+    """Return the same images with their blocks shuffled (000 §3.1)."""
+    source = replace(parse(found.spec), shuffle="*" if block == "*" else int(block), shuffle_seed=seed)
+    return replace(found, spec=source.spec)
+
+
+class Trainings:
+    """Makes the steps of a study up to its trained networks.
+
+    Args:
+        checked: the study.
+    """
+
+    def __init__(self, checked: Checked) -> None:
+        self.checked = checked
+        self.study = checked.study
+        self.data = {name: self.images(name, found) for name, found in checked.targets.items()}
+        self.sources = {name: self._source(name, given) for name, given in self.study.pretrainings.items()}
+
+    def images(self, name: str, found: Found) -> Step:
+        """Return the step that prepares images."""
+        return data_step(name, found, self.checked.network, self.study.images)
+
+    def runs(
+        self,
+        target: str,
+        images: Step,
+        found: Found,
+        *,
+        union: Sequence[str] = (),
+        starts: Sequence[str] | None = None,
+        seeds: int | None = None,
+        condition: Condition = Condition(),
+    ) -> dict[str, PlannedRun]:
+        """Return runs on a target by label.
+
+        Args:
+            target: its name; for a union, what it is called.
+            images: the step that prepares its images.
+            found: what they are.
+            union: the targets it joins.
+            starts: names of the starts; by default all that are trained on this target.
+            seeds: how many runs of each start; by default all.
+            condition: how they differ from the study's own runs.
+        """
+        runs: dict[str, PlannedRun] = {}
+        members = union or (target,)
+        for name, start in self.study.starts.items():
+            if starts is not None and name not in starts:
+                continue
+            if start.targets is not None and not set(members) <= set(start.targets):
+                continue
+            recipe = self.checked.recipes[members[0], name]
+            if condition.as_is:
+                recipe = replace(recipe, augmentation=replace(Augmentation.off(), mixup=recipe.augmentation.mixup))
+            for seed in start.seeds[:seeds]:
+                label = f"{name} {seed}"
+                runs[label] = self._run(target, label, name, start, seed, recipe, images, found, condition)
+        return runs
+
+    def pretraining_epochs(self, name: str) -> list[int]:
+        """Return the epochs after which a pre-training keeps its weights; none for a file of weights."""
+        given = self.checked.sources[name]
+        if given.recipe is None:
+            return []
+        return kept_epochs(self.study.record_of(given.settings).epochs, given.recipe.epochs)
+
+    def _source(self, name: str, source: SourceSettings) -> Step:
+        if source.checkpoint is not None:
+            spec = {
+                "revision": REVISION["checkpoint"],
+                "network": self.checked.network,
+                "path": source.checkpoint,
+                "content": file_digest(Path(source.checkpoint)),
+                "classes": None,
+                "head": "keep",
+            }
+            return Step("checkpoint", name, spec, cost=100)
+        given = self.checked.sources[name]
+        assert given.images is not None and given.recipe is not None
+        start = {"from": "random", "seed": source.seed}
+        images = self.images(name, given.images)
+        return self._train(
+            name, images, given.images, given.recipe, source.seed, start, {}, self.study.record_of(source), {}
+        )
+
+    def _run(
+        self,
+        target: str,
+        label: str,
+        start_name: str,
+        start: StartSettings,
+        seed: int,
+        recipe: Recipe,
+        images: Step,
+        found: Found,
+        condition: Condition,
+    ) -> PlannedRun:
+        inputs: dict[str, Step] = {}
+        if start.source is not None:
+            how, group = self._from_source(start, seed, condition)
+            inputs = {"source": self.sources[start.source]}
+            role = "P-T"
+        else:
+            init = seed if start.init is None else start.init
+            how, group, role = {"from": "random", "seed": init}, f"RI {init}", "RI-T"
+        altered = _alterations(start)
+        if start.altered:
+            role = ""
+            # Noise is drawn anew for each seed; the leading directions are the same.
+            group = f"{start_name} {seed}" if start.basin_noise is not None else start_name
+        name = f"{target} {label}" + (f" ({condition.name})" if condition.name else "")
+        step = self._train(
+            name, images, found, recipe, seed, {**how, **altered}, inputs, self.study.record, _averaged(start)
+        )
+        return PlannedRun(step, target, start_name, role, group, seed, start.source or "", condition.name)
+
+    def _from_source(self, start: StartSettings, seed: int, condition: Condition) -> tuple[dict[str, Any], str]:
+        assert start.source is not None
+        source = self.study.pretrainings[start.source]
+        usual = "given" if source.checkpoint is not None else source.weights
+        given = self.checked.sources[start.source]
+        tag = condition.weights or start.weights or usual
+        if given.recipe is not None and tag == f"epoch {given.recipe.epochs}":
+            tag = "final"  # the same weights: runs from them are the same runs
+        group = "P" if start.source == "source" else f"P {start.source}"
+        how = {"from": "source", "weights": tag, "head": source.head, "seed": seed}
+        return how, group if tag == usual else f"{group} ({tag})"
+
+    def _train(
+        self,
+        name: str,
+        images: Step,
+        found: Found,
+        recipe: Recipe,
+        seed: int,
+        start: Mapping[str, Any],
+        inputs: Mapping[str, Step],
+        record: RecordSettings,
+        averaged: Mapping[str, Any],
+    ) -> Step:
+        spec = {
+            "revision": REVISION["train"],
+            "network": self.checked.network,
+            "recipe": asdict(recipe),
+            "seed": seed,
+            "start": dict(start),
+            "record": {
+                "epochs": kept_epochs(record.epochs, recipe.epochs),
+                "steps": list(record.steps),
+                "evaluate_every": record.evaluate_every,
+                "evaluate_train": "all" if record.evaluate_train is None else record.evaluate_train or "none",
+            },
+            **averaged,
+        }
+        sampled = found.train if record.evaluate_train is None else min(found.train, record.evaluate_train)
+        evaluated = (sampled + found.val + found.test) / record.evaluate_every
+        replicas = averaged["average"]["replicas"] if averaged else 1
+        cost = recipe.epochs * (replicas * TRAINING_COST * found.train + evaluated)
+        return Step("train", name, spec, {"images": images, **inputs}, cost, size=found.train)
+
+
+def _alterations(start: StartSettings) -> dict[str, Any]:
+    """Return what is done to the pre-trained weights; nothing where they are taken as they are."""
+    altered: dict[str, Any] = {}
+    if start.top_singular is not None:
+        count = start.top_singular >= 1
+        altered["top_singular"] = {"count": int(start.top_singular)} if count else {"energy": start.top_singular}
+    if start.basin_noise is not None:
+        altered["basin_noise"] = start.basin_noise
+    return altered
+
+
+def _averaged(start: StartSettings) -> dict[str, Any]:
+    return {} if start.average is None else {"average": start.average.model_dump()}

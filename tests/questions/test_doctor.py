@@ -1,0 +1,172 @@
+"""The doctor of checkpoints, on files made here and on real ones where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from transferscope.errors import CheckpointError, ModelError
+from transferscope.models.build import build, initialise
+from transferscope.models.checkpoint import read, write
+from transferscope.models.guess import guess
+from transferscope.models.heads import fit_to
+from transferscope.models.network import Input
+from transferscope.questions.doctor.measure import Diagnosis, doctor
+
+REAL = os.environ.get("TRANSFERSCOPE_REAL_DATA")
+
+
+def saved(path, params, **beside):
+    torch.save({"state_dict": {f"module.{k}": v for k, v in params.items()}, **beside}, path)
+    return path
+
+
+@pytest.fixture
+def path(tmp_path):
+    return saved(tmp_path / "r20.th", build("resnet20", 10, seed=1).params(), best_prec1=91.5, epoch=12, args=["a"])
+
+
+def test_a_file_alone(path):
+    d = doctor(path)
+    assert (d.model, d.classes, d.guessed, d.healthy) == ("resnet20", 10, True, True)
+    assert (d.format, d.nested, d.prefix, d.dropped) == ("pytorch", "state_dict", "module.", ("args",))
+    assert d.extra == {"best_prec1": "91.5", "epoch": "12"}
+    assert d.numbers == sum(v.numel() for v in build("resnet20", 10).params().values())
+    lines = d.text().splitlines()
+    assert lines[0] == str(path)
+    assert "  network    looks like resnet20 with 10 outputs: fits" in lines
+    assert "  beside     best_prec1 = 91.5, epoch = 12" in lines
+
+
+def test_tensors_as_a_table(path):
+    d = doctor(path)
+    frame = d.frame()
+    params = build("resnet20", 10, seed=1).params()
+    assert list(frame["name"]) == list(params)
+    row = frame[frame["name"] == "layer2.0.conv1.weight"].iloc[0]
+    assert (row["shape"], row["dtype"], row["numbers"], row["status"]) == ("32×16×3×3", "float32", 4608, "fits")
+    assert row["rms"] == pytest.approx(params["layer2.0.conv1.weight"].double().square().mean().sqrt().item())
+
+
+def test_against_a_given_model(path):
+    d = doctor(path, "resnet32")
+    assert not d.healthy and not d.guessed
+    assert "layer1.3.conv1.weight" in d.fit.missing
+    assert "does not fit" in d.text() and "  missing    … and" in d.text()
+    head = doctor(path, "resnet20", 100)
+    assert {t.name for t in head.tensors if t.status == "other shape"} == {"linear.weight", "linear.bias"}
+    assert "fits but for its head; leave that out with --head drop" in head.text()
+    assert "linear.weight: (10, 64) in the file, (100, 64) in the network" in head.text()
+    left = doctor(saved(path, {**build("resnet20", 10).params(), "more.w": torch.ones(3)}), build("resnet20", 10))
+    assert left.fit.left_over == ("more.w",) and "  left over  more.w" in left.text()
+    assert left.tensors[-1].status == "left over"
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "channels", "said"),
+    [
+        ("lenet", 28, 1, "lenet with 7 outputs for images of 28×28 pixels, 1 channel (--channels 1): fits"),
+        (
+            "fixup_resnet8",
+            32,
+            1,
+            "fixup_resnet8 with 7 outputs for images of 32×32 pixels, 1 channel (--channels 1): fits",
+        ),
+        (
+            "timm/resnet18",
+            224,
+            1,
+            "timm/resnet18 with 7 outputs for images of 224×224 pixels, 1 channel (--channels 1): fits",
+        ),
+        ("lenet", 40, 3, "lenet with 7 outputs for images of 40×40 pixels, 3 channels (--size 40): fits"),
+        ("fixup_resnet8", 32, 3, "fixup_resnet8 with 7 outputs: fits"),
+    ],
+)
+def test_a_named_network_is_built_for_the_images_of_the_file(tmp_path, name, size, channels, said):
+    seen = Input((size, size), channels, (0.5,) * channels, (0.5,) * channels)
+    d = doctor(saved(tmp_path / "a.pt", build(name, 7, input=seen).params()), name)
+    assert f"  network    {said}" in d.text().splitlines()
+    assert d.usable and d.healthy and not d.guessed
+    other = doctor(tmp_path / "a.pt", name, classes=5)
+    assert other.usable and not other.healthy and "fits but for its head" in other.text()
+
+
+def test_what_can_be_used(path, tmp_path):
+    assert doctor(path).usable and doctor(path, "resnet20", 100).usable
+    assert not doctor(path, "resnet32").usable
+    params = build("lenet", 10).params()
+    params["fc1.weight"][0, 0] = torch.nan
+    assert not doctor(saved(tmp_path / "a.pt", params)).usable
+
+
+def test_weights_that_are_not_finite_are_reported(tmp_path):
+    params = build("lenet", 10).params()
+    params["fc1.weight"][0, :3] = torch.nan
+    d = doctor(saved(tmp_path / "a.pt", params))
+    assert d.model == "lenet" and not d.healthy
+    assert "  not finite fc1.weight: 3 of 48,000" in d.text()
+    assert d.findings()[0].text == "1 of the 10 tensors in a.pt have NaN or infinite entries."
+    assert all(t.rms == t.rms for t in d.tensors)
+
+
+def test_unknown_networks(tmp_path):
+    d = doctor(saved(tmp_path / "a.pt", {"mine.weight": torch.ones(3, 2)}))
+    assert (d.model, d.fit) == ("", None)
+    assert "none known fits; compare with one by --model NAME" in d.text()
+    with pytest.raises(ModelError, match="did you mean 'resnet20'"):
+        doctor(tmp_path / "a.pt", "resnt20")
+    with pytest.raises(CheckpointError, match="no such file"):
+        doctor(tmp_path / "b.pt")
+
+
+def test_saved_and_loaded_and_drawn(path, tmp_path):
+    d = doctor(path, "resnet20", 100)
+    d.save(tmp_path / "result")
+    assert Diagnosis.load(tmp_path / "result") == d
+    axes = d.plot().axes[0]
+    assert {text.get_text() for text in axes.get_legend().get_texts()} == {"fits", "other shape"}
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "channels"),
+    [
+        ("fixup_resnet8", 32, 1),
+        ("fixup_resnet20", 32, 3),
+        ("fixup_resnet18", 224, 3),
+        ("resnet32", 32, 3),
+        ("lenet", 64, 3),
+        ("lenet", 28, 1),
+        ("mlp:30-20", 28, 1),
+        ("mlp:30,bias=false", 8, 3),
+        ("torchvision/resnet18", 224, 3),
+        ("torchvision/mobilenet_v3_small", 224, 3),
+        ("torchvision/squeezenet1_1", 224, 3),
+    ],
+)
+def test_known_networks_are_recognised(name, size, channels):
+    net = build(name, 6, input=Input((size, size), channels, (0.5,) * channels, (0.5,) * channels))
+    found = guess({k: v for k, v in sorted(net.params().items()) if "num_batches" not in k})
+    assert (found.name, found.classes, found.input.channels) == (name, 6, channels)
+    assert found.input.size == (size, size)
+
+
+@pytest.mark.real
+@pytest.mark.skipif(REAL is None, reason="TRANSFERSCOPE_REAL_DATA is not set")
+def test_real_checkpoints():
+    for depth in (20, 32, 44, 56):
+        [path] = Path(REAL, "weights_cifar10_resnets").glob(f"resnet{depth}-*.th")
+        d = doctor(path)
+        assert (d.model, d.classes, d.healthy) == (f"resnet{depth}", 10, True)
+        loaded = fit_to(build(f"resnet{depth}", 10), read(path))
+        assert all(name.endswith("num_batches_tracked") for name in loaded.report.filled)
+    for path in Path(REAL, "weights_mnist_mlp_pair").glob("*.checkpoint"):
+        d = doctor(path)
+        assert (d.model, d.classes, d.healthy) == ("mlp:400-200-100,bias=false", 10, True)
+
+
+def test_what_was_written_here_is_recognised(tmp_path):
+    net = build("fixup_resnet8", 4)
+    write(tmp_path / "a.safetensors", initialise(net, 2), {"epoch": "5"})
+    d = doctor(tmp_path / "a.safetensors")
+    assert (d.model, d.classes, d.extra["epoch"]) == ("fixup_resnet8", 4, "5")

@@ -1,0 +1,234 @@
+"""Every increase against a plain loop over state dicts in float64."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from transferscope.data.imageset import ImageSet
+from transferscope.errors import UsageError
+from transferscope.models.build import build, initialise, wrap
+from transferscope.models.network import Input
+from transferscope.probes.evaluate import How
+from transferscope.questions._journeys import Omission
+from transferscope.questions.rewind.measure import Rewind, Rewound, rewind, rewind_of
+from transferscope.rng import generator, numpy_generator, seed_of
+from transferscope.train.recipe import Recipe
+from transferscope.train.run import Run
+
+CPU = {"device": "cpu", "precision": "float64", "resamples": 200}
+
+
+def shaken(params, size, *name):
+    """The weights and Gaussian noise of a size."""
+    g = generator("test rewind", *name)
+    return {k: v + size * torch.randn(v.shape, generator=g) for k, v in params.items()}
+
+
+@pytest.fixture(scope="module")
+def net():
+    return build("fixup_resnet8", 3, input=Input((8, 8)))
+
+
+@pytest.fixture(scope="module")
+def images():
+    r, n = numpy_generator("rewind images"), 14
+    pixels, labels = r.integers(0, 256, (n, 8, 8, 3), dtype=np.uint8), r.integers(0, 3, n)
+    return ImageSet(pixels, labels, ("a", "b", "c"), np.arange(n).astype(str), name="test")
+
+
+@pytest.fixture(scope="module")
+def run(net):
+    start = initialise(net, 0)
+    best = shaken(start, 0.1, "best")
+    snapshots = {
+        "epoch 0": start, "epoch 4": shaken(best, 0.02, 4), "epoch 1": shaken(start, 0.05, 1),
+        "best": best, "final": shaken(best, 0.03, "final"),
+    }  # fmt: skip
+    epochs = np.repeat(np.arange(1, 6), 2)
+    steps = {
+        "epoch": epochs,
+        "step": np.arange(1, 11),
+        "loss": np.zeros(10),
+        "accuracy": np.zeros(10),
+        "lr": np.zeros(10),
+    }
+    return Run(
+        "P-T 0", "P-T", "P", 0, "digits", Recipe(epochs=5, milestones=()), steps, {}, snapshots, best_epoch=3
+    )  # fmt: skip
+
+
+def losses(net, params, images):
+    """Loss of every image with a network loaded in the usual way."""
+    module = net.fresh().double()
+    module.load_state_dict({k: v.double() for k, v in params.items()})
+    with torch.no_grad():
+        logits = module(net.input.prepare(torch.from_numpy(images.images)).double())
+    return nn.functional.cross_entropy(logits, torch.from_numpy(images.labels), reduction="none").numpy()
+
+
+def test_every_increase_is_that_of_the_plain_loop(net, run, images):
+    found = rewind_of(net, run, images, draws=2, weights="final", seed=3, **CPU)
+    one, m = found.networks[0], found.place("loss")
+    assert one.times == ("start", "epoch 1", "epoch 4") and one.modules == found.modules
+    assert found.modules == ("conv1", "layer1.0", "layer2.0", "layer3.0", "fc")
+    assert (found.first, found.head, found.n, found.images) == ("conv1", "fc", 14, "test")
+    trained = run.final.params
+    base = losses(net, trained, images)
+    assert one.trained[m] == pytest.approx(base.mean(), rel=1e-9)
+    drawn = [initialise(net, seed_of("rewind", 3, r)) for r in range(2)]
+    for i, name in enumerate(found.modules):
+        tensors = next(module.tensors for module in net.modules("block") if module.name == name)
+        back = [trained | {k: w[k] for k in tensors} for w in (run.start.params, run.snapshots["epoch 1"],
+                                                             run.snapshots["epoch 4"], *drawn)]  # fmt: skip
+        rises = [losses(net, weights, images) - base for weights in back]
+        assert one.increase[m, i] == pytest.approx([r.mean() for r in rises[:3]], rel=1e-8, abs=1e-12)
+        assert one.drawn[m, i] == pytest.approx([r.mean() for r in rises[3:]], rel=1e-8, abs=1e-12)
+        # the bootstrap's standard error of a mean of differences, from a sample this small, within a third
+        for t in range(3):
+            error = rises[t].std() / math.sqrt(len(base))
+            assert one.low[m, i, t] <= one.increase[m, i, t] <= one.high[m, i, t]
+            assert one.high[m, i, t] - one.low[m, i, t] == pytest.approx(2 * 1.96 * error, rel=0.34)
+        both = (rises[3] + rises[4]) / 2
+        assert one.drawn_low[m, i] <= both.mean() <= one.drawn_high[m, i]
+    assert one.increase.shape == (2, 5, 3) and one.drawn.shape == (2, 5, 2)
+
+
+def test_accuracy_is_turned_into_error(net, run, images):
+    errors = rewind_of(net, run, images, draws=1, modules=["fc"], metrics=["error"], **CPU).networks[0]
+    turned = rewind_of(net, run, images, draws=1, modules=["fc"], metrics=["accuracy"], **CPU).networks[0]
+    assert turned.trained == pytest.approx(errors.trained)
+    assert turned.increase == pytest.approx(errors.increase) and turned.low == pytest.approx(errors.low)
+
+
+def test_only_epochs_that_were_kept_before_the_trained_weights(net, run, images):
+    assert rewind_of(net, run, images, draws=0, modules=["fc"], **CPU).networks[0].times == ("start", "epoch 1")
+    one = rewind_of(net, run, images, draws=0, modules=["fc"], epochs=[0], **CPU).networks[0]
+    assert one.times == ("start",) and one.drawn.shape == (2, 1, 0)
+    found = rewind_of(net, run, images, draws=0, modules=["fc"], epochs=[4, 0, 1], **CPU)
+    assert found.networks[0].times == ("start", "epoch 1")
+    assert found.left_out[0].reason == "epoch 4 did not come before its best weights and is left out"
+    words = (
+        r"P-T 0 on digits kept no weights of epoch 2, but of 0, 4 and 1; record it, e\.g\. record\.epochs: \[1, 2\]"
+    )
+    with pytest.raises(UsageError, match=words):
+        rewind_of(net, run, images, epochs=[1, 2], **CPU)
+
+
+def test_what_cannot_be_measured_is_named(net, run, images):
+    broken = run.snapshots["epoch 1"] | {"fc.weight": run.snapshots["epoch 1"]["fc.weight"] * math.nan}
+    sick = replace(run, label="P-T 1", snapshots={**run.snapshots, "epoch 1": broken})
+    gone = replace(run, label="P-T 2", ended="diverged at step 3")
+    found = rewind_of(net, [run, sick, gone], images, draws=1, modules=["conv1", "fc"], **CPU)
+    assert [one.network for one in found.networks] == ["P-T 0", "P-T 1"]
+    well, ill = found.networks
+    assert np.isnan(ill.increase[:, 1, 1]).all() and np.isnan(ill.low[:, 1, 1]).all()
+    np.testing.assert_array_equal(ill.increase[:, 1, 0], well.increase[:, 1, 0])
+    np.testing.assert_array_equal(ill.drawn, well.drawn)
+    told = {o.subject: o.reason for o in found.left_out}
+    assert told["P-T 2"] == "diverged at step 3 and has no trained weights"
+    assert told["P-T 1, fc"] == "the weights are not finite at epoch 1, so nothing was measured there"
+    texts = [f.text for f in found.findings()]
+    assert "P-T 1: a metric is not finite with fc (epoch 1) set back; drawn as crosses, without an interval." in texts
+
+
+def test_a_network_that_cannot_be_drawn_anew_is_set_back_all_the_same():
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line, self.scale = nn.Linear(4, 3), nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            return self.scale * self.line(x.flatten(1))
+
+    net = wrap(Odd(), name="odd", classes=3, input=Input((2, 2), 1, (0.5,), (0.5,)))
+    r = numpy_generator("odd")
+    pixels, labels = r.integers(0, 256, (6, 2, 2, 1), dtype=np.uint8), r.integers(0, 3, 6)
+    some = ImageSet(pixels, labels, ("a", "b", "c"), np.arange(6).astype(str), name="test")
+    found = rewind(net, shaken(net.params(), 0.5, "odd"), net.params(), some, **CPU)
+    assert found.draws == 0 and found.networks[0].increase.shape[2] == 1
+    assert found.left_out[0] == Omission(
+        "drawn anew", "cannot be drawn anew, Odd has 'scale' but no reset_parameters(); give wrap(..., make=...)"
+    )
+    assert "drawn anew" not in found.frame()["time"].tolist()
+
+
+def test_a_start_with_another_head(net, run, images):
+    start = run.start.params | {"fc.weight": torch.zeros(7, 64), "fc.bias": torch.zeros(7)}
+    found = rewind(net, start, run.best.params, images, recorded=[run.snapshots["epoch 1"]], draws=0, **CPU)
+    assert found.networks[0].modules == ("conv1", "layer1.0", "layer2.0", "layer3.0")
+    assert found.networks[0].times == ("start", "1")
+    assert "no such head" in found.left_out[0].reason
+    with pytest.raises(UsageError, match="the start has no such head as 'fc'"):
+        rewind(net, start, run.best.params, images, modules=["fc"], **CPU)
+
+
+def test_bad_input_is_one_clear_line(net, run, images):
+    for settings, words in (
+        ({"modules": ["conv"]}, "has no module 'conv'; did you mean 'conv1'"),
+        ({"weights": "bets"}, "end 'bets'; did you mean 'best'"),
+        ({"draws": -1}, "draws: -1"),
+        ({"metrics": ["eror"]}, "metric 'eror'; did you mean 'error'"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            rewind_of(net, run, images, **settings, **CPU)
+    with pytest.raises(UsageError, match="metric 'auc' was not measured"):
+        rewind_of(net, run, images, modules=["fc"], draws=0, **CPU).place("auc")
+
+
+def made(rises, half=0.01):
+    """A result of given increases at the start, by role, for its sentences."""
+    modules = ("conv1", "a", "b", "c", "d", "fc")
+    networks = []
+    for i, (role, values) in enumerate(rises):
+        increase = np.array(values)[None, :, None]
+        drawn = np.full((1, 6, 2), 0.4)
+        networks.append(
+            Rewound(f"{role} {i}", role, role, modules, ("start",), np.array([0.1]), increase, increase - half,
+                    increase + half, drawn, drawn.mean(-1) - half, drawn.mean(-1) + half, ("affine",) * 6)
+        )  # fmt: skip
+    how = How("affine", "float32", "cpu", 64, "none")
+    return Rewind(tuple(networks), modules, "conv1", "fc", "test", 100, ("error",), 0.02, 2, 1000, (), how)
+
+
+def test_claims_are_judged_as_stated():
+    up, down = (0.04, 0.05, 0.06, 0.07, 0.08, 0.3), (0.3, 0.08, 0.07, 0.06, 0.05, 0.0)
+    found = made([("P-T", up), ("P-T", up), ("RI-T", down)]).findings()
+    verdicts = {(f.claim, f.text[:4]): f.verdict for f in found if f.claim}
+    assert verdicts == {
+        ("000 §3.4, Fig. 5: the final layer (FC) is critical for P-T", "P-T "): "agrees",
+        ("000 §3.4, Fig. 5: the first layer (Conv1) is critical", "P-T "): "agrees",
+        ("000 §3.4: higher layers of P-T are more critical than lower ones", "P-T "): "agrees",
+        ("000 §3.4, Fig. 5: the final layer (FC) is critical for P-T only, not for RI-T", "RI-T"): "agrees",
+        ("000 §3.4, Fig. 5: the first layer (Conv1) is critical", "RI-T"): "agrees",
+    }
+    other = {f.claim: f.verdict for f in made([("P-T", (*down[:-1], 0.015))]).findings() if f.claim}
+    assert other == {
+        "000 §3.4, Fig. 5: the final layer (FC) is critical for P-T": "cannot tell",
+        "000 §3.4, Fig. 5: the first layer (Conv1) is critical": "agrees",
+        "000 §3.4: higher layers of P-T are more critical than lower ones": "disagrees",
+    }
+    assert not any(f.claim for f in made([("", up)]).findings())
+    level = made([("P-T", up)]).findings()[0]
+    assert (level.value, level.low, level.high) == pytest.approx((0.3, 0.29, 0.31))
+    assert "in 6 of 6 modules (conv1, a, b, c and 2 more), by no more in 0; most in fc" in level.text
+
+
+def test_stored_and_read_back(net, run, images, tmp_path):
+    found = rewind_of(net, run, images, draws=1, modules=["fc"], **CPU)
+    found.save(tmp_path)
+    again = Rewind.load(tmp_path)
+    assert again.frame().equals(found.frame()) and again.findings() == found.findings()
+    assert list(found.frame().columns) == [
+        "network", "role", "module", "time", "metric", "trained", "increase", "low", "high", "n"
+    ]  # fmt: skip
+    assert found.frame()["time"].tolist() == ["start", "epoch 1", "drawn anew"] * 2
+
+
+def test_progress_counts_to_the_end(net, run, images):
+    told = []
+    rewind_of(net, run, images, draws=1, modules=["conv1", "fc"], progress=lambda *x: told.append(x), **CPU)
+    assert told[-1] == (8, 8, "points") and {total for _, total, _ in told} == {8}

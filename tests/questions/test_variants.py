@@ -1,0 +1,317 @@
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from transferscope.data.imageset import IGNORED, ImageSet, ImageSplits
+from transferscope.errors import UsageError
+from transferscope.models.network import Input, Network
+from transferscope.numerics.auc import macro_auroc
+from transferscope.questions.barrier.measure import barrier
+from transferscope.questions.variants.findings import AVERAGE_CLAIM
+from transferscope.questions.variants.measure import Variants, variants
+from transferscope.records import to_tree
+from transferscope.rng import generator, numpy_generator
+from transferscope.train.recipe import Recipe
+from transferscope.train.run import Run
+
+CLASSES = 3
+NET = Network(
+    nn.Sequential(nn.Flatten(), nn.Linear(16, CLASSES)),
+    "linear",
+    CLASSES,
+    Input((4, 4), 1, (0.5,), (0.25,)),
+    head="1",
+)
+TEACHER = torch.randn(CLASSES, 16, generator=generator("teacher"))
+
+
+def pictures(n=400, name="test", multilabel=False):
+    r = numpy_generator("pictures", name, n)
+    pixels = r.integers(0, 256, (n, 4, 4, 1), dtype=np.uint8)
+    with torch.no_grad():
+        logits = NET(
+            {"1.weight": TEACHER, "1.bias": torch.zeros(CLASSES)}, NET.input.prepare(torch.from_numpy(pixels))
+        )
+    labels = logits.argmax(1).numpy()
+    if multilabel:
+        labels = (logits > 0).numpy().astype(np.int8)
+        labels[r.random(labels.shape) < 0.1] = IGNORED
+    return ImageSet(pixels, labels, tuple("abc"), np.arange(n).astype(str), name=name)
+
+
+SPLITS = ImageSplits(pictures(64, "train"), pictures(0, "val"), pictures())
+
+
+def run(start, seed, noise, *, speed=0.5, ended="finished", net=NET, params=None, role=""):
+    """A run that ends at the teacher plus noise of its own."""
+    g = generator("run", start, seed)
+    params = params or {"1.weight": TEACHER + noise * torch.randn(CLASSES, 16, generator=g), "1.bias": torch.zeros(3)}
+    epochs = {"epoch": np.array([1]), "step": np.array([10]), "train_accuracy": np.array([speed])}
+    kept = {"epoch 0": params} | ({"final": params, "best": params} if ended == "finished" else {})
+    return Run(f"{start} {seed}", role, start, seed, "clipart", Recipe(), {}, epochs, kept, ended)
+
+
+def three(start, noise, **more):
+    return [run(start, seed, noise * (1 + 0.2 * seed), speed=0.5 + 0.1 * seed, **more) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def found():
+    groups = {
+        "RI-T": three("RI-T", 1.5, role="RI-T"),
+        "P-T": three("P-T", 0.4, role="P-T"),
+        "half": three("half", 0.45),
+        "noisy": three("noisy", 0.5),
+    }
+    kinds = {"half": ["top_singular"], "noisy": ["basin_noise"]}
+    return variants(NET, groups, SPLITS, kinds=kinds, points=5, device="cpu")
+
+
+def logits_of(solution, images=None):
+    pixels = (images or SPLITS.test).images
+    x = NET.input.prepare(torch.from_numpy(pixels)).double().flatten(1).numpy()
+    return x @ solution["1.weight"].double().numpy().T + solution["1.bias"].double().numpy()
+
+
+def slow(groups, start):
+    return [logits_of(r.final.params) for r in groups[start]]
+
+
+def test_the_table_against_plain_numpy(found):
+    frame = found.frame().set_index("start")
+    assert list(frame.index) == ["P-T", "half", "noisy", "RI-T"]
+    assert list(frame["what"]) == ["reference", "top_singular", "basin_noise", "scratch"]
+    labels, n = SPLITS.test.labels, len(SPLITS.test)
+    noise = {"P-T": 0.4, "half": 0.45, "noisy": 0.5, "RI-T": 1.5}
+    for start in frame.index:
+        logits = [logits_of(r.final.params) for r in three(start, noise[start])]
+        right = np.array([x.argmax(1) == labels for x in logits])
+        finals = right.mean(1)
+        assert frame.loc[start, "final"] == pytest.approx(finals.mean())
+        low, high = stats.t.interval(0.95, 2, finals.mean(), stats.sem(finals))
+        assert (frame.loc[start, "final_low"], frame.loc[start, "final_high"]) == pytest.approx((low, high))
+        assert frame.loc[start, "final_over"] == "seeds" and frame.loc[start, "speed"] == pytest.approx(0.6)
+        pairs = list(combinations(range(3), 2))
+        one = sum((right[a] != right[b]).sum() for a, b in pairs)
+        both = sum((~right[a] & ~right[b]).sum() for a, b in pairs)
+        assert frame.loc[start, "disagreement"] == pytest.approx(one / 3 / n)
+        assert frame.loc[start, "uncommon"] == pytest.approx(one / (one + 2 * both))
+        ensemble = (np.mean(logits, 0).argmax(1) == labels).mean()
+        assert frame.loc[start, "ensemble"] == pytest.approx(ensemble)
+        assert frame.loc[start, "ensemble_low"] <= ensemble <= frame.loc[start, "ensemble_high"]
+        half = np.sqrt(ensemble * (1 - ensemble) / n)
+        assert frame.loc[start, "ensemble_high"] - ensemble == pytest.approx(1.96 * half, rel=0.35)
+        two = (np.mean(logits[:2], 0).argmax(1) == labels).mean()
+        assert found.ensemble(start, 2).value == pytest.approx(two)
+        assert found.ensemble_gain(start).value == pytest.approx(ensemble - finals.mean())
+
+
+def test_differences_are_over_seeds_from_three_runs_on(found):
+    mine, other = (found.group(name).finals for name in ("noisy", "P-T"))
+    gap = found.final_over("noisy", "P-T")
+    want = stats.ttest_ind(mine, other, equal_var=False).confidence_interval(0.95)
+    assert (gap.low, gap.high, gap.over) == pytest.approx((want.low, want.high, "seeds"))
+    assert gap.value == pytest.approx(np.mean(mine) - np.mean(other))
+
+
+def test_with_fewer_they_are_paired_over_images():
+    groups = {"P-T": three("P-T", 0.4)[:2], "noisy": three("noisy", 0.8)[:2]}
+    few = variants(NET, groups, SPLITS, points=3, device="cpu", resamples=2000)
+    gap = few.final_over("noisy", "P-T")
+    right = {k: np.mean([x.argmax(1) == SPLITS.test.labels for x in slow(groups, k)], 0) for k in groups}
+    each = right["noisy"] - right["P-T"]
+    assert gap.over == "test images" and gap.value == pytest.approx(each.mean())
+    assert (gap.high - gap.low) / 2 == pytest.approx(1.96 * each.std() / math.sqrt(len(each)), rel=0.1)
+    assert few.final("P-T").over == "test images" and few.speed("P-T").low is None
+    found = [f for f in few.findings() if "learn" in f.text]
+    assert "does not clearly learn faster or slower than" in found[0].text
+
+
+def test_lines_join_runs_of_other_seeds_and_are_those_of_barrier(found):
+    joined = {start: [{p.path.a, p.path.b} for p in found.paths(start)] for start in ("P-T", "half", "RI-T")}
+    assert joined["P-T"] == [{"P-T 0", "P-T 1"}, {"P-T 0", "P-T 2"}, {"P-T 1", "P-T 2"}]
+    assert len(joined["half"]) == 6 and {"P-T 0", "half 0"} not in joined["half"]
+    assert len(found.lines.paths) == 3 + 3 * 6 and found.same_seed == ()
+    path = found.paths("half")[0]
+    ends = {r.label: r.final for name, noise in (("P-T", 0.4), ("half", 0.45)) for r in three(name, noise)}
+    alone = barrier(NET, ends[path.path.a], ends[path.path.b], SPLITS.test, lambdas=5, device="cpu").paths[0]
+    assert path.height("test", "error") == alone.height("test", "error")
+    heights = [p.height("test", "error").height for p in found.paths("half")]
+    assert found.barrier("half").value == pytest.approx(np.mean(heights))
+    assert found.barrier("half").high == max(p.height("test", "error").high for p in found.paths("half"))
+
+
+class Product(nn.Module):
+    """Logits (u·v·x, 1): (u, v) and (−u, −v) are the same function with a barrier between."""
+
+    def __init__(self):
+        super().__init__()
+        self.u, self.v = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        first = self.u * self.v * x.flatten(1)
+        return torch.cat([first, torch.ones_like(first)], 1)
+
+
+def test_who_stays_in_the_basin():
+    net = Network(Product(), "product", 2, Input((1, 1), 1, (0.0,), (1.0,)))
+    n = 2000
+    labels = (np.arange(n) >= 1800).astype(np.int64)
+    white = ImageSet(np.full((n, 1, 1, 1), 255, np.uint8), labels, ("a", "b"), np.arange(n).astype(str), name="test")
+
+    def at(start, seed, scale):
+        return run(start, seed, 0, params={"u": torch.tensor([scale]), "v": torch.tensor([scale])})
+
+    groups = {
+        "P-T": [at("P-T", 0, 2.0), at("P-T", 1, 2.1)],
+        "near": [at("near", 0, 2.2), at("near", 1, 2.3)],
+        "far": [at("far", 0, -2.0), at("far", 1, -2.1)],
+    }
+    got = variants(
+        net, groups, ImageSplits(white, white, white), kinds={"near": ["basin_noise"]}, points=11, device="cpu"
+    )
+    told = [f.text for f in got.findings()]
+    assert any(
+        t.startswith("near (noise on the start) ends in the basin of P-T (no barrier over 2.0 points)") for t in told
+    )
+    [far] = [
+        f
+        for f in got.findings()
+        if f.text.startswith("far ends outside the basin of P-T (a barrier over 2.0 points)")
+    ]
+    assert far.value == pytest.approx(0.8) and far.low > 0.7 and "between two P-T 0.0 points" in far.text
+    assert got.final_over("far", "P-T").value == 0.0
+    one = variants(
+        net, {k: v[:1] for k, v in groups.items()}, ImageSplits(white, white, white), points=3, device="cpu"
+    )
+    assert one.same_seed == ("near", "far")
+    [same] = [f.text for f in one.findings() if f.text.startswith("far ends outside")]
+    assert "1 pair of the same seeds, which share the head they began with" in same and "no two P-T" in same
+    assert math.isnan(one.uncommon("far").value) and math.isnan(one.ensemble_gain("far").value)
+
+
+def of_average(noises, reference, **more):
+    groups = {
+        "P-T": [run("P-T", s, x) for s, x in enumerate(reference)],
+        "soup": [run("soup", s, x) for s, x in enumerate(noises)],
+    }
+    got = variants(NET, groups, SPLITS, kinds={"soup": ["average"]}, points=3, resamples=300, device="cpu", **more)
+    [claimed] = [f for f in got.findings() if f.claim]
+    assert claimed.claim == AVERAGE_CLAIM
+    return claimed
+
+
+def test_the_claim_about_averages_is_judged_by_the_interval():
+    fine = of_average([0.1, 0.1, 0.1], [0.6, 0.6, 0.6])
+    assert fine.verdict == "agrees" and "soup (average of parallel runs) ends better than P-T" in fine.text
+    worse = of_average([2.0, 2.0, 2.0], [0.1, 0.1, 0.1])
+    assert (
+        worse.verdict == "disagrees"
+        and worse.high < -0.02
+        and "runs) ends more than 2.0 points below P-T" in worse.text
+    )
+    open_ = of_average([0.3, 0.9], [0.3, 0.9])
+    assert open_.verdict == "cannot tell" and open_.unit == "test images"
+    assert "does not clearly end within 2.0 points of P-T" in open_.text
+    same = of_average([0.3, 0.9], [0.3, 0.9], threshold=0.5)
+    assert same.verdict == "agrees" and "does not end more than 50.0 points below P-T" in same.text
+
+
+def test_who_has_learned_nothing_has_nothing_to_lose():
+    constant = {"1.weight": torch.zeros(CLASSES, 16), "1.bias": torch.tensor([0.0, 0.0, 1.0])}
+    groups = {"P-T": [run("P-T", 0, 0, params=constant)], "soup": [run("soup", 1, 0, params=constant)]}
+    groups["top"] = [run("top", 1, 0, params=constant)]
+    got = variants(NET, groups, SPLITS, kinds={"soup": ["average"], "top": ["top_singular"]}, points=3, device="cpu")
+    assert got.chance == np.bincount(SPLITS.test.labels).max() / 400 and not got.learned
+    first, average, *rest = got.findings()
+    assert "P-T is not clearly better than always naming the most frequent class" in first.text
+    assert average.claim == AVERAGE_CLAIM and average.verdict == "cannot tell" and average.value == 0.0
+    assert not any("good transfer" in f.text for f in rest)
+
+
+def test_what_is_said_of_each_variant(found):
+    half = [f for f in found.findings() if f.text.startswith(("half", "Two runs of half"))]
+    assert "half (top singular values only)" in half[0].text and "good transfer" in half[0].text
+    assert "over seeds) over RI-T; 3" in half[0].text and "3 and 3 runs, 400 test images" in half[0].text
+    assert all(f.claim is None for f in found.findings()), "open questions of the paper"
+    noisy = next(f for f in found.findings() if f.text.startswith("Two runs of noisy"))
+    assert noisy.value == pytest.approx(found.uncommon("noisy").value - found.uncommon("P-T").value)
+    assert noisy.low < noisy.value < noisy.high and "3 and 3 pairs" in noisy.text
+    ensemble = next(f for f in found.findings() if f.text.startswith("The logit ensemble of 3 runs of noisy"))
+    gap = found.ensemble("noisy").value - found.ensemble("P-T").value
+    assert ensemble.value == pytest.approx(gap)
+
+
+def test_diverged_runs_are_named_and_left_out():
+    gone = run("noisy", 7, 0.5, ended="diverged at step 3")
+    groups = {
+        "P-T": three("P-T", 0.4),
+        "noisy": [*three("noisy", 0.5), gone],
+        "lost": [run("lost", 0, 0, ended="diverged at step 1")],
+    }
+    got = variants(NET, groups, SPLITS, points=3, device="cpu")
+    assert got.group("noisy").members == ("noisy 0", "noisy 1", "noisy 2")
+    frame, runs = got.frame().set_index("start"), got.run_frame().set_index("run")
+    assert (frame.loc["noisy", "seeds"], frame.loc["noisy", "diverged"]) == (3, 1)
+    assert math.isnan(frame.loc["lost", "final"]) and math.isnan(runs.loc["noisy 7", "final"])
+    assert runs.loc["noisy 2", "final"] == got.group("noisy").finals[2]
+    assert got.findings()[-1].text == (
+        "2 runs of 8 diverged, left out of the means: noisy 7 (diverged at step 3) and lost 0 (diverged at step 1)."
+    )
+    assert not any(f.text.startswith("lost") for f in got.findings())
+
+
+def test_multi_label_is_judged_by_auc():
+    test = pictures(multilabel=True)
+    groups = {"P-T": three("P-T", 0.4)[:2], "noisy": three("noisy", 0.8)[:2]}
+    got = variants(NET, groups, ImageSplits(test, test, test), points=3, device="cpu")
+    logits = [torch.from_numpy(x) for x in slow(groups, "noisy")]
+    labels = torch.from_numpy(test.labels).float()
+    aucs = [macro_auroc(x, labels).macro for x in logits]
+    assert got.group("noisy").finals == pytest.approx(aucs, abs=1e-6)
+    assert got.ensemble("noisy").value == pytest.approx(macro_auroc(sum(logits) / 2, labels).macro, abs=1e-6)
+    known = test.labels >= 0
+    right = [((x > 0).numpy() == (test.labels == 1)) & known for x in logits]
+    assert got.disagreement("noisy").value == pytest.approx((right[0] != right[1]).sum() / known.sum())
+    assert got.final("noisy").over == "test images"
+    assert any("test AUC" in f.text for f in got.findings())
+    assert any("1 − AUC rises by" in f.text for f in got.findings())
+
+
+def test_round_trip(found, tmp_path):
+    found.save(tmp_path)
+    back = Variants.load(tmp_path)
+    (tree, arrays), (tree_back, arrays_back) = to_tree(found), to_tree(back)
+    assert tree == tree_back and all(np.array_equal(v, arrays_back[k]) for k, v in arrays.items())
+    assert back.findings() == found.findings() and back.frame().equals(found.frame())
+
+
+def test_scratch_may_be_missing():
+    got = variants(
+        NET, {"P-T": three("P-T", 0.4)[:1], "noisy": three("noisy", 0.5)[:1]}, SPLITS, points=3, device="cpu"
+    )
+    assert got.scratch == "" and not any("RI-T" in f.text for f in got.findings())
+
+
+def test_bad_input_is_named():
+    one, other = three("P-T", 0.4)[:1], three("noisy", 0.5)[:1]
+    with pytest.raises(UsageError, match="reference 'P-T'; did you mean 'P-T2'"):
+        variants(NET, {"P-T2": one, "noisy": other}, SPLITS)
+    with pytest.raises(UsageError, match="nothing to compare with 'P-T'; give the runs of another start"):
+        variants(NET, {"P-T": one}, SPLITS)
+    with pytest.raises(UsageError, match="no runs from the start 'noisy'"):
+        variants(NET, {"P-T": one, "noisy": []}, SPLITS)
+    with pytest.raises(UsageError, match="two runs are called 'P-T 0'"):
+        variants(NET, {"P-T": one, "noisy": one}, SPLITS)
+    with pytest.raises(UsageError, match="kinds: no runs from a start 'nosy'; did you mean 'noisy'"):
+        variants(NET, {"P-T": one, "noisy": other}, SPLITS, kinds={"nosy": ["average"]})
+    with pytest.raises(UsageError, match="kinds of 'noisy': 'averag'; did you mean 'average'"):
+        variants(NET, {"P-T": one, "noisy": other}, SPLITS, kinds={"noisy": ["averag"]})
+    sketch = Run("noisy 0", "", "", 0, "sketch", Recipe(), {}, {}, {})
+    with pytest.raises(UsageError, match="runs on several targets: clipart, sketch; ask about one at a time"):
+        variants(NET, {"P-T": one, "noisy": [sketch]}, SPLITS)
