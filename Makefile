@@ -6,13 +6,14 @@ READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
 BENCH  := $(VENV)/.ready-bench
 
-.PHONY: help demo test test-all lint types unit bench browser clean
+.PHONY: help demo test test-all lint types unit bench calibrate browser clean
 
 help:
 	@echo "make demo      install into $(VENV), run the demo study, print the path of report.html"
 	@echo "make test      install into $(VENV), then format, lint, types, doctests and tests"
 	@echo "make test-all  the same and the slow tests"
 	@echo "make bench     timings against other packages, as ratios"
+	@echo "make calibrate simulate every rule, write docs/calibration.md (a quarter of an hour)"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is %d.%d; try make PYTHON=python3.12 …" % sys.version_info[:2])'
@@ -57,6 +58,9 @@ test-all: lint types browser
 
 bench: $(BENCH)
 	$(BIN)/python -m bench
+
+calibrate: $(DEV)
+	$(BIN)/python -m calibrate
 
 clean:
 	rm -rf $(VENV) demo-report .mypy_cache .pytest_cache .ruff_cache build

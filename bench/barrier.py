@@ -69,8 +69,8 @@ def networks(name: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
 
 
 def ours(folder: Path, name: str, points: int, precision: str) -> Outcome:
-    from transferscope.questions.barrier.measure import barrier
     from transferscope.data.spec import load_images
+    from transferscope.questions.barrier.measure import barrier
     from transferscope.runtime import keep_freed_memory
 
     keep_freed_memory()
@@ -78,7 +78,7 @@ def ours(folder: Path, name: str, points: int, precision: str) -> Outcome:
     begun, used = time.perf_counter(), cpu_seconds()
     images = load_images(f"folder:{folder}", size=32, cache=folder / f"cache-{os.getpid()}").test
     preparing = time.perf_counter() - begun
-    found = barrier(net, a, b, images, lambdas=points, norm="interpolated", precision=precision)
+    found = barrier(net, [(a, b)], images, lambdas=points, norm="interpolated", precision=precision)
     seconds, cpu = time.perf_counter() - begun, cpu_seconds() - used
     path = found.paths[0].path
     return Outcome(seconds, cpu, path.curve(path.sets[0], "loss").values.tolist(), preparing)

@@ -126,9 +126,9 @@ def reference(settings: argparse.Namespace) -> Outcome:
     """HSIC₁ with its three terms, on dense float64 Gram matrices of float64 networks, batch by batch."""
     import numpy as np
 
-    from transferscope.questions.similarity.measure import similarity
     from transferscope.numerics.cka import batch_slices
     from transferscope.probes.activations import features
+    from transferscope.questions.similarity.measure import similarity
     from transferscope.rng import numpy_generator
 
     settings.images = REFERENCE_IMAGES

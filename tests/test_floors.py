@@ -33,11 +33,16 @@ MODULES = {module_of(p) for p in FILES}
 
 
 def imported(path: Path, *, lazy: bool = True) -> set[tuple[str, ...]]:
-    """Modules of the package that a file imports, as paths below the package."""
+    """Modules of the package that a file imports, as paths below the package; for type checkers only, too.
+
+    Args:
+        path: of the file.
+        lazy: whether imports inside of functions count, which are made when these are called.
+    """
     tree = ast.parse(path.read_text())
     here = (*module_of(path), "__init__") if path.name == "__init__.py" else module_of(path)
     found: set[tuple[str, ...]] = set()
-    nodes = ast.walk(tree) if lazy else _top_level(tree)
+    nodes = ast.walk(tree) if lazy else _at_import(tree)
     for node in nodes:
         if isinstance(node, ast.ImportFrom):
             if node.level:
@@ -60,11 +65,11 @@ def imported(path: Path, *, lazy: bool = True) -> set[tuple[str, ...]]:
     return found - {()}
 
 
-def _top_level(tree: ast.Module):
-    for node in tree.body:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            continue
-        yield from ast.walk(node) if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) else ()
+def _at_import(tree: ast.AST):
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+            yield from _at_import(node)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -99,5 +104,51 @@ def test_no_circles() -> None:
 
 
 def test_files_are_short() -> None:
-    long = {str(p.relative_to(PACKAGE)): n for p in FILES if (n := len(p.read_text().splitlines())) > 450}
+    long = {str(p.relative_to(PACKAGE)): n for p in FILES if (n := len(p.read_text().splitlines())) > 400}
     assert not long, f"split these: {long}"
+
+
+QUESTIONS = sorted(p for p in (PACKAGE / "questions").iterdir() if (p / "measure.py").is_file())
+
+
+@pytest.mark.parametrize("folder", QUESTIONS, ids=lambda p: p.name)
+def test_numbers_know_neither_words_nor_pictures(folder: Path) -> None:
+    """What is measured imports no findings; neither numbers nor words import a picture."""
+    drawn = {"plots", "matplotlib"}
+    for path in folder.glob("*.py"):
+        if path.name in ("plot.py", "__init__.py"):
+            continue
+        targets = imported(path)
+        assert not any(t[0] == "plots" or t[-1] == "plot" or t[-1].endswith("_plot") for t in targets), path
+        named = {n.name.split(".")[0] for node in ast.walk(ast.parse(path.read_text())) for n in _names(node)}
+        assert not drawn & named, path
+        if path.name == "measure.py":
+            assert not any(t[-1] == "findings" or t[:2] == ("evidence", "judge") for t in targets), path
+
+
+def _names(node: ast.AST) -> list[ast.alias]:
+    return node.names if isinstance(node, ast.Import) else []
+
+
+OWN = {
+    "ttest_ind", "ttest_rel", "ttest_1samp", "binomtest", "percentile_interval", "mean_difference", "mean_interval",
+    "t_quantile", "wilson", "verdict_of", "quantile", "norm", "stdtrit",
+}  # fmt: skip
+"""Names by which a file would make an interval of its own."""
+
+
+@pytest.mark.parametrize("folder", QUESTIONS, ids=lambda p: p.name)
+def test_no_question_makes_a_verdict_or_an_interval_of_its_own(folder: Path) -> None:
+    """Words get every interval and every verdict from ``evidence``."""
+    for path in folder.glob("*.py"):
+        if path.name in ("measure.py", "plot.py", "study.py"):
+            continue  # measure may keep what a figure draws as a band, which no sentence calls an interval
+        tree = ast.parse(path.read_text())
+        verdicts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value in ("agrees", "disagrees")]
+        judged = {id(k) for n in ast.walk(tree) if isinstance(n, (ast.Dict, ast.Compare)) for k in ast.walk(n)}
+        assert not [n.lineno for n in verdicts if id(n) not in judged], f"{path} makes a verdict"
+        if path.name == "findings.py":
+            called = {
+                getattr(n.func, "attr", getattr(n.func, "id", "")) for n in ast.walk(tree) if isinstance(n, ast.Call)
+            }
+            assert not called & OWN, f"{path} makes an interval"

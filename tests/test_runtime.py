@@ -1,12 +1,13 @@
 """What the machine has."""
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
 from transferscope import runtime
-from transferscope.runtime import free_memory
+from transferscope.runtime import cores, free_memory
 from transferscope.study import execute
 
 GIB = 2**30
@@ -50,11 +51,25 @@ def test_free_memory(system, said, free):
 
 
 @pytest.mark.parametrize(
-    ("cores", "available", "jobs"),
+    ("count", "available", "jobs"),
     [(2, 64 * GIB, 2), (32, 15 * GIB, 10), (8, GIB, 1), (6, None, 6)],
 )
-def test_side_by_side_is_what_cores_and_memory_allow(system, monkeypatch, cores, available, jobs):
+def test_side_by_side_is_what_cores_and_memory_allow(system, monkeypatch, count, available, jobs):
     system(available=available)
-    monkeypatch.setattr(execute, "cores", lambda: cores)
+    monkeypatch.setattr(execute, "cores", lambda: count)
     assert execute.usual_jobs(torch.device("cpu")) == jobs
     assert execute.usual_jobs(torch.device("cuda")) == 1
+
+
+def test_cores_are_those_that_the_process_is_bound_to(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 8}, raising=False)
+    assert cores() == 3
+    assert runtime.machine(torch.device("cpu"))["cores"] == 3
+
+
+@pytest.mark.parametrize(("count", "expected"), [(6, 6), (None, 1)])
+def test_cores_where_the_system_binds_no_process(monkeypatch, count, expected):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: count)
+    assert cores() == expected

@@ -6,7 +6,7 @@
 
     images = ts.load_images("synthetic:photo")
     net = ts.build("fixup_resnet20", classes=len(images.classes))
-    ts.barrier(net, a, b, images.test).plot()
+    ts.barrier(net, [(a, b)], images.test).plot()
 
 Everything named here is loaded when it is first asked for, so that importing the package costs nothing.
 """
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .data.shuffle import shuffle_blocks
     from .data.spec import load_images
     from .errors import TransferscopeError
+    from .evidence.finding import Finding
     from .models.build import build, initialise, wrap
     from .models.checkpoint import read, write
     from .models.load import load_weights
@@ -35,14 +36,14 @@ if TYPE_CHECKING:
     from .probes.points import Points
     from .questions import *  # noqa: F403  # what the list of questions shows
     from .questions.doctor.measure import doctor
-    from .questions.result import Finding, Result
+    from .questions.result import Result
     from .train.altered import basin_noise, top_singular
     from .train.averaged import fit_averaged
     from .train.fit import fit
     from .train.recipe import Recipe
 
 _FACE = {
-    "Finding": "questions.result",
+    "Finding": "evidence.finding",
     "ImageSet": "data.imageset",
     "ImageSplits": "data.imageset",
     "Input": "models.network",

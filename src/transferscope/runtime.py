@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "cores",
     "fast_bfloat16",
     "free_memory",
     "full_float32",
@@ -109,6 +110,15 @@ def out_of_memory(error: Exception) -> bool:
     )
 
 
+def cores() -> int:
+    """Return how many processors this process may use: those that it is bound to, where the system says which.
+
+    >>> 1 <= cores() <= (os.cpu_count() or 1)
+    True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
 def keep_freed_memory() -> bool:
     """Tell glibc to keep freed memory instead of giving it back, and return whether it could be told.
 
@@ -171,7 +181,7 @@ def machine(device: torch.device) -> dict[str, str | int]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "system": f"{platform.system()} {platform.machine()}",
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1),
+        "cores": cores(),
         "device": str(device),
         "cpu capability": torch.backends.cpu.get_cpu_capability(),
     }

@@ -16,7 +16,7 @@ QUESTIONS = PACKAGE / "questions"
 ID = re.compile(r"00\d(-[0-9A-Z]+(\.\d+)?)?-[a-z]+")
 KNOWN = {claim.id for claim in CLAIMS}
 
-ALL_QUESTIONS_CITE_IDS = False
+ALL_QUESTIONS_CITE_IDS = True
 """Whether all questions have moved to ids: set it to True when they have; a test says when that is."""
 
 

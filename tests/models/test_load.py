@@ -40,14 +40,14 @@ def test_every_question_takes_them_alone_or_together(net, two, images):
     few = {"device": "cpu", "progress": lambda *_: None}
     assert ts.hessian(net, a, images.train, k=1, **few).members[0].label == "a.safetensors"
     assert [m.label for m in ts.spectrum(net, two).members] == ["a.safetensors", "b.pt"]
-    assert ts.rewind(net, a, b, images.test, draws=0, **few).networks[0].network == "b.pt"
-    found = ts.criticality(net, a, b, images.train, recorded=[a], alphas=3, sigmas=[0.1], draws=1, **few)
+    assert ts.rewind(net, [(a, b)], images.test, draws=0, **few).networks[0].network == "b.pt"
+    found = ts.criticality(net, [(a, a, b)], images.train, alphas=3, sigmas=[0.1], draws=1, **few)
     assert {v.path for v in found.valleys} == {"direct", "optimisation"}
     walked = ts.loss_variation(net, two, images.train, points=2, **few)
     assert walked.alone
     again = ts.loss_variation(net, {"a.safetensors": {0: a}, "b.pt": {0: b}}, images.train, points=2, **few)
     assert again.frame().equals(walked.frame())
-    assert ts.barrier(net, a, b, images.test, lambdas=3, **few).paths[0].path.b == "b.pt"
+    assert ts.barrier(net, [(a, b)], images.test, lambdas=3, **few).paths[0].path.b == "b.pt"
     assert ts.extrapolation(net, [(a, b)], {"test": images.test}, lambdas=5, **few).paths[0].path.a == "a.safetensors"
 
 

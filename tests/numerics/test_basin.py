@@ -61,6 +61,9 @@ def test_rises_of_a_bowl_at_every_delta():
             noise = np.random.default_rng(5).standard_normal((len(places), 8)) / math.sqrt(8)
             return np.stack([bowl(places @ segment(8) + d * noise) for d in deltas])[None]
 
+        def moved(self, places, moves, deltas):
+            return np.stack([self.at(places + d * moves)[0] for d in deltas])[None]
+
     losses = Field().at(draw_points(4000, np.eye(2), 0))
     rises = search_rises(Field(), np.eye(2), np.eye(1), losses, Search(4000, 4.0, doublings=4))
     d = rises.deltas

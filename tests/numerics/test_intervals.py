@@ -30,11 +30,20 @@ def test_one_run_has_no_interval_and_nan_stays_nan():
 
 
 @pytest.mark.parametrize("k, n", [(0, 5), (5, 5), (3, 7), (830, 1000), (1, 100_000)])
-def test_wilson_is_scipys(k, n):
+def test_wilson_ends_where_the_score_test_no_longer_rejects(k, n):
     got = wilson(k, n, 0.9)
-    expected = stats.binomtest(k, n).proportion_ci(0.9, method="wilson")
-    assert (got.low, got.high) == pytest.approx((expected.low, expected.high), abs=1e-14)
     assert 0 <= got.low <= k / n <= got.high <= 1
+    z = stats.norm.ppf(0.95)
+    for end in (got.low, got.high):  # |k/n − p| = z·√(p(1 − p)/n), which holds at p = k/n = 0 and 1, too
+        assert abs(k / n - end) == pytest.approx(z * math.sqrt(end * (1 - end) / n), abs=1e-12)
+    assert type(got.low) is type(got.high) is float
+    assert (got.low == 0) == (k == 0) and (got.high == 1) == (k == n)
+
+
+def test_wilson_keeps_its_level():
+    n, p = 40, 0.15
+    held = [stats.binom.pmf(k, n, p) for k in range(n + 1) if wilson(k, n).low <= p <= wilson(k, n).high]
+    assert 0.93 < sum(held) < 0.98
 
 
 def test_paired_difference_p_is_the_exact_binomial_test():

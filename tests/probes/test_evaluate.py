@@ -221,3 +221,9 @@ def test_an_auc_of_one_class_is_refused():
     with pytest.raises(UsageError, match="test: none of the 3 classes has images with and without it among these 23"):
         evaluate(net, points, blank, device="cpu")
     assert np.isfinite(evaluate(net, points, blank, metrics=["loss"], device="cpu").values["loss"]).all()
+
+
+def test_an_option_that_there_is_not(net):
+    line = Points.line(drawn(net, 1), drawn(net, 2), LAMBDAS)
+    with pytest.raises(UsageError, match=r"^there is no option 'presision'; did you mean 'precision'\?$"):
+        evaluate(net, line, images_for(net), device="cpu", presision="float64")

@@ -35,7 +35,7 @@ def branching():
 def test_maps_are_in_forward_order_with_their_true_sizes(branching):
     maps, others = linear_maps(branching)
     assert [m.name for m in maps] == ["first", "second", "head"]
-    assert others == ("up.weight (no 2-D convolution and no matrix)", "idle.weight (never runs)")
+    assert others == (("up.weight", "no 2-D convolution and no matrix"), ("idle.weight", "never runs"))
     first, second, head = maps
     assert (first.seen, first.size, first.padding, first.dilation) == ((5, 6), (5, 6), "same", (2, 2))
     assert first.remark == "its own padding is circular"

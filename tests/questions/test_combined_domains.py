@@ -9,6 +9,8 @@ from transferscope.models.network import Input, Network
 from transferscope.models.solution import Solution
 from transferscope.questions.combined_domains.measure import CombinedDomains, combined_domains
 
+from .golden import golden
+
 NET = Network(
     nn.Sequential(nn.Flatten(), nn.Linear(2, 2, bias=False)), "two pixels", 2, Input((1, 2), 1, (0.5,), (0.5,))
 )
@@ -59,12 +61,25 @@ def test_errors_in_closed_form(found):
 
 def test_findings_claim_nothing(found):
     findings = found.findings()
-    assert findings[0].text.startswith(
-        "Between left 0 (left) and both 0 (left+right) the error rises over the straight line between its ends by 0.0"
-    )
-    assert findings[0].text.endswith("a barrier above 2.0 points on right; n = 400 images each.")
-    assert findings[0].value == found.paths[0].height("right", "error").height
+    assert (findings[0].value, findings[0].target) == (pytest.approx(0.25), "left & left+right")
+    assert findings[0].estimate.over == "images" and findings[0].n == 400
     assert all(f.claim is None and f.verdict is None for f in findings)
+    golden(found, "combined_domains")
+
+
+def test_several_networks_are_one_sentence():
+    solutions = {
+        "left": [reads(2.0, -1.0 + 0.1 * i, f"left {i}") for i in range(3)],
+        "left+right": [reads(1.0, 1.0 + 0.1 * i, f"both {i}") for i in range(3)],
+    }
+    first, *_ = combined_domains(NET, solutions, SETS, device="cpu", lambdas=5).findings()
+    assert first.text.startswith("Between P-T of left and of left+right (3 pairs) the error rises")
+    assert (first.estimate.over, first.estimate.n, first.n, first.unit) == ("networks and images", 3, 6, "networks")
+
+
+def test_an_unknown_option():
+    with pytest.raises(UsageError, match=r"^combined_domains has no option 'lamdas'; did you mean 'lambdas'\?$"):
+        combined_domains(NET, SOLUTIONS, SETS, lamdas=5)
 
 
 def test_storage_and_progress(found, tmp_path):

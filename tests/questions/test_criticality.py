@@ -7,17 +7,22 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kendalltau, spearmanr, ttest_ind
+from scipy.stats import t as student
 from torch import nn
 
 from transferscope.data.imageset import ImageSet
 from transferscope.errors import UsageError
+from transferscope.evidence.left_out import LeftOut
 from transferscope.models.build import build, initialise, wrap
 from transferscope.models.network import Input
 from transferscope.models.solution import Solution
-from transferscope.questions.criticality.measure import Criticality, criticality, criticality_of
+from transferscope.questions.criticality.measure import Criticality, criticality
 from transferscope.rng import generator, numpy_generator
 from transferscope.train.recipe import Recipe
 from transferscope.train.run import Run
+
+from .golden import golden
 
 SIGMAS = (0.0, 0.1, 0.5)
 CPU = {"device": "cpu", "precision": "float64"}
@@ -130,7 +135,7 @@ def compare(net, found, valley, trained, places, images, module, names, noised):
 @pytest.mark.parametrize("module", ["fc1", "fc3"])
 def test_every_cell_of_the_four_paths_is_that_of_the_plain_loop(net, run, module):
     images = [sampled(net, n, name) for n, name in ((11, "train"), (7, "test"))]
-    found = criticality_of(net, run, *images, modules=[module], alphas=[0.0, 0.4, 1.0], sigmas=SIGMAS, draws=2, **CPU)
+    found = criticality(net, run, *images, modules=[module], alphas=[0.0, 0.4, 1.0], sigmas=SIGMAS, draws=2, **CPU)
     start, best, final = run.start.params, run.best.params, run.final.params
     names = [f"{module}.weight", f"{module}.bias"]
     assert [(v.path, v.end) for v in found.valleys] == [
@@ -167,7 +172,7 @@ def test_blocks_of_a_residual_network_move_with_their_statistics():
     }
     end = {k: end.get(k, v + 5) for k, v in start.items()}
     images = sampled(net, 9, "train")
-    found = criticality(net, start, end, images, modules=["0.0"], alphas=[0.3], sigmas=SIGMAS, draws=2, **CPU)
+    found = criticality(net, [(start, end)], images, modules=["0.0"], alphas=[0.3], sigmas=SIGMAS, draws=2, **CPU)
     noised = [f"0.0.{k}" for k in ("weight", "bias")] + [f"0.1.{k}" for k in ("weight", "bias")]
     names = [*noised, "0.1.running_mean", "0.1.running_var"]
     between = [{k: 0.7 * start[k].double() + 0.3 * end[k].double() for k in names}]
@@ -178,7 +183,7 @@ def test_blocks_of_a_residual_network_move_with_their_statistics():
 def test_absolute_noise_is_the_standard_deviation_of_each_weight(net, ends):
     images = sampled(net, 9, "train")
     found = criticality(
-        net, *ends, images, modules=["fc2"], alphas=[0.5], sigmas=[0.25], draws=1, noise="absolute", **CPU
+        net, [ends], images, modules=["fc2"], alphas=[0.5], sigmas=[0.25], draws=1, noise="absolute", **CPU
     )  # fmt: skip
     names = ["fc2.weight", "fc2.bias"]
     at = {k: 0.5 * ends[0][k].double() + 0.5 * ends[1][k].double() for k in names}
@@ -201,8 +206,8 @@ def brute(valley, bound, metric=1):
 def test_mu_is_the_least_ratio_over_cells_and_a_search_finds_the_same(net, run, judge):
     images = learned(net, run.best.params, 40, "train")
     settings = {"sigmas": (0.0, 0.05, 0.1, 0.2, 0.4, 0.8), "alphas": 7, "judge": judge, "margin": 0.06}
-    whole = criticality_of(net, run, images, **settings, **CPU)
-    search = criticality_of(net, run, images, surface=False, **settings, **CPU)
+    whole = criticality(net, run, images, **settings, **CPU)
+    search = criticality(net, run, images, surface=False, **settings, **CPU)
     found = [v.mu for v in whole.valleys]
     assert whole.networks[0].epsilon == pytest.approx(whole.networks[0].trained[0, whole.place(judge)] + 0.06)
     assert found == pytest.approx([brute(v, whole.networks[0].epsilon, whole.place(judge)) for v in whole.valleys])
@@ -224,22 +229,24 @@ def test_mu_is_the_least_ratio_over_cells_and_a_search_finds_the_same(net, run, 
 
 def test_without_a_draw(net, ends):
     images = learned(net, ends[1], 30, "train")
-    found = criticality(net, *ends, images, sigmas=(0.1, 0.2, 0.4), draws=3, margin=0.05, modules=["fc1"], **CPU)
+    found = criticality(net, [ends], images, sigmas=(0.1, 0.2, 0.4), draws=3, margin=0.05, modules=["fc1"], **CPU)
     valley, epsilon = found.valleys[0], found.networks[0].epsilon
     for r in range(3):
         fewer = replace(valley, values=np.delete(valley.values, r, axis=-1))
         assert valley.mu_without[r] == pytest.approx(brute(fewer, epsilon))
-    assert valley.low == min(valley.mu, *valley.mu_without) and valley.high == max(valley.mu, *valley.mu_without)
+    assert valley.least == min(valley.mu, *valley.mu_without) and valley.most == max(valley.mu, *valley.mu_without)
 
 
 def test_a_module_back_at_its_start_has_zero_and_one_that_bears_no_noise_has_none(net, ends):
     images = learned(net, ends[1], 30, "train")
     start = ends[1] | {"fc2.weight": ends[1]["fc2.weight"] + 1e-6, "fc3.weight": -ends[1]["fc3.weight"]}
-    found = criticality(net, start, ends[1], images, sigmas=(0.001, 5.0), epsilon=0.001, alphas=3, **CPU)
+    found = criticality(net, [(start, ends[1])], images, sigmas=(0.001, 5.0), epsilon=0.001, alphas=3, **CPU)
     by_module = {v.module: v for v in found.valleys}
     assert by_module["fc2"].mu == 0 and by_module["fc2"].alpha == 0
     assert by_module["fc1"].mu == 0 and by_module["fc1"].distance == 0  # it never moved
-    large = criticality(net, start, ends[1], images, sigmas=(5.0,), epsilon=0.001, alphas=3, modules=["fc3"], **CPU)
+    large = criticality(
+        net, [(start, ends[1])], images, sigmas=(5.0,), epsilon=0.001, alphas=3, modules=["fc3"], **CPU
+    )
     assert large.valleys[0].mu == math.inf and math.isnan(large.valleys[0].alpha)
     (text,) = [f.text for f in large.findings() if "infinite" in f.text]
     assert "no cell with noise keeps the error within ε in fc3" in text
@@ -249,10 +256,10 @@ def test_a_module_back_at_its_start_has_zero_and_one_that_bears_no_noise_has_non
 def test_weights_that_are_not_finite_stay_where_they_are(net, run):
     broken = run.snapshots["epoch 2"] | {"fc2.weight": run.snapshots["epoch 2"]["fc2.weight"] * math.nan}
     images = sampled(net, 9, "train")
-    found = criticality_of(
+    found = criticality(
         net, replace(run, snapshots={**run.snapshots, "epoch 2": broken}), images, sigmas=SIGMAS, alphas=3, **CPU
     )
-    healthy = criticality_of(net, run, images, sigmas=SIGMAS, alphas=3, **CPU)
+    healthy = criticality(net, run, images, sigmas=SIGMAS, alphas=3, **CPU)
     for a, b in zip(found.valleys, healthy.valleys, strict=True):
         gone = a.module == "fc2" and a.path == "optimisation"
         assert np.isnan(a.values[:, :, 2]).all() == gone
@@ -265,13 +272,13 @@ def test_weights_that_are_not_finite_stay_where_they_are(net, run):
 
 def test_losses_that_are_not_finite_are_kept_and_are_not_within(net, ends):
     images = sampled(net, 9, "train")
-    found = criticality(net, *ends, images, sigmas=(0.1, 1e308), alphas=3, modules=["fc1"], epsilon=1.0, **CPU)
+    found = criticality(net, [ends], images, sigmas=(0.1, 1e308), alphas=3, modules=["fc1"], epsilon=1.0, **CPU)
     valley = found.valleys[0]
     assert not np.isfinite(valley.values[0, found.place("loss"), :, 1]).any()
     assert np.isfinite(valley.values[0, found.place("loss"), :, 0]).all()
     assert any("not finite (fc1)" in f.text for f in found.findings())
     by_loss = criticality(
-        net, *ends, images, sigmas=(1e308,), alphas=3, modules=["fc1"], epsilon=100.0, judge="loss", **CPU
+        net, [ends], images, sigmas=(1e308,), alphas=3, modules=["fc1"], epsilon=100.0, judge="loss", **CPU
     )  # fmt: skip
     assert by_loss.valleys[0].mu == math.inf
 
@@ -279,21 +286,21 @@ def test_losses_that_are_not_finite_are_kept_and_are_not_within(net, ends):
 def test_a_run_without_records_says_what_to_record(net, run):
     images = sampled(net, 9, "train")
     bare = replace(run, snapshots={k: run.snapshots[k] for k in ("epoch 0", "best", "final")})
-    found = criticality_of(net, bare, images, sigmas=SIGMAS, alphas=2, **CPU)
+    found = criticality(net, bare, images, sigmas=SIGMAS, alphas=2, **CPU)
     assert {v.path for v in found.valleys} == {"direct"}
     reasons = [o.reason for o in found.left_out]
     assert "it needs, for example, record.epochs: [1, 2, 4]" in reasons[0] and len(reasons) == 2
     with pytest.raises(UsageError, match=r"P-T 0: no weights were kept between .* record\.epochs: \[1, 2, 4\]"):
-        criticality_of(net, bare, images, paths=["optimisation"], **CPU)
+        criticality(net, bare, images, paths=["optimisation"], **CPU)
     late = replace(run, snapshots={k: run.snapshots[k] for k in ("epoch 0", "epoch 7", "best", "final")})
-    found = criticality_of(net, late, images, sigmas=SIGMAS, alphas=2, modules=["fc1"], **CPU)
+    found = criticality(net, late, images, sigmas=SIGMAS, alphas=2, modules=["fc1"], **CPU)
     assert [(v.path, v.end) for v in found.valleys] == [
         ("direct", "best"),
         ("direct", "final"),
         ("optimisation", "final"),
     ]
     same = replace(run, snapshots={**run.snapshots, "final": run.snapshots["best"]})
-    found = criticality_of(net, same, images, sigmas=SIGMAS, alphas=2, modules=["fc1"], **CPU)
+    found = criticality(net, same, images, sigmas=SIGMAS, alphas=2, modules=["fc1"], **CPU)
     assert {v.end for v in found.valleys} == {"best"}
     assert "the final weights are the best ones" in found.left_out[0].reason
 
@@ -301,17 +308,15 @@ def test_a_run_without_records_says_what_to_record(net, run):
 def test_a_run_that_cannot_be_measured(net, run):
     images = sampled(net, 9, "train")
     gone = replace(run, label="P-T 1", ended="diverged at step 7", snapshots={"epoch 0": run.start.params})
-    found = criticality_of(net, [run, gone], images, sigmas=SIGMAS, alphas=2, modules=["fc1"], **CPU)
+    found = criticality(net, [run, gone], images, sigmas=SIGMAS, alphas=2, modules=["fc1"], **CPU)
     assert [s.label for s in found.networks] == ["P-T 0"]
     assert "P-T 1: diverged at step 7 and has no trained weights." in [f.text for f in found.findings()]
     with pytest.raises(UsageError, match="P-T 1 diverged at step 7 and has no trained weights; no run is left"):
-        criticality_of(net, gone, images)
+        criticality(net, gone, images)
     with pytest.raises(UsageError, match="kept no start; record epoch 0"):
-        criticality_of(
-            net, replace(run, snapshots={k: v for k, v in run.snapshots.items() if k != "epoch 0"}), images
-        )
-    with pytest.raises(UsageError, match="two runs are called 'P-T 0'"):
-        criticality_of(net, [run, run], images)
+        criticality(net, replace(run, snapshots={k: v for k, v in run.snapshots.items() if k != "epoch 0"}), images)
+    with pytest.raises(UsageError, match="two networks are called 'P-T 0'"):
+        criticality(net, [run, run], images)
 
 
 def test_bad_input_is_one_clear_line(net, ends):
@@ -335,11 +340,20 @@ def test_bad_input_is_one_clear_line(net, ends):
         ({"paths": ["optimisation"]}, "an optimisation path needs weights"),
     ):
         with pytest.raises(UsageError, match=words):
-            criticality(net, *ends, images, **settings, **CPU)
+            criticality(net, [ends], images, **settings, **CPU)
+    with pytest.raises(UsageError, match="criticality has no option 'aphas'; did you mean 'alphas'"):
+        criticality(net, [ends], images, aphas=3, **CPU)
+    for alone in (ends, {"start": ends[0]}):
+        with pytest.raises(
+            UsageError, match=r"runs: expected a list of runs, or of weights in order of time|1 weights"
+        ):
+            criticality(net, alone, images, **CPU)
+    with pytest.raises(UsageError, match="1 weights of a network; give those at its start and those at its end"):
+        criticality(net, [(ends[0],)], images, **CPU)
     with pytest.raises(UsageError, match=r"'fc1\.weight' of the end weights is not finite"):
-        criticality(net, ends[0], ends[1] | {"fc1.weight": ends[1]["fc1.weight"] * math.nan}, images, **CPU)
+        criticality(net, [(ends[0], ends[1] | {"fc1.weight": ends[1]["fc1.weight"] * math.nan})], images, **CPU)
     with pytest.raises(UsageError, match="two different networks"):
-        criticality(net, {k: v for k, v in ends[0].items() if k != "fc1.bias"}, ends[1], images, **CPU)
+        criticality(net, [({k: v for k, v in ends[0].items() if k != "fc1.bias"}, ends[1])], images, **CPU)
 
 
 def test_a_module_that_never_runs_and_a_start_with_another_head():
@@ -354,14 +368,14 @@ def test_a_module_that_never_runs_and_a_start_with_another_head():
     net = wrap(Idle(), name="idle", classes=3, input=Input((2, 2), 1, (0.5,), (0.5,)))
     images, params = sampled(net, 8, "train"), net.params()
     start = shaken(params, 0.1, "idle") | {"head.weight": torch.zeros(10, 5), "head.bias": torch.zeros(10)}
-    found = criticality(net, start, params, images, sigmas=SIGMAS, alphas=2, modules="layer", **CPU)
+    found = criticality(net, [(start, params)], images, sigmas=SIGMAS, alphas=2, modules="layer", **CPU)
     assert [v.module for v in found.valleys] == ["body"]
     told = {o.subject: o.reason for o in found.left_out}
     assert "never runs in the forward pass" in told["aux"] and "no such head" in told["network, head"]
     with pytest.raises(UsageError, match="module 'aux' never runs in the forward pass"):
-        criticality(net, start, params, images, modules=["aux"], **CPU)
+        criticality(net, [(start, params)], images, modules=["aux"], **CPU)
     with pytest.raises(UsageError, match="network, head: the start has no such head"):
-        criticality(net, start, params, images, modules=["head"], **CPU)
+        criticality(net, [(start, params)], images, modules=["head"], **CPU)
 
 
 def test_recorded_weights_of_plain_checkpoints(net, ends):
@@ -369,7 +383,7 @@ def test_recorded_weights_of_plain_checkpoints(net, ends):
     middle = shaken(ends[0], 0.1, "middle")
     end = Solution("mine.pt", ends[1])
     found = criticality(
-        net, ends[0], end, images, recorded={"half": middle}, sigmas=SIGMAS, alphas=3, modules=["fc2"], **CPU
+        net, [{"start": ends[0], "half": middle, "end": end}], images, sigmas=SIGMAS, alphas=3, modules=["fc2"], **CPU
     )
     assert [(v.network, v.path, v.end) for v in found.valleys] == [
         ("mine.pt", "direct", "end"),
@@ -392,14 +406,15 @@ def made(roles_and_errors, modules=tuple("abcdef"), test=0.02, gap=0.2):
 
     networks, valleys = [], []
     alphas, sigmas = np.array([0.0, 0.5, 1.0]), np.array([0.0, 0.1, 1.0])
-    for i, (role, errors) in enumerate(roles_and_errors):
-        networks.append(Subject(f"{role} {i}", role, role, np.array([[0.1], [0.1 + gap]]), 0.11))
+    for role, errors in roles_and_errors:
+        label = f"{role} {sum(s.role == role for s in networks)}"
+        networks.append(Subject(label, role, role, np.array([[0.1], [0.1 + gap]]), 0.11))
         for module, means in zip(modules, errors, strict=True):
             values = np.repeat(np.stack([means, means * (1 + test)])[:, None, ..., None], 2, axis=-1)
             mu, place, sigma = least_ratio(means, alphas, 0.05 * sigmas, 2.0, 0.11)
             at = (float(alphas[place]), float(sigmas[sigma])) if place >= 0 else (math.nan, math.nan)
             valleys.append(
-                Valley(f"{role} {i}", module, "direct", "best", ("0", "0.5", "1"), alphas, sigmas, 0.05, 2.0, 1.6,
+                Valley(label, module, "direct", "best", ("0", "0.5", "1"), alphas, sigmas, 0.05, 2.0, 1.6,
                        1024, values, mu, np.array([mu, mu]), *at, 18, "affine")
             )  # fmt: skip
     how = How("affine", "float32", "cpu", 64, "none")
@@ -415,55 +430,119 @@ def rising(depth):
     return 0.1 + 0.05 * depth * (1 - alphas) + 0.02 * depth * sigmas
 
 
-def test_claims_are_judged_as_stated():
-    tighter = made([("P-T", [rising(d) for d in (0.1, 0.2, 0.6, 0.7, 2.0, 4.0)]), ("RI-T", [rising(60.0)] * 6)])
-    found = {f.claim: f for f in tighter.findings() if f.claim}
-    order = found["000 §3.4: from input to output the valleys of P-T become tighter, i.e. modules more critical"]
-    assert order.verdict == "agrees" and order.value > 0.7 and order.n == 6
-    sensitive = found["000 §3.4: modules of RI-T are more sensitive than those of P-T"]
-    assert sensitive.verdict == "agrees" and sensitive.value > 0.2
-    transition = found["000 §3.4: the valleys of RI-T have a transition point between start and end"]
-    assert transition.verdict == "disagrees" and "6 of RI-T are not within ε at the start" in transition.text
-    same = found["000 B.9: train error, test error and gap show the same and can be used interchangeably"]
-    assert same.verdict == "agrees" and same.value == pytest.approx(1.0, abs=1e-5)
-    looser = made([("P-T", [rising(d) for d in (4.0, 2.0, 0.7, 0.6, 0.2, 0.1)])])
-    (order,) = [f for f in looser.findings() if f.claim and "tighter" in f.claim]
-    assert order.verdict == "disagrees"
-    unknown = made([("", [rising(d) for d in range(6)])])
-    assert not any(f.claim for f in unknown.findings())
+TIGHTER, LOOSER = (
+    [rising(d) for d in depths] for depths in ((0.1, 0.2, 0.6, 0.7, 2.0, 4.0), (4, 2, 0.7, 0.6, 0.2, 0.1))
+)
+DEEP, FLAT = [rising(60.0)] * 6, [rising(0.01)] * 6
+DIP = [np.array([[0.1, 0.1, 0.3], [0.3, 0.3, 0.3], [0.1, 0.1, 0.1]])] * 6
+
+
+def by_claim(result):
+    return {f.claim: f for f in result.findings() if f.claim}
+
+
+def test_claims_are_judged_over_networks():
+    result = made([("P-T", TIGHTER)] * 3 + [("RI-T", DEEP)] * 3)
+    found = by_claim(result)
+    assert {claim: f.verdict for claim, f in found.items()} == {
+        "000-3.4-e": "agrees",
+        "000-3.4-f": "agrees",
+        "000-3.4-g": "cannot tell",  # none has a transition, which says nothing of a difference
+        "000-B.9-a": "agrees",
+    }
+    assert {(f.unit, f.estimate.over) for f in found.values()} == {("networks", "networks")}
+    assert found["000-3.4-e"].n == 3 and found["000-3.4-e"].value > 0.7
+    assert found["000-3.4-f"].n == 6 and found["000-3.4-f"].value > 0.2
+    assert found["000-B.9-a"].n == 6 and found["000-B.9-a"].value == pytest.approx(1.0, abs=1e-5)
+    golden(result, "criticality")
+    assert by_claim(made([("P-T", LOOSER)] * 3))["000-3.4-e"].verdict == "disagrees"
+    assert not by_claim(made([("", TIGHTER)] * 3))
+
+
+def test_modules_and_cells_of_one_network_decide_nothing():
+    # Six modules in order, and 18 cells a module: of one or two networks of a kind that is a description.
+    for networks in ([("P-T", TIGHTER), ("RI-T", DIP)], [("P-T", TIGHTER)] * 2 + [("RI-T", DIP)] * 2):
+        found = by_claim(made(networks))
+        assert set(found) == {"000-3.4-e", "000-3.4-f", "000-3.4-g", "000-B.9-a"}
+        assert {f.verdict for f in found.values()} == {"cannot tell"}
+        assert found["000-3.4-e"].why == "a verdict needs at least three networks of each kind"
+        assert found["000-3.4-e"].estimate.over == "nothing"
+
+
+def test_one_number_a_network():
+    ways = (
+        TIGHTER,
+        [rising(d) for d in (0.6, 0.1, 2.0, 0.2, 4.0, 0.7)],
+        [rising(d) for d in (0.2, 0.6, 0.1, 2, 4, 5)],
+    )
+    result = made([("P-T", way) for way in ways] + [("RI-T", DEEP)] * 3)
+    found = by_claim(result)
+    taus = [kendalltau(range(6), [v.relative for v in result.along(f"P-T {i}")]).statistic for i in range(3)]
+    order = found["000-3.4-e"].estimate
+    assert order.value == pytest.approx(np.mean(taus))
+    half = student.ppf(0.975, 2) * np.std(taus, ddof=1) / math.sqrt(3)
+    assert (order.low, order.high) == pytest.approx((order.value - half, order.value + half))
+    # The share of cells within ε of each network, averaged over its modules, compared as Welch does.
+    shares = []
+    for subject in result.networks:
+        of = [v.means(0, 0)[:, 1:] <= 0.11 + 1e-9 for v in result.valleys if v.network == subject.label]
+        shares.append(np.mean([cells.mean() for cells in of]))
+    expected = ttest_ind(shares[:3], shares[3:], equal_var=False).confidence_interval()
+    cells = found["000-3.4-f"].estimate
+    assert (cells.low, cells.high) == pytest.approx((expected.low, expected.high))
+    rhos = [
+        spearmanr(*[np.concatenate([v.means(part, 0).ravel() for v in result.along(s.label)]) for part in (0, 1)])[0]
+        for s in result.networks
+    ]
+    assert found["000-B.9-a"].value == pytest.approx((np.mean(rhos[:3]) + np.mean(rhos[3:])) / 2)
+
+
+def test_networks_that_learned_nothing_decide_nothing():
+    result = made([("P-T", TIGHTER)] * 3 + [("P-T", LOOSER)] + [("RI-T", DEEP)] * 3)
+    *well, sick = result.networks[:4]
+    apart = replace(result, networks=(*well, replace(sick, unfit="diverged late"), *result.networks[4:]))
+    assert by_claim(apart)["000-3.4-e"].verdict == "agrees" and by_claim(apart)["000-3.4-e"].n == 3
+    none = replace(result, networks=tuple(replace(s, unfit="learned nothing clearly") for s in result.networks))
+    assert {f.verdict for f in by_claim(none).values()} == {"cannot tell"}
+    assert by_claim(none)["000-3.4-e"].why == "P-T 0, P-T 1, P-T 2 and P-T 3 learned nothing clearly"
+
+
+def test_what_learned_nothing_is_named(net, run):
+    sick = replace(run, unfit="learned nothing clearly")
+    found = criticality(net, sick, sampled(net, 9, "train"), sigmas=SIGMAS, alphas=2, modules=["fc1"], **CPU)
+    assert found.networks[0].unfit == "learned nothing clearly"
+    assert found.left_out[-1] == LeftOut("P-T 0", "learned nothing clearly")
 
 
 def test_without_a_gap_nothing_is_said_of_it():
-    none = made([("P-T", [rising(60.0)] * 6), ("RI-T", [rising(60.0)] * 6)], gap=0.1)
-    (same,) = [f for f in none.findings() if f.claim and "interchangeably" in f.claim]
-    assert same.verdict == "cannot tell"
-    assert (
-        "the gap of the two, which as trained is no larger than so many images may give by chance, with" in same.text
-    )
+    same = by_claim(made([("P-T", DEEP)] * 3 + [("RI-T", DEEP)] * 3, gap=0.1))["000-B.9-a"]
+    assert same.verdict == "cannot tell" and same.n == 0
+    assert "their gap as trained is no larger than so many images may give by chance" in same.text
 
 
 def test_networks_with_nothing_to_lose_settle_nothing():
-    flat = made([("P-T", [rising(0.01)] * 6), ("RI-T", [rising(0.01)] * 6)])
+    flat = made([("P-T", FLAT)] * 3 + [("RI-T", FLAT)] * 3)
     assert {f.verdict for f in flat.findings() if f.claim} == {"cannot tell"}
+    assert "their train error hardly moves over the cells" in by_claim(flat)["000-B.9-a"].text
 
 
 def test_a_transition_is_found():
-    dip = np.array([[0.1, 0.1, 0.3], [0.3, 0.3, 0.3], [0.1, 0.1, 0.1]])
-    found = made([("P-T", [rising(0.1)] * 6), ("RI-T", [dip] * 6)])
-    (transition,) = [f for f in found.findings() if f.claim and "transition" in f.claim]
-    assert transition.verdict == "agrees"
-    assert "6 modules of RI-T (a, b, c, d and 2 more), 0 of P-T, of 6" in transition.text
+    found = by_claim(made([("P-T", [rising(0.1)] * 6)] * 3 + [("RI-T", DIP)] * 3))["000-3.4-g"]
+    assert (found.verdict, found.value, found.n) == ("agrees", 1.0, 6)
+    # In half of the modules of two networks and in none of the third: too little for so few.
+    half = [*DIP[:3], *[rising(0.1)] * 3]
+    mixed = [("RI-T", half), ("RI-T", half), ("RI-T", [rising(0.1)] * 6)]
+    found = by_claim(made([("P-T", [rising(0.1)] * 6)] * 3 + mixed))["000-3.4-g"]
+    assert (found.verdict, found.value) == ("cannot tell", pytest.approx(1 / 3))
 
 
 def test_a_transition_on_the_optimisation_path_counts_too():
-    dip = np.array([[0.1, 0.1, 0.3], [0.3, 0.3, 0.3], [0.1, 0.1, 0.1]])
-    straight = made([("P-T", [rising(0.1)] * 6), ("RI-T", [rising(0.1)] * 6)])
-    other = made([("P-T", [rising(0.1)] * 6), ("RI-T", [dip] * 6)])
-    bent = tuple(replace(v, path="optimisation") for v in other.valleys if v.network == "RI-T 1")
-    found = replace(straight, valleys=(*straight.valleys, *bent))
-    (transition,) = [f for f in found.findings() if f.claim and "transition" in f.claim]
-    assert transition.verdict == "agrees"
-    assert transition.text.startswith("On the direct or the optimisation path to the best weights, a valley")
+    straight = made([("P-T", [rising(0.1)] * 6)] * 3 + [("RI-T", [rising(0.1)] * 6)] * 3)
+    other = made([("P-T", [rising(0.1)] * 6)] * 3 + [("RI-T", DIP)] * 3)
+    bent = tuple(replace(v, path="optimisation") for v in other.valleys if v.network.startswith("RI-T"))
+    found = by_claim(replace(straight, valleys=(*straight.valleys, *bent)))["000-3.4-g"]
+    assert found.verdict == "agrees"
+    assert found.text.startswith("On the direct or the optimisation path to the best weights ")
 
 
 def test_a_bound_of_few_images_and_a_grid_that_ends_too_early_are_said():
@@ -474,13 +553,13 @@ def test_a_bound_of_few_images_and_a_grid_that_ends_too_early_are_said():
 
 def test_one_draw_tells_nothing_of_draws():
     valley = made([("P-T", [rising(1.0)] * 6)]).valleys[0]
-    assert valley.low <= valley.mu <= valley.high
+    assert valley.least <= valley.mu <= valley.most
     alone = replace(valley, mu_without=valley.mu_without[:1])
-    assert math.isnan(alone.low) and math.isnan(alone.high)
+    assert math.isnan(alone.least) and math.isnan(alone.most)
 
 
 def test_stored_and_read_back(net, run, tmp_path):
-    found = criticality_of(net, run, sampled(net, 9, "train"), sigmas=SIGMAS, alphas=3, modules=["fc1"], **CPU)
+    found = criticality(net, run, sampled(net, 9, "train"), sigmas=SIGMAS, alphas=3, modules=["fc1"], **CPU)
     found.save(tmp_path)
     again = Criticality.load(tmp_path)
     assert again.frame().equals(found.frame()) and again.cell_frame().equals(found.cell_frame())
@@ -490,7 +569,7 @@ def test_stored_and_read_back(net, run, tmp_path):
 def test_progress_counts_to_the_end(net, run):
     for surface, unit in ((True, "points"), (False, "cells")):
         told = []
-        criticality_of(
+        criticality(
             net, run, sampled(net, 9, "train"), sigmas=SIGMAS, alphas=3, surface=surface,
             progress=lambda *x, told=told: told.append(x), **CPU,
         )  # fmt: skip

@@ -1,18 +1,26 @@
+import dataclasses
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from transferscope.errors import UsageError
+from transferscope.evidence.guard import Witness
 from transferscope.models.build import build, initialise, wrap
 from transferscope.models.network import Input
 from transferscope.models.solution import Solution
-from transferscope.questions.distance.measure import Distance, distance
+from transferscope.questions._members import Member, Pair
+from transferscope.questions._sides import unlearned
+from transferscope.questions.distance.measure import Distance, Trajectory, distance
 from transferscope.records import to_tree
 from transferscope.train.recipe import Recipe
 from transferscope.train.run import Run
+
+from .golden import golden
 
 
 def net_with_norm(classes=4):
@@ -66,7 +74,8 @@ def test_distances_are_those_of_a_plain_loop(granularity):
         assert got.whole()[p] == pytest.approx(math.sqrt(whole), rel=1e-9)
         assert got.deviation()[p] == pytest.approx(deviation, rel=1e-9)
     assert got.numel.sum() == sum(v.numel() for v in net.module.parameters())
-    assert got.left_out == ((),) * 15
+    assert got.missing == ((),) * 15
+    assert got.left_out == ()
 
 
 def test_deviation_is_the_sum_over_layers_not_the_norm_of_all():
@@ -87,7 +96,9 @@ def test_heads_of_other_size_are_left_out_and_named():
     solutions = given(net)
     solutions[0] = Solution("P", initialise(other, 0), "P", "P")
     got = distance(net, solutions, granularity="layer")
-    assert set(got.left_out[0]) == {"6.weight", "6.bias"} and got.left_out[-1] == ()
+    assert set(got.missing[0]) == {"6.weight", "6.bias"} and got.missing[-1] == ()
+    assert [left.subject for left in got.left_out] == ["6.bias", "6.weight"]
+    assert "in 5 of 15 pairs" in got.left_out[0].reason
     assert got.heads.tolist() == [False, False, True] and np.isnan(got.distance[0, 2])
     np.testing.assert_array_equal(got.comparable(), got.body())
     assert got.body()[-1] < got.whole()[-1]
@@ -99,30 +110,160 @@ def test_heads_of_other_size_are_left_out_and_named():
 
 def test_findings_order_the_pairs_as_they_are():
     got = distance(net_with_norm(), given(net_with_norm()), granularity="layer")
-    by_claim = {f.claim: f for f in got.findings() if f.claim}
+    found = claims_of(got)
     whole = {(got.members[p.a].label, got.members[p.b].label): d for p, d in zip(got.pairs, got.whole(), strict=True)}
-    ratio = by_claim["000 §3.2, Table 2: two P-T lie closer together than two RI-T"]
+    ratio = found["000-3.2-g"]
     assert ratio.value == pytest.approx(whole["RI-T 0", "RI-T 1"] / whole["P-T 0", "P-T 1"])
-    assert ratio.verdict == "agrees" and ratio.low is None  # one pair each has no range
-    start = next(f for c, f in by_claim.items() if "Table 8" in c)
+    start = found["000-3.2-i"]
     assert start.value == pytest.approx(
         whole["RI 0", "RI-T 0"] / np.mean([whole["P", "P-T 0"], whole["P", "P-T 1"]])
     )  # RI-T 1 and RI 0 are no pair of a network and its start
     assert [(p.a, p.b) for p in got.starts()] == [(0, 1), (0, 2), (3, 4)]
     assert not any("RI 0" in f.text or f.text.startswith("P & RI:") for f in got.findings())
+    # One pair against one pair decides nothing, whatever the ratio.
+    assert (ratio.verdict, ratio.low, ratio.estimate.over) == ("cannot tell", None, "nothing")
+    assert {f.verdict for f in found.values()} == {"cannot tell"}
+    assert {f.why for f in found.values()} == {"a verdict needs at least three networks of each kind"}
 
 
-def test_a_claim_that_does_not_hold_is_said_not_to():
-    net = net_with_norm()
-    solutions = given(net)
-    swap = {"P-T": "RI-T", "RI-T": "P-T"}
-    starts = {"P-T": ["RI 0", "RI 1"], "RI-T": ["P", "P"]}
-    turned = [
-        Solution(s.label, s.params, swap.get(s.role, s.role), starts[s.role].pop() if s.role in starts else s.group)
-        for s in solutions
-    ]
-    found = {f.claim: f.verdict for f in distance(net, turned).findings()}
-    assert found["000 §3.2, Table 2: two P-T lie closer together than two RI-T"] == "disagrees"
+def claims_of(result):
+    return {f.claim: f for f in result.findings() if f.claim}
+
+
+def made(near=1.0, far=3.0, n=4, own=0.05, seed=0, unfit=(), modules=5, slope=0.0, followed=(), noise=0.02):
+    """P, n P-T, n RI-T and their starts, so far apart as the kind says, and as each network adds."""
+    rng, why = np.random.default_rng(seed), dict(unfit)
+    members = [Member("P", "P", "P")]
+    members += [Member(f"P-T {i}", "P-T", "P", why.get(f"P-T {i}", "")) for i in range(n)]
+    members += [Member(f"RI {i}", "RI", f"RI {i}") for i in range(n)]
+    members += [Member(f"RI-T {i}", "RI-T", f"RI {i}", why.get(f"RI-T {i}", "")) for i in range(n)]
+    order = ["P", "RI", "P-T", "RI-T"]
+    pairs = tuple(
+        Pair(a, b, " & ".join(sorted((members[a].role, members[b].role), key=order.index)))
+        for a, b in itertools.combinations(range(len(members)), 2)
+    )
+    adds = own * rng.standard_normal(len(members))
+    size = np.array([near if "R" not in p.kind else far for p in pairs])
+    size = size * np.exp(np.array([adds[p.a] + adds[p.b] for p in pairs]))
+    shape = np.exp(slope * np.arange(modules) + noise * rng.standard_normal((len(pairs), modules)))
+    by_module = size[:, None] * shape / np.sqrt((shape**2).sum(1, keepdims=True))
+    return Distance(
+        tuple(members), pairs, tuple(f"layer{i}" for i in range(modules)), np.zeros(modules, bool),
+        np.full(modules, 10), by_module, np.ones((len(members), modules)), size, ((),) * len(pairs), 100,
+        tuple(followed), unlearned(members, ()),
+    )  # fmt: skip
+
+
+def follow(label, steps, unfit=""):
+    path = np.cumsum([0.0, *steps])
+    return Trajectory(label, label[:-2], "", np.arange(len(path)), np.zeros((len(path), 5)), path, unfit)
+
+
+def test_networks_are_left_out_one_at_a_time():
+    got = made(n=3)
+    found = claims_of(got)["000-3.2-g"].estimate
+    values = {frozenset((p.a, p.b)): d for p, d in zip(got.pairs, got.whole(), strict=True)}
+    at = {role: [i for i, m in enumerate(got.members) if m.role == role] for role in ("P-T", "RI-T")}
+
+    def log_ratio(left=None):
+        means = []
+        for role in ("RI-T", "P-T"):
+            kept = itertools.combinations([i for i in at[role] if i != left], 2)
+            means.append(np.mean([values[frozenset(p)] for p in kept]))
+        return math.log(means[0] / means[1])
+
+    spreads = []
+    for of in at.values():
+        without = np.array([log_ratio(i) for i in of])
+        spreads.append(2 / 3 * ((without - without.mean()) ** 2).sum())
+    freedom = sum(spreads) ** 2 / sum(v**2 / 2 for v in spreads)
+    half = stats.t.ppf(0.975, freedom) * math.sqrt(sum(spreads))
+    assert (found.low, found.high) == pytest.approx((math.exp(log_ratio() - half), math.exp(log_ratio() + half)))
+    assert (found.over, found.n) == ("networks", 6)
+
+
+def test_claims_are_judged_over_networks():
+    found = claims_of(made(slope=0.3))
+    assert {f.verdict for f in found.values()} == {"agrees"}
+    assert found.keys() == {"000-3.2-g", "000-3.2-h", "000-3.2-i", "000-3.2-j"}
+    assert found["000-3.2-h"].n == 9, "P is in the pairs, and given"
+    assert found["000-3.2-h"].estimate.n == 8
+    turned = claims_of(made(near=3.0, far=1.0, slope=-0.3))
+    assert {f.verdict for f in turned.values()} == {"disagrees"}
+    close = claims_of(made(near=1.0, far=1.01, own=0.2))
+    assert (close["000-3.2-g"].verdict, close["000-3.2-g"].why) == ("cannot tell", "")
+
+
+def test_depth_is_one_rank_a_pair():
+    """Five modules of one pair are no sample: however clear its rank is, networks decide."""
+    two = claims_of(made(n=2, slope=0.5))["000-3.2-j"]
+    assert (two.value, two.verdict) == (pytest.approx(1.0), "cannot tell")
+    got = made(n=3, slope=0.01)
+    found = claims_of(got)["000-3.2-j"]
+    taus = {
+        kind: np.mean(
+            [
+                stats.kendalltau(range(5), d).statistic
+                for p, d in zip(got.pairs, got.distance, strict=True)
+                if p.kind == kind
+            ]
+        )
+        for kind in ("P-T & P-T", "RI-T & RI-T")
+    }
+    assert found.value == pytest.approx(min(taus.values()))
+    wrong = 0
+    for seed in range(200):
+        wrong += claims_of(made(n=3, seed=seed))["000-3.2-j"].verdict != "cannot tell"
+    assert wrong / 200 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 200)
+
+
+def test_one_dip_in_one_run_does_not_disagree():
+    """The smallest step in mean steps is one number a run; five runs of six never dip, and one does a little."""
+    steps = {f"P-T {i}": [3.0, 1.0 + 0.1 * i, 0.8, 0.9] for i in range(3)}
+    steps |= {f"RI-T {i}": [4.0, 2.0, 1.5 + 0.2 * i, 0.7] for i in range(3)}
+    always = claims_of(made(n=3, followed=[follow(*x) for x in steps.items()]))["002-3-d"]
+    assert always.verdict == "agrees"
+    steps["RI-T 2"][3] = -0.1
+    dip = claims_of(made(n=3, followed=[follow(*x) for x in steps.items()]))["002-3-d"]
+    assert (dip.verdict, dip.why) == ("cannot tell", "")
+    smallest = [min(s) / np.mean(s) for label, s in steps.items() if label.startswith("RI-T")]
+    ends = stats.ttest_1samp(smallest, 0.0).confidence_interval(0.95)
+    assert (dip.value, dip.low, dip.high) == pytest.approx((np.mean(smallest), *ends))
+    back = [follow(label, [*s[:3], -1.0 - 0.1 * i]) for i, (label, s) in enumerate(steps.items())]
+    assert claims_of(made(n=3, followed=back))["002-3-d"].verdict == "disagrees"
+    assert claims_of(made(n=3, followed=back[:2]))["002-3-d"].verdict == "cannot tell"
+
+
+def test_deviations_are_compared_over_runs():
+    ends = {"P-T 0": 1.0, "P-T 1": 1.1, "P-T 2": 0.9, "RI-T 0": 3.0, "RI-T 1": 3.3, "RI-T 2": 2.7}
+    followed = [follow(label, [x / 2, x / 2]) for label, x in ends.items()]
+    found = claims_of(made(n=3, followed=followed))["002-B.3-c"]
+    logs = np.log([*ends.values()])
+    slow = stats.ttest_ind(logs[3:], logs[:3], equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((math.exp(slow.low), math.exp(slow.high)))
+    assert found.verdict == "agrees"
+    lost = [*followed[:3], *(follow(t.label, [9.0, 9.0], "diverged at step 3") for t in followed[3:5]), followed[5]]
+    assert claims_of(made(n=3, followed=lost))["002-B.3-c"].value == pytest.approx(2.7 / np.exp(logs[:3].mean()))
+    assert claims_of(made(n=3, followed=lost))["002-B.3-c"].verdict == "cannot tell"
+
+
+def test_networks_that_learned_nothing_decide_nothing():
+    why = "gave one and the same answer to all images"
+    some = made(unfit=[("RI-T 1", why)])
+    assert (claims_of(some)["000-3.2-g"].verdict, claims_of(some)["000-3.2-g"].estimate.n) == ("agrees", 7)
+    assert [left.text for left in some.left_out] == [f"RI-T 1: {why}"]
+    assert any(f.text == f"1 of 8 networks left out. RI-T 1: {why}." for f in some.findings())
+    none = claims_of(made(unfit=[(f"RI-T {i}", why) for i in range(4)]))
+    assert {f.verdict for f in none.values()} == {"cannot tell"}
+    assert {f.why for f in none.values()} == {f"RI-T 0, RI-T 1, RI-T 2 and RI-T 3 {why}"}
+    failed = dataclasses.replace(made(), witnesses=(Witness("the pre-training", "P", why),))
+    assert claims_of(failed)["000-3.2-g"].why == f"the pre-training {why}"
+
+
+def test_whole_sentences():
+    steps = {f"P-T {i}": [3.0, 1.0 + 0.1 * i, 0.8] for i in range(3)}
+    steps |= {f"RI-T {i}": [4.0, 2.0, 1.5 + 0.2 * i] for i in range(3)}
+    golden(made(n=3, slope=0.3, followed=[follow(*x) for x in steps.items()]), "distance")
 
 
 def run_of(label, role, group, start, moves, seed=0):
@@ -149,11 +290,13 @@ def test_trajectories_follow_the_snapshots():
     np.testing.assert_allclose(first.whole(), [x * math.sqrt(size) for x in (0, 0.2, 0.3, 0.8)], rtol=1e-5)
     matrices = sum(math.sqrt(v.numel()) for v in net.module.parameters() if v.ndim == 2)
     np.testing.assert_allclose(second.layer_sum, [x * matrices for x in (0, 0.5, 0.4, 0.9)], rtol=1e-5)
-    by_claim = {f.claim: f for f in got.findings() if f.claim}
-    steady = by_claim["002 §3, Fig. 2: the deviation from the start grows throughout training"]
-    assert steady.verdict == "disagrees" and "1 of 2 runs" in steady.text
-    deviation = next(f for c, f in by_claim.items() if "002 B.3" in c)
-    assert deviation.value == pytest.approx(0.9 / 0.8, rel=1e-4) and "n = 9 training examples" in deviation.text
+    found = claims_of(got)
+    matrix = {"P-T": [0.2, 0.1, 0.5], "RI-T": [0.5, -0.1, 0.5]}
+    assert found["002-3-d"].value == pytest.approx(min(min(m) / np.mean(m) for m in matrix.values()), rel=1e-4)
+    assert "1 of 2 runs" in found["002-3-d"].text
+    assert found["002-B.3-c"].value == pytest.approx(0.9 / 0.8, rel=1e-4)
+    assert "n = 9 training examples" in found["002-B.3-c"].text
+    assert {f.verdict for f in found.values()} == {"cannot tell"}, "one run of a kind"
     frame = got.trajectory_frame()
     assert frame["deviation"].iloc[1] == pytest.approx(0.2 * matrices / 3, rel=1e-5)
 

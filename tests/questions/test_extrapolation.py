@@ -11,6 +11,8 @@ from transferscope.models.network import Input, Network
 from transferscope.models.solution import Solution
 from transferscope.questions.extrapolation.measure import Extrapolation, extrapolation
 
+from .golden import golden
+
 
 class Threshold(nn.Module):
     """Says class 0 where w > x and x > −w: pixels below |w| are right."""
@@ -74,11 +76,9 @@ def test_findings_and_storage(found, tmp_path):
     assert first.text.startswith(
         "On the line through P-T 0 and P-T 1 the error on test has risen by 2.0 points: at 0.1"
     )
-    assert (
-        "not within 1.00 beyond P-T 1; in units of the distance between the two (0.20), n = 1,024 images."
-        in first.text
-    )
-    assert first.claim.startswith("000 B.6") and first.verdict == "cannot tell"  # near on one side only
+    assert "not within 1.00 beyond P-T 1; in units of the distance between the two (0.20)" in first.text
+    assert (first.claim, first.verdict) == ("000-B.6-a", "cannot tell")  # of one pair
+    assert first.value == pytest.approx((0.1 + 1.0) / 2, abs=0.02) and first.estimate.over == "images"
     found.save(tmp_path)
     again = Extrapolation.load(tmp_path)
     assert again.frame().equals(found.frame()) and again.edges().equals(found.edges())
@@ -86,41 +86,103 @@ def test_findings_and_storage(found, tmp_path):
     assert len(found.edges()) == 4 and len(found.frame()) == 2 * 61
 
 
-@pytest.mark.parametrize(
-    ("ends", "role", "verdict"),
-    [
-        ((0.5, 0.6), "P-T", "cannot tell"),  # falls on the side of the second
-        ((0.5, 0.5 + 1e-6), "P-T", "disagrees"),
-        ((0.5, 0.6), "RI-T", None),
-    ],
-)
-def test_the_claim_is_about_both_sides_of_two_p_t(ends, role, verdict):
-    pairs = [(at(ends[0], "0", role, "P"), at(ends[1], "1", role, "P"))]
-    found = extrapolation(NET, pairs, {"test": ramp()}, device="cpu", lambdas=31, metrics=["error"])
-    assert found.findings()[0].verdict == verdict
+class Bowl(nn.Module):
+    """Right for pixels ≥ w²: solutions close to the rim on both sides of the bottom."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        x = x.flatten(1)
+        return torch.cat([x - self.w**2, self.w**2 - x], 1)
 
 
-def test_a_bowl_agrees():
-    class Bowl(nn.Module):
-        """Right for pixels ≥ w²: two solutions close to the rim on both sides of the bottom."""
+BOWL = Network(Bowl(), "bowl", 2, Input((1, 1), 1, (0.0,), (1.0,)))
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.w = nn.Parameter(torch.ones(1))
 
-        def forward(self, x):
-            x = x.flatten(1)
-            return torch.cat([x - self.w**2, self.w**2 - x], 1)
+def bowl(left: tuple[float, ...], right: tuple[float, ...], role: str = "P-T", **options) -> Extrapolation:
+    """Every network on the left of the bottom with every one on the right."""
+    sides = [[at(w, f"{role} {i}", role, "P") for i, w in some] for some in (
+        list(enumerate(left)), list(enumerate(right, len(left)))
+    )]  # fmt: skip
+    pairs = [(a, b) for a in sides[0] for b in sides[1]]
+    chosen = {"lambdas": 61, "metrics": ["error"], **options}
+    return extrapolation(BOWL, pairs, {"test": ramp()}, device="cpu", **chosen)
 
-    net = Network(Bowl(), "bowl", 2, Input((1, 1), 1, (0.0,), (1.0,)))
-    pairs = [(at(-0.4, "P-T 0", "P-T", "P"), at(0.4, "P-T 1", "P-T", "P"))]
-    found = extrapolation(net, pairs, {"test": ramp()}, device="cpu", lambdas=61, metrics=["error"])
+
+LEFT, RIGHT = (-0.40, -0.41, -0.42), (0.40, 0.41, 0.42)
+
+
+def test_a_bowl():
+    found = bowl((-0.4,), (0.4,))
+    near = (math.sqrt(0.18) - 0.4) / 0.8  # (0.4 + 0.8·d)² = 0.16 + 0.02
     for side in ("a", "b"):
-        # (0.4 + 0.8·d)² = 0.16 + 0.02
-        assert found.paths[0].edge("test", "error", side).beyond == pytest.approx(
-            (math.sqrt(0.18) - 0.4) / 0.8, abs=0.01
-        )
-    assert found.findings()[0].verdict == "agrees"
+        assert found.paths[0].edge("test", "error", side).beyond == pytest.approx(near, abs=0.01)
+    (reached,) = found.paths[0].reached
+    assert reached.beyond == pytest.approx(near, abs=0.01) and (reached.capped, reached.rise) == (0, 0.02)
+    assert reached.draws.dtype == np.float32 and reached.draws.shape == (1000,)
+    assert reached.draws.mean() == pytest.approx(near, abs=0.01)
+
+
+def test_two_p_t_close_to_the_boundary_over_networks_and_images():
+    first = bowl(LEFT, RIGHT).findings()[0]
+    assert (first.claim, first.verdict, first.n, first.unit) == ("000-B.6-a", "agrees", 6, "networks")
+    assert (first.estimate.over, first.estimate.n) == ("networks and images", 6)
+    values = [r.beyond for p in bowl(LEFT, RIGHT).paths for r in p.reached]
+    assert first.value == pytest.approx(np.mean(values)) and first.high < 0.1
+    assert "range over pairs" in first.text and "not within reach" not in first.text
+
+
+def test_far_from_the_boundary_disagrees_as_far_as_the_line_goes():
+    first = bowl((-0.001, -0.0011, -0.0012), (0.001, 0.0011, 0.0012)).findings()[0]
+    assert (first.verdict, first.value) == ("disagrees", 1.0) and "18 of 18 edges" in first.text
+
+
+def test_a_line_that_is_too_short_and_pairs_of_other_kinds_bear_on_no_claim():
+    short = bowl(LEFT, RIGHT, lambdas=np.linspace(-0.5, 1.5, 41)).findings()[0]
+    assert short.claim is None and short.estimate.general
+    assert bowl(LEFT, RIGHT, "RI-T").findings()[0].claim is None
+
+
+def test_the_threshold_only_describes():
+    one, two = (bowl(LEFT, RIGHT, threshold=t).findings()[0] for t in (0.02, 0.1))
+    assert (one.verdict, one.estimate) == (two.verdict, two.estimate)
+
+
+def test_one_pair_decides_nothing():
+    first = bowl((-0.4,), (0.4,)).findings()[0]
+    assert (first.verdict, first.estimate.over) == ("cannot tell", "images")
+    assert first.why == "a verdict needs at least three networks of each kind"
+
+
+def test_networks_that_learned_nothing_are_left_out_and_named():
+    bad = [
+        Solution(f"P-T {i}", {"w": torch.tensor([w])}, "P-T", "P", "learned nothing") for i, w in ((6, 0.0), (7, 0.1))
+    ]
+    good = [at(w, f"P-T {i}", "P-T", "P") for i, w in enumerate((*LEFT, *RIGHT))]
+    pairs = [(a, b) for a in good[:3] for b in good[3:]]
+    found = extrapolation(
+        BOWL,
+        [*pairs, (good[0], bad[0]), (good[1], bad[1])],
+        {"test": ramp()},
+        device="cpu",
+        lambdas=61,
+        metrics=["error"],
+    )
+    assert found.findings()[0].estimate == bowl(LEFT, RIGHT).findings()[0].estimate
+    assert [o.text for o in found.left_out] == ["P-T 6: learned nothing", "P-T 7: learned nothing"]
+    alone = extrapolation(BOWL, [tuple(bad)], {"test": ramp()}, device="cpu", lambdas=31, metrics=["error"])
+    assert alone.findings()[0].why == "P-T 6 and P-T 7 learned nothing"
+
+
+def test_sentences():
+    golden(bowl(LEFT, RIGHT, lambdas=13, metrics=["loss", "error"]), "extrapolation")
+
+
+def test_an_unknown_option():
+    with pytest.raises(UsageError, match=r"^extrapolation has no option 'lamdas'; did you mean 'lambdas'\?$"):
+        bowl((-0.4,), (0.4,), lamdas=5)
 
 
 def test_one_side_only_and_an_end_that_is_not_finite():

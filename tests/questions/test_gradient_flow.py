@@ -6,16 +6,21 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from transferscope.data.imageset import ImageSet
 from transferscope.errors import ModelError, UsageError
+from transferscope.evidence.guard import Witness
 from transferscope.models.build import build, initialise, wrap
 from transferscope.models.network import Input
 from transferscope.models.objective import mean_loss
 from transferscope.models.solution import Solution
+from transferscope.questions._members import Member
 from transferscope.questions.gradient_flow.measure import GradientFlow, gradient_flow
 from transferscope.rng import numpy_generator
+
+from .golden import golden
 
 SMALL = Input((6, 6), 1, (0.4,), (0.3,))
 
@@ -172,44 +177,112 @@ def test_numbers_that_are_not_finite_are_kept_and_named(net, images):
     assert np.isnan(got.projections[1]).all()
     found = got.findings()
     assert found[-1].text.startswith("RI 0: the gradient is not finite for 12 of 12 images")
-    assert [f.verdict for f in found if f.claim] == ["cannot tell"]  # growth; nothing else can be compared
+    (growth,) = [f for f in found if f.claim]  # nothing else can be compared
+    assert (growth.verdict, growth.why) == ("cannot tell", "a number is not finite or was not measured")
     assert got.plot() is not None
 
 
-def scaled(result, factors):
-    """The result with the second layer's gradients, what becomes of them, and the projections multiplied."""
-    norms = np.tile(result.norms[:1], (4, 1, 1))
-    projections = np.tile(result.projections[:1], (4, 1, 1))
+def made(result, roles, factors, groups=None, unfit=()):
+    """As many networks as there are roles, like the first but for its second layer's gradients, what becomes of them
+    on the way back, and the projections, multiplied."""
+    n, reasons = len(roles), dict(unfit)
+    norms, projections = np.tile(result.norms[:1], (n, 1, 1)), np.tile(result.projections[:1], (n, 1, 1))
     for m, factor in enumerate(factors):
         norms[m, :2] *= np.array([[factor**2], [factor]])
         projections[m] *= factor
-    values, entry = np.tile(result.singular_values[:1], (4, 1, 1)), np.tile(result.entry[:1], (4, 1))
-    return dataclasses.replace(result, norms=norms, projections=projections, singular_values=values, entry=entry)
+    members = tuple(
+        Member(f"{role} {m}", role, groups[m] if groups else "P" if role == "P" else "", reasons.get(m, ""))
+        for m, role in enumerate(roles)
+    )
+    values, entry = np.tile(result.singular_values[:1], (n, 1, 1)), np.tile(result.entry[:1], (n, 1))
+    return dataclasses.replace(
+        result, members=members, norms=norms, projections=projections, singular_values=values, entry=entry,
+        losses=np.tile(result.losses[:1], (n, 1)),
+    )  # fmt: skip
+
+
+def claimed(result):
+    return {f.claim: f for f in result.findings() if f.claim}
+
+
+STARTS = ["P", "P", "RI", "RI", "RI"]
+AGREES = ["agrees"] * 3
 
 
 def test_findings_hold_the_papers_claims_against_the_numbers(result):
-    back = 1 / result.scale()[0, 0]  # so that the way back leaves the gradient as it is
-    found = scaled(result, [back, 3 * back, 1.0, 3.0]).findings()
-    grows, smaller, shrunk = [f for f in found if f.claim]
-    assert [f.value for f in (grows, smaller, shrunk)] == pytest.approx([3, 3, 3])
-    assert [f.verdict for f in (grows, smaller, shrunk)] == [
-        "agrees",
-        "agrees",
-        "cannot tell",
-    ]  # 3 layers: no interval
-    assert (grows.low, grows.high) == pytest.approx((3, 3))
-    assert shrunk.low is None
-    assert "3.00 (3.00 to 3.00) times as much; 1 and 1 network, 12 images" in grows.text
-    assert "In 2, the middle of the network, the gradient of RI is 3.00" in smaller.text
-    after = [f for f in found if "after training" in f.text]
+    back = 1 / result.scale()[0, 0]  # so that the way back leaves the gradient of P as it is
+    factors = back * np.array([1.0, 1.0, 3.0, 3.3, 2.7])
+    both = made(result, [*STARTS, "P-T", "RI-T"], [*factors, 1.0, 3.0])
+    found = claimed(both)
+    middle, along, growth = (found[c] for c in ("002-4-d", "002-4-e", "002-4-f"))
+    assert [f.verdict for f in found.values()] == AGREES
+    assert {f.scope for f in found.values()} == {"for this checkpoint"}
+
+    # Three random starts against one pre-training, whichever heads it got: Student over starts, on the log scale.
+    logs = np.log([3.0, 3.3, 2.7])
+    spread = logs.var(ddof=1) / 3
+    half = stats.t.ppf(0.975, 2) * math.sqrt(spread)
+    ends = np.exp([logs.mean() - half, logs.mean() + half])
+    for f in (middle, along):
+        assert f.value == pytest.approx(np.exp(logs.mean()))
+        assert (f.low, f.high) == pytest.approx(tuple(ends))  # all have the same images: what they share cancels
+        assert f.estimate.n == 3
+    assert (middle.estimate.over, along.estimate.over) == ("networks and images", "networks")
+    # Growth itself varies over images, too.
+    relative = both.norms[0, [0, 1]] / both.norms[0, [0, 1]].mean(1, keepdims=True)
+    noise = (relative[0] - relative[1]).var(ddof=1) / 12
+    half = math.sqrt(stats.t.ppf(0.975, 2) ** 2 * spread + stats.norm.ppf(0.975) ** 2 * noise)
+    assert growth.value == pytest.approx(np.exp(logs.mean()))
+    assert (growth.low, growth.high) == pytest.approx((np.exp(logs.mean() - half), np.exp(logs.mean() + half)))
+
+    after = [f for f in both.findings() if "after training" in f.text]
     assert [f.value for f in after] == pytest.approx([3, 3, 3])
     assert all(f.verdict is None and f.claim is None for f in after)
-    turned = [f for f in scaled(result, [3.0, 1.0, 1.0, 1.0]).findings() if f.claim]
-    assert [f.verdict for f in turned] == ["disagrees", "disagrees", "cannot tell"]
-    for through, verdict in (([0.05, 0.2], "disagrees"), ([0.05, 3.0], "cannot tell"), ([2.0, 40.0], "agrees")):
-        halves = scaled(result, [back * x for x in through] + [1.0, 1.0]).findings()
-        assert next(f for f in halves if f.claim).verdict == verdict, "it must grow, and the other change less"
-    assert not [f for f in dataclasses.replace(result, members=result.members[2:]).findings() if f.claim]
+    assert not claimed(dataclasses.replace(both, members=tuple(
+        dataclasses.replace(m, role=f"{m.role}-T") for m in both.members[:5]
+    )))  # fmt: skip
+    golden(both, "gradient_flow")
+
+
+def test_each_part_of_the_claim_about_growth_counts(result):
+    back = 1 / result.scale()[0, 0]
+    spread = np.array([1.0, 1.05, 0.95])
+    for through, verdict in (
+        ((1.0, 3.0), "agrees"),
+        ((0.02, 0.2), "disagrees"),  # shrinks through random weights
+        ((0.05, 3.0), "disagrees"),  # changes more through pre-trained ones, downwards
+        ((3.0, 2.0), "disagrees"),  # grows less than through pre-trained ones
+    ):
+        factors = back * np.concatenate([[through[0]] * 2, through[1] * spread])
+        assert claimed(made(result, STARTS, factors))["002-4-f"].verdict == verdict, through
+
+
+def test_heads_of_one_pretraining_and_layers_of_one_network_are_no_sample(result):
+    few = claimed(made(result, ["P"] * 6 + ["RI"], [1.0] * 6 + [30.0]))
+    assert {f.verdict for f in few.values()} == {"cannot tell"}
+    assert {f.why for f in few.values()} == {"a verdict needs at least three random starts"}
+    assert few["002-4-e"].low is None
+    assert few["002-4-d"].estimate.over == "images"
+    same = claimed(made(result, STARTS, [1, 1, 3, 3, 3], groups=["P", "P", "RI 0", "RI 0", "RI 0"]))
+    assert {f.verdict for f in same.values()} == {"cannot tell"}, "one start that three runs began with"
+
+
+def test_a_pretraining_that_learned_nothing_decides_nothing_and_a_random_start_may_be_at_chance(result):
+    good = made(result, STARTS, [1.0, 1.0, 3.0, 3.3, 2.7])
+    runs = [Witness(f"RI-T {i}", "RI-T", "learned nothing clearly") for i in range(3)]
+    told = claimed(dataclasses.replace(good, witnesses=(*runs, Witness("the pre-training", "P"))))
+    assert told["002-4-d"].verdict == "agrees"
+    why = "learned nothing clearly (10.0 % against 10.0 % by chance)"
+    gone = claimed(dataclasses.replace(good, witnesses=(Witness("the pre-training", "P", why),)))
+    assert {f.why for f in gone.values()} == {f"the pre-training {why}"}
+
+
+def test_trained_networks_that_learned_nothing_are_left_out(result):
+    trained = made(result, ["P-T"] * 3 + ["RI-T"] * 4, [1.0] * 3 + [3.0] * 3 + [300.0], unfit={6: "diverged"})
+    middle = next(f for f in trained.findings() if "the middle of the network" in f.text)
+    assert middle.value == pytest.approx(3)
+    assert middle.n == 6
+    assert "1 of 7 networks left out. RI-T 6: diverged." in [f.text for f in trained.findings()]
 
 
 def test_intervals_are_over_images(result):

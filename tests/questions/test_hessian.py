@@ -12,13 +12,17 @@ from torch.func import functional_call
 
 from transferscope.data.imageset import ImageSet
 from transferscope.errors import UsageError
+from transferscope.evidence.guard import Witness
 from transferscope.models.build import initialise, wrap
 from transferscope.models.network import Input
 from transferscope.models.objective import mean_loss
 from transferscope.models.solution import Solution
 from transferscope.probes.curvature import Curvature
+from transferscope.questions._members import Member
 from transferscope.questions.hessian.measure import Hessian, hessian
 from transferscope.rng import numpy_generator
+
+from .golden import golden
 
 
 @pytest.fixture(scope="module")
@@ -130,30 +134,84 @@ def test_frames(result):
     np.testing.assert_allclose(result.network_frame().top, result.values[:, 0])
 
 
+def made(result, scale, unfit=(), roles=("P-T",) * 3 + ("RI-T",) * 3):
+    """As many networks as there are factors, each with the eigenvalues of the first times its factor."""
+    n, reasons = len(scale), dict(unfit)
+    arrays = ("residuals", "errors", "size", "products", "converged", "loss", "gradient_norm", "nodes", "weights")
+    first = {name: np.repeat(getattr(result, name)[:1], n, 0) for name in arrays}
+    members = tuple(Member(f"{role} {i}", role, "", reasons.get(i, "")) for i, role in enumerate(roles[:n]))
+    values = np.abs(result.values[:1]) * np.array(scale)[:, None]
+    return dataclasses.replace(result, members=members, values=values, **first)
+
+
+def claim(result):
+    (found,) = [f for f in result.findings() if f.claim]
+    assert found.claim == "002-3-g"
+    return found
+
+
+SCALE = [1.0, 1.1, 0.9, 3.0, 3.3, 2.7]
+
+
 def test_findings_hold_the_papers_claim_against_the_numbers(result):
-    scale = np.array([1.0, 1.1, 3.0, 3.3])[:, None]
-    made = dataclasses.replace(result, values=np.abs(result.values[:1]) * scale)
-    top, total = [f for f in made.findings() if f.claim]
-    assert (top.verdict, total.verdict) == ("agrees", "agrees")
-    logs = np.log(scale[:, 0])
-    welch = stats.ttest_ind(logs[2:], logs[:2], equal_var=False).confidence_interval(0.95)
-    assert top.value == pytest.approx(3)
-    assert (top.low, top.high) == (pytest.approx(np.exp(welch.low)), pytest.approx(np.exp(welch.high)))
-    ends = f"{top.low:.2f} to {top.high:.2f}; network by network 2.73 to 3.30"
-    assert f"The largest eigenvalue of RI-T is 3.00 ({ends}) times that of P-T" in top.text
-    turned = dataclasses.replace(made, values=made.values[::-1])
-    assert [f.verdict for f in turned.findings() if f.claim] == ["disagrees", "disagrees"]
-    arrays = ("values", "errors", "size", "loss", "gradient_norm", "converged")
-    some = {name: getattr(made, name)[[0, 2]] for name in arrays}
-    one = dataclasses.replace(made, members=(made.members[0], made.members[2]), **some)
-    assert [f.verdict for f in one.findings() if f.claim] == ["cannot tell", "cannot tell"]
-    saddle = dataclasses.replace(made, which="magnitude", values=-made.values)
-    top, total = [f for f in saddle.findings() if f.claim]
-    assert (top.verdict, total.verdict) == ("cannot tell", "agrees")
-    assert "cannot be compared with that of P-T: not all are positive" in top.text
-    assert "the largest in size of 6 eigenvalues" in saddle.findings()[0].text
-    mixed = dataclasses.replace(made, values=made.values[[0, 2, 1, 3]])
-    assert [f.verdict for f in mixed.findings() if f.claim] == ["cannot tell", "cannot tell"]
+    six = made(result, SCALE)
+    found = claim(six)
+    assert found.verdict == "agrees"
+    assert found.scope == "for this checkpoint"
+    logs = np.log(SCALE)
+    welch = stats.ttest_ind(logs[3:], logs[:3], equal_var=False)
+    ends = welch.confidence_interval(0.95)
+    assert found.value == pytest.approx(np.exp(logs[3:].mean() - logs[:3].mean()))
+    assert (found.low, found.high) == (pytest.approx(np.exp(ends.low)), pytest.approx(np.exp(ends.high)))
+    assert found.p == pytest.approx(welch.pvalue, rel=1e-4)
+    assert (found.n, found.unit) == (6, "networks")
+    assert claim(made(result, SCALE[::-1])).verdict == "disagrees"
+    mixed = claim(made(result, [1.0, 3.0, 2.0, 1.1, 2.9, 2.2]))
+    assert (mixed.verdict, mixed.why) == ("cannot tell", "")
+    golden(dataclasses.replace(six, errors=0.001 * six.values), "hessian")
+
+
+def test_the_largest_alone_is_not_the_claim(result):
+    """Of a network whose other eigenvalues are the smaller ones, not all of the claim holds."""
+    six = made(result, SCALE)
+    values = six.values.copy()
+    values[3:] = 0.01 * values[:3]
+    values[3:, 0] = 1.6 * values[:3, 0]
+    found = claim(dataclasses.replace(six, values=values))
+    assert found.verdict == "disagrees"
+    saddle = claim(dataclasses.replace(six, values=-six.values))
+    assert (saddle.verdict, saddle.why) == ("cannot tell", "a number is not finite or was not measured")
+    assert "the largest in size of 6 eigenvalues" in dataclasses.replace(six, values=-six.values).findings()[0].text
+
+
+def test_two_networks_of_a_kind_decide_nothing(result):
+    found = claim(made(result, [1.0, 1.01, 30.0, 30.1], roles=("P-T", "P-T", "RI-T", "RI-T")))
+    assert found.value == pytest.approx(29.9, rel=0.01)
+    assert (found.verdict, found.low) == ("cannot tell", None)
+    assert found.why == "a verdict needs at least three networks of each kind"
+    one = claim(made(result, [1.0, 30.0], roles=("P-T", "RI-T")))
+    assert one.verdict == "cannot tell"
+
+
+def test_networks_that_learned_nothing_decide_nothing(result):
+    why = "gave one and the same answer to all images"
+    five = made(result, SCALE, {4: why}.items())
+    assert claim(five).n == 5
+    assert claim(five).why == "a verdict needs at least three networks of each kind"
+    four = made(result, [*SCALE, 3.1], {4: why}.items(), roles=("P-T",) * 3 + ("RI-T",) * 4)
+    assert claim(four).verdict == "agrees", "three others learned"
+    assert f"1 of 7 networks left out. RI-T 4: {why}." in [f.text for f in four.findings()]
+    none = claim(made(result, SCALE, dict.fromkeys((3, 4, 5), why).items()))
+    assert none.why == f"RI-T 3, RI-T 4 and RI-T 5 {why}"
+
+
+def test_what_is_left_out_is_in_the_result(net, images):
+    why = "diverged at step 3"
+    named = [Solution("P-T 0", initialise(net, 0), "P-T"), Solution("RI-T 0", initialise(net, 1), "RI-T", "", why)]
+    seen = [Witness("RI-T 0", "RI-T", why), Witness("RI-T 1", "RI-T", why), Witness("the pre-training", "P")]
+    found = hessian(net, named, images, 2, witnesses=seen)
+    assert [left.subject for left in found.left_out] == ["RI-T 0", "RI-T 1"]
+    assert claim(found).why == f"RI-T 0 and RI-T 1 {why}"
 
 
 def test_eigenvalues_that_were_not_reached_are_said(net, images):

@@ -6,11 +6,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 from torch.func import functional_call
 
 from transferscope.data.imageset import ImageSet
 from transferscope.errors import UsageError
+from transferscope.evidence.guard import Witness
+from transferscope.evidence.left_out import LeftOut
 from transferscope.models.build import build, initialise, wrap
 from transferscope.models.modules import Module
 from transferscope.models.network import Input, Network
@@ -20,8 +23,10 @@ from transferscope.numerics.directions import random_pair
 from transferscope.probes.evaluate import How
 from transferscope.questions._members import Member
 from transferscope.questions.landscape.measure import Landscape, landscape
-from transferscope.questions.landscape.numbers import resampled_rises, slope_of, spread, within_of
+from transferscope.questions.landscape.numbers import over_planes, slope_of, within_of
 from transferscope.rng import numpy_generator
+
+from .golden import golden
 
 INPUT = Input((8, 8), 3, (0.4,) * 3, (0.3,) * 3)
 EXACT = {"precision": "float64", "device": "cpu"}
@@ -157,31 +162,32 @@ def test_same_seed_same_bits_and_another_seed_another_plane(net, images):
     asked = {"points": 3, "planes": 2, "examples": 10, "device": "cpu"}
     one, two = (landscape(net, [weights(net, 0)], images, **asked) for _ in range(2))
     assert (one.loss == two.loss).all()
-    assert (one.draws == two.draws).all()
+    assert (one.rises == two.rises).all()
     other = landscape(net, [weights(net, 0)], images, seed=1, **asked)
     assert not np.allclose(one.rises, other.rises)
 
 
-def test_intervals_are_those_of_a_plain_bootstrap():
-    random = numpy_generator("plain bootstrap")
-    centre = random.exponential(size=40)
-    rays = centre + random.normal(0.2, 0.3, (1, 6, 4, 40)) + random.normal(0, 0.2, (1, 6, 1, 1))
-    found = resampled_rises(rays, centre, 0, 4000)
-    assert found.shape == (2, 1, 4000)
-    plain = np.empty((2, 4000))
-    for s in range(4000):
-        some, which = random.integers(0, 40, 40), random.integers(0, 6, 6)
-        steps = rays[0][which][:, :, some].mean(-1) - centre[some].mean()
-        plain[:, s] = steps.mean(), np.abs(steps).mean()
-    for k in range(2):
-        np.testing.assert_allclose(spread(found[k, 0]), spread(plain[k]), atol=0.02)
+def test_intervals_of_one_network_are_students_over_planes():
+    rises = np.array([[1.0, 2.0, -1.0, 0.0], [3.0, 3.0, 2.0, 2.0], [0.5, 0.5, 0.5, 0.5]])
+    for measure, each in (("rise", [0.5, 2.5, 0.5]), ("change", [1.0, 2.5, 0.5])):
+        found = over_planes(rises, measure)
+        ends = stats.ttest_1samp(each, 0).confidence_interval(0.95)
+        assert found.value == pytest.approx(np.mean(each))
+        assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
+        assert (found.over, found.n, found.general) == ("draws", 3, False)
+    assert over_planes(rises[:1], "rise").low is None
+    assert np.isnan(over_planes(np.array([[1.0, np.inf, 0, 0], [1.0, 1.0, 1.0, 1.0]]), "rise").value)
 
 
-def test_one_plane_has_an_interval_over_images_only():
-    rays = np.full((1, 1, 4, 5), 3.0)
-    rays[..., 1:] = 1.0
-    drawn = resampled_rises(rays, np.zeros(5), 0, 500)[0, 0]
-    assert set(np.round((drawn - 1) / 2 * 5, 9)) <= set(range(6))
+@pytest.mark.slow
+def test_intervals_over_few_planes_hold_the_true_rise_as_often_as_they_say():
+    random = numpy_generator("landscape coverage")
+    for planes in (4, 8):
+        held = [
+            abs(e.value) <= e.high - e.value
+            for e in (over_planes(random.normal(0, 1, (planes, 1)), "rise") for _ in range(4000))
+        ]
+        assert 0.94 < np.mean(held) < 0.96
 
 
 def test_what_a_plane_has_in_it():
@@ -195,27 +201,29 @@ def test_what_a_plane_has_in_it():
     bowl[20, 3] = np.nan
     assert within_of(bowl, axis) < share
     assert np.isnan(slope_of(np.full((3, 3), np.nan), axis[:3]))
-    assert np.isnan(spread(np.array([1.0, np.inf]))).all()
 
 
-def made(rises, modules=("",), planes=4):
-    """Two pre-trained and two random networks with these rises, network by network or module by module of each."""
-    random = numpy_generator("made landscapes")
-    axis, shape = np.linspace(-0.1, 0.1, 5), (4, len(modules))
-    labels = [("P-T 0", "P-T"), ("P-T 1", "P-T"), ("RI-T 0", "RI-T"), ("RI-T 1", "RI-T")]
-    each = np.broadcast_to(np.asarray(rises, dtype=float).reshape(4, -1), shape)
-    draws = np.stack([each, np.abs(each)])[:, :, :, None, None] * random.normal(1, 0.05, 200)
+LABELS = [(f"{role} {i}", role) for role in ("P-T", "RI-T") for i in range(3)]
+WAVE = np.array([1.0, 1.02, 0.98, 1.01, 0.99, 1.0, 1.03, 0.97])
+
+
+def made(rises, modules=("",), planes=8, labels=None, unfit=()):
+    """Three networks of each kind with these rises, network by network or module by module."""
+    labels = LABELS[: len(rises)] if labels is None else labels
+    n, reasons = len(labels), dict(unfit)
+    axis, shape = np.linspace(-0.1, 0.1, 5), (n, len(modules))
+    each = np.broadcast_to(np.asarray(rises, dtype=float).reshape(n, -1), shape)
+    wave = WAVE[:planes] / WAVE[:planes].mean()
     return Landscape(
-        members=tuple(Member(label, role, "") for label, role in labels),
+        members=tuple(Member(label, role, "", reasons.get(label, "")) for label, role in labels),
         modules=modules,
-        omissions=(),
+        left_out=(),
         images="noise",
         n=256,
         axis=axis,
         loss=0.5 + each[:, :, None, None] * np.add.outer(axis**2, axis**2) / 0.01,
         radii=np.array([0.1]),
-        rises=np.broadcast_to(each[:, :, None, None, None], (*shape, 1, planes, 4)),
-        draws=draws.astype(np.float32),
+        rises=each[:, :, None, None, None] * np.ones((*shape, 1, planes, 4)) * wave[:, None],
         cosines=np.zeros(shape),
         filters=np.full(len(modules), 8),
         zeros=np.zeros(shape, np.int64),
@@ -232,68 +240,136 @@ def claimed(result):
 def as_starts(result):
     roles = {"P-T": "P", "RI-T": "RI"}
     members = tuple(
-        dataclasses.replace(m, role=roles[m.role], label=m.label.replace("-T", "")) for m in result.members
+        dataclasses.replace(
+            m, role=roles[m.role], label=m.label.replace("-T", ""), group="P" if m.role == "P-T" else m.label
+        )
+        for m in result.members
     )
     return dataclasses.replace(result, members=members)
 
 
+SHARPER = [0.1, 0.12, 0.11, 0.5, 0.6, 0.4]
+
+
 def test_who_is_flatter():
-    (found,) = claimed(made([0.1, 0.12, 0.5, 0.6]))
-    assert found.verdict == "agrees"
-    assert found.value == pytest.approx(0.44)
-    assert found.low < 0.44 < found.high
-    assert "of its norm raises the loss of RI-T by 0.440 more than that of P-T (95 % interval 0." in found.text
-    assert "0.550 against 0.110; 2 and 2 networks, 8 random directions both ways, 256 images." in found.text
-    (turned,) = claimed(made([0.5, 0.6, 0.1, 0.12]))
-    assert turned.verdict == "disagrees"
-    assert "by 0.440 less than that of P-T (95 % interval 0.3" in turned.text
-    (mixed,) = claimed(made([0.1, 0.5, 0.3, 0.4]))
-    assert mixed.verdict == "cannot tell"
-    (few,) = claimed(made([0.1, 0.12, 0.5, 0.6], planes=3))
-    assert few.verdict == "cannot tell"
-    assert "6 random directions both ways, too few to know how much directions differ" in few.text
-
-
-def test_around_starts_it_is_the_size_of_the_change():
-    result = as_starts(made([0.1, -0.1, -0.5, -0.5]))
+    result = made(SHARPER)
     (found,) = claimed(result)
+    assert (found.claim, found.verdict) == ("002-3-h", "agrees")
+    welch = stats.ttest_ind(SHARPER[3:], SHARPER[:3], equal_var=False)
+    ends = welch.confidence_interval(0.95)
+    assert found.value == pytest.approx(0.39)
+    assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
+    assert found.p == pytest.approx(welch.pvalue, rel=1e-4)
+    assert (found.n, found.unit, found.estimate.over) == (6, "networks", "networks")
+    error = 0.39 * WAVE.std(ddof=1) / WAVE.mean() / math.sqrt(8)
+    assert f"(Monte-Carlo error {error:.3g}" in found.text
+    (turned,) = claimed(made(SHARPER[::-1]))
+    assert turned.verdict == "disagrees"
+    assert f"less than that of P-T ({ends.low:.3f} to {ends.high:.3f})" in turned.text
+    (mixed,) = claimed(made([0.1, 0.5, 0.3, 0.3, 0.4, 0.2]))
+    assert (mixed.verdict, mixed.why) == ("cannot tell", "")
+
+
+def test_one_network_of_a_kind_decides_nothing():
+    """Whatever its planes: they are of these two networks, not of the next two."""
+    (found,) = claimed(made([0.1, 9.0], labels=[LABELS[0], LABELS[3]]))
+    assert (found.verdict, found.low) == ("cannot tell", None)
+    assert found.why == "a verdict needs at least three networks of each kind"
+    assert found.value == pytest.approx(8.9)
+
+
+def test_networks_that_learned_nothing_decide_nothing():
+    why = "learned nothing clearly (10.0 % against 10.0 % by chance)"
+    (five,) = claimed(made(SHARPER, unfit={"RI-T 1": why}))
+    assert (five.n, five.verdict) == (5, "cannot tell")
+    gone = made(SHARPER, unfit={f"RI-T {i}": why for i in range(3)})
+    (none,) = claimed(gone)
+    assert (none.claim, none.why) == ("002-3-h", f"RI-T 0, RI-T 1 and RI-T 2 {why}")
+    assert f"3 of 6 networks left out. RI-T 0, RI-T 1 and RI-T 2: {why}." in [f.text for f in gone.findings()]
+    source = dataclasses.replace(made(SHARPER), witnesses=(Witness("the pre-training", "P", why),))
+    assert claimed(source)[0].why == f"the pre-training {why}"
+
+
+def test_around_starts_it_is_the_size_of_the_change_of_random_starts_against_one_pretraining():
+    sizes = [0.1, -0.12, 0.11, -0.5, -0.6, 0.4]
+    result = as_starts(made(sizes))
+    (found,) = claimed(result)
+    assert (found.claim, found.verdict, found.scope) == ("002-4-a", "agrees", "for this checkpoint")
+    assert found.value == pytest.approx(0.39)
+    # Heads of one pre-training are no sample: only the spread of random starts counts, and what planes leave open.
+    wave = WAVE / WAVE.mean()
+    spread, noise = np.var([0.5, 0.6, 0.4], ddof=1) / 3, (0.39 * wave.std(ddof=1)) ** 2 / 8
+    half = math.sqrt(stats.t.ppf(0.975, 2) ** 2 * spread + stats.norm.ppf(0.975) ** 2 * noise)
+    assert (found.low, found.high) == pytest.approx((0.39 - half, 0.39 + half))
+    assert (found.estimate.over, found.estimate.n) == ("networks", 3)
+    assert "changes the loss of RI by 0.390 more than that of P" in found.text
+    assert "3 and 3 networks (the same pre-trained weights with new heads)" in found.text
+    levels = [f.text for f in result.findings()]
+    assert levels[3].startswith("RI 0: moving every filter by 10 % of its norm changes the loss, 0.500, by 0.500 on")
+    gone = dataclasses.replace(result, witnesses=(Witness("the pre-training", "P", "diverged at step 3"),))
+    assert claimed(gone)[0].why == "the pre-training diverged at step 3"
+
+
+def test_a_random_start_is_at_chance_by_nature_and_counts_once():
+    result = as_starts(made([0.1, 0.12, 0.11, 0.5, 0.6, 0.4]))
+    trained = [Witness(f"RI-T {i}", "RI-T", "learned nothing clearly") for i in range(3)]
+    (found,) = claimed(dataclasses.replace(result, witnesses=(*trained, Witness("the pre-training", "P"))))
     assert found.verdict == "agrees"
-    assert "changes the loss of RI by 0.400 more than that of P" in found.text
-    assert found.claim.startswith("002 §4, Fig. 5")
-    assert "RI-T 0" not in found.text
-    assert "RI 0: moving every filter by 10 % of its norm changes the loss, 0.500, by 0.500 on average" in " ".join(
-        f.text for f in result.findings()
-    )
+    one = [dataclasses.replace(m, group="RI 0") if m.role == "RI" else m for m in result.members]
+    (same,) = claimed(dataclasses.replace(result, members=tuple(one)))
+    assert same.verdict == "cannot tell"
+    assert same.why == "a verdict needs at least three random starts"
+    (two,) = claimed(as_starts(made([0.1, 0.5, 0.6], labels=[LABELS[0], *LABELS[3:5]])))
+    assert (two.verdict, two.why, two.estimate.over) == ("cannot tell", same.why, "draws")
+
+
+def test_one_plane_leaves_open_what_the_pre_trained_weights_are_like():
+    (found,) = claimed(as_starts(made(SHARPER, planes=1)))
+    assert (found.verdict, found.low) == ("cannot tell", None)
+    assert "2 random directions both ways, of one plane: how much planes differ is not known" in found.text
+
+
+DEPTH = ("conv1", "conv2", "conv3", "fc")
+
+
+def halves(*ratios):
+    return [[ratio, ratio, 1.0, 1.0] for ratio in ratios]
 
 
 def test_depth():
-    modules = ("conv1", "conv2", "conv3", "fc")
-    growing = [[0.2, 0.2, 0.2, 0.2], [0.2, 0.2, 0.2, 0.2], [4.0, 4.0, 1.0, 1.0], [4.0, 4.0, 1.0, 1.0]]
-    contrast, depth = claimed(as_starts(made(growing, modules)))
-    assert contrast.verdict == depth.verdict == "agrees"
-    assert "mean of 4 modules moved one at a time, more in 4 of them" in contrast.text
-    assert depth.value == pytest.approx(4)
-    assert depth.text.startswith(
-        "In the lower half of the modules the loss changes 4.00 times as much as in the higher half around random "
-        "weights, 1.00 times around pre-trained ones: a ratio of 4.00 (95 % interval 4.00 to 4.00); 4 modules"
-    )
-    smoother = [*growing[:1], [0.1, 0.1, 1.0, 1.0], [0.5, 0.5, 1.0, 1.0], [0.5, 0.5, 1.0, 1.0]]
-    smoother[0] = smoother[1]  # around both the loss gets smoother on the way, around random weights less so
-    both = [[2.0, 2.0, 1.0, 1.0]] * 2 + [[4.0, 4.0, 1.0, 1.0]] * 2
-    for rises, verdict in ((smoother, "disagrees"), (both, "cannot tell"), (growing[::-1], "disagrees")):
-        assert claimed(as_starts(made(rises, modules)))[1].verdict == verdict
-    levels = [f.text for f in as_starts(made(growing, modules)).findings() if not f.claim]
-    assert "RI 0: moving the filters of one module by 10 % of their norm changes the loss" in levels[2]
-    assert "1.00 (conv3) to 4.00 (conv1), median 2.50; 4 modules" in levels[2]
+    growing = as_starts(made(halves(1.0, 1.1, 0.9, 4.0, 4.4, 3.6), DEPTH))
+    contrast, depth = claimed(growing)
+    assert "mean of 4 modules moved one at a time, more in 2 of them" in contrast.text
+    assert (depth.claim, depth.verdict) == ("002-B.4-a", "agrees")
+    assert depth.value == pytest.approx((4.0 * 4.4 * 3.6) ** (1 / 3))
+    ends = stats.ttest_1samp(np.log([4.0, 4.4, 3.6]), 0).confidence_interval(0.95)
+    assert (depth.low, depth.high) == pytest.approx((math.exp(ends.low), math.exp(ends.high)))
+    # Around both the loss gets smoother on the way, around random weights less so.
+    smoother = halves(0.1, 0.11, 0.09, 0.5, 0.52, 0.48)
+    both = halves(2.0, 2.0, 2.0, 4.0, 4.4, 3.6)
+    two = halves(1.0, 1.0, 1.0, 4.0, 4.4)
+    for rises, verdict in ((smoother, "disagrees"), (both, "disagrees"), (two, "cannot tell")):
+        assert claimed(as_starts(made(rises, DEPTH)))[1].verdict == verdict
+    levels = [f.text for f in growing.findings() if not f.claim]
+    assert "RI 0: moving the filters of one module by 10 % of their norm changes the loss" in levels[3]
+    assert "1.00 (conv3) to 4.00 (conv1), median 2.50; 4 modules" in levels[3]
+
+
+def test_sentences():
+    labels = [*LABELS, *((label.replace("-T", ""), role.removesuffix("-T")) for label, role in LABELS)]
+    trained, starts = halves(0.1, 0.12, 0.11, 0.5, 0.6, 0.4), halves(1.0, 1.1, 0.9, 4.0, 4.4, 3.6)
+    result = made([*trained, *starts], DEPTH, labels=labels, unfit={"RI-T 2": "diverged at step 3"})
+    members = tuple(dataclasses.replace(m, group="P") if m.role == "P" else m for m in result.members)
+    golden(dataclasses.replace(result, members=members, left_out=(LeftOut("bn1", "has no filters"),)), "landscape")
 
 
 def test_a_single_level():
-    text = made([0.1, -0.1, 0.2, np.nan]).findings()[0].text
+    text = made([0.1, -0.1, 0.2, np.nan], labels=LABELS[1:5]).findings()[0].text
     assert text.startswith(
-        "P-T 0: moving every filter by 10 % of its norm raises the loss, 0.500, by 0.100 on average"
+        "P-T 1: moving every filter by 10 % of its norm raises the loss, 0.500, by 0.100 on average"
     )
     assert "in the plane shown, 69 % of the points within 10 % is at most 0.05 above the centre" in text
-    lowered = made([0.1, -0.1, 0.2, np.nan]).findings()[1]
+    lowered = made([0.1, -0.1, 0.2, np.nan], labels=LABELS[1:5]).findings()[1]
     assert "lowers the loss, 0.500, by 0.100 on average" in lowered.text
     assert lowered.value == pytest.approx(-0.1)
 
@@ -377,7 +453,7 @@ def test_modules_without_filters_are_left_out_and_said(images):
     found = landscape(net, [net.params()], images, points=3, planes=1, modules="layer", device="cpu")
     assert found.modules == ("conv", "fc")
     assert [f.text for f in found.findings() if "unused" in f.text] == [
-        "unused never runs in the forward pass, so nothing depends on its weights: it is left out."
+        "1 of 3 modules left out. unused: never runs in the forward pass, so nothing depends on its weights."
     ]
 
 
@@ -397,7 +473,7 @@ def test_only_one_dimension(net, images):
         landscape(divided, [params], images, modules=["bn1", "rest"], device="cpu")
     found = landscape(divided, [params], images, points=3, planes=1, modules="layer", device="cpu")
     assert found.modules == ("rest",)
-    assert [o.subject for o in found.omissions] == ["bn1"]
+    assert [o.subject for o in found.left_out] == ["bn1"]
 
     class Scale(nn.Module):
         def __init__(self) -> None:
@@ -431,7 +507,7 @@ def test_tables_and_storage(net, images, tmp_path):
     assert len(found.plane_frame()) == 4
     found.save(tmp_path)
     again = Landscape.load(tmp_path)
-    assert (again.draws == found.draws).all()
+    assert (again.rises == found.rises).all()
     assert again.findings() == found.findings()
 
 
@@ -453,7 +529,7 @@ def test_bad_input(net, images):
         landscape(net, [params], images, span=0)
     with pytest.raises(UsageError, match="2 points a side; a plane needs at least 3"):
         landscape(net, [params], images, points=2)
-    with pytest.raises(UsageError, match="0 planes, 256 examples, 1000 resamples; give at least 1 of each"):
+    with pytest.raises(UsageError, match="0 planes, 256 examples; give at least 1 of each"):
         landscape(net, [params], images, planes=0)
     with pytest.raises(UsageError, match=r"radii \[\]; expected at least one positive number"):
         landscape(net, [params], images, radii=[])

@@ -20,18 +20,17 @@ def made(heights=(0.2, 0.6), modules=("",), roles=("P-T", "RI-T")):
     rises = np.multiply.outer(
         np.outer(heights, np.ones(len(modules))), np.ones((3, 2, 4)) * [[[0.06]], [[0.25]], [[1]]]
     )
-    draws = rises.mean((3, 4))[None, ..., None] * np.linspace(0.9, 1.1, 50) * np.ones((2, 1, 1, 1, 1))
+    rises = rises * np.array([0.99, 1.01])[:, None]
     return Landscape(
         members=tuple(Member(f"{role} 0", role, "") for role in roles),
         modules=modules,
-        omissions=(),
+        left_out=(),
         images="photos",
         n=256,
         axis=axis,
         loss=loss,
         radii=np.array([0.025, 0.05, 0.1]),
         rises=rises,
-        draws=draws.astype(np.float32),
         cosines=np.zeros(shape),
         filters=np.full(len(modules), 8),
         zeros=np.zeros(shape, np.int64),
@@ -179,7 +178,9 @@ def test_flatness_by_distance():
     np.testing.assert_allclose(first[0].get_xdata(), [0.025, 0.05, 0.1])
     np.testing.assert_allclose(second[0].get_ydata(), 0.6 * np.array([0.06, 0.25, 1]))
     low, high = second[2][0].get_segments()[2][:, 1]
-    assert 0.9 * 0.6 < low < 0.6 < high < 1.1 * 0.6
+    half = 12.706 * 0.01  # Student's t with one degree of freedom, times the error of the mean of 0.99 and 1.01
+    assert (low, high) == pytest.approx((0.6 * (1 - half), 0.6 * (1 + half)), rel=1e-3)
+    assert "bars: 95 %, of each network over planes" in ax.get_title(loc="left")
     assert "rise of the loss" in ax.get_ylabel()
     assert [t.get_text() for t in fig.legends[0].get_texts()] == ["P-T", "RI-T"]
     two = draw(made((0.1, 0.2), roles=("P-T", "P-T")), kind="flatness")

@@ -6,10 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from transferscope.data.imageset import ImageSet
 from transferscope.errors import UsageError
+from transferscope.evidence.guard import Witness
+from transferscope.evidence.left_out import LeftOut
 from transferscope.models.build import build, initialise, wrap
 from transferscope.models.network import Input
 from transferscope.models.objective import mean_loss
@@ -17,6 +20,8 @@ from transferscope.questions.loss_variation.measure import LossVariation, loss_v
 from transferscope.rng import numpy_generator
 from transferscope.train.recipe import Recipe
 from transferscope.train.run import Run
+
+from .golden import golden
 
 SMALL = Input((6, 6), 1, (0.4,), (0.3,))
 
@@ -109,12 +114,14 @@ def test_intervals_are_over_images_and_the_same_for_all_runs(net, images):
     got = loss_variation(net, {"a": weights, "b": weights}, images, points=5, resamples=400, device="cpu")
     a, b = got.curves
     np.testing.assert_array_equal(a.draws, b.draws)
-    low, high = a.interval(0)
-    assert low < a.variation()[0] < high
+    found = a.estimate(0)
+    assert found.low < a.variation()[0] < found.high
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(a.draws[0], [0.025, 0.975])))
+    assert (found.over, found.n, found.general) == ("images", 20, False)
     twice = images.subset(np.repeat(np.arange(20), 16))  # many more images of the same kind: a narrower interval
     [c] = loss_variation(net, {"a": weights}, twice, points=5, resamples=400, examples=None, device="cpu").curves
     assert c.variation()[0] == pytest.approx(a.variation()[0], rel=1e-4)
-    assert 0.15 < (c.interval(0)[1] - c.interval(0)[0]) / (high - low) < 0.4  # a quarter
+    assert 0.15 < (c.estimate(0).high - c.estimate(0).low) / (found.high - found.low) < 0.4  # a quarter
 
 
 def test_runs_are_looked_at_where_they_recorded_weights_each_step_once(net, images):
@@ -147,35 +154,85 @@ def result(net, images):
     return loss_variation(net, runs, images, points=4, resamples=50, device="cpu")
 
 
-def widened(result, factors):
-    """The result with the losses of each run spread to these multiples of one curve."""
-    first = result.curves[0]
-    curves = []
-    for curve, factor in zip(result.curves, factors, strict=True):
-        losses = np.ones_like(first.losses) + factor * np.linspace(0, 1, first.losses.shape[1])
-        draws = factor * np.tile(np.linspace(0.99, 1.01, 50), (len(first.steps), 1))
-        norm = np.full(len(first.steps), float(factor))
-        curves.append(dataclasses.replace(curve, losses=losses, draws=draws, gradient_norm=norm))
+def widened(result, factors, roles=("P-T",) * 3 + ("RI-T",) * 3, unfit=()):
+    """As many runs as there are factors, each with its losses spread to so many times one curve."""
+    first, curves, reasons = result.curves[0], [], dict(unfit)
+    for i, (role, factor) in enumerate(zip(roles, factors, strict=False)):
+        height = np.broadcast_to(np.asarray(factor, float), len(first.steps))
+        losses = 1.0 + height[:, None] * np.linspace(0, 1, first.losses.shape[1])
+        draws = height[:, None] * np.linspace(0.99, 1.01, 50)
+        curves.append(
+            dataclasses.replace(
+                first, label=f"{role} {i}", role=role, losses=losses, draws=draws, gradient_norm=height.copy(),
+                unfit=reasons.get(i, ""),
+            )
+        )  # fmt: skip
     return dataclasses.replace(result, curves=tuple(curves))
 
 
+def claim(result):
+    (found,) = [f for f in result.findings() if f.claim]
+    return found
+
+
+FACTORS = [1.0, 1.1, 0.9, 3.0, 4.0, 3.5]
+
+
 def test_findings_hold_the_papers_claim_against_the_numbers(result):
-    made = widened(result, [1.0, 1.0, 3.0, 4.0])
-    contrast = next(f for f in made.findings() if f.claim)
-    assert contrast.verdict == "agrees"
-    assert contrast.value == pytest.approx(math.sqrt(12))
-    assert "Fig. 6" in contrast.claim
-    assert contrast.n == 20
-    assert "varies 3.46 (3.46 to 3.46; network by network 3.00 to 4.00) times as much as that of P-T" in contrast.text
-    assert "and more at 4 of them" in contrast.text
-    assert next(f for f in made.findings() if "The gradient of RI-T" in f.text).value == pytest.approx(math.sqrt(12))
-    turned = next(f for f in widened(result, [3.0, 4.0, 1.0, 1.0]).findings() if f.claim)
-    assert turned.verdict == "disagrees"
-    mixed = next(f for f in widened(result, [1.0, 3.5, 3.0, 4.0]).findings() if f.claim)
-    assert mixed.verdict == "cannot tell"
-    fixed = next(f for f in dataclasses.replace(made, protocol="fixed").findings() if f.claim)
-    assert "Fig. 11" in fixed.claim
-    assert "out to a distance of 1" in dataclasses.replace(made, protocol="fixed").findings()[0].text
+    made = widened(result, FACTORS)
+    found = claim(made)
+    assert (found.claim, found.verdict, found.scope) == ("002-4-b", "agrees", "for this checkpoint")
+    logs = np.log(FACTORS)
+    welch = stats.ttest_ind(logs[3:], logs[:3], equal_var=False)
+    ends = welch.confidence_interval(0.95)
+    assert found.value == pytest.approx(math.exp(logs[3:].mean() - logs[:3].mean()))
+    assert (found.low, found.high) == pytest.approx((math.exp(ends.low), math.exp(ends.high)))
+    assert found.p == pytest.approx(welch.pvalue, rel=1e-4)
+    assert (found.n, found.unit) == (6, "runs")
+    assert "and more at 4 of the steps" in found.text
+    sizes = next(f for f in made.findings() if "The gradient of RI-T" in f.text)
+    assert (sizes.claim, sizes.value) == (None, pytest.approx(found.value))
+    assert claim(widened(result, FACTORS[::-1])).verdict == "disagrees"
+    mixed = claim(widened(result, [1.0, 3.5, 2.0, 1.1, 3.0, 2.2]))
+    assert (mixed.verdict, mixed.why) == ("cannot tell", "")
+    fixed = dataclasses.replace(made, protocol="fixed")
+    assert claim(fixed).claim == "002-4-c"
+    assert "out to a distance of 1" in fixed.findings()[0].text
+    golden(made, "loss_variation")
+
+
+def test_steps_of_a_run_are_one_number(result):
+    """Four steps of three runs are three numbers; the median of a run does not move with one step that is wild."""
+    steps = np.array([1.0, 1.1, 0.9, 50.0])
+    made = widened(result, [f * steps for f in FACTORS])
+    medians = [np.median(np.log(f * steps)) for f in FACTORS]
+    ends = stats.ttest_ind(medians[3:], medians[:3], equal_var=False).confidence_interval(0.95)
+    assert (claim(made).low, claim(made).high) == pytest.approx((math.exp(ends.low), math.exp(ends.high)))
+    two = claim(widened(result, [1.0, 1.01, 3.0, 3.01], roles=("P-T", "P-T", "RI-T", "RI-T")))
+    assert (two.verdict, two.low) == ("cannot tell", None)
+    assert two.why == "a verdict needs at least three networks of each kind"
+
+
+def test_runs_that_learned_nothing_decide_nothing(result):
+    why = "learned nothing clearly (10.0 % against 10.0 % by chance)"
+    five = claim(widened(result, FACTORS, unfit={3: why}.items()))
+    assert (five.n, five.verdict) == (5, "cannot tell")
+    none = claim(widened(result, FACTORS, unfit=dict.fromkeys((0, 1, 2), why).items()))
+    assert none.why == f"P-T 0, P-T 1 and P-T 2 {why}"
+    source = dataclasses.replace(widened(result, FACTORS), witnesses=(Witness("the pre-training", "P", why),))
+    assert claim(source).why == f"the pre-training {why}"
+
+
+def test_a_step_that_is_not_finite_is_outweighed_by_the_others(result):
+    made = widened(result, FACTORS)
+    lost = made.curves[3].losses.copy()
+    lost[0] = np.inf
+    once = dataclasses.replace(
+        made, curves=(*made.curves[:3], dataclasses.replace(made.curves[3], losses=lost), *made.curves[4:])
+    )
+    assert claim(once).verdict == "agrees"
+    lost[:3] = np.inf
+    assert (claim(once).verdict, claim(once).why) == ("cannot tell", "a number is not finite or was not measured")
 
 
 def test_runs_without_a_common_step_are_not_compared(result):
@@ -194,14 +251,11 @@ def test_losses_that_are_not_finite_are_kept_and_named(net, images):
     assert np.isfinite(curve.losses[:, 0]).all()
     assert np.isinf(curve.variation()).all()
     assert np.isfinite(curve.lowest()).all()
-    assert curve.interval(0) == (None, None)
+    assert curve.estimate(0).interval() is None
     told = [f.text for f in wild.findings()]
     assert "RI-T 0: the loss along the gradient is not finite at 4 of 4 recorded steps, first at step 0;" in told[-1]
-    contrast = next(f for f in wild.findings() if f.claim)  # both broke everywhere
-    assert contrast.value == 1
-    assert contrast.verdict == "cannot tell"
-    half = dataclasses.replace(wild, curves=(widened(wild, [1.0, 1.0]).curves[0], wild.curves[1]))
-    assert next(f for f in half.findings() if f.claim).value == math.inf
+    assert math.isnan(claim(wild).value)  # both broke everywhere
+    assert claim(wild).why == "a number is not finite or was not measured"
     assert wild.plot() is not None
 
 
@@ -252,19 +306,21 @@ def test_diverged_runs_are_named_and_left_out_of_the_comparison(net, images):
         run(net, "RI-T 1", [9], "RI-T", ended="diverged at step 2", tags=["epoch 0"]),
     ]
     got = loss_variation(net, runs, images, points=3, device="cpu")
-    contrast = next(f for f in got.findings() if f.claim)
-    assert "4 common steps" in contrast.text
-    assert "1 and 1 run," in contrast.text
-    assert got.findings()[-1].text.startswith("RI-T 1 diverged at step 2: looked at up to the last step")
+    assert "4 common steps" in claim(got).text
+    assert "1 and 1 run," in claim(got).text
+    assert got.left_out == (LeftOut("RI-T 1", "diverged at step 2"),)
+    assert got.findings()[-1].text == "1 of 3 runs left out. RI-T 1: diverged at step 2."
 
 
 def test_a_run_that_diverged_before_anything_was_recorded_is_left_out(net, images):
     early = run(net, "RI-T 1", [9], "RI-T", ended="diverged at step 2", tags=["epoch 0"])
     runs = [run(net, "P-T 0", [1, 2, 3, 4], "P-T"), early]
-    got = loss_variation(net, runs, images, points=3, tags=["epoch 2"], device="cpu")
+    seen = [Witness("P-T 0", "P-T"), Witness("RI-T 1", "RI-T", "diverged at step 2")]
+    got = loss_variation(net, runs, images, points=3, tags=["epoch 2"], witnesses=seen, device="cpu")
     assert [c.label for c in got.curves] == ["P-T 0"]
-    assert got.left_out == ("RI-T 1 diverged at step 2",)
-    assert got.findings()[-1].text == "RI-T 1 diverged at step 2, before anything was recorded, and left out."
+    assert got.left_out == (LeftOut("RI-T 1", "diverged at step 2, before anything was recorded"),)
+    assert got.findings()[-1].text.startswith("1 of 2 runs left out. RI-T 1: diverged at step 2, before anything")
+    assert claim(got).why == "RI-T 1 diverged at step 2", "it is the only one of its kind"
 
 
 def test_it_is_stored_and_read_back(result, tmp_path):

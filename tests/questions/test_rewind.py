@@ -6,18 +6,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kendalltau
+from scipy.stats import t as student
 from torch import nn
 
 from transferscope.data.imageset import ImageSet
 from transferscope.errors import UsageError
+from transferscope.evidence.guard import Witness
+from transferscope.evidence.left_out import LeftOut
 from transferscope.models.build import build, initialise, wrap
 from transferscope.models.network import Input
 from transferscope.probes.evaluate import How
-from transferscope.questions._journeys import Omission
-from transferscope.questions.rewind.measure import Rewind, Rewound, rewind, rewind_of
+from transferscope.questions.rewind.measure import Rewind, Rewound, rewind
 from transferscope.rng import generator, numpy_generator, seed_of
 from transferscope.train.recipe import Recipe
 from transferscope.train.run import Run
+
+from .golden import golden
 
 CPU = {"device": "cpu", "precision": "float64", "resamples": 200}
 
@@ -71,7 +76,7 @@ def losses(net, params, images):
 
 
 def test_every_increase_is_that_of_the_plain_loop(net, run, images):
-    found = rewind_of(net, run, images, draws=2, weights="final", seed=3, **CPU)
+    found = rewind(net, run, images, draws=2, weights="final", seed=3, **CPU)
     one, m = found.networks[0], found.place("loss")
     assert one.times == ("start", "epoch 1", "epoch 4") and one.modules == found.modules
     assert found.modules == ("conv1", "layer1.0", "layer2.0", "layer3.0", "fc")
@@ -98,31 +103,31 @@ def test_every_increase_is_that_of_the_plain_loop(net, run, images):
 
 
 def test_accuracy_is_turned_into_error(net, run, images):
-    errors = rewind_of(net, run, images, draws=1, modules=["fc"], metrics=["error"], **CPU).networks[0]
-    turned = rewind_of(net, run, images, draws=1, modules=["fc"], metrics=["accuracy"], **CPU).networks[0]
+    errors = rewind(net, run, images, draws=1, modules=["fc"], metrics=["error"], **CPU).networks[0]
+    turned = rewind(net, run, images, draws=1, modules=["fc"], metrics=["accuracy"], **CPU).networks[0]
     assert turned.trained == pytest.approx(errors.trained)
     assert turned.increase == pytest.approx(errors.increase) and turned.low == pytest.approx(errors.low)
 
 
 def test_only_epochs_that_were_kept_before_the_trained_weights(net, run, images):
-    assert rewind_of(net, run, images, draws=0, modules=["fc"], **CPU).networks[0].times == ("start", "epoch 1")
-    one = rewind_of(net, run, images, draws=0, modules=["fc"], epochs=[0], **CPU).networks[0]
+    assert rewind(net, run, images, draws=0, modules=["fc"], **CPU).networks[0].times == ("start", "epoch 1")
+    one = rewind(net, run, images, draws=0, modules=["fc"], epochs=[0], **CPU).networks[0]
     assert one.times == ("start",) and one.drawn.shape == (2, 1, 0)
-    found = rewind_of(net, run, images, draws=0, modules=["fc"], epochs=[4, 0, 1], **CPU)
+    found = rewind(net, run, images, draws=0, modules=["fc"], epochs=[4, 0, 1], **CPU)
     assert found.networks[0].times == ("start", "epoch 1")
     assert found.left_out[0].reason == "epoch 4 did not come before its best weights and is left out"
     words = (
         r"P-T 0 on digits kept no weights of epoch 2, but of 0, 4 and 1; record it, e\.g\. record\.epochs: \[1, 2\]"
     )
     with pytest.raises(UsageError, match=words):
-        rewind_of(net, run, images, epochs=[1, 2], **CPU)
+        rewind(net, run, images, epochs=[1, 2], **CPU)
 
 
 def test_what_cannot_be_measured_is_named(net, run, images):
     broken = run.snapshots["epoch 1"] | {"fc.weight": run.snapshots["epoch 1"]["fc.weight"] * math.nan}
     sick = replace(run, label="P-T 1", snapshots={**run.snapshots, "epoch 1": broken})
     gone = replace(run, label="P-T 2", ended="diverged at step 3")
-    found = rewind_of(net, [run, sick, gone], images, draws=1, modules=["conv1", "fc"], **CPU)
+    found = rewind(net, [run, sick, gone], images, draws=1, modules=["conv1", "fc"], **CPU)
     assert [one.network for one in found.networks] == ["P-T 0", "P-T 1"]
     well, ill = found.networks
     assert np.isnan(ill.increase[:, 1, 1]).all() and np.isnan(ill.low[:, 1, 1]).all()
@@ -148,9 +153,9 @@ def test_a_network_that_cannot_be_drawn_anew_is_set_back_all_the_same():
     r = numpy_generator("odd")
     pixels, labels = r.integers(0, 256, (6, 2, 2, 1), dtype=np.uint8), r.integers(0, 3, 6)
     some = ImageSet(pixels, labels, ("a", "b", "c"), np.arange(6).astype(str), name="test")
-    found = rewind(net, shaken(net.params(), 0.5, "odd"), net.params(), some, **CPU)
+    found = rewind(net, [(shaken(net.params(), 0.5, "odd"), net.params())], some, **CPU)
     assert found.draws == 0 and found.networks[0].increase.shape[2] == 1
-    assert found.left_out[0] == Omission(
+    assert found.left_out[0] == LeftOut(
         "drawn anew", "cannot be drawn anew, Odd has 'scale' but no reset_parameters(); give wrap(..., make=...)"
     )
     assert "drawn anew" not in found.frame()["time"].tolist()
@@ -158,12 +163,12 @@ def test_a_network_that_cannot_be_drawn_anew_is_set_back_all_the_same():
 
 def test_a_start_with_another_head(net, run, images):
     start = run.start.params | {"fc.weight": torch.zeros(7, 64), "fc.bias": torch.zeros(7)}
-    found = rewind(net, start, run.best.params, images, recorded=[run.snapshots["epoch 1"]], draws=0, **CPU)
+    found = rewind(net, [(start, run.snapshots["epoch 1"], run.best.params)], images, draws=0, **CPU)
     assert found.networks[0].modules == ("conv1", "layer1.0", "layer2.0", "layer3.0")
     assert found.networks[0].times == ("start", "1")
     assert "no such head" in found.left_out[0].reason
     with pytest.raises(UsageError, match="the start has no such head as 'fc'"):
-        rewind(net, start, run.best.params, images, modules=["fc"], **CPU)
+        rewind(net, [(start, run.best.params)], images, modules=["fc"], **CPU)
 
 
 def test_bad_input_is_one_clear_line(net, run, images):
@@ -172,53 +177,118 @@ def test_bad_input_is_one_clear_line(net, run, images):
         ({"weights": "bets"}, "end 'bets'; did you mean 'best'"),
         ({"draws": -1}, "draws: -1"),
         ({"metrics": ["eror"]}, "metric 'eror'; did you mean 'error'"),
+        ({"drwas": 1}, "rewind has no option 'drwas'; did you mean 'draws'"),
     ):
         with pytest.raises(UsageError, match=words):
-            rewind_of(net, run, images, **settings, **CPU)
+            rewind(net, run, images, **settings, **CPU)
     with pytest.raises(UsageError, match="metric 'auc' was not measured"):
-        rewind_of(net, run, images, modules=["fc"], draws=0, **CPU).place("auc")
+        rewind(net, run, images, modules=["fc"], draws=0, **CPU).place("auc")
 
 
-def made(rises, half=0.01):
+MODULES = ("conv1", "a", "b", "c", "d", "fc")
+UP, DOWN = (0.04, 0.05, 0.06, 0.07, 0.08, 0.3), (0.3, 0.08, 0.07, 0.06, 0.05, 0.0)
+OTHER = (0.05, 0.04, 0.07, 0.06, 0.08, 0.32)
+
+
+def made(rises, half=0.01, n=4000, examples=True, unfit=()):
     """A result of given increases at the start, by role, for its sentences."""
-    modules = ("conv1", "a", "b", "c", "d", "fc")
     networks = []
-    for i, (role, values) in enumerate(rises):
+    for role, values in rises:
+        label = f"{role} {sum(one.role == role for one in networks)}"
         increase = np.array(values)[None, :, None]
         drawn = np.full((1, 6, 2), 0.4)
+        each = np.array([np.arange(n) < round(x * n) for x in values]).astype(np.int8)
         networks.append(
-            Rewound(f"{role} {i}", role, role, modules, ("start",), np.array([0.1]), increase, increase - half,
-                    increase + half, drawn, drawn.mean(-1) - half, drawn.mean(-1) + half, ("affine",) * 6)
+            Rewound(label, role, role, MODULES, ("start",), np.array([0.1]), increase, increase - half,
+                    increase + half, drawn, drawn.mean(-1) - half, drawn.mean(-1) + half, ("affine",) * 6,
+                    each if examples else np.zeros((0, 0), np.int8), "diverged late" if label in unfit else "")
         )  # fmt: skip
     how = How("affine", "float32", "cpu", 64, "none")
-    return Rewind(tuple(networks), modules, "conv1", "fc", "test", 100, ("error",), 0.02, 2, 1000, (), how)
+    return Rewind(tuple(networks), MODULES, "conv1", "fc", "test", n, ("error",), 0.02, 2, 1000, (), how)
 
 
-def test_claims_are_judged_as_stated():
-    up, down = (0.04, 0.05, 0.06, 0.07, 0.08, 0.3), (0.3, 0.08, 0.07, 0.06, 0.05, 0.0)
-    found = made([("P-T", up), ("P-T", up), ("RI-T", down)]).findings()
-    verdicts = {(f.claim, f.text[:4]): f.verdict for f in found if f.claim}
-    assert verdicts == {
-        ("000 §3.4, Fig. 5: the final layer (FC) is critical for P-T", "P-T "): "agrees",
-        ("000 §3.4, Fig. 5: the first layer (Conv1) is critical", "P-T "): "agrees",
-        ("000 §3.4: higher layers of P-T are more critical than lower ones", "P-T "): "agrees",
-        ("000 §3.4, Fig. 5: the final layer (FC) is critical for P-T only, not for RI-T", "RI-T"): "agrees",
-        ("000 §3.4, Fig. 5: the first layer (Conv1) is critical", "RI-T"): "agrees",
+def by_claim(result):
+    return {f.claim: f for f in result.findings() if f.claim}
+
+
+def test_claims_are_judged_over_networks():
+    result = made([("P-T", UP), ("P-T", OTHER), ("P-T", UP)] + [("RI-T", DOWN)] * 3)
+    found = by_claim(result)
+    assert {claim: f.verdict for claim, f in found.items()} == {
+        "000-3.4-a": "agrees",
+        "000-3.4-b": "agrees",
+        "000-3.4-c": "agrees",
+        "000-3.4-d": "agrees",
     }
-    other = {f.claim: f.verdict for f in made([("P-T", (*down[:-1], 0.015))]).findings() if f.claim}
-    assert other == {
-        "000 §3.4, Fig. 5: the final layer (FC) is critical for P-T": "cannot tell",
-        "000 §3.4, Fig. 5: the first layer (Conv1) is critical": "agrees",
-        "000 §3.4: higher layers of P-T are more critical than lower ones": "disagrees",
+    head = found["000-3.4-a"].estimate
+    # Over networks, not the hull of them: t·s/√3 with the images beside it.
+    values = [UP[-1], OTHER[-1], UP[-1]]
+    each = np.mean([one.examples[-1] for one in result.networks[:3]], axis=0)
+    spread, noise = np.var(values, ddof=1) / 3, each.var(ddof=1) / 4000
+    half = math.sqrt(student.ppf(0.975, 2) ** 2 * spread + 1.959964**2 * (noise + max(0, (2 / 4000) ** 2 - spread)))
+    assert head.over == "networks and images" and head.n == 3 and head.images == 4000
+    assert (head.low, head.high) == pytest.approx((np.mean(values) - half, np.mean(values) + half))
+    taus = [kendalltau(range(5), one[:-1]).statistic for one in (UP, OTHER, UP)]
+    order = found["000-3.4-d"].estimate
+    assert order.value == pytest.approx(np.mean(taus)) and order.over == "networks" and order.n == 3
+    golden(result, "rewind")
+    turned = by_claim(made([("P-T", DOWN)] * 3 + [("RI-T", UP)] * 3))
+    assert {claim: f.verdict for claim, f in turned.items()} == {
+        "000-3.4-a": "disagrees",
+        "000-3.4-b": "disagrees",
+        "000-3.4-c": "agrees",
+        "000-3.4-d": "disagrees",
     }
-    assert not any(f.claim for f in made([("", up)]).findings())
-    level = made([("P-T", up)]).findings()[0]
-    assert (level.value, level.low, level.high) == pytest.approx((0.3, 0.29, 0.31))
+    assert not by_claim(made([("", UP)] * 3))
+
+
+def test_modules_of_one_network_decide_nothing():
+    for networks in ([("P-T", UP), ("RI-T", DOWN)], [("P-T", UP)] * 2 + [("RI-T", DOWN)] * 2):
+        found = by_claim(made(networks))
+        assert set(found) == {"000-3.4-a", "000-3.4-b", "000-3.4-c", "000-3.4-d"}
+        assert {f.verdict for f in found.values()} == {"cannot tell"}
+        assert {f.why for f in found.values()} == {"a verdict needs at least three networks of each kind"}
+        assert found["000-3.4-a"].estimate.over == "images"
+    level = made([("P-T", UP)]).findings()[0]
+    assert (level.value, level.low, level.high) == pytest.approx(
+        (0.3, 0.29, 0.31)
+    ) and level.estimate.over == "images"
     assert "in 6 of 6 modules (conv1, a, b, c and 2 more), by no more in 0; most in fc" in level.text
 
 
+def test_networks_that_learned_nothing_decide_nothing():
+    four = [("P-T", UP)] * 3 + [("P-T", DOWN)] + [("RI-T", DOWN)] * 3
+    found = by_claim(made(four, unfit=["P-T 3"]))
+    assert found["000-3.4-a"].verdict == "agrees" and found["000-3.4-a"].n == 3
+    none = by_claim(made(four, unfit=[f"P-T {i}" for i in range(4)]))
+    assert {none[c].verdict for c in ("000-3.4-a", "000-3.4-b", "000-3.4-c", "000-3.4-d")} == {"cannot tell"}
+    assert none["000-3.4-d"].why == "P-T 0, P-T 1, P-T 2 and P-T 3 diverged late"
+    known = replace(made(four[:3]), witnesses=(Witness("the pre-training", "P", "learned nothing clearly"),))
+    assert by_claim(known)["000-3.4-a"].why == "the pre-training learned nothing clearly"
+
+
+def test_without_images_networks_still_decide():
+    found = by_claim(made([("P-T", UP), ("P-T", OTHER), ("P-T", UP)], examples=False))["000-3.4-a"]
+    assert found.verdict == "agrees" and found.estimate.over == "networks"
+
+
+def test_each_image_adds_to_the_increase(net, run, images):
+    one = rewind(net, replace(run, unfit="learned nothing clearly"), images, draws=0, **CPU)
+    rewound, m = one.networks[0], one.place("error")
+    assert rewound.examples.dtype == np.int8 and rewound.examples.shape == (5, 14)
+    assert rewound.examples.mean(1) == pytest.approx(rewound.increase[m, :, 0])
+    assert (
+        one.left_out[-1] == LeftOut("P-T 0", "learned nothing clearly") and rewound.unfit == "learned nothing clearly"
+    )
+    broken = run.start.params | {"fc.weight": run.start.params["fc.weight"] * math.nan}
+    sick = rewind(net, replace(run, snapshots={**run.snapshots, "epoch 0": broken}), images, draws=0, **CPU).networks[
+        0
+    ]
+    assert np.isnan(sick.examples[-1]).all() and (sick.examples[:-1] == rewound.examples[:-1]).all()
+
+
 def test_stored_and_read_back(net, run, images, tmp_path):
-    found = rewind_of(net, run, images, draws=1, modules=["fc"], **CPU)
+    found = rewind(net, run, images, draws=1, modules=["fc"], **CPU)
     found.save(tmp_path)
     again = Rewind.load(tmp_path)
     assert again.frame().equals(found.frame()) and again.findings() == found.findings()
@@ -230,5 +300,5 @@ def test_stored_and_read_back(net, run, images, tmp_path):
 
 def test_progress_counts_to_the_end(net, run, images):
     told = []
-    rewind_of(net, run, images, draws=1, modules=["conv1", "fc"], progress=lambda *x: told.append(x), **CPU)
+    rewind(net, run, images, draws=1, modules=["conv1", "fc"], progress=lambda *x: told.append(x), **CPU)
     assert told[-1] == (8, 8, "points") and {total for _, total, _ in told} == {8}

@@ -1,12 +1,15 @@
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from transferscope.data.imageset import ImageSet
 from transferscope.errors import ModelError, UsageError
+from transferscope.evidence.guard import Witness
 from transferscope.models.build import initialise, wrap
 from transferscope.models.network import Input
 from transferscope.models.solution import Solution
@@ -227,13 +230,12 @@ def test_table_frame_findings_and_claims():
     frame = got.frame()
     assert len(frame) == 6 * 9 and (frame["low"] <= frame["cka"]).all() and (frame["cka"] <= frame["high"]).all()
     by_claim = {f.claim: f for f in got.findings() if f.claim}
-    two = by_claim["000 §3.2: two P-T compute more similar features than two RI-T"]
+    assert by_claim.keys() == {"000-3.2-c", "000-3.2-d", "000-3.2-f"}  # there is no P here
+    two = by_claim["000-3.2-c"]
     expected = table.loc["P-T & P-T", ["0", "2"]].mean() - table.loc["RI-T & RI-T", ["0", "2"]].mean()
-    assert two.value == pytest.approx(expected) and two.verdict == "agrees" and two.low > 0 and two.n == 200
-    assert "200 images" in two.text and f"{two.value:.2f}" in two.text
-    last = by_claim[
-        "000 §3.2: where an RI-T is one of the two, the features of the last stage are the most similar ones"
-    ]
+    assert two.value == pytest.approx(expected)
+    assert (two.estimate.over, two.estimate.n, two.n) == ("images", 200, 4)
+    last = by_claim["000-3.2-f"]
     random = [
         ("P-T 0", "RI-T 0"),
         ("P-T 0", "RI-T 1"),
@@ -243,8 +245,49 @@ def test_table_frame_findings_and_claims():
     ]
     means = [np.mean([got.matrix(a, b).loc[m, m] for a, b in random]) for m in ("0", "2")]  # "5" is the head
     assert last.value == pytest.approx(means[1] - means[0])
-    assert last.verdict == ("agrees" if last.low > 0 else "disagrees" if last.high < 0 else "cannot tell")
-    assert len(by_claim) == 3  # there is no P here
+    # Two networks of a kind are described, and decide nothing.
+    assert {f.verdict for f in by_claim.values()} == {"cannot tell"}
+    assert {f.why for f in by_claim.values()} == {"a verdict needs at least three networks of each kind"}
+
+
+def claims_of(result):
+    return {f.claim: f for f in result.findings() if f.claim}
+
+
+def test_networks_and_images_vary_as_a_plain_jackknife_has_it():
+    """The difference of two kinds of pairs, without each network and without each batch, by dense matrices."""
+    net, images = plain_net(), image_set(80)
+    near, far = (initialise(net, i) for i in (0, 1))
+    given = [Solution(f"P-T {i}", jittered(near, 0.3, i), "P-T", "P") for i in range(3)]
+    given += [Solution(f"RI-T {i}", jittered(far, 1.0, 9 + i), "RI-T", f"RI {i}") for i in range(4)]
+    got = similarity(net, given, images, modules="layer", batch=10)
+    parts = parts_of(80, 10)
+    sets = [f for s in given for f in in_float64(net, s.params, images, "layer")]
+
+    def difference(networks, batches):
+        cka, sides = dense_cka(sets, batches), {}
+        for i, j in combinations(networks, 2):
+            kind = (given[i].role, given[j].role)
+            sides.setdefault(kind, []).append((cka[3 * i, 3 * j] + cka[3 * i + 1, 3 * j + 1]) / 2)
+        return np.mean(sides["P-T", "P-T"]) - np.mean(sides["RI-T", "RI-T"])
+
+    everyone, found = range(7), claims_of(got)["000-3.2-c"].estimate
+    assert found.value == pytest.approx(difference(everyone, parts), abs=1e-6)
+    spreads = []
+    for kind in (range(3), range(3, 7)):
+        without = np.array([difference([i for i in everyone if i != left], parts) for left in kind])
+        spreads.append((len(kind) - 1) / len(kind) * ((without - without.mean()) ** 2).sum())
+    assert found.spread == pytest.approx(sum(spreads), rel=1e-4)
+    assert found.freedom == pytest.approx(sum(spreads) ** 2 / (spreads[0] ** 2 / 2 + spreads[1] ** 2 / 3), rel=1e-4)
+    without = np.array([difference(everyone, [p for i, p in enumerate(parts) if i != left]) for left in range(8)])
+    noise = 7 / 8 * ((without - without.mean()) ** 2).sum()
+    assert found.noise == pytest.approx(noise * (stats.t.ppf(0.975, 7) / stats.norm.ppf(0.975)) ** 2, rel=1e-4)
+    assert (found.over, found.n, found.images) == ("networks and images", 7, 80)
+
+
+def jittered(params, scale, seed):
+    noise = torch.Generator().manual_seed(seed)
+    return {k: v + scale * v.abs().mean() * torch.randn(v.shape, generator=noise) for k, v in params.items()}
 
 
 def test_interval_of_a_mean_is_the_jackknife_written_out():
@@ -271,6 +314,20 @@ def test_dead_modules_are_told_not_hidden():
     assert np.isnan(got.cka[3]).all() and np.isfinite(got.cka[:3, :3]).all()
     told = [f.text for f in got.findings() if "cannot be compared" in f.text]
     assert len(told) == 1 and "0 of dead" in told[0]
+    assert [left.subject for left in got.left_out] == ["0 of dead", "2 of dead", "5 of dead"]
+
+
+def test_a_network_without_features_is_left_out():
+    net, images = plain_net(), image_set()
+    given = [Solution(f"{r} {i}", initialise(net, i), r, r) for r in ("P-T", "RI-T") for i in range(3)]
+    dead = {k: torch.zeros_like(v) for k, v in given[0].params.items()}
+    given[0] = Solution("P-T 0", dead, "P-T", "P-T")
+    got = similarity(net, given, images, modules="layer", batch=10, witnesses=[Witness("P-T 0", "P-T")])
+    assert got.members[0].unfit == got.witnesses[0].unfit == "has features that are the same for all images"
+    assert got.left_out[0].subject == "P-T 0"
+    found = claims_of(got)["000-3.2-d"]
+    assert math.isfinite(found.value)
+    assert found.n == 5
 
 
 def test_round_trip(tmp_path):
@@ -289,6 +346,9 @@ def test_one_batch_has_no_interval():
     got = similarity(net, solutions(net), image_set(), batch=40, modules="layer")
     assert np.isnan(got.error).all()
     assert all(f.low is None and f.verdict in (None, "cannot tell") for f in got.findings())
+    many = [Solution(f"{r} {i}", initialise(net, i), r, r) for r in ("P-T", "RI-T") for i in range(3)]
+    found = claims_of(similarity(net, many, image_set(), batch=40, modules="layer"))["000-3.2-d"]
+    assert (found.verdict, found.low) == ("cannot tell", None), "what other images would change is not known"
 
 
 def test_bad_input_is_named():

@@ -9,10 +9,15 @@ from scipy import stats
 from torch import nn
 
 from transferscope.errors import ModelError, UsageError
+from transferscope.evidence.guard import Witness
+from transferscope.evidence.left_out import LeftOut
 from transferscope.models.build import build, initialise, wrap
 from transferscope.models.network import Input
 from transferscope.models.solution import Solution
+from transferscope.questions._members import Member
 from transferscope.questions.spectrum.measure import PROBABILITIES, Spectrum, singular_values, spectrum
+
+from .golden import golden
 
 
 @pytest.fixture(scope="module")
@@ -107,37 +112,108 @@ def test_it_is_stored_and_read_back(result, tmp_path):
     assert [f.text for f in again.findings()] == [f.text for f in result.findings()]
 
 
-def test_findings_hold_the_papers_claims_against_the_numbers(result):
-    found = {f.claim: f for f in result.findings() if f.claim}
-    whole, modules, sums = found.values()
-    # P-T was made with singular values twice as large, so RI-T lies nearer to zero, and the ratios are alike.
-    assert whole.verdict == "agrees"
-    assert whole.low > 0
-    assert "Under σ = " in whole.text
-    assert "2 and 2 networks" in whole.text
-    assert modules.text.startswith("RI-T has a larger share of its singular values under the median of P-T in 5 of 5")
-    assert modules.verdict == "cannot tell"  # five modules are too few for a sign test
-    assert sums.verdict in ("cannot tell", "agrees", "disagrees")
-    assert sums.low < sums.value < sums.high
-    turned = dataclasses.replace(
-        result,
-        members=tuple(dataclasses.replace(m, role={"P-T": "RI-T", "RI-T": "P-T"}[m.role]) for m in result.members),
+def by_claim(result):
+    return {f.claim: f for f in result.findings() if f.claim}
+
+
+def renamed(result, roles, unfit=()):
+    """The result with the four networks called by these roles, some of them unfit."""
+    reasons = dict(unfit)
+    members = tuple(Member(f"{role} {i}", role, "", reasons.get(i, "")) for i, role in enumerate(roles))
+    return dataclasses.replace(result, members=members)
+
+
+@pytest.fixture(scope="module")
+def six(net):
+    """Three P-T with singular values twice as large as those of three RI-T."""
+    return spectrum(
+        net,
+        [
+            *(Solution(f"P-T {s}", scaled(initialise(net, s), 2.0), "P-T", "P") for s in range(3)),
+            *(Solution(f"RI-T {s}", initialise(net, s), "RI-T", f"RI {s}") for s in range(3, 6)),
+        ],
     )
-    assert {f.claim: f for f in turned.findings()}[whole.claim].verdict == "disagrees"
 
 
-def test_a_larger_sum_of_ratios_agrees_with_the_paper(result):
-    m = np.array([1.0, 1.0, 2.0, 2.1])[:, None]
-    maps = dataclasses.replace(result, frobenius=result.top * m, weight_norm=result.top * (3 - m))
+def test_findings_hold_the_papers_claims_against_the_numbers(net, six):
+    found = by_claim(six)
+    assert list(found) == ["000-C-a", "000-C-b", "000-C-c"]
+    # RI-T lies nearer to zero, and the ratios are alike.
+    assert [found[c].verdict for c in ("000-C-a", "000-C-b")] == ["agrees", "agrees"]
+    assert found["000-C-a"].scope == "for this checkpoint"
 
-    def sums(of):
-        return next(f for f in of.findings() if "‖W‖_F/‖W‖₂ of" in f.text)
+    # The share under the median of P-T, from all singular values of all networks.
+    every = [singular_values(net, scaled(initialise(net, s), 2.0 if s < 3 else 1.0)) for s in range(6)]
+    whole = [np.concatenate(list(values.values())) for values in every]
+    medians = [np.quantile(w, 0.5, method="inverted_cdf") for w in whole[:3]]
+    at = six.edges[-1][np.abs(six.edges[-1] - np.mean(medians)).argmin()]
+    shares = [(w < at).mean() for w in whole]
+    welch = stats.ttest_ind(shares[3:], shares[:3], equal_var=False)
+    ends = welch.confidence_interval(0.95)
+    claim = found["000-C-a"]
+    assert claim.value == pytest.approx(np.mean(shares[3:]) - np.mean(shares[:3]))
+    assert (claim.low, claim.high) == pytest.approx((ends.low, ends.high))
+    assert claim.p == pytest.approx(welch.pvalue, rel=1e-4)
+    assert (claim.n, claim.unit, claim.estimate.over) == (6, "networks", "networks")
 
-    assert sums(maps).verdict == "cannot tell", "the kernels say the opposite"
-    found = sums(dataclasses.replace(maps, weight_norm=result.top * m))
-    welch = stats.ttest_ind(np.log(m[2:, 0]), np.log(m[:2, 0]), equal_var=False).confidence_interval(0.95)
+    # Module by module: one number a network, its mean over modules.
+    means = np.zeros(6)
+    for g, module in enumerate(six.modules):
+        values = [v[module] for v in every]
+        middle = np.mean([np.quantile(v, 0.5, method="inverted_cdf") for v in values[:3]])
+        edge = six.edges[g][np.abs(six.edges[g] - middle).argmin()]
+        means += [(v < edge).mean() / len(six.modules) for v in values]
+    ends = stats.ttest_ind(means[3:], means[:3], equal_var=False).confidence_interval(0.95)
+    assert found["000-C-b"].value == pytest.approx(means[3:].mean() - means[:3].mean())
+    assert (found["000-C-b"].low, found["000-C-b"].high) == pytest.approx((ends.low, ends.high))
+
+    turned = renamed(six, ["RI-T"] * 3 + ["P-T"] * 3)
+    assert by_claim(turned)["000-C-a"].verdict == "disagrees"
+    golden(six, "spectrum")
+
+
+def test_modules_of_one_network_are_no_sample(result):
+    """Five modules of two networks of a kind say nothing of a third."""
+    found = by_claim(result)
+    assert found["000-C-b"].value > 0.2
+    assert [f.verdict for f in found.values()] == ["cannot tell"] * 3
+    assert found["000-C-b"].why == "a verdict needs at least three networks of each kind"
+    assert found["000-C-b"].estimate.over == "nothing"
+
+
+def test_networks_that_learned_nothing_decide_nothing(six):
+    why = "learned nothing clearly (10.0 % against 10.0 % by chance)"
+    roles = ["P-T"] * 3 + ["RI-T"] * 3
+    one = renamed(six, roles, {5: why}.items())
+    assert {f.why for f in by_claim(one).values()} == {"a verdict needs at least three networks of each kind"}
+    assert by_claim(one)["000-C-a"].n == 5
+    assert f"1 of 6 networks left out. RI-T 5: {why}." in [f.text for f in one.findings()]
+    all_gone = renamed(six, roles, dict.fromkeys((3, 4, 5), why).items())
+    assert list(by_claim(all_gone)) == ["000-C-a", "000-C-b", "000-C-c"]
+    assert {f.verdict for f in by_claim(all_gone).values()} == {"cannot tell"}
+    assert {f.why for f in by_claim(all_gone).values()} == {f"RI-T 3, RI-T 4 and RI-T 5 {why}"}
+    source = dataclasses.replace(six, witnesses=(Witness("the pre-training", "P", why),))
+    assert by_claim(source)["000-C-a"].why == f"the pre-training {why}"
+    assert by_claim(source)["000-C-b"].verdict == "agrees", "a claim that is not about what pre-training does"
+
+
+def test_a_run_without_weights_is_named(net):
+    why = "diverged at step 3"
+    named = [Solution(f"P-T {s}", initialise(net, s), "P-T", "P") for s in range(2)]
+    found = spectrum(net, named, witnesses=[Witness("RI-T 0", "RI-T", why), Witness("P-T 0", "P-T")])
+    assert found.left_out == (LeftOut("RI-T 0", why),)
+    assert {f.why for f in by_claim(found).values()} == {f"RI-T 0 {why}"}
+
+
+def test_a_larger_sum_of_ratios_agrees_with_the_paper(six):
+    m = np.array([1.0, 1.02, 0.98, 2.0, 2.1, 1.9])[:, None]
+    maps = dataclasses.replace(six, frobenius=six.top * m, weight_norm=six.top * (3 - m))
+    assert by_claim(maps)["000-C-c"].verdict == "disagrees", "the kernels say the opposite"
+    found = by_claim(dataclasses.replace(maps, weight_norm=six.top * m))["000-C-c"]
+    logs = np.log(m[:, 0])
+    welch = stats.ttest_ind(logs[3:], logs[:3], equal_var=False).confidence_interval(0.95)
     assert found.verdict == "agrees"
-    assert found.value == pytest.approx(np.sqrt(4.2))
+    assert found.value == pytest.approx(np.exp(logs[3:].mean() - logs[:3].mean()))
     assert (found.low, found.high) == (pytest.approx(np.exp(welch.low)), pytest.approx(np.exp(welch.high)))
 
 
@@ -163,7 +239,8 @@ def test_what_was_rounded_and_left_out_is_said():
     found = spectrum(odd, [odd.params()])
     texts = [f.text for f in found.findings()]
     assert any("its 7×7 input is no multiple of the stride 2×2; the circular map is on 8×8" in t for t in texts)
-    assert any("1 weight left out: up.weight (no 2-D convolution and no matrix)." in t for t in texts)
+    assert found.left_out == (LeftOut("up.weight", "no 2-D convolution and no matrix"),)
+    assert any(t.startswith("1 of 3 weights of linear maps left out. up.weight: no 2-D") for t in texts)
     assert found.frame().remark[0].startswith("its 7×7 input")
 
 
@@ -215,8 +292,6 @@ def test_without_a_final_layer_the_others_are_decomposed(net):
     body = {k: v for k, v in initialise(net, 0).items() if not k.startswith("fc3")}
     found = spectrum(net, [body])
     assert [m.name for m in found.maps] == ["conv1", "conv2", "fc1", "fc2"]
-    assert "1 weight left out: fc3.weight (a final layer that not all networks have here)." in [
-        f.text for f in found.findings()
-    ]
+    assert found.left_out == (LeftOut("fc3.weight", "a final layer that not all networks have here"),)
     with pytest.raises(ModelError, match=r"'conv2\.weight' is missing"):
         spectrum(net, [{k: v for k, v in body.items() if k != "conv2.weight"}])

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import math
 
@@ -7,11 +8,11 @@ import torch
 from scipy import stats
 
 from transferscope.errors import UsageError
+from transferscope.evidence.guard import Witness
 from transferscope.models.solution import Solution
-from transferscope.questions.weight_map.findings import permutation_p
-from transferscope.questions.weight_map.measure import WeightMap, weight_map
+from transferscope.questions.weight_map.measure import MapPoint, WeightMap, weight_map
 
-STARTS = {"P": 0, "RI 0": 100, "RI 1": 101}
+from .golden import golden
 
 
 def weights(seed, scale=1.0, near=None, classes=3):
@@ -24,20 +25,23 @@ def weights(seed, scale=1.0, near=None, classes=3):
     }
 
 
-def study(targets=("photo", "drawing", "x-ray"), seeds=(0, 1), far=0.5):
+def study(targets=("photo", "drawing", "x-ray"), seeds=(0, 1), far=0.5, randoms=2, unfit=(), near=0.1):
     """P-T close to P, RI-T ``far`` from their starts; the x-ray target has another number of classes."""
-    starts = {name: weights(seed) for name, seed in STARTS.items()}
-    roles = {name: name.split(" ")[0] for name in STARTS}
+    starts = {"P": weights(0)} | {f"RI {i}": weights(100 + i) for i in range(randoms)}
+    roles, why = {name: name.split(" ")[0] for name in starts}, dict(unfit)
     found = {"": [Solution(name, w, roles[name], name) for name, w in starts.items()]}
     for t, target in enumerate(targets):
         classes = 5 if target == "x-ray" else 3
         found[target] = [
-            Solution(f"P-T {s}", weights(10 * t + s + 1, 0.1, starts["P"], classes), "P-T", "P") for s in seeds
+            Solution(f"P-T {s}", weights(10 * t + s + 1, near, starts["P"], classes), "P-T", "P") for s in seeds
         ]
         found[target] += [
-            Solution(f"RI-T {s}", weights(10 * t + s + 5, far, starts[f"RI {s % 2}"], classes), "RI-T", f"RI {s % 2}")
+            Solution(
+                f"RI-T {s}", weights(10 * t + s + 5, far, starts[f"RI {s % randoms}"], classes), "RI-T",
+                f"RI {s % randoms}", why.get(f"RI-T {s}", ""),
+            )
             for s in seeds
-        ]
+        ]  # fmt: skip
     return found
 
 
@@ -62,7 +66,9 @@ def test_distances_are_those_of_a_plain_loop(mapped):
         assert mapped.distance[i, j] == pytest.approx(math.sqrt(want), rel=1e-12)
     assert (mapped.distance == mapped.distance.T).all() and not mapped.distance.diagonal().any()
     assert mapped.compared == ("conv.weight",) and mapped.numel == 162
-    assert mapped.left_out == ("bn.num_batches_tracked", "fc.weight")  # whole numbers; 5 classes among 3
+    assert {left.subject: left.reason for left in mapped.left_out} == dict.fromkeys(
+        ("bn.num_batches_tracked", "fc.weight"), "not in all networks as numbers of one shape"
+    )  # whole numbers; 5 classes among 3
 
 
 def test_large_tensors_are_taken_in_blocks(monkeypatch):
@@ -94,70 +100,130 @@ def test_equal_networks_lie_at_zero():
     assert got.distance[3, 4] == 0 and np.isfinite(got.position).all()
 
 
-def test_start_against_target(mapped):
-    found = {f.claim: f for f in mapped.findings() if f.claim}
-    start = next(f for c, f in found.items() if "one pre-trained start" in c)
-    points, d = mapped.points, mapped.distance
-    pairs = [(i, j) for i, j in itertools.combinations(range(15), 2) if points[i].target and points[j].target]
-    near = [d[i, j] for i, j in pairs if points[i].group == points[j].group == "P" != ""
-            and points[i].target != points[j].target]  # fmt: skip
-    far = [d[i, j] for i, j in pairs if points[i].target == points[j].target
-           and {points[i].role, points[j].role} == {"P-T", "RI-T"}]  # fmt: skip
-    assert len(set(near) & set(far)) == 0
-    assert len(near) == len(far) == 12 and start.n == 24
+def claims_of(result):
+    return {f.claim: f for f in result.findings() if f.claim}
+
+
+@pytest.fixture(scope="module")
+def three():
+    return weight_map(study(seeds=(0, 1, 2), randoms=3))
+
+
+def test_start_against_target(three):
+    """Without each P-T, and without each random start with all its runs, in plain loops."""
+    points, d = three.points, three.distance
+    trained = [i for i, p in enumerate(points) if p.target]
+
+    def sides(left=None):
+        near, far = [], []
+        for i, j in itertools.combinations(trained, 2):
+            a, b = points[i], points[j]
+            if left in (i, j, a.group, b.group):
+                continue
+            if a.role == b.role == "P-T" and a.target != b.target:
+                near.append(d[i, j])
+            elif a.role != b.role and a.target == b.target:
+                far.append(d[i, j])
+        return near, far
+
+    near, far = sides()
+    assert len(near) == len(far) == 27
+    start = claims_of(three)["002-3-i"]
     assert start.value == pytest.approx(np.mean(far) / np.mean(near))
-    logs = []
-    for left in range(3, 15):
-        kept = [[d[i, j] for i, j in pairs if left not in (i, j) and d[i, j] in of] for of in (near, far)]
-        logs.append(math.log(np.mean(kept[1]) / np.mean(kept[0])))
-    half = stats.t.ppf(0.975, 11) * math.sqrt(11 / 12 * sum((x - np.mean(logs)) ** 2 for x in logs))
+    spreads = []
+    for kind in ([i for i in trained if points[i].role == "P-T"], ["RI 0", "RI 1", "RI 2"]):
+        without = np.array([math.log(np.mean(f) / np.mean(n)) for n, f in map(sides, kind)])
+        n = len(kind)
+        spreads.append(((n - 1) / n * ((without - without.mean()) ** 2).sum(), n - 1))
+    total = sum(v for v, _ in spreads)
+    half = stats.t.ppf(0.975, total**2 / sum(v**2 / f for v, f in spreads)) * math.sqrt(total)
     middle = math.log(start.value)
     assert (start.low, start.high) == pytest.approx((math.exp(middle - half), math.exp(middle + half)))
-    assert start.verdict == "agrees" and "216 arrangements" in start.text  # (4 choose 2)³
-    gather = next(f for c, f in found.items() if "gather" in c)
+    assert (start.estimate.over, start.estimate.n, start.n) == ("networks", 12, 18)
+    assert (start.verdict, start.scope) == ("agrees", "for this checkpoint")
+
+
+def test_networks_gather_around_the_weights_they_started_from(three):
+    points, d = three.points, three.distance
+    gather = claims_of(three)["002-3-j"]
     own = [d[0, i] for i, p in enumerate(points) if p.role == "P-T"]
-    other = [d[0, i] for i, p in enumerate(points) if p.role == "RI-T"]
-    assert gather.value == pytest.approx(np.mean(other) / np.mean(own)) and gather.verdict == "agrees"
-    assert any("From one random start" in f.text and f.claim is None for f in mapped.findings())
+    starts = [[d[0, i] for i, p in enumerate(points) if p.role == "RI-T" and p.group == f"RI {s}"] for s in range(3)]
+    assert gather.value == pytest.approx(np.mean(starts) / np.mean(own))
+    assert gather.verdict == "agrees"
+    parts = []
+    for values in ([[x] for x in own], starts):
+        without = [math.log(np.mean(values[:i] + values[i + 1 :])) for i in range(len(values))]
+        n = len(values)
+        parts.append(((n - 1) / n * ((np.array(without) - np.mean(without)) ** 2).sum(), n - 1))
+    assert gather.estimate.spread == pytest.approx(sum(v for v, _ in parts))
+    assert any("From one random start" in f.text and f.claim is None for f in three.findings())
 
 
-def test_too_few_networks_cannot_tell():
-    got = weight_map(study(targets=("photo", "drawing"), seeds=(0,)))
-    assert [f.verdict for f in got.findings() if f.claim] == ["cannot tell", "cannot tell"]
+def test_one_random_start_on_three_targets_is_one(mapped):
+    """Two random starts give six networks on three targets, which are two."""
+    for one in (weight_map(study(seeds=(0,))), mapped, weight_map(study(seeds=(0, 1, 2, 3)))):
+        found = claims_of(one)
+        assert {f.verdict for f in found.values()} == {"cannot tell"}
+        assert {f.why for f in found.values()} == {"a verdict needs at least three networks of each kind"}
+        assert found["002-3-i"].value > 1
 
 
 def test_networks_that_end_with_their_data_disagree():
     """The other way round: one target's networks are alike whatever they started from."""
     ends = {t: weights(50 + i) for i, t in enumerate(("a", "b", "c"))}
     given = {
-        t: [Solution(f"P-T {s}", weights(7 * i + s, 0.1, end), "P-T", "P") for s in (1, 2)]
-        + [Solution(f"RI-T {s}", weights(7 * i + s + 2, 0.1, end), "RI-T", f"RI {s}") for s in (1, 2)]
+        t: [Solution(f"P-T {s}", weights(9 * i + s, 0.1, end), "P-T", "P") for s in (1, 2, 3)]
+        + [Solution(f"RI-T {s}", weights(9 * i + s + 3, 0.1, end), "RI-T", f"RI {s}") for s in (1, 2, 3)]
         for i, (t, end) in enumerate(ends.items())
     }
     [found] = [f for f in weight_map(given).findings() if f.claim]
     assert found.value < 0.4 and found.high < 1 and found.verdict == "disagrees"
 
 
-def test_permutation_p_is_that_of_all_arrangements_or_of_a_sample():
-    x = np.array([0.3, 1.2, 2.0, 0.1, 1.9, 2.2, 3.0, 0.7])
-    labels, blocks = np.array([0, 0, 1, 1] * 2), np.repeat([0, 1], 4)
+def test_starts_that_do_not_matter_get_no_verdict():
+    """Distances know nothing of starts, but that a random start is far or near on all targets together."""
+    rng, cases, wrong = np.random.default_rng(0), 200, {"002-3-i": 0, "002-3-j": 0}
+    points = [MapPoint("P", "", "P", "P")]
+    points += [
+        MapPoint(f"{role} {i}", target, role, "P" if role == "P-T" else f"RI {i}")
+        for target in "abc" for role in ("P-T", "RI-T") for i in range(3)
+    ]  # fmt: skip
+    n = len(points)
+    for _ in range(cases):
+        start = dict(zip(("RI 0", "RI 1", "RI 2"), 0.05 * rng.standard_normal(3), strict=True))
+        own = np.array([start.get(p.group, 0.0) + (0.05 if p.role == "P-T" else 0.01) * rng.standard_normal()
+                        for p in points])  # fmt: skip
+        noise = np.triu(0.01 * rng.standard_normal((n, n)), 1)
+        distance = (1 + own[:, None] + own + noise + noise.T) * (1 - np.eye(n))
+        made = WeightMap(tuple(points), distance, rng.random((n, 2)), 0.1, 2.0, 0, ("a",), 10, ())
+        for claim, found in claims_of(made).items():
+            wrong[claim] += found.verdict != "cannot tell"
+    assert max(wrong.values()) / cases <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / cases)
 
-    def difference(of):
-        return x[of == 1].mean() - x[of == 0].mean()
 
-    p, ways = permutation_p(difference, labels, blocks)
-    sides = list(itertools.combinations(range(4), 2))
-    want = []
-    for a, b in itertools.product(sides, sides):
-        of = np.zeros(8, int)
-        of[[*a, *(4 + i for i in b)]] = 1
-        want.append(difference(of))
-    seen = difference(labels)
-    high, low = np.mean(np.array(want) >= seen - 1e-9), np.mean(np.array(want) <= seen + 1e-9)
-    assert ways == 36 and p == pytest.approx(min(1, 2 * min(high, low)))
-    many = np.arange(20) % 2
-    sampled, ways = permutation_p(lambda of: float(of[:10].sum()), many, np.zeros(20))
-    assert ways == 5000 and sampled == 1.0  # five of ten is the middle
+def test_networks_that_learned_nothing_decide_nothing(three):
+    why = "learned nothing clearly (11.0 % against 10.0 % by chance)"
+    four = study(seeds=(0, 1, 2, 3), randoms=4, unfit=[("RI-T 3", why)])
+    seen = {"photo": [Witness("RI-T 3", "RI-T", why), Witness("RI-T 9", "RI-T", "diverged at step 3")]}
+    some = weight_map(four, witnesses=seen)
+    assert {f.verdict for f in claims_of(some).values()} == {"agrees"}
+    assert claims_of(some)["002-3-i"].n == 21
+    networks = [left.text for left in some.left_out if left.target]
+    assert networks == [
+        f"RI-T 3 on photo: {why}", "RI-T 9 on photo: diverged at step 3", f"RI-T 3 on drawing: {why}",
+        f"RI-T 3 on x-ray: {why}",
+    ]  # fmt: skip
+    assert any(f.text.startswith("4 of 25 networks left out.") for f in some.findings())
+    none = claims_of(weight_map(study(seeds=(0, 1, 2), randoms=3, unfit=[(f"RI-T {i}", why) for i in range(3)])))
+    assert {f.verdict for f in none.values()} == {"cannot tell"}
+    assert all(why in f.why for f in none.values())
+    failed = dataclasses.replace(three, witnesses={"photo": (Witness("the pre-training", "P", why),)})
+    assert {f.why for f in claims_of(failed).values()} == {f"the pre-training {why}"}
+
+
+def test_whole_sentences(three):
+    position = np.arange(2 * len(three.points), dtype=float).reshape(-1, 2)
+    golden(dataclasses.replace(three, position=position, divergence=0.12), "weight_map")
 
 
 def test_frames_and_the_record(mapped, tmp_path):
@@ -166,9 +232,12 @@ def test_frames_and_the_record(mapped, tmp_path):
     assert frame.set_index("network").loc["P", "nearest"].startswith("P-T")
     pairs = mapped.pair_frame()
     assert len(pairs) == 105 and pairs["same_target"].sum() == 18 and pairs["same_start"].sum() == 21 + 6 + 6
-    mapped.save(tmp_path)
+    seen = dataclasses.replace(mapped, witnesses={"photo": (Witness("P-T 0", "P-T"),)})
+    seen.save(tmp_path)
     back = WeightMap.load(tmp_path)
     assert back.points == mapped.points and (back.position == mapped.position).all()
+    assert (back.left_out, back.witnesses) == (mapped.left_out, seen.witnesses)
+    assert back.findings() == seen.findings()
 
 
 def test_what_cannot_be_mapped():

@@ -5,14 +5,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from transferscope.evidence.estimate import Estimate
+from transferscope.evidence.finding import Finding
 from transferscope.questions.transfer.measure import Transfer, Transferred
-from transferscope.report.beside import beside_section, claims_section
+from transferscope.report.beside import beside_section
+from transferscope.report.claims import claims_section
 from transferscope.report.page import _render
 from transferscope.report.sections import Part, Said, Section
 from transferscope.report.tables import Table
 
-NONE = "000 §3.3: no performance barrier between two P-T"
-GROWS = "002 §3, Fig. 2: the deviation from the start grows throughout training"
+NONE, GROWS = "000-3.3-a", "002-3-d"
 EVIL = "<script>alert(1)</script>"
 EMPTY = Table((), (), (), 0)
 
@@ -36,21 +38,31 @@ class Study(SimpleNamespace):
 
 def section(anchor, *parts):
     made = tuple(
-        Part(f"part-{anchor}-{i}", target, tuple(found), (), EMPTY) for i, (target, found) in enumerate(parts)
+        Part(
+            f"part-{anchor}-{i}",
+            target,
+            tuple(Said(f.text, target, f.verdict, f.scope, "", f.weight, f"part-{anchor}-{i}") for f in found),
+            tuple(found),
+            (),
+            EMPTY,
+        )
+        for i, (target, found) in enumerate(parts)
     )
     return Section(anchor, anchor, "", "", "", (), made)
 
 
-def said(claim, verdict, text="It rises.", anchor="part-barrier-0"):
-    return Said(text, "", verdict, claim, 0.5, anchor)
+def finding(claim, verdict, text="It rises.", p=None):
+    return Finding("", claim, Estimate(0.1, over="networks", n=6), verdict, p, "", "networks", 6, text)
 
 
 def page_of():
     return [
         section(
-            "barrier", ("birds", [said(NONE, "agrees"), said(None, None)]), (EVIL, [said(NONE, "disagrees", EVIL)])
+            "barrier",
+            ("birds", [finding(NONE, "agrees", p=0.01), finding(None, None)]),
+            (EVIL, [finding(NONE, "disagrees", EVIL, 0.2)]),
         ),
-        section("how-far", ("birds", [said(GROWS, "cannot tell")]), ("", [said("mine: fine", "agrees")])),
+        section("how-far", ("birds", [finding(GROWS, "cannot tell")])),
     ]
 
 
@@ -65,7 +77,7 @@ def transferred():
 
 def test_claims_are_gathered_paper_by_paper_with_their_evidence(tmp_path):
     got = claims_section(Study(), page_of(), tmp_path)
-    assert [g.paper for g in got.groups] == ["Neyshabur et al. 2020", "Liu et al. 2019", ""]
+    assert [g.paper for g in got.groups] == ["Neyshabur et al. 2020", "Liu et al. 2019"]
     [row] = got.groups[0].rows
     assert (row.id, row.place, row.text) == ("000-3.3-a", "§3.3", "No performance barrier between two P-T")
     assert [(c.look, c.text) for c in row.chips] == [
@@ -73,7 +85,9 @@ def test_claims_are_gathered_paper_by_paper_with_their_evidence(tmp_path):
     ]  # fmt: skip
     assert [e.place for e in row.said] == ["part-barrier-0", "part-barrier-1"]
     assert [c.text for c in got.groups[1].rows[0].chips] == ["? cannot tell"]
-    assert got.groups[2].rows[0].text == "mine: fine" and not got.groups[0].open
+    assert row.scope == "for this checkpoint" and not got.groups[0].open
+    assert [e.target for e in row.said] == ["birds", EVIL], "a finding of one target is told which by its part"
+    assert got.counted.startswith("Of 3 verdicts (claims × targets) 1 agree, 1 disagree, 1 cannot tell.")
     assert (tmp_path / "claims.csv").read_text(encoding="utf-8").count("000-3.3-a") == 2
     assert got.title == "The papers’ claims"
 
@@ -91,7 +105,7 @@ def test_a_study_of_a_paper_says_what_it_does_not_judge(tmp_path):
 
 
 def test_without_claims_there_is_no_section(tmp_path):
-    assert claims_section(Study(), [section("barrier", ("a", [said(None, None)]))], tmp_path) is None
+    assert claims_section(Study(), [section("barrier", ("a", [finding(None, None)]))], tmp_path) is None
     assert not (tmp_path / "claims.csv").exists()
 
 
@@ -124,7 +138,7 @@ def test_the_page_shows_them_and_escapes_what_people_write(tmp_path, paper):
     assert text.count('<section id="beside">') == text.count('href="#beside"') == (paper is not None)
     ids = re.findall(r'id="([^"]+)"', text)
     assert len(ids) == len(set(ids)) and set(re.findall(r'href="#([^"]+)"', text)) <= {*ids}
-    assert text.count('href="#part-barrier-1"') == 1 and "✗ disagrees on 1 of 2" in text
+    assert text.count('href="#part-barrier-1"') == 2 and "✗ disagrees on 1 of 2" in text
     if paper:
         assert "21.04±0.36" in text and "Not judged here" in text
 

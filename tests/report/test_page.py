@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from transferscope.evidence.verdict import Verdict
 from transferscope.questions import QUESTIONS
-from transferscope.questions.result import Verdict
 from transferscope.report import write_report
 from transferscope.report.page import in_short
 from transferscope.report.sections import Said
@@ -203,7 +203,7 @@ def test_figures_hold_no_script(folder: Path) -> None:
 
 def test_the_top_has_something_of_every_question_and_no_mere_description() -> None:
     def said(text: str, weight: float, verdict: Verdict | None = None) -> Said:
-        return Said(text, "", verdict, None, weight, "")
+        return Said(text, "", verdict, "", "", weight, "")
 
     pictures = [said("six images", 0.1)]
     curves = [said(f"curve {i}", 0.9 - 0.1 * i) for i in range(9)]

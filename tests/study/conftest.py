@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from transferscope.study.reading import parse_yaml
+from transferscope.study.yaml_input import parse_yaml
 
 TINY = """
 name: tiny

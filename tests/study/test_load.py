@@ -11,9 +11,9 @@ import pytest
 from transferscope.errors import SpecError
 from transferscope.study.load import LIBRARY, load_study, parse_study
 from transferscope.study.problems import StudyError
-from transferscope.study.reading import parse_yaml, read_yaml
 from transferscope.study.schema import json_schema
-from transferscope.study.written import study_yaml
+from transferscope.study.yaml_input import parse_yaml, read_yaml
+from transferscope.study.yaml_output import study_yaml
 
 Tree = Callable[..., dict[str, Any]]
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from transferscope.study.load import parse_study
-from transferscope.study.reading import parse_yaml
 from transferscope.study.run import run_study
-from transferscope.study.stored_study import LoadedStudy, open_study
+from transferscope.study.stored_study import StoredStudy, open_study
+from transferscope.study.yaml_input import parse_yaml
 
-from .conftest import STARTS, TINY
 from ..pretended import pretended_gpu
+from .conftest import STARTS, TINY
 
 
-def numbers(study: LoadedStudy) -> dict[tuple[str, str], Any]:
+def numbers(study: StoredStudy) -> dict[tuple[str, str], Any]:
     return {(i, t): r.frame() for i in study.items for t, r in study.results(i).items()}
 
 

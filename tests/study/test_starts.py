@@ -12,10 +12,10 @@ from transferscope.study.check import check
 from transferscope.study.graph import Plan
 from transferscope.study.load import parse_study
 from transferscope.study.plan import make_plan
-from transferscope.study.reading import parse_yaml
 from transferscope.study.run import run_study
-from transferscope.study.stored_study import LoadedStudy, open_study
-from transferscope.study.written import study_yaml
+from transferscope.study.stored_study import StoredStudy, open_study
+from transferscope.study.yaml_input import parse_yaml
+from transferscope.study.yaml_output import study_yaml
 
 from .conftest import STARTS
 
@@ -142,7 +142,7 @@ def test_what_cannot_be_run_is_said_before_anything_is(starts: Tree, changes: di
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedStudy:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> StoredStudy:
     root: Path = tmp_path_factory.mktemp("starts") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path_factory.getbasetemp() / "image-cache"))
@@ -155,7 +155,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedStudy:
     "item",
     ["samples", "block_shuffle", "transfer", "checkpoints", "source_choice", "weight_map", "variants"],
 )
-def test_every_question_is_answered(loaded: LoadedStudy, item: str) -> None:
+def test_every_question_is_answered(loaded: StoredStudy, item: str) -> None:
     results = loaded.results(item)
     assert results
     for result in results.values():
@@ -163,7 +163,7 @@ def test_every_question_is_answered(loaded: LoadedStudy, item: str) -> None:
         assert result.plot().get_axes()
 
 
-def test_runs_know_where_they_come_from(loaded: LoadedStudy) -> None:
+def test_runs_know_where_they_come_from(loaded: StoredStudy) -> None:
     run = loaded.run("photo", "P-T 0, blocks of 8")
     assert (run.source, run.condition, run.start_name) == ("source", "8", "P-T")
     assert loaded.run("photo", "colours 1").source == "colours" and loaded.run("photo", "RI-T 0").source == ""

@@ -24,8 +24,8 @@ from transferscope.study import perform
 from transferscope.study.events import StepEvent
 from transferscope.study.load import parse_study
 from transferscope.study.run import run_study
-from transferscope.study.stored_study import LoadedStudy, open_study
-from transferscope.study.written import study_yaml
+from transferscope.study.stored_study import StoredStudy, open_study
+from transferscope.study.yaml_output import study_yaml
 from transferscope.train.run import Run
 
 Tree = Callable[..., dict[str, Any]]
@@ -52,7 +52,7 @@ def without_times(root: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from transferscope.study.reading import parse_yaml
+    from transferscope.study.yaml_input import parse_yaml
 
     from .conftest import TINY
 
@@ -65,11 +65,11 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def loaded(done: Path) -> LoadedStudy:
+def loaded(done: Path) -> StoredStudy:
     return open_study(done)
 
 
-def test_every_question_is_answered(loaded: LoadedStudy) -> None:
+def test_every_question_is_answered(loaded: StoredStudy) -> None:
     assert set(loaded.items.values()) == set(QUESTIONS) - OF_STARTS
     for item in loaded.items:
         for target, result in loaded.results(item).items():
@@ -79,7 +79,7 @@ def test_every_question_is_answered(loaded: LoadedStudy) -> None:
     assert loaded.unfinished == ""
 
 
-def test_runs_can_be_read(loaded: LoadedStudy) -> None:
+def test_runs_can_be_read(loaded: StoredStudy) -> None:
     run = loaded.run("photo", "RI-T same 1")
     assert isinstance(run, Run) and run.recipe.epochs == 2 and run.ended == "finished"
     assert run.group == loaded.run("photo", "RI-T 0").group == "RI 0"
@@ -90,7 +90,7 @@ def test_runs_can_be_read(loaded: LoadedStudy) -> None:
     assert any((run.final.params[k] != start[k]).any() for k in start)
 
 
-def test_tables_for_the_report(loaded: LoadedStudy) -> None:
+def test_tables_for_the_report(loaded: StoredStudy) -> None:
     runs = loaded.runs()
     assert len(runs) == 1 + 2 * 6 + 1 and set(runs["ended"]) == {"finished"}
     assert np.isfinite(runs["test_accuracy"]).all()

@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..study.schedule import Outcome
     from ..study.schema import Study
 
-__all__ = ["compare", "demo", "doctor", "inspect", "papers", "report", "schema", "status", "study"]
+__all__ = ["compare", "demo", "doctor", "inspect", "papers", "questions", "report", "schema", "status", "study"]
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -69,6 +70,17 @@ def doctor(options: argparse.Namespace) -> int:
     diagnosis = diagnose(options.checkpoint, options.model, classes=options.classes)
     print(diagnosis.text())
     return 0 if diagnosis.usable else 1
+
+
+def questions(options: argparse.Namespace) -> int:
+    """List the questions, in the order of the report."""
+    from ..questions import QUESTIONS, question_class
+
+    width = max(map(len, QUESTIONS))
+    for name in QUESTIONS:
+        kind = question_class(name)
+        print(f"{name:<{width}}  {kind.words.asks}{'' if kind.files is None else ' (of checkpoints, too)'}")
+    return 0
 
 
 def report(options: argparse.Namespace) -> int:
@@ -152,11 +164,15 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     from ..study.check import check
     from ..study.estimate import estimate
     from ..study.plan import make_plan
+    from ..study.prospects import pilots_for, prospects, told
     from ..study.selection import names_of, narrowed
 
     names = None if options.only is None else names_of(options.only)
-    plan = make_plan(check(narrowed(asked, names)))
+    checked = check(narrowed(asked, names))
+    plan = make_plan(checked)
     print("\n".join(estimate(plan.needed(names), device=options.device).lines()))
+    known, where = pilots_for(asked, Path(options.out) if options.out else Path("runs") / asked.name)
+    print("\n".join(told(prospects(checked, known), where)))
     return 0
 
 
@@ -174,7 +190,7 @@ def _images(given: Sequence[str]) -> str | dict[str, str] | None:
 
 def _by_place(given: Sequence[str]) -> dict[str, Any]:
     """Read ``--set KEY=VALUE``, the value as in a study file."""
-    from ..study.reading import parse_yaml
+    from ..study.yaml_input import parse_yaml
 
     settings = {}
     for text in given:
@@ -252,7 +268,7 @@ def _jobs(options: argparse.Namespace) -> int:
 
 def _settings(given: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Read ``QUESTION.KEY=VALUE``, the value as in a study file."""
-    from ..study.reading import parse_yaml
+    from ..study.yaml_input import parse_yaml
 
     settings: dict[str, dict[str, Any]] = {}
     for text in given:

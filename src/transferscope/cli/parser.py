@@ -55,6 +55,7 @@ _COMMANDS = {
     "doctor": "say what is in a checkpoint and whether it fits a network",
     "report": "write report.html of a run folder again",
     "papers": "list the papers that can be run as studies, with their figures and tables",
+    "questions": "list the questions that can be asked of studies and of checkpoints",
     "status": "say what of a study is done, running, missing or failed",
     "schema": "print the JSON schema of study files, for editors",
 }
@@ -148,6 +149,7 @@ def build_parser() -> argparse.ArgumentParser:
     status = command("status", "status runs/my-study")
     status.add_argument("folder", metavar="DIR", help="a run folder")
     command("papers", "papers")
+    command("questions", "questions")
     command("schema", "schema > study.schema.json")
     return parser
 

@@ -30,6 +30,7 @@ import PIL
 
 from ..errors import DataError
 from ..progress import Progress, silent
+from ..runtime import cores
 from .cache_eviction import ABOUT, PIXELS, in_use, make_room, touch
 from .decode import Block, Failure, Form
 from .mapped import IN_MEMORY
@@ -104,7 +105,7 @@ def prepare(
         with _told(folder), _alone(entry):
             found = _load(entry, form, len(pixels))  # another process may have made it meanwhile
             if found is None:
-                _make(entry, pixels, form, workers or _cores(), progress)
+                _make(entry, pixels, form, workers or cores(), progress)
                 found = _load(entry, form, len(pixels), fresh=True)
     if found is None:
         raise DataError(f"{entry}: was written but cannot be read back; is the disk sound?")
@@ -268,10 +269,6 @@ def _alone(entry: Path) -> AbstractContextManager[object]:
     with contextlib.suppress(OSError):
         fcntl.flock(file, fcntl.LOCK_EX)
     return file
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def _gigabytes(count: float) -> str:

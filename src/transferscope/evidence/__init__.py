@@ -19,6 +19,14 @@ module                  what it holds
 :mod:`.left_out`        what plays no part, and why
 :mod:`.tally`           verdicts over targets, and how many chance would give
 :mod:`.phrases`         the grammar of sentences
+:mod:`.contrast`        two kinds of networks
+:mod:`.pairs`           pairs of networks, each of which is in several
+:mod:`.peaks`           a maximum on a line, chosen and measured on different images
+:mod:`.draws`           draws of noise, directions, planes
+:mod:`.trend`           slopes and ranks, one a network
+:mod:`.proportion`      shares of images, correlations over targets
+:mod:`.power`           which difference can be told
+:mod:`.pilot`           what earlier runs say of those to come
 ======================  ==========================================================================
 """
 
@@ -26,12 +34,19 @@ from __future__ import annotations
 
 from .claim import About, Claim
 from .claims import CLAIMS, claim_called, claims_judged_by, claims_of
+from .contrast import contrast, mean, ratio, ratio_of_means, reduction
+from .crossfit import cross_fitted
+from .draws import draws_of_networks, over_draws
 from .estimate import Estimate, measured
 from .finding import Finding, said
 from .guard import Witness, above_chance, as_chance, chance_of, learned, silence, unfit
 from .judge import judge
 from .left_out import LeftOut, joined, remark
+from .pairs import Pairs, pair_contrast, pair_mean, pair_ratio
+from .peaks import Gain, Peak, excess, gain, kind_gain, kind_peak, peak
+from .proportion import correlation, proportion
 from .tally import ClaimTally, Tally, TargetVerdict, tally
+from .trend import rank_correlations, slopes
 from .verdict import Judgement, Verdict
 
 __all__ = [
@@ -41,8 +56,11 @@ __all__ = [
     "ClaimTally",
     "Estimate",
     "Finding",
+    "Gain",
     "Judgement",
     "LeftOut",
+    "Pairs",
+    "Peak",
     "Tally",
     "TargetVerdict",
     "Verdict",
@@ -53,13 +71,33 @@ __all__ = [
     "claim_called",
     "claims_judged_by",
     "claims_of",
+    "contrast",
+    "correlation",
+    "cross_fitted",
+    "draws_of_networks",
+    "excess",
+    "gain",
     "joined",
     "judge",
+    "kind_gain",
+    "kind_peak",
     "learned",
+    "mean",
     "measured",
+    "over_draws",
+    "pair_contrast",
+    "pair_mean",
+    "pair_ratio",
+    "peak",
+    "proportion",
+    "rank_correlations",
+    "ratio",
+    "ratio_of_means",
+    "reduction",
     "remark",
     "said",
     "silence",
+    "slopes",
     "tally",
     "unfit",
 ]

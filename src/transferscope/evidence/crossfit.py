@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -19,6 +19,13 @@ from .sampling import estimated
 __all__ = ["CrossFitted", "cross_fitted"]
 
 T = TypeVar("T")
+
+_TWICE = 1.4
+"""How much larger the variance is than that of a mean: where something is high on both halves, both choose it.
+
+It is 1.32 for two candidates of equal worth, at most 1.36 for more, and less where candidates are alike image by
+image (simulated). Without it the best of ten equals would be over its true worth in 6.5 %, not in 2.5 %.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +45,9 @@ class CrossFitted(Generic[T]):
     def estimate(self, *, level: float = 0.95) -> Estimate:
         """Return the mean over images, for fixed networks: no verdict on kinds.
 
+        Its variance is 1.4·s²/N (of counts, a little more). The two halves are not independent: each is measured at
+        what the other has chosen, and both choose the same where it is high on both.
+
         Raises:
             UsageError: when there is more than one number an image; give those to ``mean`` or ``contrast``.
         """
@@ -45,7 +55,8 @@ class CrossFitted(Generic[T]):
             raise UsageError(f"numbers of shape {self.values.shape}; expected one number an image")
         values = self.values
         value = float(values.mean()) if len(values) and np.isfinite(values).all() else math.nan
-        return estimated(value, [], averaged(values[None], [1.0]).noise, level=level)
+        noise = averaged(values[None], [1.0]).noise
+        return estimated(value, [], replace(noise, variance=_TWICE * noise.variance), level=level)
 
 
 def halves(images: int, *path: str | int) -> NDArray[np.bool_]:

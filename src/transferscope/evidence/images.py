@@ -157,7 +157,11 @@ def averaged(examples: PerImage, weights: Numbers) -> Row:
 
 
 def _counts(values: NDArray[np.float64]) -> bool:
-    """Whether the numbers count images: few different ones in each row."""
-    if np.isin(values, (-1.0, 0.0, 1.0)).all():
+    """Whether the numbers count images: few different ones in each row, and where there is one only, 0 or ±1."""
+    whole = (-1.0, 0.0, 1.0)
+    if np.isin(values, whole).all():
         return True
-    return values.shape[1] > _FEW and all(len(np.unique(row)) <= _FEW for row in values)
+    if values.shape[1] <= _FEW:
+        return False
+    different = (np.unique(row) for row in values)
+    return all(len(d) <= _FEW and (len(d) > 1 or d[0] in whole) for d in different)

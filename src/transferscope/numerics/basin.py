@@ -47,6 +47,11 @@ class LossField(Protocol):
     ) -> Float64[np.ndarray, "q d r"]:
         """Return ℓ(place_r + δ_d·z_r), z_r ~ N(0, I/n) the same whenever r is the same."""
 
+    def moved(
+        self, places: Float64[np.ndarray, "r k"], moves: Float64[np.ndarray, "r k"], deltas: Float64[np.ndarray, " d"]
+    ) -> Float64[np.ndarray, "q d r"]:
+        """Return ℓ(place_r + δ_d·move_r), places and moves given by coordinates."""
+
 
 @dataclass(frozen=True)
 class Search:
@@ -178,11 +183,10 @@ def search_rises(
     rises = Rises(np.zeros(1), still, still)
 
     def extended(rises: Rises, deltas: np.ndarray) -> Rises:
-        moved = (edge + deltas[:, None, None] * outward).reshape(-1, edge.shape[1])
         all_deltas = np.concatenate([rises.deltas, deltas])
         order = np.argsort(all_deltas)
         shaken = np.concatenate([rises.shaken, field.shaken(edge, deltas)], 1)
-        beyond = np.concatenate([rises.beyond, field.at(moved).reshape(len(still), len(deltas), -1)], 1)
+        beyond = np.concatenate([rises.beyond, field.moved(edge, outward, deltas)], 1)
         return Rises(all_deltas[order], shaken[:, order], beyond[:, order])
 
     rises = extended(rises, search.scan)
@@ -324,6 +328,9 @@ class _Vectors:
         noise = numpy_generator("basin", self._seed, "noise").standard_normal((len(places), n)) / math.sqrt(n)
         points = places @ self._solutions
         return np.stack([np.asarray(self._loss(points + d * noise), dtype=np.float64) for d in deltas])[None]
+
+    def moved(self, places: np.ndarray, moves: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+        return np.stack([self.at(places + d * moves)[0] for d in deltas])[None]
 
 
 def _halfway(rises: Rises, losses: np.ndarray, q: int, search: Search) -> float | None:

@@ -15,7 +15,6 @@ conjugate of ω. A kernel with one tap has the same matrix at all of them.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import UsageError
+from ..runtime import cores
 from .blas import one_blas_thread
 
 __all__ = ["conv_singular_values", "conv_spectrum"]
@@ -132,7 +132,7 @@ def conv_spectrum(
             counts = np.full(len(values), positions)
         else:
             frequencies, multiplicity = _half(grid)
-            each = _decompose(taps, frequencies, grid, workers or os.cpu_count() or 1)
+            each = _decompose(taps, frequencies, grid, workers or cores())
             values, counts = each.ravel(), np.repeat(multiplicity, each[0].size)
     # Phases that no tap meets were left out; what they add to the smaller side are zeros.
     full = groups * min(kernels.shape[1], step[0] * step[1] * kernels.shape[2]) * positions

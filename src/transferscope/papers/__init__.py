@@ -1,20 +1,25 @@
-"""What the papers print and claim, and what a study has to set beside it.
+"""The papers: a folder each, with printed tables and studies; what they claim is in ``evidence.claims``.
 
-========================  =======================================================
-module                    what it holds
-========================  =======================================================
-:mod:`.printed`           the numbers of their tables, as printed
-:mod:`.claims`            what they claim, with what decides it here
-:mod:`.beside`            a study's numbers beside the printed ones
-:mod:`.counted`           how a study's findings sit with the claims
-========================  =======================================================
+========================  ===================================================================
+in the folder of a paper  what it holds
+========================  ===================================================================
+``tables.py``             its tables, as printed
+``about.yaml``            title, figures, scales and what each needs
+``mini.yaml``             the study that makes its figures and tables, small
+``paper.yaml``            the same with the paper's sizes
+========================  ===================================================================
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError, nearest
+from ..evidence.claims import claims_of, liu2019, neyshabur2020, slides
+
+if TYPE_CHECKING:
+    from ..evidence.claim import Claim
 
 __all__ = ["PAPERS", "Paper", "paper_called"]
 
@@ -37,29 +42,19 @@ class Paper:
     title: str
     where: str
 
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What it claims, in its order."""
+        return claims_of(self.key)
 
-PAPERS: tuple[Paper, ...] = (
-    Paper(
-        "000",
-        "neyshabur2020",
-        "Neyshabur et al. 2020",
-        "What is being transferred in transfer learning?",
-        "NeurIPS 2020, arXiv 2008.11687",
-    ),
-    Paper(
-        "002",
-        "liu2019",
-        "Liu et al. 2019",
-        "Towards understanding the transferability of deep representations",
-        "submission to ICLR 2020, arXiv 1909.12031",
-    ),
-    Paper(
-        "003",
-        "sedghi",
-        "Sedghi (slides)",
-        "Towards understanding transfer learning and its limits",
-        "slides of a talk",
-    ),
+
+PAPERS: tuple[Paper, ...] = tuple(
+    Paper(paper.KEY, paper.NAME, paper.SHORT, paper.TITLE, where)
+    for paper, where in (
+        (neyshabur2020, "NeurIPS 2020, arXiv 2008.11687"),
+        (liu2019, "submission to ICLR 2020, arXiv 1909.12031"),
+        (slides, "slides of a talk"),
+    )
 )
 """The papers this package is about."""
 

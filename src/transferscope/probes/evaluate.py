@@ -31,7 +31,17 @@ from ..models.objective import multilabel
 from ..params import Params, check_same
 from ..progress import Progress, silent
 from ..runtime import fast_bfloat16, full_float32, out_of_memory, pick_device, room
-from .evaluation import EngineOptions, Evaluation, How, NormPolicy, Precision
+from .evaluation import (
+    EngineOptions,
+    Evaluation,
+    How,
+    NormPolicy,
+    Precision,
+    check_images,
+    check_options,
+    checked,
+    usual_batch,
+)
 from .flat import FlatWeights
 from .metrics import Contributions, Meter, Metric, check_labels, check_metrics, default_metrics
 from .partial_results import Keeper, digest_of
@@ -65,7 +75,7 @@ class Engine:
         options: see :class:`EngineOptions`.
 
     Raises:
-        UsageError: when a set does not suit the network, or batch norm is to be recalibrated without images.
+        UsageError: for an unknown option, a set that does not suit the network, or norms recalibrated on nothing.
     """
 
     def __init__(
@@ -77,15 +87,16 @@ class Engine:
         per_example: bool = False,
         **options: Unpack[EngineOptions],
     ) -> None:
+        check_options(options)
         if not sets:
             raise UsageError("no image set to evaluate on")
         self._net = net
-        self._precision = _chosen("precision", options.get("precision", "float32"), get_args(Precision))
+        self._precision = checked("precision", options.get("precision", "float32"), get_args(Precision))
         self._device = pick_device(options.get("device", "auto"))
         self._per_example = per_example
         self._metrics: dict[str, tuple[Metric, ...]] = {}
         for name, images in sets.items():
-            _check_images(net, images, name)
+            check_images(net, images, name)
             self._metrics[name] = (
                 default_metrics(images.multilabel) if metrics is None else check_metrics(metrics, images.multilabel)
             )
@@ -112,7 +123,7 @@ class Engine:
             raise UsageError(f"batch {self._batch}; expected at least 1 image")
 
     def _set_up_norm(self, left: int, options: EngineOptions) -> None:
-        policy = _chosen("norm", options.get("norm", "recalibrated"), get_args(NormPolicy))
+        policy = checked("norm", options.get("norm", "recalibrated"), get_args(NormPolicy))
         self._statistics = statistics(self._module)
         self._norm = policy if norm_layers(self._module) else "none"
         self._recalibrated_on, self._calibration = "", None
@@ -124,7 +135,7 @@ class Engine:
                 f"{self._net.name} has batch norm, whose statistics must be collected anew between networks: "
                 "give training images (train=…), or choose norm='interpolated' or norm='kept'"
             )
-        _check_images(self._net, images, images.name)
+        check_images(self._net, images, images.name)
         chosen = recalibration_sample(len(images), options.get("recalibrate_images", 2048))
         self._calibration = Prepared(self._net, images.subset(chosen), self._device, self._dtype, left)
         self._recalibrated_on = f"{len(chosen):,} images of {images.name}"
@@ -387,29 +398,3 @@ def evaluate(
     """
     engine = Engine(net, {images.name: images}, metrics=metrics, per_example=per_example, **options)
     return engine.run(points, progress)[images.name]
-
-
-def usual_batch(device: torch.device, size: tuple[int, int]) -> int:
-    """Choose a power of two whose activations stay in the cache of a CPU, or fill a GPU."""
-    pixels = max(1, size[0] * size[1])
-    least, most, room = (8, 64, 2**16) if device.type == "cpu" else (16, 4096, 2**22)
-    return min(most, max(least, 1 << (room // pixels).bit_length() >> 1))
-
-
-def _check_images(net: Network, images: ImageSet, name: str) -> None:
-    wanted, found = (*net.input.size, net.input.channels), (*images.size, images.channels)
-    if wanted != found:
-        raise UsageError(
-            f"{name}: images are {found[0]}×{found[1]} with {found[2]} channel(s), {net.name} wants "
-            f"{wanted[0]}×{wanted[1]} with {wanted[2]}; load them so"
-        )
-    if len(images.classes) != net.classes:
-        raise UsageError(f"{name}: {len(images.classes)} classes, but {net.name} has {net.classes} outputs")
-    if not len(images):
-        raise UsageError(f"{name}: no images to evaluate on")
-
-
-def _chosen(what: str, value: str, known: Sequence[str]) -> str:
-    if value not in known:
-        raise UsageError(f"{what} {value!r}{nearest(value, known)}")
-    return value

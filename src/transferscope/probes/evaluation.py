@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
+import torch
 
 from ..data.imageset import ImageSet
+from ..errors import UsageError, nearest
+from ..models.network import Network
 from .partial_results import Kept
 
-__all__ = ["EngineOptions", "Evaluation", "How", "NormPolicy", "Precision"]
+__all__ = ["EngineOptions", "Evaluation", "How", "NormPolicy", "Precision", "check_images", "check_options",
+           "checked", "usual_batch"]  # fmt: skip
 
 Precision: TypeAlias = Literal["float32", "bfloat16", "float64"]
 
@@ -92,3 +97,67 @@ class Evaluation:
     examples: Mapping[str, np.ndarray]
     n: int
     how: How
+
+
+def check_options(options: Iterable[str], of: Callable[..., Any] | None = None) -> None:
+    """Refuse names that are no options, so that a slip of the pen is not taken for a default.
+
+    Python lets ``**options`` take any name. The engine checks them again, without ``of``.
+
+    Args:
+        options: names that were given.
+        of: the function they were given to, whose own keywords are named, too, when one of them is near.
+
+    Raises:
+        UsageError: for the first name that is not known, with the nearest that is.
+
+    >>> def barrier(net, pairs, images, *, lambdas=21, **options): ...
+    >>> check_options({"lamdas": 5}, barrier)
+    Traceback (most recent call last):
+        ...
+    transferscope.errors.UsageError: barrier has no option 'lamdas'; did you mean 'lambdas'?
+    """
+    known = list(EngineOptions.__annotations__)
+    own = (
+        [] if of is None else [p.name for p in inspect.signature(of).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    )
+    for name in options:
+        if name not in known:
+            subject = "there is" if of is None else f"{of.__name__} has"
+            raise UsageError(f"{subject} no option {name!r}{nearest(name, [*own, *known])}")
+
+
+def check_images(net: Network, images: ImageSet, name: str) -> None:
+    """Refuse images that a network cannot look at.
+
+    Raises:
+        UsageError: naming the set and what differs.
+    """
+    wanted, found = (*net.input.size, net.input.channels), (*images.size, images.channels)
+    if wanted != found:
+        raise UsageError(
+            f"{name}: images are {found[0]}×{found[1]} with {found[2]} channel(s), {net.name} wants "
+            f"{wanted[0]}×{wanted[1]} with {wanted[2]}; load them so"
+        )
+    if len(images.classes) != net.classes:
+        raise UsageError(f"{name}: {len(images.classes)} classes, but {net.name} has {net.classes} outputs")
+    if not len(images):
+        raise UsageError(f"{name}: no images to evaluate on")
+
+
+def checked(what: str, value: str, known: Sequence[str]) -> str:
+    """Return a value that is one of those known.
+
+    Raises:
+        UsageError: when it is not.
+    """
+    if value not in known:
+        raise UsageError(f"{what} {value!r}{nearest(value, known)}")
+    return value
+
+
+def usual_batch(device: torch.device, size: tuple[int, int]) -> int:
+    """Choose a power of two whose activations stay in the cache of a CPU, or fill a GPU."""
+    pixels = max(1, size[0] * size[1])
+    least, most, room = (8, 64, 2**16) if device.type == "cpu" else (16, 4096, 2**22)
+    return min(most, max(least, 1 << (room // pixels).bit_length() >> 1))

@@ -84,12 +84,12 @@ class LinearMap:
         return float(positions * self.groups * small**3)
 
 
-def linear_maps(net: Network) -> tuple[tuple[LinearMap, ...], tuple[str, ...]]:
+def linear_maps(net: Network) -> tuple[tuple[LinearMap, ...], tuple[tuple[str, str], ...]]:
     """Find the linear maps of a network by one forward pass of an empty image of its input size.
 
     Returns:
-        The maps that run, in forward order; and weights of linear maps that have no spectrum here, with the reason in
-        brackets: 1-D and transposed convolutions, say, and layers that never run.
+        The maps that run, in forward order; and weights of linear maps that have no spectrum here, each with the
+        reason: 1-D and transposed convolutions, say, and layers that never run.
 
     >>> from transferscope.models.build import build
     >>> maps, others = linear_maps(build("fixup_resnet20", 10))
@@ -121,9 +121,9 @@ def linear_maps(net: Network) -> tuple[tuple[LinearMap, ...], tuple[str, ...]]:
         elif len(seen.shapes[tensor]) == 2:
             maps.append(LinearMap(tensor.removesuffix(".weight"), tensor, "linear", seen.shapes[tensor]))
         else:
-            others.append(f"{tensor} (no 2-D convolution and no matrix)")
+            others.append((tensor, "no 2-D convolution and no matrix"))
     layers = {f"{name}.weight" for name, part in module.named_modules() if isinstance(part, (nn.Conv2d, nn.Linear))}
-    others += [f"{tensor} (never runs)" for tensor in seen.tensors if tensor in layers - seen.uses.keys()]
+    others += [(tensor, "never runs") for tensor in seen.tensors if tensor in layers - seen.uses.keys()]
     return tuple(maps), tuple(others)
 
 

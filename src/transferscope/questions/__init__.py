@@ -12,13 +12,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .barrier.measure import Barrier, barrier, barriers
+    from .barrier.measure import Barrier, barrier
     from .base import Question
-    from .basin.measure import Basin, BasinRule, basin, basins
+    from .basin.measure import Basin, BasinRule, basin
     from .block_shuffle.measure import BlockShuffle, block_shuffle
     from .checkpoints.measure import Checkpoints, checkpoints
     from .combined_domains.measure import CombinedDomains, combined_domains
-    from .criticality.measure import Criticality, criticality, criticality_of
+    from .criticality.measure import Criticality, criticality
     from .cross_domain.measure import CrossDomain, cross_domain
     from .distance.measure import Distance, distance
     from .extrapolation.measure import Extrapolation, extrapolation
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .loss_variation.measure import LossVariation, loss_variation
     from .mistakes.measure import Mistakes, mistakes
     from .result import Result
-    from .rewind.measure import Rewind, rewind, rewind_of
+    from .rewind.measure import Rewind, rewind
     from .samples.measure import Samples, samples
     from .similarity.measure import Similarity, similarity
     from .source_choice.measure import SourceChoice, source_choice
@@ -51,13 +51,13 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "similarity": ("Similarity", "similarity"),
     "distance": ("Distance", "distance"),
     "weight_map": ("WeightMap", "weight_map"),
-    "barrier": ("Barrier", "barrier", "barriers"),
+    "barrier": ("Barrier", "barrier"),
     "extrapolation": ("Extrapolation", "extrapolation"),
-    "basin": ("Basin", "BasinRule", "basin", "basins"),
+    "basin": ("Basin", "BasinRule", "basin"),
     "cross_domain": ("CrossDomain", "cross_domain"),
     "combined_domains": ("CombinedDomains", "combined_domains"),
-    "criticality": ("Criticality", "criticality", "criticality_of"),
-    "rewind": ("Rewind", "rewind", "rewind_of"),
+    "criticality": ("Criticality", "criticality"),
+    "rewind": ("Rewind", "rewind"),
     "spectrum": ("Spectrum", "spectrum"),
     "hessian": ("Hessian", "hessian"),
     "landscape": ("Landscape", "landscape"),

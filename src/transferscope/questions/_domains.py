@@ -12,13 +12,17 @@ import numpy as np
 
 from ..data.imageset import ImageSet
 from ..errors import UsageError
+from ..evidence.guard import Witness
+from ..evidence.left_out import LeftOut
+from ..evidence.phrases import count
 from ..models.network import Network
 from ..models.solution import Solution
 from ..probes.evaluate import EngineOptions, How
 from ..probes.metrics import as_error
 from ..progress import Progress
+from ._path_evidence import ImageErrors, both_learned, errors_of, unlearned
 from ._path_numbers import Gain, Height, gains_of, heights_of
-from ._paths import Joined, LeftOut, Part, Path, Traced, Tracer, curve_rows, principal
+from ._paths import Joined, Part, Path, Traced, Tracer, curve_rows, principal
 from .result import Result
 
 if TYPE_CHECKING:
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
 
     from .protocols import Inputs
 
-__all__ = ["DomainPath", "DomainPaths", "End", "Traces", "is_union", "parts_of", "trace_domains"]
+__all__ = ["DomainPath", "DomainPaths", "End", "Traces", "called", "groups_of", "is_union", "parts_of",
+           "solutions_by_domain", "trace_domains", "witnesses_by_domain"]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +43,14 @@ class DomainPath:
         path: the metrics on the line, one curve a metric and domain they were evaluated on.
         heights: of the barrier, by domain, metric and definition.
         gains: by how much the middle beats the better end, by domain.
+        errors: of each image, by domain: what claims are judged by.
     """
 
     trained_on: tuple[str, str]
     path: Path
     heights: tuple[Height, ...]
     gains: tuple[Gain, ...]
+    errors: tuple[ImageErrors, ...] = ()
 
     def height(self, images: str, metric: str, definition: str = "entezari") -> Height:
         """Return one height of this pair."""
@@ -56,8 +63,8 @@ class DomainPaths(Result):
 
     Attributes:
         paths: one a pair of domains and role.
-        left_out: pairs that could not be evaluated.
-        resamples: bootstrap resamples of every interval.
+        left_out: pairs that could not be evaluated, networks without a counterpart, and those that learned nothing.
+        resamples: bootstrap resamples of every band.
         how: how the numbers were computed.
     """
 
@@ -76,6 +83,30 @@ class DomainPaths(Result):
             for row in curve_rows(p.path, trained_on_a=p.trained_on[0], trained_on_b=p.trained_on[1])
         ]
         return pd.DataFrame(rows)
+
+
+def groups_of(paths: Sequence[DomainPath]) -> list[list[DomainPath]]:
+    """Put the paths between two domains of one kind of pair together, those whose networks learned something.
+
+    They share no network, as the i-th of one domain is joined with the i-th of the other.
+    """
+    found: dict[tuple[tuple[str, str], str], list[DomainPath]] = {}
+    for p in paths:
+        found.setdefault((p.trained_on, _kind(p.path)), []).append(p)
+    return [both_learned(group) for group in found.values()]
+
+
+def _kind(path: Path) -> str:
+    return path.kind if all(path.roles) else f"{path.a} & {path.b}"
+
+
+def called(group: Sequence[DomainPath]) -> str:
+    """Name the networks at the ends of some paths between two domains."""
+    path, (first, second) = group[0].path, group[0].trained_on
+    if len(group) == 1:
+        return f"{path.a} ({first}) and {path.b} ({second})"
+    roles = [path.roles[0]] if path.roles[0] == path.roles[1] else list(path.roles)
+    return f"{' and '.join(roles)} of {first} and of {second} ({count(len(group), 'pair')})"
 
 
 def parts_of(domain: str) -> tuple[str, ...]:
@@ -115,7 +146,7 @@ class Traces:
     Attributes:
         paths: in the order of the domains.
         ends: the networks themselves by (domain, role), each once.
-        left_out: pairs that could not be evaluated.
+        left_out: what of the solutions is in no path, or plays no part in what is said of kinds.
         how: how the numbers were computed.
     """
 
@@ -174,10 +205,29 @@ def trace_domains(
         tracer = Tracer(net, joined, sets, lambdas, metrics=metrics, resamples=resamples, seed=seed, **chosen)
         for traced in tracer.paths(Part(progress, len(paths) * len(lambdas), total)):
             numbers = heights_of(traced), gains_of(traced, seed=seed, resamples=resamples)
-            paths.append(DomainPath(domains, traced.path, *numbers))
+            paths.append(DomainPath(domains, traced.path, *numbers, errors_of(traced)))
             for domain, role, end in zip(domains, traced.path.roles, _ends(traced, domains), strict=True):
                 ends.setdefault((domain, role), {}).setdefault(end.label, end)
-    return Traces(tuple(paths), {k: tuple(v.values()) for k, v in ends.items()}, left_out, tracer.how)
+    alone = _alone(solutions, paths, wanted, left_out)
+    found = {k: tuple(v.values()) for k, v in ends.items()}
+    return Traces(tuple(paths), found, (*left_out, *alone, *unlearned(paths)), tracer.how)
+
+
+def _alone(
+    solutions: Mapping[str, Sequence[Solution]],
+    paths: Sequence[DomainPath],
+    wanted: Callable[[str, str], bool],
+    left_out: Sequence[LeftOut],
+) -> list[LeftOut]:
+    """Networks that are at the end of no path, as the other domains have fewer of their role."""
+    ends = {end for p in paths for end in (p.path.a, p.path.b)}
+    named = {name for one in left_out for name in one.subject.split(" & ")}
+    return [
+        LeftOut(s.label, "has no counterpart on another domain")
+        for domain, those in solutions.items()
+        for s in those
+        if s.label not in ends and s.label not in named and any(wanted(domain, other) for other in solutions)
+    ]
 
 
 def _ends(traced: Traced, domains: tuple[str, str]) -> tuple[End, ...]:
@@ -227,8 +277,16 @@ def _union_of(sets: Sequence[ImageSet]) -> ImageSet | None:
     )
 
 
+def witnesses_by_domain(inputs: Inputs) -> dict[str, tuple[Witness, ...]]:
+    """Return what is known of a study's runs and their pre-trainings, by the domain the runs were trained on."""
+    return {target: inputs.witnesses(target) for target in dict.fromkeys(run.target for run in inputs.runs)}
+
+
 def solutions_by_domain(inputs: Inputs, weights: str) -> tuple[dict[str, list[Solution]], dict[str, ImageSet]]:
-    """Return the solutions of a study's runs by the domain they were trained on, and the training images of each."""
+    """Return the solutions of a study's runs by the domain they were trained on, and the training images of each.
+
+    A run is called by its domain, too: ``photo P-T 0``.
+    """
     solutions: dict[str, list[Solution]] = {}
     for run in inputs.runs:
         if (solution := inputs.at(run, weights)) is not None:

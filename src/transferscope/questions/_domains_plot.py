@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..plots.style import look_of, styled
 from ._domains import DomainPath
-from ._paths_plot import draw_curve, kind_looks, legend_below, metrics_of, share_scale
+from ._paths_plot import BANDS, draw_curve, kind_looks, legend_below, metrics_of, share_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,5 +45,5 @@ def draw_domains(paths: Sequence[DomainPath], metrics: Sequence[str] | None) -> 
                 ax.set_xticks([0, 0.5, 1], [f"λ = 0\n{pair[0]}", "", f"1\n{pair[1]}"])
                 ax.set_xlabel("")
                 ax.set_title(f"on {images}")
-        legend_below(fig, list(lines.values()))
+        legend_below(fig, list(lines.values()), BANDS)
     return fig

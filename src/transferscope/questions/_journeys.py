@@ -5,35 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeAlias, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import UsageError, nearest
+from ..evidence.left_out import LeftOut
+from ..evidence.phrases import count
 from ..models.modules import GRANULARITIES
 from ..models.network import Granularity, Module, Network
 from ..models.solution import Solution, Weights, as_solution
 from ..params import Params, check_same
 from ..progress import Progress
 from ..train.run import Run
-from ._phrases import count
 
-__all__ = ["Chosen", "Journey", "Moving", "Omission", "journeys_of", "modules_of", "shifted"]
+__all__ = ["Chosen", "Journey", "Moving", "Passage", "journeys_of", "modules_of", "shifted"]
 
 
-@dataclass(frozen=True)
-class Omission:
-    """Something that could not be measured.
-
-    Attributes:
-        subject: a network, or a network and a module.
-        reason: why, a sentence without its full stop.
-    """
-
-    subject: str
-    reason: str
+Passage: TypeAlias = Run | Weights
+"""Where a network came from and got to: a training run, or weights in order of time, the first and the trained ones
+at the ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +44,7 @@ class Journey:
         missing: for each end to which there is no optimisation path, why, and what to record for it.
         omissions: what else the run cannot give.
         fixed: tensors that have no start of their own (a head of another size) and cannot be moved.
+        unfit: why it is no witness for claims about networks that learned; empty for nothing known against it.
     """
 
     label: str
@@ -61,8 +55,9 @@ class Journey:
     recorded: Mapping[str, Params] = field(default_factory=dict)
     until: Mapping[str, int] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
-    omissions: tuple[Omission, ...] = ()
+    omissions: tuple[LeftOut, ...] = ()
     fixed: frozenset[str] = frozenset()
+    unfit: str = ""
 
     @property
     def trained(self) -> Params:
@@ -74,35 +69,34 @@ class Journey:
         return dict(list(self.recorded.items())[: self.until.get(end, 0)])
 
     @classmethod
-    def between(
-        cls,
-        net: Network,
-        start: Solution | Mapping[str, Tensor],
-        end: Solution | Mapping[str, Tensor],
-        recorded: Weights = (),
-    ) -> Journey:
+    def through(cls, net: Network, weights: Weights) -> Journey:
         """Return the path of plain weights.
 
         Args:
             net: the network.
-            start: θ⁰; where its head is missing or of another size, the head stays where it is.
-            end: the trained weights.
-            recorded: weights on the way, in order of time, by name or numbered from 1.
+            weights: in order of time: θ⁰ first, then what was recorded on the way, the trained weights last; by name
+                or without, then numbered from 1. Where the head of θ⁰ is missing or of another size, the head stays
+                where it is.
 
         Raises:
-            UsageError: when they are not all of one network, or the end is not finite.
+            UsageError: when they are fewer than two, not all of one network, or the end is not finite.
         """
-        named = recorded if isinstance(recorded, Mapping) else {str(i): w for i, w in enumerate(recorded, 1)}
-        start, last = as_solution(start, "start").params, as_solution(end, "network")
+        named = weights if isinstance(weights, Mapping) else {str(i): w for i, w in enumerate(weights)}
+        if len(named) < 2:
+            raise UsageError(f"{len(named)} weights of a network; give those at its start and those at its end")
+        (_, first), *between, (_, end) = named.items()
+        start, last = as_solution(first, "start").params, as_solution(end, "network")
         check_same(net.module.state_dict(), last.params)
         head = net.head_tensors()
         fixed = frozenset(k for k in head if k not in start or start[k].shape != last.params[k].shape)
         begin = (
             {k: v for k, v in start.items() if k not in head} | {k: last.params[k] for k in head} if fixed else start
         )
-        kept = {tag: as_solution(weights, tag).params for tag, weights in named.items()}
-        ends, until = {"end": last.params}, {"end": len(kept)}
-        found = cls(last.label, last.role, last.group, dict(begin), ends, kept, until, fixed=fixed)
+        kept = {tag: as_solution(w, tag).params for tag, w in between}
+        found = cls(
+            last.label, last.role, last.group, dict(begin), {"end": last.params}, kept, {"end": len(kept)},
+            fixed=fixed, unfit=last.unfit,
+        )  # fmt: skip
         return found._checked(net)
 
     @classmethod
@@ -131,11 +125,11 @@ class Journey:
         times = {tag: when for tag in kept_on_way if (when := _time(run, tag)) is not None and when > 0}
         order = sorted(times, key=lambda tag: times[tag])
         order = [tag for i, tag in enumerate(order) if not i or times[tag] != times[order[i - 1]]]
-        omissions: list[Omission] = []
+        omissions: list[LeftOut] = []
         if len(reached) > 1 and _equal(*reached.values()):
             first, second = reached
             del reached[second]
-            omissions.append(Omission(run.label, f"the {second} weights are the {first} ones, and are shown once"))
+            omissions.append(LeftOut(run.label, f"the {second} weights are the {first} ones, and are shown once"))
         until: dict[str, int] = {}
         missing: dict[str, str] = {}
         for end in reached:
@@ -145,9 +139,10 @@ class Journey:
                 missing[end] = _what_to_record(run, end, at)
         kept = {tag: dict(run.snapshots[tag]) for tag in order[: max(until.values())]}
         start = dict(run.start.params)
-        return cls(run.label, run.role, run.group, start, reached, kept, until, missing, tuple(omissions))._checked(
-            net
-        )
+        found = cls(
+            run.label, run.role, run.group, start, reached, kept, until, missing, tuple(omissions), unfit=run.unfit
+        )  # fmt: skip
+        return found._checked(net)
 
     def _checked(self, net: Network) -> Journey:
         for weights in (self.start, *self.recorded.values(), *self.ends.values()):
@@ -162,23 +157,49 @@ class Journey:
 
 
 def journeys_of(
-    net: Network, runs: Run | Sequence[Run], ends: Sequence[str]
-) -> tuple[tuple[Journey, ...], tuple[Omission, ...]]:
-    """Return the paths of runs, and which runs have none.
+    net: Network, passages: Run | Sequence[Passage], ends: Sequence[str]
+) -> tuple[tuple[Journey, ...], tuple[LeftOut, ...]]:
+    """Return the paths of runs or of plain weights, and what of them cannot be measured.
+
+    Args:
+        net: the network of all.
+        passages: each a run, or weights in order of time; a run alone is a list of one.
+        ends: of runs: ``best``, ``final`` or both.
 
     Raises:
-        UsageError: when no run has one, two have one label, or a run that did not diverge lacks its start or an end.
+        UsageError: when there is no path, two have one label, or a run that ended well lacks its start or an end.
     """
-    every = (runs,) if isinstance(runs, Run) else tuple(runs)
-    if twice := [label for label, times in Counter(run.label for run in every).items() if times > 1]:
-        raise UsageError(f"two runs are called {twice[0]!r}; give each a label of its own")
+    every = _each(passages)
     if not every:
         raise UsageError("no runs given")
-    gone = tuple(Omission(run.label, f"{run.ended} and has no trained weights") for run in every if run.diverged)
-    found = tuple(Journey.of(net, run, ends) for run in every if not run.diverged)
+    gone = tuple(
+        LeftOut(run.label, f"{run.ended} and has no trained weights")
+        for run in every
+        if isinstance(run, Run) and run.diverged
+    )
+    found = tuple(
+        Journey.of(net, one, ends) if isinstance(one, Run) else Journey.through(net, one)
+        for one in every
+        if not (isinstance(one, Run) and one.diverged)
+    )
+    labels = [one.subject for one in gone] + [journey.label for journey in found]
+    if twice := [label for label, times in Counter(labels).items() if times > 1]:
+        raise UsageError(f"two networks are called {twice[0]!r}; give each a label of its own")
     if not found:
         raise UsageError(f"{gone[0].subject} {gone[0].reason}; no run is left")
     return found, (*gone, *(o for journey in found for o in journey.omissions))
+
+
+def _each(passages: Run | Sequence[Passage]) -> tuple[Passage, ...]:
+    """Refuse the weights of one network where a list of networks is expected."""
+    every = (passages,) if isinstance(passages, (Run, Mapping)) else tuple(passages)
+    if any(isinstance(x, Solution) or (isinstance(x, Mapping) and _is_weights(x)) for x in every):
+        raise UsageError("runs: expected a list of runs, or of weights in order of time, such as [(start, end)]")
+    return every
+
+
+def _is_weights(x: Mapping[str, object]) -> bool:
+    return all(isinstance(value, Tensor) for value in x.values())
 
 
 @dataclass(frozen=True)
@@ -208,7 +229,7 @@ class Chosen:
     """
 
     moving: tuple[Moving, ...]
-    left_out: tuple[Omission, ...]
+    left_out: tuple[LeftOut, ...]
     first: str
     head: str
 
@@ -246,11 +267,9 @@ def modules_of(net: Network, modules: Granularity | Sequence[str]) -> Chosen:
         tensors = tuple(t for t in module.tensors if state[t].is_floating_point())
         parameters = tuple(t for t in tensors if t in trainable)
         if not module.runs:
-            left_out.append(
-                Omission(module.name, "never runs in the forward pass, so nothing depends on its weights")
-            )
+            left_out.append(LeftOut(module.name, "never runs in the forward pass, so nothing depends on its weights"))
         elif not parameters:
-            left_out.append(Omission(module.name, "has no parameters"))
+            left_out.append(LeftOut(module.name, "has no parameters"))
         else:
             found.append(Moving(module.name, tensors, parameters))
     if not found:

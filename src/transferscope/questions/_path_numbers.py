@@ -14,6 +14,7 @@ from ..numerics.barrier_height import BarrierHeight, entezari_height, frankle_he
 from ..numerics.bootstrap import bootstrap_mean, percentile_interval
 from ..probes.metrics import as_error
 from ..rng import numpy_generator
+from ._path_evidence import MIDDLE
 from ._paths import LEVEL, Path, Traced, principal
 
 __all__ = ["Gain", "Height", "gains_of", "heights_of"]
@@ -25,9 +26,6 @@ _DEFINITIONS: tuple[tuple[Definition, Callable[[Tensor, Tensor], BarrierHeight]]
     ("frankle", frankle_height),
 )
 
-MIDDLE = (0.25, 0.75)
-"""The λ that count as the middle of a path."""
-
 
 @dataclass(frozen=True)
 class Height:
@@ -38,7 +36,8 @@ class Height:
         metric: of what; accuracy and AUC as 1 − it, so that up is worse.
         definition: ``entezari`` (over the straight line between the ends) or ``frankle`` (over the mean of the ends).
         height: in units of the metric; nan when not finite.
-        low: lower end of its 95 % bootstrap interval over images.
+        low: lower end of a 95 % bootstrap band over images; a height is the largest of many numbers, so that it and
+            its band come out too high on a flat path. Claims are judged by heights at a λ chosen on other images.
         high: upper end.
         at: λ of the highest rise.
         n: number of images.
@@ -62,7 +61,7 @@ class Gain:
         images: name of the set.
         metric: of what; accuracy and AUC as 1 − it.
         gain: error of the better end minus error in the middle; positive when the middle beats both ends.
-        low: lower end of its 95 % bootstrap interval over images.
+        low: lower end of its 95 % bootstrap band over images, of these two networks, the better end as given.
         high: upper end.
         at: the λ chosen on all images.
         n: number of images.

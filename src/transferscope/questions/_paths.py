@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..data.imageset import ImageSet
 from ..errors import UsageError
+from ..evidence.left_out import LeftOut
 from ..models.network import Network
 from ..models.solution import Solution, as_solution, letter, pair_kind
 from ..numerics.bootstrap import percentile_interval, resampled_means
@@ -25,7 +26,6 @@ __all__ = [
     "BarePair",
     "Curve",
     "Joined",
-    "LeftOut",
     "Pair",
     "Part",
     "Path",
@@ -40,7 +40,7 @@ Pair = tuple[Solution, Solution]
 BarePair = tuple[Solution | Mapping[str, Tensor], Solution | Mapping[str, Tensor]]
 
 LEVEL = 0.95
-"""Of every interval."""
+"""Of every band over images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Curve:
         metric: ``loss`` (nats), ``error``, ``accuracy`` or ``auc`` (shares of 1).
         n: number of images.
         values: ``(m,)``, one a λ; not finite where the network's output is not.
-        low: ``(m,)`` lower ends of the 95 % bootstrap intervals over images.
+        low: ``(m,)`` lower ends of the 95 % bootstrap intervals over images, of this network at this λ.
         high: ``(m,)`` upper ends.
     """
 
@@ -77,6 +77,7 @@ class Path:
         length: ‖θ_b − θ_a‖₂ over the parameters.
         curves: one a set and metric.
         note: what was done to make the pair comparable, empty when nothing.
+        unfit: why either is no witness for claims about networks that learned; empty for nothing known against it.
     """
 
     a: str
@@ -87,6 +88,7 @@ class Path:
     length: float
     curves: tuple[Curve, ...]
     note: str = ""
+    unfit: tuple[str, str] = ("", "")
 
     def curve(self, images: str, metric: str) -> Curve:
         """Return the curve of a metric on a set.
@@ -104,15 +106,6 @@ class Path:
     def sets(self) -> tuple[str, ...]:
         """Names of the image sets, in order."""
         return tuple(dict.fromkeys(c.images for c in self.curves))
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A pair that was not evaluated, and why."""
-
-    a: str
-    b: str
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,13 +140,16 @@ class Joined:
         """Check the pairs; bare weights are called A and B, of further pairs C and D, and so on.
 
         Raises:
-            UsageError: when a solution is not of this network.
+            UsageError: when a solution is not of this network, or what is given are no pairs.
         """
         joined, left_out = [], []
-        for place, (first, second) in enumerate(pairs):
+        for place, pair in enumerate(pairs):
+            if isinstance(pair, (Solution, Mapping)) or len(pair) != 2:
+                raise UsageError("pairs: expected a list of pairs of networks, such as [(a, b)]")
+            first, second = pair
             a, b = as_solution(first, letter(2 * place)), as_solution(second, letter(2 * place + 1))
             if broken := _not_finite(a) or _not_finite(b):
-                left_out.append(LeftOut(a.label, b.label, broken))
+                left_out.append(LeftOut(f"{a.label} & {b.label}", broken))
             else:
                 joined.append(((a, b), *_with_one_head(net, a, b)))
         return cls(tuple(joined), tuple(left_out))
@@ -226,7 +222,7 @@ class Tracer:
         names = [k for k, _ in self._net.module.named_parameters()]
         path = Path(
             first.label, second.label, pair_kind(first, second), (first.role, second.role),
-            self._lambdas, distance(a, b, names), tuple(curves), note,
+            self._lambdas, distance(a, b, names), tuple(curves), note, (first.unfit, second.unfit),
         )  # fmt: skip
         return Traced(path, draws, examples)
 

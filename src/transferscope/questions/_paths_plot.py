@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-__all__ = ["Look", "as_shown", "draw_curve", "kind_looks", "legend_below", "metrics_of", "share_scale"]
+__all__ = ["BANDS", "Look", "as_shown", "draw_curve", "kind_looks", "legend_below", "metrics_of", "share_scale"]
 
 Look: TypeAlias = tuple[str, str | tuple[int, tuple[int, ...]]]
+
+BANDS = "bands: 95 % bootstrap intervals over images"
+"""What the band of a curve is; for a legend."""
 
 _NAMES = {"error": "accuracy (%)", "accuracy": "accuracy (%)", "auc": "AUC", "loss": "loss (nats)"}
 
@@ -63,7 +66,7 @@ def draw_curve(ax: Axes, path: Path, curve: Curve, look: Look, *, band: bool = T
         path: the path.
         curve: the metric.
         look: colour and dash.
-        band: whether to draw the interval.
+        band: whether to draw the interval over images.
         label: for the legend.
     """
     colour, dash = look

@@ -15,13 +15,13 @@ from ..models.solution import Solution, as_solution
 from ..params import Params
 from ..train.run import Run
 
-__all__ = ["Recorded", "given", "recorded", "single"]
+__all__ = ["Trajectory", "given", "single", "trajectory"]
 
 _ON_THE_WAY = re.compile(r"(epoch|step) ([1-9]\d*)")
 
 
 @dataclass(frozen=True, eq=False)
-class Recorded:
+class Trajectory:
     """Weights of one run in the order of training.
 
     Attributes:
@@ -32,6 +32,7 @@ class Recorded:
         steps: how many steps were done, rising.
         keys: where the weights are found in ``kept``.
         kept: may load lazily.
+        unfit: why the run is no witness for claims about networks that learned; empty where it is one.
     """
 
     label: str
@@ -41,6 +42,7 @@ class Recorded:
     steps: tuple[int, ...]
     keys: tuple[int, ...] | tuple[str, ...]
     kept: Mapping[Any, Mapping[str, Tensor]]
+    unfit: str = ""
 
     def weights(self) -> Iterator[Params]:
         """Yield the weights one after the other, so that they need not be in memory together."""
@@ -48,7 +50,7 @@ class Recorded:
             yield dict(self.kept[key])
 
 
-def recorded(run: Run, tags: Sequence[str] | None = None) -> Recorded:
+def trajectory(run: Run, tags: Sequence[str] | None = None) -> Trajectory:
     """Return the start, the end and all that a run recorded between them, each step once.
 
     Of a run that diverged that is what there was until then, which may be nothing.
@@ -77,10 +79,11 @@ def recorded(run: Run, tags: Sequence[str] | None = None) -> Recorded:
         by_step.setdefault(_step(run, tag), tag)
     steps = tuple(sorted(by_step))
     keys = tuple(by_step[step] for step in steps)
-    return Recorded(run.label, run.role, run.group, run.ended, steps, keys, kept)
+    unfit = run.unfit or (run.ended if run.diverged else "")
+    return Trajectory(run.label, run.role, run.group, run.ended, steps, keys, kept, unfit)
 
 
-def given(weights: Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]]) -> list[Recorded]:
+def given(weights: Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]]) -> list[Trajectory]:
     """Return weights by step by label, as a run of unknown role each.
 
     Raises:
@@ -90,7 +93,7 @@ def given(weights: Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]]) 
         if not by_step:
             raise UsageError(f"{label!r} holds no weights; give them by step, e.g. {{0: start, 100: later}}")
     return [
-        Recorded(
+        Trajectory(
             label, "", "", "finished", tuple(sorted(of)), tuple(sorted(of)),
             {step: as_solution(at, label).params for step, at in of.items()},
         )
@@ -98,9 +101,11 @@ def given(weights: Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]]) 
     ]  # fmt: skip
 
 
-def single(solution: Solution) -> Recorded:
+def single(solution: Solution) -> Trajectory:
     """Return weights that belong to no run as one of a single look, at step 0."""
-    return Recorded(solution.label, solution.role, solution.group, "finished", (0,), (0,), {0: solution.params})
+    return Trajectory(
+        solution.label, solution.role, solution.group, "finished", (0,), (0,), {0: solution.params}, solution.unfit
+    )  # fmt: skip
 
 
 def _step(run: Run, tag: str) -> int:

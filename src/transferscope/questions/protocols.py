@@ -281,13 +281,20 @@ class Inputs(Protocol):
     def altered(self) -> dict[str, tuple[Alteration, ...]]:
         """Return what was altered of each start from pre-trained weights that is not plain."""
 
-    def outcomes(self, run: Run, images: ImageSet | None = None, metric: Metric | None = None) -> np.ndarray:
-        """Return what each image adds to a run's final metric, one number an image whose mean is the metric.
+    def outcomes(
+        self,
+        run: Run,
+        images: ImageSet | None = None,
+        metric: Metric | None = None,
+        weights: Literal["final", "best"] = "final",
+    ) -> np.ndarray:
+        """Return what each image adds to a run's metric, one number an image whose mean is the metric.
 
         Args:
             run: a run that did not diverge.
             images: the images; by default the test images of its target.
             metric: by default that of the target.
+            weights: of the run.
         """
 
     def witnesses(self, target: str | None = None) -> tuple[Witness, ...]:

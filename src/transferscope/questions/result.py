@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from ..evidence.finding import Finding
+from ..evidence.verdict import Verdict
 from ..records import load_record, save_record
 
 if TYPE_CHECKING:
@@ -20,35 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Finding", "Result", "Verdict"]
-
-Verdict = Literal["agrees", "disagrees", "cannot tell"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One plain sentence with its evidence.
-
-    Attributes:
-        text: the sentence, complete in itself, with its number, uncertainty and n.
-        value: the number the sentence rests on.
-        low: lower end of its interval, ``None`` when the sample gives no interval (one seed, say).
-        high: upper end of its interval.
-        n: how many things were measured.
-        unit: what n counts: ``"test images"``, ``"seeds"``, ``"pairs"``.
-        claim: the paper's claim that this bears on, in our words, e.g. ``"000 §3.3: no barrier between two P-T"``.
-        verdict: how the number sits with the claim; ``None`` where there is no claim.
-        weight: how much it matters to a reader in a hurry; the report sorts by it, larger first.
-    """
-
-    text: str
-    value: float
-    n: int
-    unit: str
-    low: float | None = None
-    high: float | None = None
-    claim: str | None = None
-    verdict: Verdict | None = None
-    weight: float = 0.5
 
 
 class Result(ABC):

@@ -3,91 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..papers import PAPERS, Paper, paper_called
-from ..papers.claims import Claim, claims_of
+from ..papers import paper_called
 from ..papers.printed import tables_of, targets_of
 from ..store.atomic import write_bytes
-from .counted import ClaimCount, Evidence, claims_frame, counted
 from .printed.beside import BesideRow, BesideTable, beside
-from .sections import Section, slug
+from .sections import slug
 from .tables import Table, as_text, table_of
 
 if TYPE_CHECKING:
-    from ..questions.result import Result, Verdict
-    from ..study.stored_study import LoadedStudy
+    from ..questions.result import Result
+    from ..study.stored_study import StoredStudy
 
-__all__ = ["BesideSection", "ClaimsSection", "beside_section", "claims_section"]
-
-_SYMBOLS: Mapping[Verdict, str] = {"agrees": "✓", "disagrees": "✗", "cannot tell": "?"}
-
-
-@dataclass(frozen=True)
-class Chip:
-    """A verdict, and on how many targets it is this one.
-
-    Attributes:
-        look: its class in the style sheet.
-        text: symbol, word and count.
-    """
-
-    look: str
-    text: str
-
-
-@dataclass(frozen=True)
-class ClaimRow:
-    """A claim with what was found.
-
-    Attributes:
-        id: of the claim; empty for one that is not of the papers.
-        text: the claim in our words.
-        place: where in the paper.
-        chips: verdicts.
-        statistic: what decides it.
-        rule: when it agrees.
-        said: the findings, each with its target and its place on the page.
-    """
-
-    id: str
-    text: str
-    place: str
-    chips: tuple[Chip, ...]
-    statistic: str
-    rule: str
-    said: tuple[Evidence, ...]
-
-
-@dataclass(frozen=True)
-class Group:
-    """The claims of one paper.
-
-    Attributes:
-        paper: how sentences call it; empty for claims of none.
-        rows: claims that findings bear on.
-        open: claims of the study's own paper that none bears on, with the reason.
-    """
-
-    paper: str
-    rows: tuple[ClaimRow, ...]
-    open: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class ClaimsSection:
-    """All claims that findings bear on, paper by paper, and the same as a table."""
-
-    groups: tuple[Group, ...]
-    table: Table
-
-    @property
-    def title(self) -> str:
-        """Its heading."""
-        return "The papers’ claims" if len(self.groups) > 1 else "The paper’s claims"
+__all__ = ["BesideSection", "beside_section"]
 
 
 @dataclass(frozen=True)
@@ -142,75 +74,8 @@ class BesideSection:
     table: Table
 
 
-def claims_section(study: LoadedStudy, sections: Iterable[Section], tables: Path) -> ClaimsSection | None:
-    """Gather the verdicts of all findings on the page; ``None`` when no finding bears on a claim.
-
-    Args:
-        study: the run folder.
-        sections: those of the questions.
-        tables: folder of the tables.
-    """
-    evidence = [
-        Evidence(said.claim, said.verdict, said.text, part.name, part.anchor)
-        for section in sections
-        for part in section.parts
-        for said in part.findings
-        if said.claim and said.verdict
-    ]
-    if not evidence:
-        return None
-    counts = counted(evidence, tuple(study.plan.runs))
-    own = paper_called(study.paper) if study.paper else None
-    groups = [_group(paper, counts, study, own) for paper in PAPERS]
-    groups.append(Group("", tuple(_row(c) for c in counts if c.claim is None), ()))
-    frame = claims_frame(counts)
-    write_bytes(tables / "claims.csv", frame.to_csv(index=False).encode())
-    kept = tuple(g for g in groups if g.rows or g.open)
-    return ClaimsSection(kept, table_of(frame, "claims.csv"))
-
-
-def _group(paper: Paper, counts: Sequence[ClaimCount], study: LoadedStudy, own: Paper | None) -> Group:
-    mine = [c for c in counts if c.claim is not None and c.claim.paper == paper.key]
-    judged = {c.text for c in mine}
-    left = [c for c in claims_of(paper.key) if c.text not in judged] if paper == own else []
-    return Group(paper.short, tuple(map(_row, mine)), tuple((_sentence(c.says), _why(c, study)) for c in left))
-
-
-def _why(claim: Claim, study: LoadedStudy) -> str:
-    """Why no finding bears on a claim."""
-    if claim.decided_by is None:
-        return claim.undecided
-    if claim.decided_by not in study.items.values():
-        return f"the study does not ask {claim.decided_by}"
-    return f"{claim.decided_by} found nothing to judge it by, or has not finished"
-
-
-def _row(count: ClaimCount) -> ClaimRow:
-    claim = count.claim
-    several = len(count.verdicts) > 1
-    chips = []
-    for verdict, symbol in _SYMBOLS.items():
-        if n := count.count(verdict):
-            on = f" on {n} of {len(count.verdicts)}" if several else ""
-            chips.append(Chip("unsure" if verdict == "cannot tell" else verdict, f"{symbol} {verdict}{on}"))
-    return ClaimRow(
-        id=claim.id if claim else "",
-        text=_sentence(claim.says) if claim else count.text,
-        place=claim.section if claim else "",
-        chips=tuple(chips),
-        statistic=claim.statistic if claim else "",
-        rule=claim.rule if claim else "",
-        said=count.evidence,
-    )
-
-
-def _sentence(text: str) -> str:
-    """Begin with a capital letter."""
-    return text[:1].upper() + text[1:]
-
-
 def beside_section(
-    study: LoadedStudy, results: Mapping[str, Mapping[str, Result]], tables: Path
+    study: StoredStudy, results: Mapping[str, Mapping[str, Result]], tables: Path
 ) -> BesideSection | None:
     """Set the paper's tables beside the study; ``None`` when it is no study of a paper, or has nothing for them.
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..questions import QUESTIONS, question_class
 from ..store.atomic import said_plainly, write_bytes
-from .beside import BesideSection, ClaimsSection, beside_section, claims_section
+from .beside import BesideSection, beside_section
+from .claims import ClaimsSection, claims_section
 from .figures import Figures
 from .sections import Answer, Said, Section, make_section
 from .tables import Table, table_of
 
 if TYPE_CHECKING:
     from ..questions.result import Result
-    from ..study.stored_study import LoadedStudy
+    from ..study.stored_study import StoredStudy
 
 __all__ = ["write_report"]
 
@@ -59,7 +60,7 @@ def write_report(folder: str | Path) -> Path:
     return page
 
 
-def _sections(study: LoadedStudy, results: Mapping[str, Mapping[str, Result]], root: Path) -> list[Section]:
+def _sections(study: StoredStudy, results: Mapping[str, Mapping[str, Result]], root: Path) -> list[Section]:
     order = {name: i for i, name in enumerate(QUESTIONS)}
     items = sorted(study.items, key=lambda item: order[study.items[item]])
     figures = Figures(root / "figures")
@@ -69,16 +70,13 @@ def _sections(study: LoadedStudy, results: Mapping[str, Mapping[str, Result]], r
         if answers:
             question = question_class(study.items[item])
             shows = study.shows.get(item, ())
-            section = make_section(
-                question, item, answers, figures, root / "tables", shows, judged=not study.unlearned
-            )
-            made.append(section)
+            made.append(make_section(question, item, answers, figures, root / "tables", shows))
     figures.close()
     return made
 
 
 def _render(
-    study: LoadedStudy, sections: Sequence[Section], claims: ClaimsSection | None, printed: BesideSection | None
+    study: StoredStudy, sections: Sequence[Section], claims: ClaimsSection | None, printed: BesideSection | None
 ) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup

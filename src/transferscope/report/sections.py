@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..papers import PAPERS
-from ..questions._chance import silenced
+from ..evidence.claims import claim_called
+from ..evidence.finding import Finding
+from ..papers import paper_called
 from ..questions.base import Question
 from ..questions.words import View
 from ..store.atomic import write_bytes
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Part", "Picture", "Said", "Section", "make_section"]
 
 _PIXELS_PER_INCH = 110
-
-_PRETRAINED = re.compile(r"(?<!RI-)\bP(-T)?\b|pre-?train|fine-?tun|transfer|source|checkpoint", re.IGNORECASE)
-"""In claims about networks that were trained before."""
-
-_UNLEARNED = "the pre-training has learned nothing clearly"
 
 
 @dataclass(frozen=True)
@@ -55,9 +51,10 @@ class Said:
 
     Attributes:
         text: the sentence.
-        about: the target it is about, where the sentence does not say so itself.
+        about: the target it is about, where the question was asked of one and its sentences do not name it.
         verdict: how it sits with the claim.
-        claim: the paper's claim.
+        scope: how far the verdict reaches: ``for this checkpoint``; empty for everywhere.
+        claimed: the paper's claim with its place; empty for none.
         weight: how much it matters.
         anchor: where on the page its evidence is.
     """
@@ -65,24 +62,20 @@ class Said:
     text: str
     about: str
     verdict: Verdict | None
-    claim: str | None
+    scope: str
+    claimed: str
     weight: float
     anchor: str
-
-    @property
-    def claimed(self) -> str:
-        """The claim with its paper's name in the place of our number for it."""
-        key, _, rest = (self.claim or "").partition(" ")
-        return next((f"{paper.short}, {rest}" for paper in PAPERS if paper.key == key), self.claim or "")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A question's answer for one target."""
+    """A question's answer for one target: its sentences, the findings they are of, figures, and the table."""
 
     anchor: str
     name: str
     findings: tuple[Said, ...]
+    evidence: tuple[Finding, ...]
     figures: tuple[Picture, ...]
     table: Table
 
@@ -149,8 +142,6 @@ def make_section(
     figures: Figures,
     tables: Path,
     shows: Sequence[str] = (),
-    *,
-    judged: bool = True,
 ) -> Section:
     """Draw and tabulate one item of a study.
 
@@ -161,20 +152,15 @@ def make_section(
         figures: where figures go.
         tables: folder of the tables.
         shows: figures and tables of a paper that it answers.
-        judged: whether claims about pre-trained networks are, which needs one that has learned something.
     """
     title = question.words.title if item == question.called() else f"{question.words.title}: {item}"
-    parts = tuple(
-        _part(question, item, target, answer, figures, tables, judged) for target, answer in answers.items()
-    )
+    parts = tuple(_part(question, item, target, answer, figures, tables) for target, answer in answers.items())
     return Section(
         slug(item), title, question.words.rows, named(shows), question.words.asks, question.words.how, parts
     )
 
 
-def _part(
-    question: type[Question], item: str, target: str, answer: Answer, figures: Figures, tables: Path, judged: bool
-) -> Part:
+def _part(question: type[Question], item: str, target: str, answer: Answer, figures: Figures, tables: Path) -> Part:
     name = slug(f"{item}-{target}") if target else slug(item)
     anchor = f"part-{name}"
     result, frame = answer.result, answer.result.frame()
@@ -182,10 +168,8 @@ def _part(
     write_bytes(tables / f"{name}.csv", frame.to_csv(index=False).encode())
     views = (View("", question.words.caption), *question.views(result))
     pictures = tuple(_picture(question, view, target, name, answer, figures) for view in views)
-    found = [
-        f if judged or not _PRETRAINED.search(f.claim or "") else silenced(f, _UNLEARNED) for f in result.findings()
-    ]
-    return Part(anchor, target, tuple(_said(f, target, anchor) for f in found), pictures, table)
+    found = result.findings()
+    return Part(anchor, target, tuple(_said(f, target, anchor) for f in found), found, pictures, table)
 
 
 def _picture(
@@ -204,5 +188,11 @@ def _picture(
 
 
 def _said(finding: Finding, target: str, anchor: str) -> Said:
-    about = "" if finding.text.startswith(target) else target
-    return Said(finding.text, about, finding.verdict, finding.claim, finding.weight, anchor)
+    claimed = ""
+    if finding.claim is not None:
+        claim = claim_called(finding.claim)
+        short = paper_called(claim.paper).short
+        claimed = f"{short}, {claim.section}: {claim.says}" if claim.section else f"{short}: {claim.says}"
+    # Questions about all targets together name the target in their sentences.
+    about = "" if finding.target else target
+    return Said(finding.text, about, finding.verdict, finding.scope, claimed, finding.weight, anchor)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..runtime import free_memory, pick_device
+from ..runtime import cores, free_memory, pick_device
 from ..store.folder import RunFolder
 from .events import Listener, StepEvent, unheard
 from .graph import Step
@@ -20,15 +20,10 @@ from .schedule import Outcome, Schedule
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["cores", "execute", "resources", "usual_jobs"]
+__all__ = ["execute", "resources", "usual_jobs"]
 
 _WORKER_BYTES = 3 * 2**29
 """What a process of its own takes: libraries, images of usual size held in memory, activations."""
-
-
-def cores() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def usual_jobs(device: torch.device) -> int:

@@ -29,7 +29,7 @@ from .schema import ImageSettings
 from .training_steps import REVISION, data_step
 from .work.checkpoint import file_into
 from .work.network import network_of
-from .written import as_yaml
+from .yaml_output import as_yaml
 
 __all__ = ["Files", "run_files"]
 

@@ -10,7 +10,8 @@ from importlib import resources
 from typing import Any
 
 from ..errors import SpecError, nearest
-from .reading import parse_yaml
+from ..papers import paper_called
+from .yaml_input import parse_yaml
 
 __all__ = [
     "LIBRARY",
@@ -153,19 +154,20 @@ def paper_study(name: str, scale: str, given: Mapping[str, str]) -> dict[str, An
     return tree
 
 
-def origin(tree: Mapping[str, Any]) -> str | None:
-    """Say which study of ours this is; ``None`` for one that a person describes.
+def origin(name: str, scale: str = "") -> str:
+    """Say in a sentence's words which study of ours this is.
 
-    >>> origin(library_study("demo"))
-    'The demo study'
+    Args:
+        name: of :data:`LIBRARY`, or of a paper.
+        scale: of a paper.
+
+    >>> origin("demo"), origin("liu2019", "mini")
+    ('The demo study', 'Liu et al. 2019, made small')
     """
-    for (name, scale), study in _ours().items():
-        if study["description"] == tree.get("description"):
-            # A paper's begins with its authors, title and year, the year in brackets.
-            of_paper, _, _ = study["description"].partition("),")
-            small = ", made small" if scale == "mini" else ""
-            return f"The {name} study" if name in LIBRARY else f"{of_paper}){small}"
-    return None
+    if name in LIBRARY:
+        return f"The {name} study"
+    small = ", made small" if scale == "mini" else ""
+    return f"{paper_called(name).short}{small}"
 
 
 def why_left_out(name: str, study: str, targets: Collection[str]) -> str | None:

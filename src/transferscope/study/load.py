@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from ..errors import SpecError, UsageError, nearest
 from .inventory import absolute
-from .library import LIBRARY, PAPERS, library_study, paper_study
+from .library import LIBRARY, PAPERS, library_study, origin, paper_study
 from .overrides import changed, with_images, with_one_target
 from .problems import problems_of, raise_all
-from .reading import read_yaml
 from .schema import SourceSettings, Study
+from .yaml_input import read_yaml
 
 __all__ = ["load_study", "parse_study"]
 
@@ -51,19 +51,20 @@ def load_study(
     )
     if str(where).startswith(_PAPER):
         given = {k: str(v) for k, v in named.items()}
-        tree, base = paper_study(str(where).removeprefix(_PAPER), scale or "mini", given), Path.cwd()
+        name, scale = str(where).removeprefix(_PAPER), scale or "mini"
+        tree, base, ours = paper_study(name, scale, given), Path.cwd(), origin(name, scale)
     else:
         if scale is not None:
             raise UsageError(f"--scale {scale}: is for papers, such as {_PAPER}{PAPERS[0]}")
         if str(where) in LIBRARY:
-            tree, base = library_study(str(where)), Path.cwd()
+            tree, base, ours = library_study(str(where)), Path.cwd(), origin(str(where))
         else:
-            tree, base = _read(Path(where)), Path(where).parent
+            tree, base, ours = _read(Path(where)), Path(where).parent, ""
         dotted = named | dotted
     if isinstance(data, str):
-        tree = with_one_target(tree, data)
+        tree = with_one_target(tree, data, ours)
     elif data is not None:
-        tree = with_images(tree, data)
+        tree = with_images(tree, data, ours)
     return parse_study(changed(tree, dotted), base)
 
 

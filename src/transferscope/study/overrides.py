@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageError, nearest
 from .inventory import absolute
-from .library import about_several, origin
+from .library import about_several
 from .overlay import laid_over
 
 __all__ = ["changed", "with_images", "with_one_target"]
@@ -39,12 +39,13 @@ def changed(tree: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, A
     return out
 
 
-def with_one_target(tree: Mapping[str, Any], data: str) -> dict[str, Any]:
+def with_one_target(tree: Mapping[str, Any], data: str, ours: str = "") -> dict[str, Any]:
     """Return a study with one target in the place of its targets, with the recipe of the first of them.
 
     Args:
         tree: the study.
         data: images, a spec string.
+        ours: which study of ours it is, in words; empty for one that a person describes.
     """
     from ..data.spec import parse
 
@@ -67,15 +68,16 @@ def with_one_target(tree: Mapping[str, Any], data: str) -> dict[str, Any]:
             for k, v in starts.items()
         }
     out = {**tree, "targets": {name: {**kept, "data": spec}}, "starts": starts, "analyses": analyses}
-    return _described(tree, out, {spec: data})
+    return _described(tree, out, {spec: data}, ours)
 
 
-def with_images(tree: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+def with_images(tree: Mapping[str, Any], given: Mapping[str, str], ours: str = "") -> dict[str, Any]:
     """Return a study with other images for its targets and pre-trainings, by name; targets not named are left out.
 
     Args:
         tree: the study.
         given: target, ``source`` or name under ``sources`` → images, a spec string.
+        ours: which study of ours it is, in words; empty for one that a person describes.
 
     Raises:
         UsageError: for a name that the study has not.
@@ -106,19 +108,19 @@ def with_images(tree: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, 
         out["analyses"] = {k: v for k, v in analyses.items() if not _without_targets(k, v, named)}
     if sources:
         out["sources"] = sources
-    return _described(tree, out, written)
+    return _described(tree, out, written, ours)
 
 
-def _described(tree: _Tree, out: dict[str, Any], written: Mapping[str, str]) -> dict[str, Any]:
+def _described(tree: _Tree, out: dict[str, Any], written: Mapping[str, str], ours: str) -> dict[str, Any]:
     """Put a true sentence where a study of ours describes its own images; what a person wrote stays.
 
     Args:
         tree: the study as it was.
         out: the study with other images.
         written: spec string with absolute paths → as the person gave it.
+        ours: which study of ours it is.
     """
-    study = origin(tree)
-    if study is None:
+    if not ours:
         return out
     sources = ({"source": out["source"]} if "source" in out else {}) | dict(out.get("sources") or {})
     named = {name if name == "source" else f"source {name}": source for name, source in sources.items()}
@@ -128,7 +130,7 @@ def _described(tree: _Tree, out: dict[str, Any], written: Mapping[str, str]) -> 
     left = [name for name in tree["targets"] if name not in out["targets"]]
     told += [f"as before {', '.join(same)}"] if same else []
     told += [f"left out target{'s' * (len(left) > 1)} {', '.join(left)}"] if left else []
-    return out | {"description": f"{study}, asked of other images: {'; '.join(told)}."}
+    return out | {"description": f"{ours}, asked of other images: {'; '.join(told)}."}
 
 
 def _without_targets(name: str, settings: Any, targets: Sequence[str]) -> bool:

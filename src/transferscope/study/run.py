@@ -16,7 +16,7 @@ from .plan import make_plan
 from .schedule import Outcome
 from .schema import Study
 from .selection import asked_before, names_of, narrowed
-from .written import study_yaml
+from .yaml_output import study_yaml
 
 __all__ = ["run_study"]
 

@@ -13,8 +13,8 @@ from ..questions import result_class
 from ..store.folder import RunFolder
 from ..store.step import StoredStep
 from .graph import Plan, Step
-from .reading import parse_yaml
 from .status import Status, status_of
+from .yaml_input import parse_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..train.run import Run
     from .work.data import DataSummary
 
-__all__ = ["LoadedStudy", "Remark", "open_study"]
+__all__ = ["Remark", "StoredStudy", "open_study"]
 
 _CHANGES = ("skipped", "dropped", "head", "norms", "computed", "left out", "diverged")
 
@@ -41,17 +41,17 @@ class Remark:
     text: str
 
 
-def open_study(root: str | Path) -> LoadedStudy:
+def open_study(root: str | Path) -> StoredStudy:
     """Open a run folder to read.
 
     Raises:
         StoreError: when it is not a run folder, was written by a newer version, or is damaged.
     """
     folder = RunFolder.open(root)
-    return LoadedStudy(folder, Plan.from_json(folder.read("plan.json")))
+    return StoredStudy(folder, Plan.from_json(folder.read("plan.json")))
 
 
-class LoadedStudy:
+class StoredStudy:
     """What is in a run folder; everything is read when it is asked for.
 
     Args:
@@ -258,7 +258,7 @@ class LoadedStudy:
 
         Nothing can then be said of what pre-training brings.
         """
-        from ..questions._chance import above_chance
+        from ..evidence.guard import above_chance
         from .work.data import DataSummary
         from .work.train import Trained
 

@@ -71,8 +71,9 @@ CLAIMS: tuple[Claim, ...] = (
         ("transferability first rises with pre-training, then declines while the source metric still rises"),
         question="checkpoints",
         statistic=(
-            "(1) the final test metric from the best checkpoint less that from the first, (2) the same less that "
-            "from the last, the best chosen on validation images; (3) the source metric of the last less that of the"
+            "(1) the final test metric from the best checkpoint between the first and the last less that from the "
+            "first, (2) the same less that from the last, for each network the best chosen by the others on "
+            "validation images; (3) the source metric of the last less that of the"
             " best, on the source's test images; a failed run counts as chance; over networks and images, the third "
             "of this pre-training"
         ),

@@ -122,7 +122,7 @@ CLAIMS: tuple[Claim, ...] = (
         statistic=(
             "two P-T: (1) ε of the set they span, extended to where the error rises; (2) how much the error beyond "
             "it, in the lower of conditions 2 and 3 of Def. 3.1 at the largest δ that is tried, exceeds μ + 2ε: over"
-            " 0 where a δ exists; draws averaged within a pair; over networks (one left out at a time)"
+            " 0 where a δ exists; draws averaged within a pair; over networks (one left out at a time) and images"
         ),
         rule=AllOf(Under(0.01), Above()),
         about="position",
@@ -140,7 +140,7 @@ CLAIMS: tuple[Claim, ...] = (
         statistic=(
             "two RI-T: (1) ε of the set they span, extended to where the error rises; (2) how much the error beyond "
             "it, in the lower of conditions 2 and 3 of Def. 3.1 at the largest δ that is tried, exceeds μ + 2ε: over"
-            " 0 where a δ exists; draws averaged within a pair; over networks (one left out at a time)"
+            " 0 where a δ exists; draws averaged within a pair; over networks (one left out at a time) and images"
         ),
         rule=Not(AllOf(Under(0.01), Above())),
         about="position",
@@ -280,11 +280,14 @@ CLAIMS: tuple[Claim, ...] = (
         statistic=(
             "the slope of the final test metric over the order of the checkpoints of one pre-training, from 0 to 1, "
             "epoch 0 left out where there are two later ones, network by network (a seed from all checkpoints is "
-            "one); over networks, or over pre-trainings from four on; a failed run counts as chance"
+            "one); over networks and images, and over the checkpoints, which scatter about the line alike for all "
+            "networks; a failed run counts as chance"
         ),
         rule=Above(),
         about="metric",
+        kinds=("P-T",),
         pretrained=True,
+        needs="at least three seeds and three checkpoints after epoch 0",
         effect=0.05,
         units="share of test images from first to last",
         effect_from="chosen: nothing is printed",
@@ -297,12 +300,14 @@ CLAIMS: tuple[Claim, ...] = (
         statistic=(
             "the slope of the training accuracy averaged over epochs over the order of the checkpoints of one pre-"
             "training, from 0 to 1, epoch 0 left out where there are two later ones, network by network (a seed from"
-            " all checkpoints is one); over networks, or over pre-trainings from four on; a failed run counts as "
-            "chance"
+            " all checkpoints is one); over networks, and over the checkpoints, which scatter about the line alike "
+            "for all networks; a failed run counts as chance"
         ),
         rule=Above(),
         about="speed",
+        kinds=("P-T",),
         pretrained=True,
+        needs="at least three seeds and three checkpoints after epoch 0",
         effect=0.05,
         units="share of training images from first to last",
         effect_from="chosen: nothing is printed",
@@ -313,9 +318,9 @@ CLAIMS: tuple[Claim, ...] = (
         "over checkpoints, optimisation speed reaches its plateau earlier than the final metric",
         question="checkpoints",
         statistic=(
-            "how much later, as a share of the pre-training's epochs, the final metric has 90 % of its rise than "
-            "speed has, network by network (a seed from all checkpoints is one); over networks, or over pre-"
-            "trainings from four on"
+            "how much later, as a share of the pre-training's epochs, the final metric rises than speed does, each "
+            "by the mean epoch of its rise from the first to the last checkpoint, network by network (a seed from "
+            "all checkpoints is one); over networks"
         ),
         rule=Above(),
         about="speed",

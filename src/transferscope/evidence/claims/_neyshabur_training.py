@@ -108,6 +108,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         rule=AllOf(Above(), Above()),
         about="speed",
+        kinds=("P-T",),
         pretrained=True,
         effect=0.05,
         units="logarithm a doubling",

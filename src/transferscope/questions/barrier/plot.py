@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...plots.style import styled
-from .._paths_plot import draw_curve, kind_looks, legend_below, metrics_of, share_scale
+from .._paths_plot import BANDS, draw_curve, kind_looks, legend_below, metrics_of, share_scale
 from .measure import Barrier
 
 if TYPE_CHECKING:
@@ -49,5 +49,5 @@ def plot(result: Barrier, *, metrics: Sequence[str] | None = None, sets: Sequenc
                 ax.set_title(f"{images} (n = {curve.n:,})")
         for column, metric in enumerate(chosen):
             share_scale([row[column] for row in panels], metric)
-        legend_below(fig, list(lines.values()))
+        legend_below(fig, list(lines.values()), BANDS)
     return fig

@@ -39,15 +39,22 @@ class BarrierQuestion(AtPoints):
         how=(
             "The network is evaluated at (1 − λ)θ_a + λθ_b for λ from 0 to 1. Barrier height after Entezari et "
             "al.: the largest excess of the error over the straight line between the ends; after Frankle et "
-            "al.: over the mean of the ends. Intervals resample the images, the same images for all λ.",
+            "al.: over the mean of the ends.",
             "Only floating tensors are interpolated. With batch norm the statistics are, unless the study says "
             "otherwise, recalibrated: averaged anew over training images at every λ, the ends included; `kept` "
             "are those of the first solution everywhere, so that λ = 1 is not the second one as it was saved.",
-            "A height is the largest of many numbers that were measured on a sample, so it comes out somewhat "
-            "too large on a flat line: with few images a low barrier may be none.",
+            "A height is the largest of many numbers that were measured on a sample, so it comes out too large on a "
+            "flat line. What is said of it rests on other numbers: λ is chosen on one half of the images and the "
+            "rise there measured on the other half, and the other way round. A barrier is one whose interval "
+            "there lies above the margin; none is a line whose one-sided 95 % upper limit lies under it at every λ. "
+            "The middle is compared with both ends in the same way.",
+            "Of two networks the interval is over images and decides no claim. Of a kind of pair it is over networks "
+            "and images: each network is left out in turn, as it is in several pairs. A verdict needs three networks "
+            "of each kind that learned something. Best and final weights of one run make one number a run.",
         ),
         caption=(
-            "Metric along the straight line between two solutions; λ = 0 and λ = 1 have the weights of the solutions."
+            "Metric along the straight line between two solutions; λ = 0 and λ = 1 have the weights of the "
+            "solutions. Bands are 95 % bootstrap intervals over images."
         ),
     )
 
@@ -85,7 +92,7 @@ class BarrierQuestion(AtPoints):
 
     def answer(self, inputs: Inputs) -> Result:
         """Follow the lines between the runs' ends, and from the pre-trained weights to them."""
-        from .measure import barriers, run_pairs
+        from .measure import barrier, run_pairs
 
         source, ends = inputs.source(), self.ends
         start = source[0] if source is not None else None
@@ -102,11 +109,12 @@ class BarrierQuestion(AtPoints):
             for end in ends
         ]
         pairs += [pair for found, _ in of_runs for pair in found]
-        return barriers(
+        return barrier(
             inputs.net,
             pairs,
             inputs.sets(self.parts, self.images),
             left_out=tuple(dict.fromkeys(left for _, missing in of_runs for left in missing)),
+            witnesses=inputs.witnesses(),
             lambdas=self.points,
             metrics=self.metrics,
             threshold=self.threshold,

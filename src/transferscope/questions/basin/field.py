@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,7 +19,10 @@ from ...probes.points import Points
 from ...progress import Progress
 from ...rng import generator
 
-__all__ = ["Counter", "NetworkField", "edge_gram"]
+__all__ = ["WORST", "Counter", "NetworkField", "counted", "edge_gram"]
+
+WORST = {"error": 1.0, "accuracy": 1.0, "auc": 1.0}
+"""The worst that a metric can be, as an error: every image wrong, every pair in the wrong order."""
 
 
 def edge_gram(net: Network, solutions: Sequence[Mapping[str, Tensor]]) -> np.ndarray:
@@ -73,6 +77,8 @@ class NetworkField:
 
     Attributes:
         gram: see :func:`edge_gram`.
+        farthest: of each condition, the numbers of every image at the largest δ, by metric, the mean over draws,
+            ``(images,)``; what is not finite is counted as :data:`WORST`, infinite where a metric has no worst.
     """
 
     def __init__(
@@ -87,6 +93,8 @@ class NetworkField:
         self._engine, self._name, self._seed, self._progress = engine, images.name, seed, progress
         self._basis = tuple(dict(s) for s in solutions)
         self.gram = edge_gram(net, solutions)
+        self._largest: dict[str, float] = {}
+        self.farthest: dict[Literal["shaken", "beyond"], dict[str, np.ndarray]] = {}
         self._shapes = {name: p.shape for name, p in net.module.named_parameters()}
         own = {id(p): name for name, p in net.module.named_parameters()}
         # A parameter that two modules share has two names, and the same noise under both.
@@ -112,18 +120,49 @@ class NetworkField:
 
     def shaken(self, places: np.ndarray, deltas: np.ndarray) -> np.ndarray:
         """Return every metric at place_r + δ_d·z_r, ``(q, d, r)``; ‖z_r‖ ≈ 1."""
-        found = []
+        found, last = [], []
         for r, place in enumerate(places):
             rows = np.column_stack([np.tile(place, (len(deltas), 1)), deltas])
             points = Points((*self._basis, self._noise(r)), rows)
-            found.append(_stacked(self._engine.run(points, self._progress)[self._name]))
+            there = self._engine.run(points, self._progress)[self._name]
+            found.append(_stacked(there))
+            last.append({metric: each[-1:] for metric, each in _each(there).items()})
+        self._keep("shaken", deltas, {metric: np.concatenate([x[metric] for x in last]) for metric in last[0]})
         return np.stack(found, -1)
+
+    def moved(self, places: np.ndarray, moves: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+        """Return every metric at place_r + δ_d·move_r, ``(q, d, r)``."""
+        there = self.evaluate((places + deltas[:, None, None] * moves).reshape(-1, places.shape[1]))
+        self._keep("beyond", deltas, {metric: each[-len(places) :] for metric, each in _each(there).items()})
+        found = _stacked(there)
+        return found.reshape(len(found), len(deltas), -1)
+
+    def _keep(
+        self, condition: Literal["shaken", "beyond"], deltas: np.ndarray, each: Mapping[str, np.ndarray]
+    ) -> None:
+        """Keep the mean over draws, ``(draws, images)``, where no larger δ was tried."""
+        if deltas[-1] >= self._largest.get(condition, 0.0):
+            self._largest[condition] = float(deltas[-1])
+            self.farthest[condition] = {metric: counted(metric, x).mean(0) for metric, x in each.items()}
 
     def _noise(self, draw: int) -> Params:
         flat = torch.randn(self.size, generator=generator("basin", self._seed, "noise", draw)) / math.sqrt(self.size)
         parts = torch.split(flat, [shape.numel() for shape in self._shapes.values()])
         drawn = {name: p.view(shape) for (name, shape), p in zip(self._shapes.items(), parts, strict=True)}
         return {name: drawn[first] for name, first in self._names.items()}
+
+
+def counted(metric: str, values: np.ndarray) -> np.ndarray:
+    """Return errors in which what is not finite counts as wrong; infinite where a metric has no worst.
+
+    >>> counted("error", np.array([0.5, np.nan])).tolist(), counted("loss", np.array([np.nan])).tolist()
+    ([0.5, 1.0], [inf])
+    """
+    return np.asarray(np.where(np.isfinite(values), values, WORST.get(metric, math.inf)), dtype=np.float64)
+
+
+def _each(found: Evaluation) -> dict[str, np.ndarray]:
+    return {metric: as_error(metric, examples) for metric, examples in found.examples.items()}
 
 
 def _stacked(found: Evaluation) -> np.ndarray:

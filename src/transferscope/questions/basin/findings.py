@@ -6,44 +6,52 @@ import math
 
 import numpy as np
 
-from .._members import TWO_RI_T
-from .._path_phrases import amount, between, known, level, name_of
-from .._phrases import count, listed, number, short
-from ..result import Finding, Verdict
+from ...evidence.contrast import mean
+from ...evidence.draws import over_draws
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.images import Resampled
+from ...evidence.left_out import joined
+from ...evidence.phrases import count, interval_text, listed, number, short
+from .._path_phrases import amount, level, name_of, spread
+from .kinds import kind_findings
 from .measure import Basin
 from .parts import BasinGroup, BasinMeasure, BasinRegion, Rim
 
 __all__ = ["findings"]
 
-_ONE = "000 §3.3: two P-T live in one (ε, δ)-basin, with ε of 0.0034 to 0.0054 for the test error"
-_APART = "000 §3.3: two RI-T do not live in one (ε, δ)-basin for reasonable ε"
+_FEWEST = 20
+"""Draws from which on a percentile bootstrap over them says how far δ would move."""
 
 
 def findings(result: Basin) -> tuple[Finding, ...]:
-    """Return the findings of a result, group by group."""
-    found: list[Finding] = []
+    """Return the findings of a result: the claims about kinds of pairs, then group by group."""
+    found = kind_findings(result)
     for group in result.groups:
-        judged = group.regions[-1]
         for region in reversed(group.regions):
             for place, measure in enumerate(region.measures):
-                found.append(_numbers(result, group, region, measure, claimed=region is judged and not place))
+                first = region is group.regions[-1] and not place
+                found.append(_numbers(result, group, region, measure, first=first))
     for group in result.groups:
         found += _not_finite(result, group)
-    found += [_excluded(result, labels=e.labels, reason=e.reason) for e in result.left_out]
+    left = joined(result.left_out)
+    n = len(result.groups)
+    found += [said(f"Left out: {text}.", Estimate(1.0), n=n, unit="groups", weight=0.6) for text in left]
     return tuple(found)
 
 
-def _numbers(
-    result: Basin, group: BasinGroup, region: BasinRegion, measure: BasinMeasure, *, claimed: bool
-) -> Finding:
+def _numbers(result: Basin, group: BasinGroup, region: BasinRegion, measure: BasinMeasure, *, first: bool) -> Finding:
+    """What was measured of one group, by these networks and, where it is kept, other images."""
     metric, n = measure.metric, measure.numbers
-    claim = _claim(group) if claimed else None
     threshold = result.rule.threshold_of(metric)
-    sampled = f"{count(result.rule.samples, 'point')}, {result.rule.draws} noise draws, {count(result.n, 'image')}"
+    points, draws = len(measure.losses), measure.shaken.shape[1]
+    epsilon = _over_images(result, measure)
     if math.isfinite(n.epsilon):
-        epsilon = f"{short(n.epsilon)} (95 % interval over draws {short(n.epsilon_low)} to {short(n.epsilon_high)})"
+        error = math.sqrt(over_draws(np.abs(measure.losses - n.mu)).spread or 0.0)
+        of_images = interval_text(epsilon, digits=None)
+        mu = Estimate(n.mu, measure.mu_low, measure.mu_high, over="images", n=result.n)
         told = (
-            f"ε is {epsilon}, μ {level(metric, n.mu)}{between(metric, measure.mu_low, measure.mu_high)}; "
+            f"ε is {short(n.epsilon)}{of_images}, with a Monte-Carlo error of {short(error)}, μ {_mu(metric, mu)}; "
             f"{_delta(group, measure)}"
         )
     else:
@@ -60,30 +68,26 @@ def _numbers(
         why = f"ε is not clearly over the threshold of {threshold:g}, but without δ"
     elif measure.answer == "cannot tell" and n.epsilon_high <= threshold:
         why = f"ε is within the threshold of {threshold:g}, but there may be no δ, so"
-    return Finding(
+    return said(
         f"{group.name}, {_extent(result, group, region)}: for the {name_of(metric)} on {result.images} {told}. "
-        f"{why} {answer}; n = {sampled}.",
-        value=n.epsilon,
-        low=known(n.epsilon_low),
-        high=known(n.epsilon_high),
-        n=result.rule.samples,
+        f"{why} {answer} on these images; n = {count(points, 'point')}, {draws} noise draws, "
+        f"{count(result.n, 'image')}.",
+        epsilon,
+        n=points,
         unit="points of S",
-        claim=claim,
-        verdict=_verdict(claim, measure) if claim else None,
-        weight=0.7 if claim else 0.5 if claimed else 0.3,
+        weight=0.5 if first else 0.3,
     )
 
 
-def _claim(group: BasinGroup) -> str | None:
-    if group.kind == "P-T & P-T":
-        return _ONE
-    return _APART if group.kind in TWO_RI_T else None
+def _over_images(result: Basin, measure: BasinMeasure) -> Estimate:
+    """ε of these networks with its interval over images."""
+    values = measure.resampled[:1]
+    examples = Resampled(values, result.n) if values.size else None
+    return mean([measure.numbers.epsilon], examples)
 
 
-def _verdict(claim: str, measure: BasinMeasure) -> Verdict:
-    if measure.answer == "cannot tell":
-        return "cannot tell"
-    return "agrees" if (measure.answer == "yes") == (claim == _ONE) else "disagrees"
+def _mu(metric: str, mu: Estimate) -> str:
+    return f"{level(metric, mu.value)}{spread(metric, mu)}"
 
 
 def _extent(result: Basin, group: BasinGroup, region: BasinRegion) -> str:
@@ -112,21 +116,21 @@ def _rim(rim: Rim, reach: str) -> str:
 def _delta(group: BasinGroup, measure: BasinMeasure) -> str:
     n = measure.numbers
     conditions = {"2": "condition 2 (noise)", "3": "condition 3 (beyond the edge)", "2 and 3": "both conditions"}
+    enough = measure.shaken.shape[1] >= _FEWEST
     if math.isinf(n.delta):
         return (
             f"no δ up to {group.limit:.3g} satisfies {conditions[n.binding]}: around it the "
             f"{name_of(measure.metric)} does not rise by 2ε over μ"
         )
     if n.delta == 0:
-        return "δ is 0, as the edge of the set is already 2ε over μ" + _beyond_limit(group, n.delta_high)
-    high = f"more than {group.limit:.3g}" if math.isinf(n.delta_high) else short(n.delta_high)
-    return f"δ is {short(n.delta)} ({short(n.delta_low)} to {high}), set by {conditions[n.binding]}"
+        over = f" (0 to {_high(group, n.delta_high)} over draws)" if n.delta_high and enough else ""
+        return f"δ is 0, as the edge of the set is already 2ε over μ{over}"
+    over = f" ({short(n.delta_low)} to {_high(group, n.delta_high)} over draws)" if enough else ""
+    return f"δ is {short(n.delta)}{over}, set by {conditions[n.binding]}"
 
 
-def _beyond_limit(group: BasinGroup, high: float) -> str:
-    if not high:
-        return ""
-    return f" (0 to {f'more than {group.limit:.3g}' if math.isinf(high) else short(high)})"
+def _high(group: BasinGroup, high: float) -> str:
+    return f"more than {group.limit:.3g}" if math.isinf(high) else short(high)
 
 
 def _not_finite(result: Basin, group: BasinGroup) -> list[Finding]:
@@ -139,24 +143,16 @@ def _not_finite(result: Basin, group: BasinGroup) -> list[Finding]:
                 continue
             where = f"{inside} of {count(len(m.losses), 'point')} of the {_set_name(region)}" if inside else ""
             near = f"{around} of {m.shaken.size + m.beyond.size:,} places around the {_set_name(region)}"
-            found.append(
-                Finding(
-                    f"{group.name}: the {m.metric} on {result.images} is not finite at "
-                    f"{' and '.join(filter(None, [where, near if around else '']))}; "
-                    f"{'so there is no ε' if inside else 'there it counts as risen'}.",
-                    value=float(inside + around),
-                    n=len(m.losses) + m.shaken.size + m.beyond.size,
-                    unit="points",
-                    weight=0.6 if inside else 0.2,
-                )
+            text = (
+                f"{group.name}: the {m.metric} on {result.images} is not finite at "
+                f"{' and '.join(filter(None, [where, near if around else '']))}; "
+                f"{'so there is no ε' if inside else 'there it counts as risen'}."
             )
+            n = len(m.losses) + m.shaken.size + m.beyond.size
+            weight = 0.6 if inside else 0.2
+            found.append(said(text, Estimate(float(inside + around)), n=n, unit="points", weight=weight))
     return found
 
 
 def _set_name(region: BasinRegion) -> str:
     return "hull" if region.extent == "hull" else "extended set"
-
-
-def _excluded(result: Basin, *, labels: tuple[str, ...], reason: str) -> Finding:
-    groups = len(result.groups) + len(result.left_out)
-    return Finding(f"{' & '.join(labels)} left out. {reason}.", value=1.0, n=groups, unit="groups", weight=0.6)

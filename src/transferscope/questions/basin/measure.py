@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Unpack
 
 import numpy as np
+from torch import Tensor
 
 from ...data.imageset import ImageSet
 from ...errors import UsageError
+from ...evidence.guard import Witness
+from ...evidence.left_out import LeftOut
 from ...models.network import Network
-from ...models.solution import Solution, Solutions
+from ...models.solution import Solution, Solutions, as_solution, letter
 from ...probes.evaluate import Engine, EngineOptions, How
+from ...probes.evaluation import check_options
 from ...probes.metrics import default_metrics
 from ...progress import Progress, silent
-from .._members import as_solutions
+from .._members import Member, as_members, as_solutions
 from .._paths import Joined
+from .._sides import unlearned
 from ..result import Result
 from .field import Counter, NetworkField, edge_gram
 from .numbers import measured, most_points, why_not
-from .parts import BasinGroup, BasinMeasure, BasinRegion, BasinRule, Excluded, Rim
+from .parts import BasinGroup, BasinMeasure, BasinRegion, BasinRule, Rim
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Basin", "BasinGroup", "BasinMeasure", "BasinRegion", "BasinRule", "Excluded", "Rim", "basin", "basins"]
+__all__ = ["Basin", "BasinGroup", "BasinMeasure", "BasinRegion", "BasinRule", "Rim", "basin"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,36 +44,43 @@ class Basin(Result):
     by ``rise`` (for two solutions, the segment between the two edges of F8). Where no such end is within reach, S
     ends at the reach.
 
-    S is one basin when the interval of ε ends at or below the threshold and that of δ within the limit. It is not
-    when the interval of ε lies above the threshold, that of δ is beyond the limit altogether, or the loss on S is not
-    finite. Otherwise it cannot be told. The loss is taken as a function on the given images, so the intervals of ε
-    and δ are over draws alone; scatter between networks that a small image set brings is part of ε.
+    S is one basin, on the given images, when the interval of ε ends at or below the threshold and that of δ within
+    the limit. It is not when the interval of ε lies above the threshold, that of δ is beyond the limit altogether, or
+    the loss on S is not finite. Otherwise it cannot be told. These intervals are over draws alone: the loss is taken
+    as a function on the given images, and scatter between networks that a small image set brings is part of ε.
 
-    How claims are judged (000 §3.3): pairs of P-T and of RI-T by the error (1 − AUC where there is an AUC) on the
-    extended S where there is one. One basin agrees with the claim about two P-T and disagrees with that about two
-    RI-T; none the other way round.
+    How claims are judged (000 §3.3): pairs of P-T and pairs of RI-T by the error (1 − AUC where there is an AUC) on
+    the extended S, one ε a pair, draws averaged, and by how much the error around S exceeds μ + 2ε at the largest δ
+    that is tried: over 0 there is a δ. Networks are the sample, one left out at a time, and images vary, too: ε and
+    the excess are worked out again on resampled images, the same for all pairs.
 
     Attributes:
         groups: one a group of solutions.
-        left_out: groups that could not be measured.
+        left_out: groups that could not be measured, and networks that learned nothing and decide nothing.
         images: name of the image set.
         n: number of images.
         rule: how it was measured and judged.
         how: how the numbers were computed.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
     """
 
     question: ClassVar[str] = "basin"
     cites: ClassVar[tuple[str, ...]] = ("F11", "000 Def. 3.1", "000 §3.3", "000 B.6", "000 Fig. 18")
 
     groups: tuple[BasinGroup, ...]
-    left_out: tuple[Excluded, ...]
+    left_out: tuple[LeftOut, ...]
     images: str
     n: int
     rule: BasinRule
     how: How
+    witnesses: tuple[Witness, ...] = ()
+
+    def members(self) -> tuple[Member, ...]:
+        """Return the networks of all groups, each once."""
+        return tuple({m.label: m for g in self.groups for m in g.members}.values())
 
     def frame(self) -> pd.DataFrame:
-        """Return one row a group, S and metric."""
+        """Return one row a group, S and metric; ``excess`` is over μ + 2ε at the largest δ that was tried."""
         import pandas as pd
 
         rows = [
@@ -77,8 +89,8 @@ class Basin(Result):
              "epsilon_low": m.numbers.epsilon_low, "epsilon_high": m.numbers.epsilon_high, "delta": m.numbers.delta,
              "delta_low": m.numbers.delta_low, "delta_high": m.numbers.delta_high, "limit": g.limit,
              "binding": m.numbers.binding, "one_basin": m.answer, "distance": g.distance, "norm": g.norm,
-             "parameters": g.size, "points": self.rule.samples, "draws": self.rule.draws, "images": self.images,
-             "n": self.n}
+             "parameters": g.size, "points": len(m.losses), "draws": m.shaken.shape[1], "images": self.images,
+             "n": self.n, "excess": m.excess}
             for g in self.groups
             for r in g.regions
             for m in r.measures
@@ -112,35 +124,40 @@ class Basin(Result):
 
 def basin(
     net: Network,
-    solutions: Solutions,
+    groups: Sequence[Solutions],
     images: ImageSet,
     *,
+    left_out: Sequence[LeftOut] = (),
+    witnesses: Sequence[Witness] = (),
     rule: BasinRule | None = None,
     metrics: Sequence[str] | None = None,
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Basin:
-    """Measure the (ε, δ)-basin that k ≥ 2 solutions span (F11; 000 Def. 3.1).
+    """Measure the (ε, δ)-basins that groups of k ≥ 2 solutions span (F11; 000 Def. 3.1).
 
     1. ε = E|ℓ(w) − μ|, μ = E ℓ(w), w uniform on S;
     2. E[ℓ(f(w₁, w₂) + ν) − μ] ≥ 2ε, ν ~ N(0, (δ²/n)I), f the point where the ray from w₁ through w₂ leaves S;
     3. E[ℓ(κ) − μ] ≥ 2ε, κ = f + |ν|(f − w₁)/‖f − w₁‖, ν ~ N(0, δ²).
 
-    Lengths are over the parameters; noise does not touch the statistics of batch norm.
+    Lengths are over the parameters; noise does not touch the statistics of batch norm, and is the same for all
+    groups. A group with weights that are not finite, or that spans nothing, is left out and named.
 
     Args:
         net: the network of all.
-        solutions: their weights; plain weights are called A, B, C, ….
+        groups: at least two solutions each; plain weights of a group are called A, B, C, ….
         images: to evaluate on, usually the test set.
+        left_out: groups that are known to be missing; named in the result.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
         rule: number of draws, limits and thresholds.
         metrics: of ``loss``, ``error``, ``accuracy``, ``auc``; by default error (AUC for several labels an image)
             and loss.
-        progress: told after every point, of the most that there can be.
+        progress: told after every point, of the most that there can be for all groups.
         options: see :class:`~transferscope.probes.evaluate.EngineOptions`.
 
     Raises:
-        UsageError: when solutions are fewer than two, the same, of another network or not finite, or images or
-            options do not suit them.
+        UsageError: when the solutions of a group are fewer than two or of another network, no group can be measured,
+            or images or options do not suit them.
 
     >>> import torch
     >>> from transferscope.models.network import Input
@@ -157,45 +174,14 @@ def basin(
     >>> pixels = np.repeat(np.array([0, 255], np.uint8), [9, 1]).reshape(-1, 1, 1, 1)
     >>> images = ImageSet(pixels, np.zeros(10, np.int64), ("right", "wrong"), np.array(list("0123456789")))
     >>> a, b = {"w": torch.tensor([-1.0])}, {"w": torch.tensor([1.0])}
-    >>> found = basin(net, [a, b], images, rule=BasinRule(limit=1.0), metrics=["error"], device="cpu")
+    >>> found = basin(net, [(a, b)], images, rule=BasinRule(limit=1.0), metrics=["error"], device="cpu")
     >>> measure = found.groups[0].region("hull").measure("error")  # 0.1 on the left half of S, 0 on the right
     >>> round(measure.numbers.epsilon, 2), measure.answer
     (0.05, 'no')
     """
-    return basins(net, [as_solutions(solutions)], images, rule=rule, metrics=metrics, progress=progress, **options)
-
-
-def basins(
-    net: Network,
-    groups: Sequence[Sequence[Solution]],
-    images: ImageSet,
-    *,
-    left_out: Sequence[Excluded] = (),
-    rule: BasinRule | None = None,
-    metrics: Sequence[str] | None = None,
-    progress: Progress = silent,
-    **options: Unpack[EngineOptions],
-) -> Basin:
-    """Measure the (ε, δ)-basins that several groups of solutions span, as :func:`basin` does for one.
-
-    The noise is the same for all groups. A group with weights that are not finite, or that spans nothing, is left
-    out and named.
-
-    Args:
-        net: the network of all.
-        groups: at least two solutions each.
-        images: to evaluate on, usually the test set.
-        left_out: groups that are known to be missing; named in the result.
-        rule: as for :func:`basin`.
-        metrics: as for :func:`basin`.
-        progress: told after every point, of the most that there can be for all groups.
-        options: see :class:`~transferscope.probes.evaluate.EngineOptions`.
-
-    Raises:
-        UsageError: as for :func:`basin`, or when no group can be measured.
-    """
+    check_options(options, basin)
     rule = rule or BasinRule()
-    named = [as_solutions(group) for group in groups]
+    named = _named(groups)
     broken = {i: reason for i, group in enumerate(named) if (reason := _unfit(net, group))}
     kept = [group for i, group in enumerate(named) if i not in broken]
     if not kept:
@@ -209,8 +195,24 @@ def basins(
         field = NetworkField(net, engine, images, [s.params for s in group], rule.seed, counter)
         found.append(measured(group, field, rule))
         counter.close(int(total))
-    excluded = tuple(Excluded(tuple(s.label for s in named[i]), reason) for i, reason in broken.items())
-    return Basin(tuple(found), (*left_out, *excluded), images.name, len(images), rule, engine.how)
+    excluded = [LeftOut(" & ".join(s.label for s in named[i]), reason) for i, reason in broken.items()]
+    members = {m.label: m for group in kept for m in as_members(group)}
+    every = dict.fromkeys((*left_out, *excluded, *unlearned([*members.values()], witnesses)))
+    return Basin(tuple(found), tuple(every), images.name, len(images), rule, engine.how, tuple(witnesses))
+
+
+def _named(groups: Sequence[Solutions]) -> list[tuple[Solution, ...]]:
+    """Name the solutions of each group; those without a name are called A, B, C, … throughout."""
+    named: list[tuple[Solution, ...]] = []
+    for group in groups:
+        alone = isinstance(group, Mapping) and all(isinstance(value, Tensor) for value in group.values())
+        if isinstance(group, Solution) or alone:
+            raise UsageError("groups: expected a list of groups of networks, such as [(a, b)]")
+        if not isinstance(group, Mapping):
+            before = sum(map(len, named))
+            group = [as_solution(x, letter(before + i)) for i, x in enumerate(group)]
+        named.append(as_solutions(group))
+    return named
 
 
 def _unfit(net: Network, group: Sequence[Solution]) -> str:

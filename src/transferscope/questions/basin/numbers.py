@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import torch
 
+from ...evidence.draws import over_draws
 from ...models.solution import Solution, pair_kind
 from ...numerics.basin import BasinNumbers, basin_numbers, draw_points, resample_counts, search_rises
 from ...numerics.bootstrap import percentile_interval, resampled_means
@@ -20,6 +21,9 @@ from .field import NetworkField
 from .parts import Answer, BasinGroup, BasinMeasure, BasinRegion, BasinRule, Extent, Rim
 
 __all__ = ["measured", "most_points", "why_not"]
+
+_STEP = 16
+"""Points of S that are drawn at a time where sampling stops at a width."""
 
 
 def why_not(group: Sequence[Solution], gram: np.ndarray) -> str:
@@ -79,21 +83,65 @@ def _rims(labels: Sequence[str], field: NetworkField, rule: BasinRule) -> tuple[
 
 
 def _region(extent: Extent, vertices: np.ndarray, field: NetworkField, limit: float, rule: BasinRule) -> BasinRegion:
-    places = draw_points(rule.samples, vertices, rule.seed)
-    inside = field.evaluate(places)
-    names = list(inside.values)
-    losses = np.stack([as_error(metric, inside.values[metric]) for metric in names])
-    rises = search_rises(field, vertices, field.gram, losses, rule.search(limit))
+    places, inside, examples = _inside(vertices, field, rule)
+    names = list(inside)
+    losses = np.stack([inside[metric] for metric in names])
+    draws = max(2, math.ceil(rule.draws * len(places) / rule.samples))
+    rises = search_rises(field, vertices, field.gram, losses, rule.search(limit, draws))
     measures = []
     for metric in _order(names):
         q = names.index(metric)
         numbers = basin_numbers(
             losses[q], rises.deltas, rises.shaken[q], rises.beyond[q], resamples=rule.resamples, seed=rule.seed
         )
-        low, high = _over_images(as_error(metric, inside.examples[metric]), rule)
+        of_images = _resampled(examples[metric], rule)
+        around = _resampled(np.stack([field.farthest[condition][metric] for condition in ("shaken", "beyond")]), rule)
+        low, high = _over_images(of_images, rule)
         answer = _answer(numbers, rule.threshold_of(metric))
-        measures.append(BasinMeasure(metric, numbers, low, high, losses[q], rises.shaken[q], rises.beyond[q], answer))
+        measures.append(
+            BasinMeasure(
+                metric, numbers, low, high, losses[q], rises.shaken[q], rises.beyond[q], answer,
+                _on_other_images(of_images, around),
+            )
+        )  # fmt: skip
     return BasinRegion(extent, vertices, places, rises.deltas, tuple(measures))
+
+
+def _inside(
+    vertices: np.ndarray, field: NetworkField, rule: BasinRule
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return points of S, the errors there ``(m,)`` and those of each image ``(m, images)``.
+
+    All that the rule asks for, or so many that ε is known as well as its width says.
+    """
+    places = draw_points(rule.samples, vertices, rule.seed)
+    step = len(places) if rule.width is None else _STEP
+    values, examples = dict[str, np.ndarray](), dict[str, np.ndarray]()
+    done = 0
+    while done < len(places):
+        found = field.evaluate(places[done : done + step])
+        done = min(done + step, len(places))
+        for metric in found.values:
+            new = as_error(metric, found.values[metric]), as_error(metric, found.examples[metric])
+            for kept, more in zip((values, examples), new, strict=True):
+                kept[metric] = np.concatenate([kept[metric], more]) if metric in kept else more
+        if rule.width is not None and _width(values[_order(values)[0]]) <= rule.width:
+            break
+    return places[:done], values, examples
+
+
+def _width(losses: np.ndarray) -> float:
+    """Width of the 95 % interval of ε over points; nan where one is not finite."""
+    ends = over_draws(np.abs(losses - losses.mean())).interval()
+    return math.nan if ends is None else ends[1] - ends[0]
+
+
+def _on_other_images(of_images: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Return ε and the excess, ``(2, resamples)``, from errors on resampled images at points of S and around it."""
+    mu = of_images.mean(1)
+    epsilon = np.abs(of_images - mu[:, None]).mean(1)
+    with np.errstate(invalid="ignore"):
+        return np.stack([epsilon, around.min(1) - mu - 2 * epsilon]).astype(np.float32)
 
 
 def _order(metrics: Collection[str]) -> list[Metric]:
@@ -102,11 +150,14 @@ def _order(metrics: Collection[str]) -> list[Metric]:
     return [m for m in judged if m in metrics]
 
 
-def _over_images(examples: np.ndarray, rule: BasinRule) -> tuple[float, float]:
+def _resampled(examples: np.ndarray, rule: BasinRule) -> np.ndarray:
+    return resampled_means(torch.from_numpy(examples), seed=rule.seed, resamples=rule.resamples).numpy()
+
+
+def _over_images(of_images: np.ndarray, rule: BasinRule) -> tuple[float, float]:
     """Return the interval of μ when both the points of S and the images are resampled."""
-    of_images = resampled_means(torch.from_numpy(examples), seed=rule.seed, resamples=rule.resamples)
-    of_points = torch.from_numpy(resample_counts(len(examples), rule.resamples, rule.seed, "points"))
-    interval = percentile_interval((of_images * of_points).sum(1))
+    of_points = resample_counts(of_images.shape[1], rule.resamples, rule.seed, "points")
+    interval = percentile_interval((torch.from_numpy(of_images) * torch.from_numpy(of_points)).sum(1))
     return interval.low, interval.high
 
 

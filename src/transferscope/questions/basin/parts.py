@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -11,8 +11,9 @@ import numpy as np
 from ...errors import UsageError
 from ...numerics.basin import BasinNumbers, Search
 from .._members import Member
+from .field import counted
 
-__all__ = ["Answer", "BasinGroup", "BasinMeasure", "BasinRegion", "BasinRule", "Excluded", "Extent", "Rim"]
+__all__ = ["Answer", "BasinGroup", "BasinMeasure", "BasinRegion", "BasinRule", "Extent", "Rim"]
 
 Extent: TypeAlias = Literal["hull", "extended"]
 Answer: TypeAlias = Literal["yes", "no", "cannot tell"]
@@ -23,8 +24,8 @@ class BasinRule:
     """How (ε, δ) is measured and judged, the same for all groups.
 
     Attributes:
-        samples: points drawn uniformly from each S.
-        draws: of (w₁, w₂, ν).
+        samples: points drawn uniformly from each S; at most, where a width is given.
+        draws: of (w₁, w₂, ν); at most, where a width is given.
         limit: the largest δ that is tried; ``None`` for the mean norm of a group's solutions.
         doublings: how often the smallest δ of the scan doubles until it is the limit.
         tolerance: relative width at which bisection for δ stops.
@@ -37,6 +38,8 @@ class BasinRule:
         loss_threshold: ε of the loss, in nats.
         resamples: bootstrap resamples of every interval.
         seed: of all draws.
+        width: where given, points are drawn 16 at a time until the 95 % interval of ε over points is no wider than
+            this, and noise in proportion to the points. The interval decides when to stop, never what is found.
     """
 
     samples: int = 64
@@ -53,6 +56,7 @@ class BasinRule:
     loss_threshold: float = 0.05
     resamples: int = 1000
     seed: int = 0
+    width: float | None = None
 
     def __post_init__(self) -> None:
         self.search(1.0 if self.limit is None else self.limit)
@@ -61,14 +65,14 @@ class BasinRule:
                 f"{self.samples} points of S, {self.resamples} resamples, {self.steps} steps outwards; expected at "
                 "least 2, 1 and 1"
             )
-        for name in ("rise", "loss_rise", "reach", "threshold", "loss_threshold"):
-            value: float = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
+        for name in ("rise", "loss_rise", "reach", "threshold", "loss_threshold", "width"):
+            value: float | None = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
                 raise UsageError(f"{name} {value:g}; expected a positive number")
 
-    def search(self, limit: float) -> Search:
+    def search(self, limit: float, draws: int | None = None) -> Search:
         """Return how δ is searched for up to a limit."""
-        return Search(self.draws, limit, self.doublings, self.tolerance, self.seed)
+        return Search(draws or self.draws, limit, self.doublings, self.tolerance, self.seed)
 
     def threshold_of(self, metric: str) -> float:
         """Return the ε up to which S is one basin."""
@@ -103,12 +107,14 @@ class BasinMeasure:
     Attributes:
         metric: as it was asked for; accuracy and AUC are measured as 1 − it.
         numbers: μ, ε, δ with their Monte-Carlo errors.
-        mu_low: lower end of the 95 % bootstrap interval of μ over points and images.
+        mu_low: lower end of the 95 % bootstrap interval of μ over points and images, of these networks.
         mu_high: upper end.
         losses: ``(m,)`` at the points of S.
         shaken: ``(d, r)`` ℓ(f + ν), ‖ν‖ ≈ δ: condition 2.
         beyond: ``(d, r)`` ℓ(κ), |ν| past the boundary: condition 3.
-        answer: whether S is one basin in this metric, by the rule of :class:`Basin`.
+        answer: whether S is one basin in this metric on these images, by the rule of :class:`Basin`.
+        resampled: ``(2, resamples)`` ε and ``excess`` on resampled images, float32, the same images for all groups;
+            empty where they were not kept.
     """
 
     metric: str
@@ -119,6 +125,16 @@ class BasinMeasure:
     shaken: np.ndarray
     beyond: np.ndarray
     answer: Answer
+    resampled: np.ndarray = field(default_factory=lambda: np.zeros((2, 0), np.float32))
+
+    @property
+    def excess(self) -> float:
+        """By how much the error around S exceeds μ + 2ε, in the lower of conditions 2 and 3 at the largest δ.
+
+        A δ exists where it is not negative. What is not finite counts as wrong (of the loss, as infinite).
+        """
+        around = (float(counted(self.metric, of_draws[-1]).mean()) for of_draws in (self.shaken, self.beyond))
+        return min(around) - self.numbers.mu - 2 * self.numbers.epsilon
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,11 +199,3 @@ class BasinGroup:
     def region(self, extent: str) -> BasinRegion | None:
         """Return one S, ``None`` when it was not measured."""
         return next((r for r in self.regions if r.extent == extent), None)
-
-
-@dataclass(frozen=True)
-class Excluded:
-    """Solutions that were not measured, and why."""
-
-    labels: tuple[str, ...]
-    reason: str

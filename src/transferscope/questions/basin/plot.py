@@ -57,7 +57,10 @@ def plot(result: Basin, *, metric: str | None = None) -> Figure:
                 handles |= _around(ax, result, group, region, chosen)
             for ax in row[1 + len(group.regions) :]:
                 ax.set_axis_off()
-        fig.suptitle(f"{result.images} (n = {result.n:,})", fontsize=9, x=0.01, ha="left")
+        fig.suptitle(
+            f"{result.images} (n = {result.n:,}); bands around rises: 95 % intervals over draws", fontsize=9, x=0.01,
+            ha="left",
+        )  # fmt: skip
         fig.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)
     return fig
 

@@ -44,8 +44,12 @@ class BasinQuestion(AtPoints):
             "deviation δ; found by doubling and bisection with the same draws throughout. Noise moves "
             "parameters only.",
             "S is measured as spanned, and extended to where the error has risen over that of the solution by "
-            "the stated rise. It is one basin when ε is under the threshold and δ exists, both with their "
-            "intervals, which are over draws.",
+            "the stated rise. On these images it is one basin when ε is under the threshold and δ exists, both "
+            "with their intervals, which are over draws.",
+            "Of a kind of pairs, two numbers a pair are judged, draws averaged: ε of the extended set, and by how "
+            "much the error around it exceeds μ + 2ε at the largest δ that is tried; over 0 there is a δ. "
+            "Networks are the sample, one left out at a time, and images vary, too, by working both out again on "
+            "resampled images. A verdict needs three networks that learned something.",
         ),
         caption=(
             "Error at points of S, and how far it rises around S with the noise; δ is where both conditions reach 2ε."
@@ -63,6 +67,9 @@ class BasinQuestion(AtPoints):
     """Points drawn from what they span."""
     draws: Annotated[int, Field(ge=2, le=10_000)] = 32
     """Draws of the noise for each δ that is tried."""
+    width: Annotated[float, Field(gt=0)] | None = None
+    """Draw only until the 95 % interval of ε is no wider than this, such as 0.002; then ``samples`` and ``draws`` are
+    the most. Default: all."""
     limit: Annotated[float, Field(gt=0)] | None = None
     """The largest δ that is tried; default: the mean norm of the solutions."""
     extend: bool = True
@@ -99,7 +106,7 @@ class BasinQuestion(AtPoints):
 
     def answer(self, inputs: Inputs) -> Result:
         """Measure what groups of networks span."""
-        from .measure import BasinRule, Excluded, basins
+        from .measure import BasinRule, basin
 
         rule = BasinRule(
             samples=self.samples,
@@ -108,13 +115,14 @@ class BasinQuestion(AtPoints):
             extend=self.extend,
             rise=self.rise,
             threshold=self.threshold,
+            width=self.width,
         )
         (images,) = inputs.sets(("test",), self.images).values()
-        return basins(
+        return basin(
             inputs.net,
             groups_of(inputs.solutions(self.weights), self.groups),
             images,
-            left_out=[Excluded((run.label,), run.ended) for run in inputs.runs if run.diverged],
+            witnesses=inputs.witnesses(),
             rule=rule,
             metrics=self.metrics,
             progress=inputs.progress,
@@ -129,6 +137,7 @@ def _pairs(networks: int) -> float:
 def groups_of(solutions: Sequence[Solution], wanted: Sequence[str]) -> list[tuple[Solution, ...]]:
     """Return what spans basins: ``pairs`` of one role, ``all`` of it, ``mixed`` pairs.
 
+    >>> from transferscope.models.solution import Solution
     >>> a, b, c = (Solution(label, {}, role) for label, role in (("a", "P-T"), ("b", "P-T"), ("c", "RI-T")))
     >>> [[s.label for s in group] for group in groups_of([a, b, c], ["pairs", "all", "mixed"])]
     [['a', 'b'], ['a', 'c'], ['b', 'c']]

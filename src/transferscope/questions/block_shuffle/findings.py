@@ -1,26 +1,25 @@
-"""What runs on shuffled blocks say, in sentences; every verdict rests on a 95 % interval."""
+"""What runs on shuffled blocks say, in sentences; seeds are the sample, and test images vary, too."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Sequence
 
-from .._chance import above_chance, silenced
-from .._phrases import bracket, count, listed, number, verdict_of
-from ..result import Finding, Verdict
-from .measure import BlockGroup, BlockShuffle
-from .numbers import Basis, Estimate, Mean, combined, drop_slope, log_slope, slope
+import numpy as np
 
-__all__ = ["CLAIMS", "findings"]
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.guard import above_chance
+from ...evidence.judge import judge
+from ...evidence.left_out import joined
+from ...evidence.phrases import bracket, count, interval_text, listed, number, percent, points_text
+from ...evidence.verdict import Judgement
+from .._counted import Counted, Series, Side
+from .measure import BlockShuffle
+from .runs import BlockRun
+from .slopes import drop_slope, log_slope, log_slope_less, slope
 
-FALLS = "000 §3.1: the final metric falls for both P-T and RI-T as blocks get smaller"
-SHRINKS = "000 §3.1: where a target looks like the source, the relative drop shrinks with smaller blocks"
-STAYS = "000 §3.1: where a target looks unlike the source, the relative drop does not shrink with smaller blocks"
-STABLE = "000 §3.1: P-T's optimisation speed is stable over block sizes, while RI-T's falls much more (twice, say)"
-END = "000 §3.1: P-T ends better than RI-T even when all pixels are shuffled"
-SPEED = "000 §3.1: P-T learns faster than RI-T even when all pixels are shuffled"
-CLAIMS = (FALLS, SHRINKS, STAYS, STABLE, END, SPEED)
-
+__all__ = ["findings"]
 
 _MUCH = 2
 """Times as much that counts as much more."""
@@ -30,143 +29,128 @@ def findings(result: BlockShuffle) -> tuple[Finding, ...]:
     """Return the findings of a result, target by target."""
     found: list[Finding] = []
     for target in result.targets:
-        of: list[Finding] = []
+        found += _at_chance(result, target)
         if len(result.sizes(target)) > 1:
-            of += [_falls(result, target), *_shrinks(result, target), *_stable(result, target)]
-        of += _all_shuffled(result, target)
-        low = _at_chance(result, target)
-        if of and low:
-            why = f"{' and '.join(low)} {'is' if len(low) == 1 else 'are'} not clearly above chance even unshuffled"
-            of = [silenced(f, why) for f in of]  # all claims compare the two
-            found += low.values()
-        found += of
+            found += [*_falls(result, target), *_shrinks(result, target), *_stable(result, target)]
+        found += _all_shuffled(result, target)
     return (*found, *_notes(result))
 
 
-def _falls(result: BlockShuffle, target: str) -> Finding:
-    sizes, first, second = _groups(result, target)
-    lines = [slope(sizes, [g.final for g in groups]) for groups in (first, second)]
-    verdict = _both(*lines)
+def _falls(result: BlockShuffle, target: str) -> list[Finding]:
+    sizes, both = result.sizes(target), _series(result, target, "final")
+    if not all(map(len, both)):
+        return []
+    lines = [slope(sizes, of) for of in both]
+    judged = judge("000-3.1-d", *lines, networks=result.witnesses.get(target, ()))
+    word = _word(judged, "both end worse", "not both end worse", "not clearly both end worse")
     told = [
-        f"{_signed(-100 * e.value)} points{_bracket(e, -100)} for {role}"
-        f"{_least_to_most(result, sizes, [g.final for g in groups])}"
-        for role, e, groups in (("P-T", lines[0], first), ("RI-T", lines[1], second))
+        f"{_signed(-100 * e.value)} points{interval_text(e, factor=-100, digits=1)} for {role}"
+        f"{_ends(result, sizes, of)}"
+        for role, e, of in zip(("P-T", "RI-T"), lines, both, strict=True)
     ]
-    least = min(lines, key=lambda e: e.value if e.low is None else e.low)
-    word = {"agrees": "both end worse", "disagrees": "not both end worse"}.get(verdict, "not clearly both end worse")
-    return Finding(
-        f"{target}: {word} the smaller the blocks: each time their side halves, test {_metric(first)} changes by "
-        f"{' and by '.join(told)}; {_sample(least.basis, [*first, *second])}.",
-        value=least.value,
-        low=least.low,
-        high=least.high,
-        n=_n(least.basis, result, target, [*first, *second]),
-        unit=_unit(least.basis),
-        claim=FALLS,
-        verdict=verdict,
-        weight=0.7,
-    )
+    return [
+        said(
+            f"{target}: {word} the smaller the blocks: each time their side halves, {_metric(result, target)} "
+            f"changes by {' and by '.join(told)}; {_seeds(both)} at {count(len(sizes), 'size')} of blocks.",
+            lines[0],
+            n=sum(map(len, both)) * len(sizes),
+            unit="runs",
+            target=target,
+            weight=0.7,
+            judged=judged,
+        )
+    ]
 
 
 def _shrinks(result: BlockShuffle, target: str) -> list[Finding]:
-    sizes, first, second = _groups(result, target)
-    found = drop_slope(sizes, [g.final for g in first], [g.final for g in second])
+    sizes, both = result.sizes(target), _series(result, target, "final")
+    found = drop_slope(sizes, *both)
     if not math.isfinite(found.value):
         return []
-    ends = [result.drop(target, str(b)) for b in (sizes[-1], sizes[0])]
-    drops = [f"{number(e.value, 1)} %{_bracket(e)}" for e in ends if e is not None]
-    clear = verdict_of(found.low, found.high)
-    claim, verdict, why = SHRINKS, clear, ""
-    if result.alike is None:
-        verdict = "agrees" if clear == "agrees" else "cannot tell"
-        why = "; it was not said whether the target looks like the source" if clear != "agrees" else ""
-    elif target not in result.alike:
-        claim = STAYS
-        opposite: dict[Verdict, Verdict] = {"agrees": "disagrees", "disagrees": "agrees"}
-        verdict = opposite.get(clear, "cannot tell")
-    word = {"agrees": "shrinks", "disagrees": "grows"}.get(clear, "neither clearly shrinks nor grows")
+    known = result.alike is not None
+    claim = "000-3.1-e" if result.alike is not None and target in result.alike else "000-3.1-f"
+    judged = judge(claim, found, networks=result.witnesses.get(target, ())) if known else None
+    word = "neither clearly shrinks nor grows"
+    if found.low is not None and found.high is not None and not found.low <= 0 <= found.high:
+        word = "shrinks" if found.value > 0 else "grows"
+    drops = [_drop(both[0].values[:, i], both[1].values[:, i]) for i in (-1, 0)]
+    why = "" if known else "; it was not said whether the target looks like the source, so this decides no claim"
     return [
-        Finding(
-            f"{target}: what RI-T loses against P-T {word} with smaller blocks: {drops[0]} of P-T's test "
-            f"{_metric(first)} {_size(result, sizes[-1])}, {drops[1]} {_size(result, sizes[0])}; each time the side "
-            f"halves, {_signed(-found.value)} percentage points{_bracket(found, -1)}; "
-            f"{_sample(found.basis, [*first, *second])}{why}.",
-            value=found.value,
-            low=found.low,
-            high=found.high,
-            n=_n(found.basis, result, target, [*first, *second]),
-            unit=_unit(found.basis),
-            claim=claim,
-            verdict=verdict,
+        said(
+            f"{target}: what RI-T loses against P-T {word} with smaller blocks: {number(drops[0], 1)} % of P-T's "
+            f"{_metric(result, target)} {_size(result, sizes[-1])}, {number(drops[1], 1)} % "
+            f"{_size(result, sizes[0])}; each time the side halves, {_signed(-found.value)} percentage points"
+            f"{interval_text(found, factor=-1, digits=1)}; {_seeds(both)} at {count(len(sizes), 'size')} of blocks"
+            f"{why}.",
+            found,
+            n=sum(map(len, both)) * len(sizes),
+            unit="runs",
+            target=target,
             weight=0.8,
+            judged=judged,
         )
     ]
 
 
 def _stable(result: BlockShuffle, target: str) -> list[Finding]:
     """Whether RI-T's speed falls, and by more than twice what P-T's does."""
-    sizes, first, second = _groups(result, target)
-    one, other = ([g.speed for g in groups] for groups in (first, second))
-    found, falls = log_slope(sizes, other, one, _MUCH), log_slope(sizes, other)
-    if not math.isfinite(found.value):
+    sizes, both = result.sizes(target), _series(result, target, "speed")
+    first, second = both
+    more, falls = log_slope_less(sizes, second, _MUCH, first), log_slope(sizes, second)
+    if not math.isfinite(more.value):
         return []
-    verdict = _both(found, falls)
-    word = {
-        "agrees": "costs RI-T much more speed than P-T",
-        "disagrees": "costs RI-T not much more speed than P-T",
-    }.get(verdict, "does not clearly cost RI-T much more speed than P-T")
+    judged = judge("000-3.1-g", more, falls, networks=result.witnesses.get(target, ()))
+    word = _word(
+        judged, "costs RI-T much more speed than P-T", "costs RI-T not much more speed than P-T",
+        "does not clearly cost RI-T much more speed than P-T",
+    )  # fmt: skip
     told = [
-        f"{_relative(log_slope(sizes, [g.speed for g in groups]))} for {role}"
-        f"{_least_to_most(result, sizes, [g.speed for g in groups])}"
-        for role, groups in (("P-T", first), ("RI-T", second))
+        f"{_relative(log_slope(sizes, of))} for {role}{_ends(result, sizes, of)}"
+        for role, of in (("P-T", first), ("RI-T", second))
     ]
-    kept, much = math.exp(-falls.value), math.exp(-_MUCH * log_slope(sizes, one).value)
-    less = _as_share(found)
-    short = less if less.value >= 0 else _turned(less)
-    than = "less" if less.value >= 0 else "more"
+    kept, much = math.exp(-falls.value), math.exp(-_MUCH * log_slope(sizes, first).value)
+    sign = 1 if more.value >= 0 else -1
+    low, high = (None if x is None else -100 * sign * math.expm1(-x) for x in (more.low, more.high)[::sign])
     return [
-        Finding(
+        said(
             f"{target}: shuffling {word}: each time the side of the blocks halves, the training accuracy averaged "
             f"over epochs changes by {' and by '.join(told)}; with twice P-T's relative change a halving would leave "
-            f"RI-T {_percent(much)} of it, and it leaves {_percent(kept)}, that is {_percent(short.value)} {than}"
-            f"{_bracket(short, 100)}; {_sample(found.basis, [*first, *second])}.",
-            value=less.value,
-            low=less.low,
-            high=less.high,
-            n=_n(found.basis, result, target, [*first, *second]),
-            unit=_unit(found.basis),
-            claim=STABLE,
-            verdict=verdict,
+            f"RI-T {percent(much)} of it, and it leaves {percent(kept)}, that is "
+            f"{percent(-sign * math.expm1(-more.value))} {'less' if sign > 0 else 'more'}{bracket(low, high, 1)}; "
+            f"{_seeds(both)} at {count(len(sizes), 'size')} of blocks.",
+            more,
+            n=sum(map(len, both)) * len(sizes),
+            unit="runs",
+            target=target,
             weight=0.75,
+            judged=judged,
         )
     ]
 
 
-def _at_chance(result: BlockShuffle, target: str) -> dict[str, Finding]:
+def _at_chance(result: BlockShuffle, target: str) -> list[Finding]:
     """The starts that have not clearly learned anything even on images as they are."""
     chance = result.chance.get(target)
     if chance is None:
-        return {}
-    found = {}
+        return []
+    found = []
     for role in ("P-T", "RI-T"):
-        group = result.group(target, str(result.side), role)
-        if group is None:
+        of = result.counted(target, str(result.side), role)
+        mean = of.mean("final")
+        if not of.runs or above_chance(mean.value, mean.low, chance):
             continue
-        mean = combined(group.final.value, [(1.0, group.final)])
-        if above_chance(mean.value, mean.low, chance):
-            continue
-        low, high = (None if x is None else x - chance for x in (mean.low, mean.high))
-        by = "guessing" if _metric([group]) == "AUC" else "always naming the most frequent class"
-        found[role] = Finding(
-            f"{target}: {role} is not clearly above chance even unshuffled: test {_metric([group])} "
-            f"{_percent(mean.value)}{_bracket(mean, 100)}, {by} {_percent(chance)}; what has learned nothing has "
-            f"nothing to lose, so no claim here is judged; {_sample(mean.basis, [group])}.",
-            value=mean.value - chance,
-            low=low,
-            high=high,
-            n=_n(mean.basis, result, target, [group]),
-            unit=_unit(mean.basis),
-            weight=0.9,
+        by = "guessing" if result.metric(target) == "auc" else "always naming the most frequent class"
+        found.append(
+            said(
+                f"{target}: {role} is not clearly above chance even unshuffled: {_metric(result, target)} "
+                f"{percent(mean.value)}{interval_text(mean, factor=100, digits=1)}, {by} {percent(chance)}; what has "
+                f"learned nothing has nothing to lose; {_counts(of)}.",
+                mean,
+                n=len(of.runs),
+                unit="runs",
+                target=target,
+                weight=0.9,
+            )
         )
     return found
 
@@ -174,128 +158,100 @@ def _at_chance(result: BlockShuffle, target: str) -> dict[str, Finding]:
 def _all_shuffled(result: BlockShuffle, target: str) -> list[Finding]:
     """What is left of the benefit when every pixel (and channel) has another place."""
     for block in ("*", "1"):
-        first, second = (result.group(target, block, role) for role in ("P-T", "RI-T"))
-        if first and second and block != str(result.side):
-            how = "all values are shuffled across pixels and channels" if block == "*" else "all pixels are shuffled"
-            return [
-                _ahead(result, target, first, second, how, what) for what in ("final", "speed")
-            ]  # fmt: skip
+        both = all(result.counted(target, block, role).runs for role in ("P-T", "RI-T"))
+        if both and block != str(result.side):
+            return [found for what in ("final", "speed") for found in _ahead(result, target, block, what)]
     return []
 
 
-def _ahead(result: BlockShuffle, target: str, first: BlockGroup, second: BlockGroup, how: str, what: str) -> Finding:
-    one, other = getattr(first, what), getattr(second, what)
-    found = combined(one.value - other.value, [(1.0, one), (-1.0, other)])
-    verdict = verdict_of(found.low, found.high)
+def _ahead(result: BlockShuffle, target: str, block: str, what: Side) -> list[Finding]:
+    first, second = (result.counted(target, block, role, what) for role in ("P-T", "RI-T"))
+    if not (first.runs and second.runs):
+        return []
+    found = first.less(second, what)
+    claim = "000-3.1-h" if what == "final" else "000-3.1-i"
+    judged = judge(claim, found, networks=result.witnesses.get(target, ()))
     verb, better, worse = ("end", "better", "worse") if what == "final" else ("learn", "faster", "slower")
-    word = {"agrees": f"{verb}s {better}", "disagrees": f"{verb}s {worse}"}.get(
-        verdict, f"does not clearly {verb} {better}"
-    )
-    name = f"test {_metric([first])}" if what == "final" else "training accuracy averaged over epochs"
-    return Finding(
-        f"{target}: when {how}, P-T {word} than RI-T: {name} {_percent(one.value)} against {_percent(other.value)}, "
-        f"difference {number(100 * found.value, 1)} points{_bracket(found, 100)}; "
-        f"{_sample(found.basis, [first, second])}.",
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        n=_n(found.basis, result, target, [first, second]),
-        unit=_unit(found.basis),
-        claim=END if what == "final" else SPEED,
-        verdict=verdict,
-        weight=0.7 if what == "final" else 0.75,
-    )
+    word = _word(judged, f"{verb}s {better}", f"{verb}s {worse}", f"does not clearly {verb} {better}")
+    how = "all values are shuffled across pixels and channels" if block == "*" else "all pixels are shuffled"
+    name = _metric(result, target) if what == "final" else "training accuracy averaged over epochs"
+    means = [percent(float(of.numbers(what).mean())) for of in (first, second)]
+    return [
+        said(
+            f"{target}: when {how}, P-T {word} than RI-T: {name} {means[0]} against {means[1]}, difference "
+            f"{points_text(found)}; {_counts(first, second)}.",
+            found,
+            n=len(first.runs) + len(second.runs),
+            unit="runs",
+            target=target,
+            weight=0.7 if what == "final" else 0.75,
+            judged=judged,
+        )
+    ]
 
 
 def _notes(result: BlockShuffle) -> list[Finding]:
     """What a reader must know besides."""
     found = []
     n = len(result.runs)
-    if gone := [r for r in result.runs if r.ended != "finished"]:
+    if gone := [r for r in result.runs if r.ended != "finished" and r.target in result.chance]:
         which = listed([f"{r.label} on {r.target}, blocks {r.block} ({r.ended})" for r in gone])
-        text = f"{count(len(gone), 'run')} of {n} diverged, left out of the means: {which}."
-        found.append(Finding(text, value=len(gone), n=n, unit="runs", weight=0.6))
+        counts = "counts" if len(gone) == 1 else "count"
+        text = f"{count(len(gone), 'run')} of {n} diverged and {counts} as chance in what is judged: {which}."
+        found.append(said(text, Estimate(float(len(gone))), n=n, unit="runs", weight=0.6))
     if result.varied:
         text = (
             "Training images were cropped, flipped or mixed after the shuffle, which moves blocks apart; the paper "
             f"trains without; {count(n, 'run')}."
         )
-        found.append(Finding(text, value=1, n=n, unit="runs", weight=0.65))
-    if result.left_out:
-        text = f"{count(len(result.left_out), 'run')} left out: {listed(result.left_out)}."
-        found.append(Finding(text, value=len(result.left_out), n=n, unit="runs", weight=0.2))
+        found.append(said(text, Estimate(1.0), n=n, unit="runs", weight=0.65))
+    if left := result.left_out:
+        text = f"Left out: {'; '.join(joined(left))}."
+        found.append(said(text, Estimate(float(len(left))), n=n, unit="runs", weight=0.2))
     return found
 
 
-def _both(first: Estimate, second: Estimate) -> Verdict:
-    """Judge the claim that two numbers are positive."""
-    verdicts = {verdict_of(e.low, e.high) for e in (first, second)}
-    return "disagrees" if "disagrees" in verdicts else "agrees" if verdicts == {"agrees"} else "cannot tell"
+def _series(result: BlockShuffle, target: str, what: Side) -> tuple[Series, Series]:
+    return result.series(target, "P-T", what), result.series(target, "RI-T", what)
 
 
-def _groups(result: BlockShuffle, target: str) -> tuple[tuple[int, ...], list[BlockGroup], list[BlockGroup]]:
-    sizes = result.sizes(target)
-    found: list[list[BlockGroup]] = [
-        [g for b in sizes if (g := result.group(target, str(b), role)) is not None] for role in ("P-T", "RI-T")
-    ]
-    return sizes, found[0], found[1]
+def _word(judged: Judgement, agrees: str, disagrees: str, neither: str) -> str:
+    return {"agrees": agrees, "disagrees": disagrees}.get(judged.verdict, neither)
 
 
-def _least_to_most(result: BlockShuffle, sizes: tuple[int, ...], means: list[Mean]) -> str:
-    ends = [f"{_percent(means[i].value)} {_size(result, sizes[i])}" for i in (-1, 0)]
+def _ends(result: BlockShuffle, sizes: Sequence[int], of: Series) -> str:
+    ends = [f"{percent(float(of.values[:, i].mean()))} {_size(result, sizes[i])}" for i in (-1, 0)]
     return f" (from {ends[0]} to {ends[1]})"
+
+
+def _drop(pretrained: np.ndarray, random: np.ndarray) -> float:
+    p, r = float(pretrained.mean()), float(random.mean())
+    return 100 * (p - r) / p
 
 
 def _size(result: BlockShuffle, block: int) -> str:
     return "unshuffled" if block == result.side else f"with blocks of {block}×{block}"
 
 
-def _metric(groups: list[BlockGroup]) -> str:
-    return "AUC" if groups[0].runs[0].metric == "auc" else "accuracy"
-
-
-def _percent(share: float) -> str:
-    return f"{number(100 * share, 1)} %"
+def _metric(result: BlockShuffle, target: str) -> str:
+    return "test AUC" if result.metric(target) == "auc" else "test accuracy"
 
 
 def _relative(found: Estimate) -> str:
     """A slope of a logarithm a doubling, as what a halving changes in per cent."""
-    low, high = ((None if x is None else 100 * math.expm1(-x)) for x in (found.high, found.low))
+    low, high = (None if x is None else 100 * math.expm1(-x) for x in (found.high, found.low))
     return f"{_signed(100 * math.expm1(-found.value))} %{bracket(low, high, 1)}"
-
-
-def _as_share(found: Estimate) -> Estimate:
-    """By what share one number is less than another, of how much its logarithm is less."""
-    low, high = (None if x is None else -math.expm1(-x) for x in (found.low, found.high))
-    return replace(found, value=-math.expm1(-found.value), low=low, high=high)
-
-
-def _turned(found: Estimate) -> Estimate:
-    low, high = (None if x is None else -x for x in (found.high, found.low))
-    return replace(found, value=-found.value, low=low, high=high)
 
 
 def _signed(x: float) -> str:
     return f"{'+' if x > 0 else ''}{number(x, 1)}"
 
 
-def _bracket(found: Estimate, times: float = 1.0) -> str:
-    if found.low is None or found.high is None:
-        return ""
-    low, high = sorted((times * found.low, times * found.high))
-    return bracket(low, high, 1)
+def _seeds(both: Sequence[Series]) -> str:
+    counts = sorted({len(of) for of in both})
+    return f"{count(counts[0], 'seed')} a start" if len(counts) == 1 else f"{counts[0]} and {counts[-1]} seeds"
 
 
-def _sample(basis: Basis, groups: list[BlockGroup]) -> str:
-    counts = sorted({len(g.runs) for g in groups})
-    seeds = count(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
-    over = {"seeds": "interval over seeds", "test images": "interval over test images (binomial), not over seeds"}
-    return f"{seeds} a start and block, {over.get(basis, 'too few for an interval')}"
-
-
-def _n(basis: Basis, result: BlockShuffle, target: str, groups: list[BlockGroup]) -> int:
-    return result.test_images[target] if basis == "test images" else sum(len(g.runs) for g in groups)
-
-
-def _unit(basis: Basis) -> str:
-    return "test images" if basis == "test images" else "runs"
+def _counts(*groups: Counted[BlockRun]) -> str:
+    counts = sorted({len(of.runs) for of in groups})
+    return f"{count(counts[0], 'seed')} a start" if len(counts) == 1 else f"{counts[0]} and {counts[-1]} seeds"

@@ -46,16 +46,17 @@ class BlockShuffleQuestion(Question):
             "augmentation.",
             "Compared are the test metric after the last epoch, the optimisation speed (training accuracy "
             "averaged over epochs) and the relative drop 100·(A_PT − A_RIT)/A_PT. How each changes when the "
-            "side of the blocks halves is the slope of a least-squares line over log₂ b, without `*`. "
-            "Intervals are Student's over seeds; with fewer than three seeds, those of an accuracy are "
-            "binomial, over test images, and the others have none. No claim is judged where P-T or RI-T is not "
-            "clearly above chance even unshuffled: its interval must lie above what always naming the most "
-            "frequent class reaches (0.5 for AUC), and its mean by more than 2 points.",
+            "side of the blocks halves is the slope of a least-squares line over log₂ b, without `*`: one slope "
+            "for each seed, from its runs at all sizes. Seeds are the sample. Intervals are over networks, and "
+            "for the test metric over test images, too; with fewer than three seeds a start they are over these "
+            "test images only, and no claim is decided. A run that diverged counts as chance: what always naming "
+            "the most frequent class reaches, 0.5 of an AUC. Of several learning rates that one counts which is "
+            "best on validation images.",
         ),
         caption=(
             "Test metric (left) and optimisation speed (right) over the side of the shuffled blocks; light, "
             "outlined: P-T, solid: RI-T; above bars the relative drop; error bars: standard deviation over "
-            "seeds."
+            "seeds. Runs that diverged are not shown."
         ),
     )
 
@@ -74,8 +75,8 @@ class BlockShuffleQuestion(Question):
     """How many images of each target are shown shuffled."""
 
     def cost(self, networks: int, images: Sequence[int]) -> float:
-        """Say that it only reads what the runs recorded."""
-        return 200.0
+        """Count one pass over the test images of its target for each run."""
+        return 200.0 + networks * sum(images) / max(1, len(images))
 
     def block_sides(self, side: int) -> tuple[str, ...]:
         """Return the sides of blocks, from all values moved to none.
@@ -120,23 +121,29 @@ class BlockShuffleQuestion(Question):
 
     def answer(self, inputs: Inputs) -> Result:
         """Hold runs on images with shuffled blocks against each other."""
-        from .._chance import chance_of
+        from ...evidence.guard import chance_of
+        from .._counted import accuracy_by_chance
         from .measure import block_shuffle
 
         runs: dict[str, list[Run]] = {}
         for run in inputs.runs:
             runs.setdefault(run.condition, []).append(run)
         pictures: dict[str, dict[str, np.ndarray]] = {}
-        for target, splits in inputs.images.items():
-            index = of_each_class(splits.test, self.pictures)
-            pictures[target] = {
-                block: np.array(inputs.shown(f"shown {target} {block}").test.subset(index).images) for block in runs
-            }
+        shown = {target: of_each_class(splits.test, self.pictures) for target, splits in inputs.images.items()}
+        outcomes: dict[str, list[np.ndarray | None]] = {}
+        for block, of in runs.items():
+            test = {target: inputs.shown(f"shown {target} {block}").test for target in inputs.images}
+            for target, images in test.items():
+                pictures.setdefault(target, {})[block] = np.array(images.subset(shown[target]).images)
+            outcomes[block] = [None if run.diverged else inputs.outcomes(run, test[run.target]) for run in of]
         return block_shuffle(
             runs,
             side=inputs.splits.test.size[0],
             test_images=inputs.counts("test"),
             chance={target: chance_of(splits.test) for target, splits in inputs.images.items()},
+            speed_chance={target: accuracy_by_chance(splits.train) for target, splits in inputs.images.items()},
             alike=self.alike or None,
             pictures=pictures if self.pictures else None,
+            outcomes=outcomes,
+            witnesses={target: inputs.witnesses(target) for target in inputs.images},
         )

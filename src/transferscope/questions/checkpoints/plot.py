@@ -8,7 +8,8 @@ import numpy as np
 
 from ...plots.looks import MARKERS, looks
 from ...plots.style import styled
-from .measure import Checkpoints, Side
+from .._counted import Side
+from .measure import Checkpoints
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

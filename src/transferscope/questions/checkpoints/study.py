@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
@@ -16,6 +17,8 @@ from ..base import (
 from ..words import Words
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ...train.run import Run
     from ..protocols import ImagesView, Inputs, PlanView, StudyView
     from ..result import Result
@@ -36,22 +39,26 @@ class CheckpointsQuestion(Question):
         how=(
             "Runs are fine-tuned alike from the weights of several epochs of one pre-training. For each epoch: "
             "the test metric at the end and optimisation speed, the mean over epochs of the training accuracy, "
-            "beside the metric that the pre-training had then. Intervals are over seeds from three on; with "
-            "fewer, that of an accuracy is over test images, and others have none.",
-            "Whether later checkpoints are better is judged by the slope of a line through all runs over the "
-            "order of the checkpoints; epoch 0, random weights before any pre-training, is left out of it "
-            "where there are two later ones. A plateau is reached with 90 % of the rise over all checkpoints. "
-            "An earlier checkpoint does as well as the last when its loss, interval included, is at most 1 "
-            "point. A decline is the gain of the best earlier checkpoint over the last, with an interval "
-            "corrected for the choice of the best. No claim is judged on a target where runs from no "
-            "checkpoint end clearly above chance, that is above what always naming the most frequent class "
-            "reaches (0.5 for AUC), interval included and by more than 2 points.",
+            "beside the metric that the pre-training had then. The runs of one seed from all checkpoints are one "
+            "row, and seeds are the sample. Intervals are over networks, and for the test metric over test images, "
+            "too; with fewer than three seeds they are over these test images only, and no claim is decided. A run "
+            "that diverged counts as chance: what always naming the most frequent class reaches, 0.5 of an AUC.",
+            "Whether later checkpoints are better is the slope of a line over the order of the checkpoints, one "
+            "slope a seed; epoch 0, random weights before any pre-training, is left out of it where there are two "
+            "later ones. Seeds share what is lucky about a checkpoint, so the scatter of the checkpoints about the "
+            "line counts, too: a trend must stand out from it. How much later the final metric rises than speed is "
+            "the difference of two epochs, each the average over the rise from the first checkpoint to the last. "
+            "An earlier checkpoint does as well as the last when its loss is surely under 1 point; checkpoints are "
+            "tested from the latest to the earliest. For a decline the best checkpoint between the first and the "
+            "last is chosen by the other seeds on validation images (without these, on the other half of the test "
+            "images), and must beat both while the source metric goes on rising. All of it is about one "
+            "pre-training.",
         ),
         caption=(
             "Test metric (left) and optimisation speed (right) by the checkpoint the runs started from, means; "
             "band around a curve: one standard deviation over seeds to either side, where there are two or "
             "more; shaded from below: the metric of the pre-training, on the axis at the right; dotted lines: "
-            "from scratch."
+            "from scratch. Runs that diverged are crosses at the foot."
         ),
     )
 
@@ -63,8 +70,8 @@ class CheckpointsQuestion(Question):
     """Train only so many runs from each; default: one a seed."""
 
     def cost(self, networks: int, images: Sequence[int]) -> float:
-        """Say that it only reads what the runs recorded."""
-        return 200.0
+        """Count one pass over the test images of its target for each run."""
+        return 200.0 + networks * sum(images) / max(1, len(images))
 
     def pretrained_epochs(self, study: StudyView) -> dict[str, tuple[int, ...]]:
         """Return the epochs that settings name, of the pre-training that is varied."""
@@ -95,21 +102,41 @@ class CheckpointsQuestion(Question):
             for scratch in starts:
                 if scratch != start:
                     runs += plan.own(target, scratch, self.seeds)
-        return {"": plan.ask(self, "", targets, runs, more={"pretraining": plan.pretraining(source)})}
+        before = plan.pretraining(source)
+        more = {"pretraining": before, "images of the pretraining": before.inputs["images"]}
+        return {"": plan.ask(self, "", targets, runs, more=more)}
 
     def answer(self, inputs: Inputs) -> Result:
         """Lay what was fine-tuned from checkpoints of the pre-training beside the pre-training itself."""
-        from .._chance import chance_of
+        from ...evidence.guard import chance_of
+        from .._counted import accuracy_by_chance
         from .measure import checkpoints
 
         runs: dict[int, list[Run]] = {}
         for run in inputs.runs:
             if run.condition:
                 runs.setdefault(int(run.condition.removeprefix("epoch ")), []).append(run)
+        scratch = [run for run in inputs.runs if not run.condition]
+        before = inputs.pretraining("pretraining")
+        seen = inputs.shown("images of the pretraining").test
+        then = {
+            epoch: replace(before, snapshots={"final": before.at(f"epoch {epoch}").params})
+            for epoch in runs
+            if f"epoch {epoch}" in before.snapshots
+        }
         return checkpoints(
             runs,
-            inputs.pretraining("pretraining"),
+            before,
             test_images=inputs.counts("test"),
+            scratch=scratch,
             chance={target: chance_of(splits.test) for target, splits in inputs.images.items()},
-            scratch=[run for run in inputs.runs if not run.condition],
+            speed_chance={target: accuracy_by_chance(splits.train) for target, splits in inputs.images.items()},
+            outcomes={epoch: [_outcomes(inputs, run) for run in of] for epoch, of in runs.items()},
+            scratch_outcomes=[_outcomes(inputs, run) for run in scratch],
+            source_outcomes={epoch: inputs.outcomes(run, seen) for epoch, run in then.items()},
+            witnesses={target: inputs.witnesses(target) for target in inputs.images},
         )
+
+
+def _outcomes(inputs: Inputs, run: Run) -> np.ndarray | None:
+    return None if run.diverged else inputs.outcomes(run)

@@ -29,8 +29,14 @@ class CombinedDomainsQuestion(AtPoints):
         title="Combined domains",
         asks="And between networks of which one was trained on a union of domains?",
         rows="F10 · Neyshabur et al. 2020, B.8, Fig. 24–29",
-        how=("As across domains, with one end trained on the union of several domains.",),
-        caption="Metric between a run on a union of domains and a run on one domain.",
+        how=(
+            "As across domains, with one end trained on the union of several domains. How far the error rises over "
+            "the straight line between its ends is measured at a λ that other images chose.",
+        ),
+        caption=(
+            "Metric between a run on a union of domains and a run on one domain. Bands are 95 % bootstrap intervals "
+            "over images."
+        ),
     )
 
     several: ClassVar[bool] = True
@@ -90,7 +96,7 @@ class CombinedDomainsQuestion(AtPoints):
 
     def answer(self, inputs: Inputs) -> Result:
         """Follow the lines between runs on a union of domains and runs on one of them."""
-        from .._domains import solutions_by_domain
+        from .._domains import solutions_by_domain, witnesses_by_domain
         from .measure import combined_domains
 
         if not any("+" in run.target for run in inputs.runs):
@@ -101,6 +107,7 @@ class CombinedDomainsQuestion(AtPoints):
             solutions,
             inputs.tests(self.images),
             train=train,
+            witnesses=witnesses_by_domain(inputs),
             lambdas=self.points,
             metrics=self.metrics,
             progress=inputs.progress,

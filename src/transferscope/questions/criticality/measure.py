@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Unpack, get_args
 
 import numpy as np
-from torch import Tensor
 
 from ...data.imageset import ImageSet
 from ...errors import UsageError, nearest
+from ...evidence.guard import Witness
+from ...evidence.left_out import LeftOut
 from ...models.network import Granularity, Network
-from ...models.solution import Solution, Weights
 from ...probes.evaluate import EngineOptions, How
+from ...probes.evaluation import check_options
 from ...progress import Progress, silent
 from ...train.run import Run
-from .._journeys import Journey, Omission, journeys_of, modules_of
+from .._journeys import Journey, Passage, journeys_of, modules_of
+from .._sides import unlearned
 from ..result import Result
 from .grid import Grid, Noise, PathKind
 from .valleys import Judge, Limit, Subject, Valley, measure, spread_of_sum
@@ -24,7 +26,7 @@ from .valleys import Judge, Limit, Subject, Valley, measure, spread_of_sum
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SIGMAS", "Criticality", "Subject", "Valley", "criticality", "criticality_of"]
+__all__ = ["SIGMAS", "Criticality", "Subject", "Valley", "criticality"]
 
 SIGMAS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Noise of each weight, as a share of the root mean square of the module's weights."""
@@ -34,9 +36,10 @@ SIGMAS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 class Criticality(Result):
     """Metrics of networks one module of which is on its way from start to end, with noise, and μ_i of each module.
 
-    How claims are judged: on the direct path to the first end, with μ_i both as defined and over the number of
-    parameters. An order of modules by Kendall's τ at p < 0.05, a contrast of P-T and RI-T by the sign test over
-    modules.
+    How claims are judged: on the direct path to the first end (a transition on every path to it), one number a
+    network, and networks are the sample: Kendall's τ of depth and μ_i, both as defined and over the number of
+    parameters; the share of cells within ε and the share of modules with a transition, means over modules;
+    Spearman's ρ over cells. Modules and cells of one network are not independent and are never counted as a sample.
 
     Attributes:
         networks: the trained networks.
@@ -50,8 +53,9 @@ class Criticality(Result):
         judge: the metric that must stay within ε.
         noise: ``relative`` (σ times the root mean square of the module's trained weights) or ``absolute``.
         draws: of the noise.
-        left_out: what could not be measured, and why.
+        left_out: what could not be measured, and networks that learned nothing and decide nothing, with the reason.
         how: how the numbers were computed, as of the last module; each valley has its own plan.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
     """
 
     question: ClassVar[str] = "criticality"
@@ -68,8 +72,9 @@ class Criticality(Result):
     judge: Judge
     noise: Noise
     draws: int
-    left_out: tuple[Omission, ...]
+    left_out: tuple[LeftOut, ...]
     how: How
+    witnesses: tuple[Witness, ...] = ()
 
     def valley(self, network: str, module: str, path: PathKind = "direct", end: str | None = None) -> Valley:
         """Return one path of one module of one network, to its first end unless another is named.
@@ -123,7 +128,10 @@ class Criticality(Result):
         return self.metrics.index(metric)
 
     def frame(self) -> pd.DataFrame:
-        """Return one row a network, module and path: μ_i, where it is found, and what it is made of."""
+        """Return one row a network, module and path: μ_i, where it is found, and what it is made of.
+
+        ``least`` and ``most`` are the range of μ_i and of μ_i without each of the draws.
+        """
         import pandas as pd
 
         roles = {s.label: s.role for s in self.networks}
@@ -135,8 +143,8 @@ class Criticality(Result):
                 "path": v.path,
                 "end": v.end,
                 "mu": v.mu,
-                "low": v.low,
-                "high": v.high,
+                "least": v.least,
+                "most": v.most,
                 "mu_relative": v.relative,
                 "alpha": v.alpha,
                 "sigma": v.sigma,
@@ -173,14 +181,14 @@ class Criticality(Result):
         return pd.DataFrame(rows)
 
     def network_frame(self) -> pd.DataFrame:
-        """Return one row a network and path: network criticality Σμ_i, and how far it depends on the draws."""
+        """Return one row a network and path: network criticality Σμ_i, and its range without each of the draws."""
         import pandas as pd
 
         rows = []
         for s in self.networks:
             for path, end in dict.fromkeys((v.path, v.end) for v in self.valleys if v.network == s.label):
                 of = self.along(s.label, path, end)
-                low, high = spread_of_sum(of)
+                least, most = spread_of_sum(of)
                 rows.append(
                     {
                         "network": s.label,
@@ -188,8 +196,8 @@ class Criticality(Result):
                         "path": path,
                         "end": end,
                         "criticality": sum(v.mu for v in of),
-                        "low": low,
-                        "high": high,
+                        "least": least,
+                        "most": most,
                         "relative": sum(v.relative for v in of),
                         "modules": len(of),
                         "without": sum(np.isposinf(v.mu) for v in of),
@@ -201,86 +209,7 @@ class Criticality(Result):
 
 def criticality(
     net: Network,
-    start: Solution | Mapping[str, Tensor],
-    end: Solution | Mapping[str, Tensor],
-    train: ImageSet,
-    test: ImageSet | None = None,
-    *,
-    recorded: Weights = (),
-    modules: Granularity | Sequence[str] = "block",
-    paths: Sequence[PathKind] | None = None,
-    alphas: int | Sequence[float] | np.ndarray = 11,
-    sigmas: Sequence[float] | np.ndarray = SIGMAS,
-    draws: int = 3,
-    noise: Noise = "relative",
-    epsilon: float | None = None,
-    margin: float = 0.01,
-    judge: Judge = "error",
-    metrics: Sequence[str] | None = None,
-    surface: bool = True,
-    seed: int = 0,
-    progress: Progress = silent,
-    **options: Unpack[EngineOptions],
-) -> Criticality:
-    """Measure how critical each module of a trained network is (F12; 000 Def. 3.2, after Chatterji et al. 2020).
-
-    μ_i = min over α, σ of α²‖θ_i − θ_i⁰‖²_F/σ², where the network with module i at (1 − α)θ_i⁰ + αθ_i + u,
-    u ~ N(0, σ²), and all others as trained has a mean error of at most ε on the training images. α = 1 is the trained
-    end. Network criticality is Σμ_i.
-
-    Args:
-        net: the network.
-        start: θ⁰. Where its head is missing or of another size, the head is not moved.
-        end: the trained weights θ.
-        train: images on which ε is judged, usually of the training set.
-        test: images for the second row of the heat maps, and the gap.
-        recorded: weights kept during training, in order of time: the optimisation path.
-        modules: ``layer``, ``block``, ``stage``, or names of modules. Running statistics move with their module.
-        paths: ``direct``, ``optimisation`` or both; by default those there are.
-        alphas: number of places on a direct path, or the places, from 0 (start) to 1 (end).
-        sigmas: noise; cells without noise are drawn, and play no part in μ_i.
-        draws: R, of the noise; the same directions for all cells and networks.
-        noise: ``relative``, with σ‖θ_i‖_F/√(number of weights) a coordinate; or ``absolute``, with σ.
-        epsilon: what the judging metric may be; by default that of the trained network plus ``margin``.
-        margin: how much worse than the trained network a cell may be.
-        judge: ``error`` or ``loss``.
-        metrics: as well as the judging one; by default what suits the labels.
-        surface: whether to evaluate all cells. ``False`` searches for μ_i alone, from the least α²d²/σ² on.
-        seed: of the noise.
-        progress: told the points done, over all modules.
-        options: see :class:`~transferscope.probes.evaluate.EngineOptions`; batch norm is ``interpolated`` by default,
-            as only one module moves.
-
-    Raises:
-        UsageError: for weights of another network or that are not finite at the end, an empty grid, a module that
-            does not exist (the nearest is named), or an optimisation path without recorded weights.
-
-    >>> import torch
-    >>> from transferscope.models.network import Input
-    >>> module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1, 2, bias=False))
-    >>> net = Network(module, "tiny", 2, Input((1, 1), 1, (0.0,), (1.0,)))
-    >>> white = ImageSet(np.full((1, 1, 1, 1), 255, np.uint8), np.array([0]), ("a", "b"), np.array(["x"]))
-    >>> start, end = {"1.weight": torch.tensor([[-1.0], [1.0]])}, {"1.weight": torch.tensor([[1.0], [-1.0]])}
-    >>> found = criticality(net, start, end, white, alphas=[0.4, 0.6, 1.0], sigmas=[0.01], device="cpu")
-    >>> v = found.valleys[0]  # right as long as α > 1/2; ‖θ − θ⁰‖² = 8, a noise of 0.01 a weight
-    >>> v.alpha, v.sigma, round(v.mu / (0.6**2 * 8 / 0.01**2), 6)
-    (0.6, 0.01, 1.0)
-    """
-    journey = Journey.between(net, start, end, recorded)
-    if paths is not None and "optimisation" in paths and not journey.recorded:
-        raise UsageError(
-            "an optimisation path needs weights that were kept between the start and the end; give recorded=[…], for "
-            "example those after epochs 1, 2, 4, 8, …"
-        )
-    return _criticality(
-        net, (journey,), train, test, (), modules, paths, Grid.of(alphas, sigmas, draws, noise, seed),
-        Limit(judge, epsilon, margin), metrics=metrics, surface=surface, progress=progress, options=options,
-    )  # fmt: skip
-
-
-def criticality_of(
-    net: Network,
-    runs: Run | Sequence[Run],
+    runs: Run | Sequence[Passage],
     train: ImageSet,
     test: ImageSet | None = None,
     *,
@@ -297,73 +226,72 @@ def criticality_of(
     metrics: Sequence[str] | None = None,
     surface: bool = True,
     seed: int = 0,
+    witnesses: Sequence[Witness] = (),
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Criticality:
-    """Measure the modules of training runs as :func:`criticality` does, along up to four paths each.
+    """Measure how critical each module of trained networks is (F12; 000 Def. 3.2, after Chatterji et al. 2020).
 
-    The paths are direct and optimisation (what the run recorded), to the best weights θ* and to the final ones θᶠ
-    (000 Fig. 6). All other modules are at the first of ``ends``. What a run cannot give is left out, and the result
-    says what to record for it.
+    μ_i = min over α, σ of α²‖θ_i − θ_i⁰‖²_F/σ², where the network with module i at (1 − α)θ_i⁰ + αθ_i + u,
+    u ~ N(0, σ²), and all others as trained has a mean error of at most ε on the training images. α = 1 is the trained
+    end. Network criticality is Σμ_i.
+
+    A training run has up to four paths: direct and optimisation (what the run recorded), to the best weights θ* and
+    to the final ones θᶠ (000 Fig. 6). All other modules are at the first of ``ends``. What a run cannot give is left
+    out, and the result says what to record for it.
 
     Args:
         net: the network of all runs.
-        runs: with the same task; P-T beside RI-T, say. Runs that diverged are left out.
-        train: as for :func:`criticality`.
-        test: as for :func:`criticality`.
-        ends: ``best``, ``final`` or both.
-        modules: as for :func:`criticality`.
-        paths: as for :func:`criticality`.
-        alphas: as for :func:`criticality`.
-        sigmas: as for :func:`criticality`.
-        draws: as for :func:`criticality`.
-        noise: as for :func:`criticality`.
-        epsilon: as for :func:`criticality`.
-        margin: as for :func:`criticality`.
-        judge: as for :func:`criticality`.
-        metrics: as for :func:`criticality`.
-        surface: as for :func:`criticality`.
-        seed: as for :func:`criticality`.
-        progress: told the points done, over all modules of all runs.
-        options: see :class:`~transferscope.probes.evaluate.EngineOptions`.
+        runs: with the same task; P-T beside RI-T, say. Runs that diverged are left out. In the place of a run its
+            weights can stand in order of time, by name or not: the start, what was recorded, the trained ones, such
+            as ``[(start, end)]``. Where the head of a start is missing or of another size, the head is not moved.
+        train: images on which ε is judged, usually of the training set.
+        test: images for the second row of the heat maps, and the gap.
+        ends: of runs: ``best``, ``final`` or both.
+        modules: ``layer``, ``block``, ``stage``, or names of modules. Running statistics move with their module.
+        paths: ``direct``, ``optimisation`` or both; by default those there are.
+        alphas: number of places on a direct path, or the places, from 0 (start) to 1 (end).
+        sigmas: noise; cells without noise are drawn, and play no part in μ_i.
+        draws: R, of the noise; the same directions for all cells and networks.
+        noise: ``relative``, with σ‖θ_i‖_F/√(number of weights) a coordinate; or ``absolute``, with σ.
+        epsilon: what the judging metric may be; by default that of the trained network plus ``margin``.
+        margin: how much worse than the trained network a cell may be.
+        judge: ``error`` or ``loss``.
+        metrics: as well as the judging one; by default what suits the labels.
+        surface: whether to evaluate all cells. ``False`` searches for μ_i alone, from the least α²d²/σ² on.
+        seed: of the noise.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
+        progress: told the points done, over all modules of all networks.
+        options: see :class:`~transferscope.probes.evaluate.EngineOptions`; batch norm is ``interpolated`` by default,
+            as only one module moves.
 
     Raises:
-        UsageError: as for :func:`criticality`, or when no run has the weights that are asked for.
+        UsageError: for weights of another network or that are not finite at the end, an empty grid, a module that
+            does not exist (the nearest is named), an optimisation path without recorded weights, or when no run has
+            the weights that are asked for.
+
+    >>> import torch
+    >>> from transferscope.models.network import Input
+    >>> module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1, 2, bias=False))
+    >>> net = Network(module, "tiny", 2, Input((1, 1), 1, (0.0,), (1.0,)))
+    >>> white = ImageSet(np.full((1, 1, 1, 1), 255, np.uint8), np.array([0]), ("a", "b"), np.array(["x"]))
+    >>> start, end = {"1.weight": torch.tensor([[-1.0], [1.0]])}, {"1.weight": torch.tensor([[1.0], [-1.0]])}
+    >>> found = criticality(net, [(start, end)], white, alphas=[0.4, 0.6, 1.0], sigmas=[0.01], device="cpu")
+    >>> v = found.valleys[0]  # right as long as α > 1/2; ‖θ − θ⁰‖² = 8, a noise of 0.01 a weight
+    >>> v.alpha, v.sigma, round(v.mu / (0.6**2 * 8 / 0.01**2), 6)
+    (0.6, 0.01, 1.0)
     """
-    journeys, left_out = journeys_of(net, runs, ends)
-    if paths is None or "optimisation" in paths:
-        missing = [Omission(j.label, reason) for j in journeys for reason in j.missing.values()]
-        if paths is not None and len(missing) == sum(len(j.ends) for j in journeys):
-            raise UsageError(f"{missing[0].subject}: {missing[0].reason}")
-        left_out = (*left_out, *missing)
-    return _criticality(
-        net, journeys, train, test, left_out, modules, paths, Grid.of(alphas, sigmas, draws, noise, seed),
-        Limit(judge, epsilon, margin), metrics=metrics, surface=surface, progress=progress, options=options,
-    )  # fmt: skip
-
-
-def _criticality(
-    net: Network,
-    journeys: Sequence[Journey],
-    train: ImageSet,
-    test: ImageSet | None,
-    left_out: Sequence[Omission],
-    modules: Granularity | Sequence[str],
-    paths: Sequence[PathKind] | None,
-    grid: Grid,
-    limit: Limit,
-    *,
-    metrics: Sequence[str] | None,
-    surface: bool,
-    progress: Progress,
-    options: EngineOptions,
-) -> Criticality:
+    check_options(options, criticality)
+    grid, limit = Grid.of(alphas, sigmas, draws, noise, seed), Limit(judge, epsilon, margin)
     kinds: tuple[PathKind, ...] = get_args(PathKind)
     for kind in paths or ():
         if kind not in kinds:
             raise UsageError(f"path {kind!r}{nearest(kind, kinds)}")
     if paths is not None and not paths:
         raise UsageError("no path is asked for; give 'direct', 'optimisation' or both")
+    journeys, left_out = journeys_of(net, runs, ends)
+    if paths is None or "optimisation" in paths:
+        left_out = (*left_out, *_without_steps(journeys, needed=paths is not None))
     chosen = modules_of(net, modules)
     if options.get("norm") is None:
         options["norm"] = "interpolated"
@@ -384,6 +312,20 @@ def _criticality(
         limit.judge,
         grid.noise,
         grid.draws,
-        (*left_out, *chosen.left_out, *broken),
+        (*left_out, *chosen.left_out, *broken, *unlearned(networks, ())),
         how,
+        tuple(witnesses),
     )
+
+
+def _without_steps(journeys: Sequence[Journey], *, needed: bool) -> tuple[LeftOut, ...]:
+    """Return why runs have no optimisation path; of plain weights nobody expects one unless it is asked for."""
+    missing = [LeftOut(j.label, reason) for j in journeys for reason in j.missing.values()]
+    if needed and not any(j.until.get(end) for j in journeys for end in j.ends):
+        if missing:
+            raise UsageError(f"{missing[0].subject}: {missing[0].reason}")
+        raise UsageError(
+            "an optimisation path needs weights that were kept between the start and the end; give them in order, "
+            "[(start, …, end)], for example those after epochs 1, 2, 4, 8, …"
+        )
+    return tuple(missing)

@@ -88,7 +88,7 @@ def _by_module(ax: Axes, result: Criticality) -> None:
     path, end = (result.valleys[0].path, result.valleys[0].end) if result.valleys else ("direct", "end")
     roles = {s.label: s.role or s.label for s in result.networks}
     look = looks(roles.values())
-    every = np.array([x for v in result.valleys for x in (v.relative, v.low / v.size, v.high / v.size)])
+    every = np.array([x for v in result.valleys for x in (v.relative, v.least / v.size, v.most / v.size)])
     positive = every[np.isfinite(every) & (every > 0)]
     floor = 10 ** math.floor(math.log10(positive.min())) / 10 if len(positive) else 0.1
     top = 10 ** math.ceil(math.log10(positive.max())) * 10 if len(positive) else 10.0
@@ -100,7 +100,7 @@ def _by_module(ax: Axes, result: Criticality) -> None:
         colour, dash = look[roles[s.label]]
         x = np.array([result.modules.index(m) for m in of]) + 0.08 * (i - (len(result.networks) - 1) / 2)
         values = np.array([v.relative for v in of.values()])
-        bars = [values, *np.array([(v.low / v.size, v.high / v.size) for v in of.values()]).T]
+        bars = [values, *np.array([(v.least / v.size, v.most / v.size) for v in of.values()]).T]
         at, low, high = (np.clip(np.nan_to_num(b, nan=np.nan, posinf=top), floor, top) for b in bars)
         label = roles[s.label] if roles[s.label] not in named else None
         named.add(roles[s.label])

@@ -54,6 +54,10 @@ class CriticalityQuestion(AtPoints, OfSomeRuns):
             "μ of a module is the least α²‖θ − θ⁰‖²/σ² over the cells with noise whose mean error on training "
             "images stays within ε; the criticality of a network is the sum. The table has both, and where on "
             "the grid they are.",
+            "Claims are judged by one number a network: the rank correlation of depth and μ, the share of cells "
+            "within ε, the share of modules with a transition, the rank correlation of two errors over cells. "
+            "Networks are the sample, three of each kind at least that learned something; modules and cells of "
+            "one network are not.",
         ),
         caption="Criticality of each module, and error over place and noise on each path of the first one.",
     )
@@ -122,7 +126,7 @@ class CriticalityQuestion(AtPoints, OfSomeRuns):
 
     def answer(self, inputs: Inputs) -> Result:
         """Move the modules of all runs along their paths, or of a file from the weights it started from."""
-        from .measure import criticality, criticality_of
+        from .measure import criticality
 
         sets = inputs.sets(("train", "test"), self.images)
         options: dict[str, Any] = {
@@ -137,10 +141,10 @@ class CriticalityQuestion(AtPoints, OfSomeRuns):
             "judge": self.judge,
             "surface": self.surface,
             "screen": self.screen,
+            "witnesses": inputs.witnesses(),
             "progress": inputs.progress,
             **self.engine(inputs, inputs.splits.train),
         }
-        if inputs.runs:
-            return criticality_of(inputs.net, inputs.runs, sets["train"], sets["test"], ends=self.ends, **options)
-        start, end = inputs.journey()
-        return criticality(inputs.net, start, end, sets["train"], sets["test"], **options)
+        return criticality(
+            inputs.net, inputs.runs or [inputs.journey()], sets["train"], sets["test"], ends=self.ends, **options
+        )

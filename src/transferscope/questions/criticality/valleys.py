@@ -11,13 +11,14 @@ import numpy as np
 
 from ...data.imageset import ImageSet
 from ...errors import UsageError, nearest
+from ...evidence.left_out import LeftOut
+from ...evidence.phrases import listed
 from ...models.network import Network
 from ...probes.evaluate import Engine, EngineOptions, How
 from ...probes.metrics import default_metrics
 from ...probes.points import Points
 from ...progress import Progress
-from .._journeys import Journey, Moving, Omission, shifted
-from .._phrases import listed
+from .._journeys import Journey, Moving, shifted
 from .grid import Grid, PathKind, Stretch, Way, least_ratio, ratios
 
 __all__ = ["Judge", "Limit", "Subject", "Valley", "measure"]
@@ -62,6 +63,7 @@ class Subject:
         group: the same for networks trained from one and the same start.
         trained: ``(parts, metrics)`` of the trained network itself.
         epsilon: what the judging metric may be on the training images.
+        unfit: why it is no witness for claims about networks that learned; empty for nothing known against it.
     """
 
     label: str
@@ -69,6 +71,7 @@ class Subject:
     group: str
     trained: np.ndarray
     epsilon: float
+    unfit: str = ""
 
     @property
     def bound(self) -> float:
@@ -135,12 +138,12 @@ class Valley:
         return len(self.mu_without) > 1 and not np.isnan(self.mu_without).all()
 
     @property
-    def low(self) -> float:
+    def least(self) -> float:
         """Least of μ_i and μ_i without each of the draws; nan where that is not known."""
         return float(np.fmin.reduce([self.mu, *self.mu_without])) if self.redrawn else math.nan
 
     @property
-    def high(self) -> float:
+    def most(self) -> float:
         """Greatest of μ_i and μ_i without each of the draws; nan where that is not known."""
         return float(np.fmax.reduce([self.mu, *self.mu_without])) if self.redrawn else math.nan
 
@@ -168,7 +171,7 @@ def measure(
     surface: bool,
     progress: Progress,
     options: EngineOptions,
-) -> tuple[tuple[Subject, ...], tuple[Valley, ...], tuple[Omission, ...], tuple[str, ...], How]:
+) -> tuple[tuple[Subject, ...], tuple[Valley, ...], tuple[LeftOut, ...], tuple[str, ...], How]:
     """Evaluate every module of every network; ``criticality`` says what the arguments are.
 
     Returns:
@@ -178,11 +181,11 @@ def measure(
     asked = tuple(dict.fromkeys((*wanted, limit.judge))) if surface else (limit.judge,)
     engine = Engine(net, sets, metrics=asked, **options)
     stretches: list[list[Stretch]] = []
-    left_out: list[Omission] = []
+    left_out: list[LeftOut] = []
     for journey in journeys:
         free = [m for m in modules if not journey.fixed & set(m.parameters)]
         left_out += [
-            Omission(f"{journey.label}, {m.name}", "the start has no such head, so there is no path from it")
+            LeftOut(f"{journey.label}, {m.name}", "the start has no such head, so there is no path from it")
             for m in modules
             if m not in free
         ]
@@ -199,12 +202,12 @@ def measure(
         trained = np.array([[found[part].values[m][0] for m in names] for part in sets])
         there = float(trained[0, names.index(limit.judge)])
         allowed = there + limit.margin if limit.epsilon is None else limit.epsilon
-        subject = Subject(journey.label, journey.role, journey.group, trained, allowed)
+        subject = Subject(journey.label, journey.role, journey.group, trained, allowed, journey.unfit)
         subjects.append(subject)
         for stretch in of:
             if stretch.not_finite:
                 what = f"the weights are not finite at {listed(stretch.not_finite)}"
-                left_out.append(Omission(f"{journey.label}, {stretch.moving.name}", what))
+                left_out.append(LeftOut(f"{journey.label}, {stretch.moving.name}", what))
             if surface:
                 told = shifted(progress, done, total)
                 valleys += _valleys(engine, stretch, names, tuple(sets), limit.judge, subject.bound, told)

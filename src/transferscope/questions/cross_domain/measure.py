@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Unpack
 
 import numpy as np
 import torch
 
 from ...data.imageset import ImageSet
+from ...evidence.guard import Witness, chance_of
 from ...models.network import Network
 from ...models.solution import Solution
 from ...numerics.bootstrap import bootstrap_mean
 from ...probes.evaluate import EngineOptions
+from ...probes.evaluation import check_options
 from ...progress import Progress, silent
 from .._domains import DomainPaths, End, is_union, trace_domains
 from .._paths import LEVEL, grid
@@ -32,7 +34,7 @@ class Advantage:
         worse: label of the RI-T.
         metric: of what; AUC as 1 − it.
         difference: error of the RI-T minus error of the P-T.
-        low: lower end of its 95 % bootstrap interval over images (paired).
+        low: lower end of its 95 % bootstrap interval over images (paired), of these two networks.
         high: upper end.
         n: number of images.
     """
@@ -52,19 +54,24 @@ class Advantage:
 class CrossDomain(DomainPaths):
     """Metrics on the lines between networks trained on different domains, evaluated on every domain.
 
-    How claims are judged: "the middle between two P-T beats both ends" by the gain of the best λ from 0.25 to 0.75
-    over the better end, the λ chosen on other images than it is measured on; "P-T is better than RI-T across domains"
-    by their difference on the same images. Either agrees when the 95 % interval lies above 0, disagrees when it lies
-    below, and cannot be told otherwise.
+    "The middle between two P-T beats both ends" is said of the best λ from 0.25 to 0.75, chosen on other images than
+    it is measured on, against each end. "P-T is better than RI-T across domains" is said of the mean error of all
+    networks of a kind that were trained on one domain, on another one; a run that diverged has the error of chance.
+    Intervals are over networks and images. The i-th network of one domain is joined with the i-th of the other, so
+    pairs share no network and each is one number.
 
     Attributes:
-        advantages: of P-T over RI-T away from home.
+        advantages: of P-T over RI-T away from home, two networks at a time.
+        chance: what the metric of each set of images is by chance.
+        witnesses: what is known of the runs and pre-trainings that the networks are from, by domain.
     """
 
     question: ClassVar[str] = "cross_domain"
     cites: ClassVar[tuple[str, ...]] = ("F9", "000 B.7", "000 Figs. 19–23")
 
     advantages: tuple[Advantage, ...]
+    chance: dict[str, float] = field(default_factory=dict)
+    witnesses: dict[str, tuple[Witness, ...]] = field(default_factory=dict)
 
 
 def cross_domain(
@@ -73,6 +80,7 @@ def cross_domain(
     sets: Mapping[str, ImageSet],
     *,
     train: Mapping[str, ImageSet] | None = None,
+    witnesses: Mapping[str, tuple[Witness, ...]] | None = None,
     lambdas: int | Sequence[float] | np.ndarray = 21,
     metrics: Sequence[str] | None = None,
     resamples: int = 1000,
@@ -90,6 +98,8 @@ def cross_domain(
             :func:`~transferscope.questions.combined_domains.measure.combined_domains`.
         sets: test images of each domain, of the same classes; all paths are evaluated on all.
         train: training images of each domain, to recalibrate batch norm on.
+        witnesses: what is known of the runs and pre-trainings that the networks are from, by domain; there the label
+            of a network has no domain before it.
         lambdas: number of points, or their λ; the end points are always among them.
         metrics: of ``loss``, ``error``, ``accuracy``, ``auc``; by default what suits the labels.
         resamples: bootstrap resamples over images.
@@ -98,8 +108,10 @@ def cross_domain(
         options: see :class:`~transferscope.probes.evaluate.EngineOptions`.
 
     Raises:
-        UsageError: when domains have different classes, solutions are not of this network, or there is no pair.
+        UsageError: when domains have different classes, solutions are not of this network, or there is no pair,
+            or for an unknown option.
     """
+    check_options(options, cross_domain)
     traces = trace_domains(
         net, solutions, sets, lambda a, b: not (is_union(a) or is_union(b)), train=train, lambdas=grid(lambdas),
         metrics=metrics, resamples=resamples, seed=seed, progress=progress, **options,
@@ -112,7 +124,10 @@ def cross_domain(
         for images in sets
         if images != domain
     ]
-    return CrossDomain(traces.paths, traces.left_out, resamples, traces.how, tuple(advantages))
+    chance = {name: chance_of(images) for name, images in sets.items()}
+    return CrossDomain(
+        traces.paths, traces.left_out, resamples, traces.how, tuple(advantages), chance, dict(witnesses or {})
+    )
 
 
 def _advantage(better: End, worse: End, images: str, seed: int, resamples: int) -> Advantage:

@@ -26,8 +26,17 @@ class CrossDomainQuestion(AtPoints):
         title="Across domains",
         asks="What lies between networks trained on different domains of the same classes?",
         rows="F9 · Neyshabur et al. 2020, B.7, Fig. 19–23",
-        how=("Runs on different domains, evaluated along the line between them on the test images of each domain.",),
-        caption="Metric between runs on different domains, evaluated on each of them.",
+        how=(
+            "Runs on different domains, evaluated along the line between them on the test images of each domain.",
+            "The middle is the best λ from 0.25 to 0.75, chosen on one half of the images and measured on the other, "
+            "against each of the two ends. P-T and RI-T are compared by the mean error of all networks of a kind on "
+            "a domain that neither was trained on; a run that diverged has the error of chance. Intervals are over "
+            "networks and images; pairs share no network, so each is one number. A verdict needs three of a kind.",
+        ),
+        caption=(
+            "Metric between runs on different domains, evaluated on each of them. Bands are 95 % bootstrap intervals "
+            "over images."
+        ),
     )
 
     several: ClassVar[bool] = True
@@ -62,7 +71,7 @@ class CrossDomainQuestion(AtPoints):
 
     def answer(self, inputs: Inputs) -> Result:
         """Follow the lines between runs on different domains."""
-        from .._domains import solutions_by_domain
+        from .._domains import solutions_by_domain, witnesses_by_domain
         from .measure import cross_domain
 
         solutions, train = solutions_by_domain(inputs, self.weights)
@@ -71,6 +80,7 @@ class CrossDomainQuestion(AtPoints):
             solutions,
             inputs.tests(self.images),
             train=train,
+            witnesses=witnesses_by_domain(inputs),
             lambdas=self.points,
             metrics=self.metrics,
             progress=inputs.progress,

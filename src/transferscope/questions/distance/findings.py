@@ -1,7 +1,7 @@
 """What the distances say, in sentences.
 
-A distance between two given networks is exact; what varies is which seeds one happened to have. So a contrast is
-judged by whether the two kinds of pairs overlap at all, and its range is that over pairs.
+A distance between two given networks is exact; what varies is which networks one happened to train. So networks are
+the sample, one left out at a time with all its pairs; P and random starts are given.
 """
 
 from __future__ import annotations
@@ -11,194 +11,141 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._members import TWO_RI_T, Pair, first_of, kinds
-from .._phrases import count, number, short
-from ..result import Finding, Verdict
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.judge import judge
+from ...evidence.pairs import Pairs, pair_mean, pair_ratio
+from ...evidence.phrases import count, interval_text, number, range_text, short, times
+from ...evidence.trend import rank_correlations
+from .._members import TWO_RI_T, Pair, first_of
+from .._pair_sample import both_learned, judged_by, learned_kinds, networks_in, pairs_sample
+from .._sides import TRAINED, said_unlearned
 from .measure import Distance
+from .training import deviations, steady
 
 __all__ = ["findings"]
 
-_ORDERS = (
-    (TWO_RI_T, "P-T & P-T", "000 §3.2, Table 2: two P-T lie closer together than two RI-T", 0.9),
-    (("P & RI-T",), "P & P-T", "000 Table 2: P-T lies closer to P than RI-T does", 0.4),
-)
-_START_CLAIM = "000 Table 8: P-T ends closer to its start than RI-T (in three of four targets)"
-_DEPTH_CLAIM = "000 §3.2: the distance of a module grows towards higher layers"
-_STEADY_CLAIM = "002 §3, Fig. 2: the deviation from the start grows throughout training"
-_DEVIATION_CLAIM = "002 B.3, Tables 1 and 2: fine-tuned weights deviate less from their start than those from scratch"
+_LEAST = 4
+"""Modules in which a rank over depth means something."""
+
+Side = tuple[str, Sequence[Pair]]
 
 
 def findings(result: Distance) -> tuple[Finding, ...]:
     """Return the findings of a result: who is near whom, and how far from the start."""
-    by_kind = kinds(result.pairs)
-    starts = result.starts()
-    own = {role: [p for p in starts if role in _roles(result, p)] for role in ("P-T", "RI-T")}
+    by_kind, starts = learned_kinds(result.members, result.pairs), result.starts()
+    own = {role: both_learned(result.members, [p for p in starts if role in _roles(result, p)]) for role in TRAINED}
     found = [_level(result, kind, pairs) for kind, pairs in by_kind.items() if "RI &" not in f"{kind} &"]
     found += [_level(result, "RI-T & its start", own["RI-T"])] if own["RI-T"] else []
-    for kinds_of_more, less, claim, weight in _ORDERS:
-        if (more := first_of(kinds_of_more, by_kind)) and less in by_kind:
-            found.append(_order(result, (more, by_kind[more]), (less, by_kind[less]), claim, weight))
+    random = first_of(TWO_RI_T, by_kind)
+    for claim, more, less, weight in (
+        ("000-3.2-g", random, "P-T & P-T", 0.9),
+        ("000-3.2-h", "P & RI-T", "P & P-T", 0.4),
+    ):
+        if more in by_kind and less in by_kind:
+            found.append(_order(result, claim, (more, by_kind[more]), (less, by_kind[less]), weight))
     if own["P-T"] and own["RI-T"]:
-        found.append(
-            _order(result, ("RI-T and its start", own["RI-T"]), ("P-T and its start", own["P-T"]), _START_CLAIM, 0.7)
-        )
-    for kind in ("P-T & P-T", "RI-T & RI-T"):
-        found += _depth(result, kind, by_kind.get(kind, ()))
-    found += _deviations(result) + _steady(result) + _left_out(result)
-    return tuple(found)
+        sides = ("RI-T and its start", own["RI-T"]), ("P-T and its start", own["P-T"])
+        found.append(_order(result, "000-3.2-i", *sides, 0.7))
+    found += _depth(result, {kind: by_kind[kind] for kind in ("P-T & P-T", random) if kind in by_kind})
+    found += [*deviations(result), *steady(result), *_tensors(result)]
+    return (*found, *said_unlearned(result.members, result.witnesses))
 
 
 def _roles(result: Distance, pair: Pair) -> set[str]:
     return {result.members[pair.a].role, result.members[pair.b].role}
 
 
-def _of(result: Distance, pairs: Sequence[Pair]) -> np.ndarray:
-    values: np.ndarray = result.comparable()[[result.pairs.index(p) for p in pairs]]
-    return values
+def _of(result: Distance, pairs: Sequence[Pair]) -> Pairs:
+    values = result.comparable()[[result.pairs.index(p) for p in pairs]]
+    return pairs_sample(result.members, pairs, values)
 
 
 def _where(result: Distance) -> str:
-    return " without the head" if any(result.left_out) else ""
+    return " without the head" if any(result.missing) else ""
 
 
 def _level(result: Distance, kind: str, pairs: Sequence[Pair]) -> Finding:
-    values = _of(result, pairs)
-    spread = f" ({short(values.min())} to {short(values.max())})" if len(values) > 1 else ""
+    sample = _of(result, pairs)
+    found, values = pair_mean(sample), sample.values
+    spread = range_text(float(values.min()), float(values.max()), "pairs") if len(values) > 1 else ""
     by_module = result.distance[[result.pairs.index(p) for p in pairs]].mean(0)
     body = [m for m in np.flatnonzero(~result.heads) if math.isfinite(by_module[m])]
     largest = max(body, key=by_module.__getitem__) if len(body) > 1 else None
     most = "" if largest is None else f", most in {result.modules[largest]} ({short(by_module[largest])})"
-    return Finding(
-        f"{kind}: {short(values.mean())}{spread} apart{_where(result)}{most}; "
+    return said(
+        f"{kind}: {short(found.value)}{interval_text(found, digits=None) or spread} apart{_where(result)}{most}; "
         f"{count(len(values), 'pair')} of networks.",
-        value=float(values.mean()),
-        low=float(values.min()) if len(values) > 1 else None,
-        high=float(values.max()) if len(values) > 1 else None,
-        n=len(values),
-        unit="pairs",
+        found,
+        n=networks_in(result.members, pairs),
+        unit="networks",
         weight=0.3,
     )
 
 
-def _order(
-    result: Distance, more: tuple[str, Sequence[Pair]], less: tuple[str, Sequence[Pair]], claim: str, weight: float
-) -> Finding:
+def _order(result: Distance, claim: str, more: Side, less: Side, weight: float) -> Finding:
+    """How many times as far apart pairs of one kind are as those of another."""
     far, near = _of(result, more[1]), _of(result, less[1])
-    return _ratio(
-        far,
-        near,
-        f"{more[0]} are {{times}} as far apart as {less[0]}{_where(result)}: {{far}} against {{near}}",
-        (claim, weight),
-        "pair",
+    found, used = pair_ratio(far, near), (*more[1], *less[1])
+    return said(
+        f"{more[0]} are {times(found.value)}{interval_text(found, form='times')} times as far apart as {less[0]}"
+        f"{_where(result)}: {short(float(far.values.mean()))} against {short(float(near.values.mean()))}; "
+        f"{len(more[1])} and {count(len(less[1]), 'pair')}.",
+        found,
+        n=networks_in(result.members, used),
+        unit="networks",
+        weight=weight,
+        judged=judge(claim, found, networks=judged_by(result.members, used, result.witnesses)),
     )
 
 
-def _ratio(far: np.ndarray, near: np.ndarray, sentence: str, claim: tuple[str, float], unit: str) -> Finding:
-    """How many times as large the first numbers are; they agree with the claim when all of them are larger."""
-    value, low, high = far.mean() / near.mean(), far.min() / near.max(), far.max() / near.min()
-    several = len(far) > 1 or len(near) > 1
-    verdict: Verdict = "agrees" if low > 1 else "disagrees" if high < 1 else "cannot tell"
-    spread = f" ({unit} by {unit} {short(low)} to {short(high)})" if several else ""
-    text = sentence.format(times=f"{short(value)} times{spread}", far=short(far.mean()), near=short(near.mean()))
-    return Finding(
-        f"{text}; {len(far)} and {count(len(near), unit)}.",
-        value=float(value),
-        low=float(low) if several else None,
-        high=float(high) if several else None,
-        n=len(far) + len(near),
-        unit=f"{unit}s",
-        claim=claim[0],
-        verdict=verdict,
-        weight=claim[1],
-    )
-
-
-def _depth(result: Distance, kind: str, pairs: Sequence[Pair]) -> list[Finding]:
-    """Whether modules that come later lie farther apart; Kendall's rank correlation over modules."""
-    if not pairs:
+def _depth(result: Distance, by_kind: dict[str, tuple[Pair, ...]]) -> list[Finding]:
+    """Whether modules that come later lie farther apart: one rank correlation a pair, and networks are the sample."""
+    at = {kind: [result.pairs.index(p) for p in pairs] for kind, pairs in by_kind.items()}
+    kept = np.flatnonzero(np.isfinite(result.distance[[p for of in at.values() for p in of]]).all(0) & ~result.heads)
+    if not by_kind or len(kept) < _LEAST:
         return []
-    by_module = result.distance[[result.pairs.index(p) for p in pairs]].mean(0)
-    kept = np.isfinite(by_module) & ~result.heads
-    if kept.sum() < 4 or np.ptp(by_module[kept]) == 0:
-        return []
-    from scipy.stats import kendalltau
-
-    values = by_module[kept]
-    found = kendalltau(np.arange(len(values)), values)
-    tau, p = float(found.statistic), float(found.pvalue)
-    names = [name for name, keep in zip(result.modules, kept, strict=True) if keep]
-    clear = p < 0.05
-    word = "rises" if clear and tau > 0 else "falls" if clear else "neither clearly rises nor falls"
-    return [
-        Finding(
-            f"{kind}: distance {word} with depth, from {short(values[0])} in {names[0]} to {short(values[-1])} in "
-            f"{names[-1]} (Kendall's τ = {number(tau)}, p = {p:.2g}); {count(len(values), 'module')}.",
-            value=tau,
-            n=len(values),
-            unit="modules",
-            claim=_DEPTH_CLAIM,
-            verdict=("agrees" if tau > 0 else "disagrees") if clear else "cannot tell",
-            weight=0.3,
-        )
-    ]
-
-
-def _deviations(result: Distance) -> list[Finding]:
-    """002's deviation at the end of the runs, fine-tuned against from scratch."""
-    if not result.examples:
-        return []
-    ends = {
-        role: np.array([t.layer_sum[-1] for t in result.trajectories if t.role == role and len(t.layer_sum)])
-        for role in ("P-T", "RI-T")
+    found = {
+        kind: pair_mean(pairs_sample(result.members, by_kind[kind], _ranks(result.distance[of][:, kept])))
+        for kind, of in at.items()
     }
-    if not all(map(len, ends.values())):
-        return []
-    scale = math.sqrt(result.examples)
+    used = [pair for pairs in by_kind.values() for pair in pairs]
+    judged = judge("000-3.2-j", *found.values(), networks=judged_by(result.members, used, result.witnesses))
+    word = {"agrees": "rises", "disagrees": "does not rise"}.get(judged.verdict, "does not clearly rise")
+    told = []
+    for kind, e in found.items():
+        ends = [short(float(result.distance[at[kind], m].mean())) for m in (kept[0], kept[-1])]
+        told.append(f"{kind} τ = {number(e.value)}{interval_text(e)}, from {ends[0]} to {ends[1]}")
+    names = [result.modules[m] for m in kept]
     return [
-        _ratio(
-            ends["RI-T"] / scale,
-            ends["P-T"] / scale,
-            "The deviation (1/√n)·Σ‖W − W⁰‖ of RI-T is {times} that of P-T: {far} against {near}, "
-            f"n = {result.examples:,} training examples",
-            (_DEVIATION_CLAIM, 0.5),
-            "run",
-        )
-    ]
-
-
-def _steady(result: Distance) -> list[Finding]:
-    """Whether runs move away from their start all the time."""
-    steps = [np.diff(t.layer_sum) for t in result.trajectories if len(t.layer_sum) > 2]
-    if not steps:
-        return []
-    steady = sum(bool((s > 0).all()) for s in steps)
-    moves = np.concatenate(steps)
-    share = float((moves > 0).mean())
-    return [
-        Finding(
-            f"The distance to the start grew in every recorded interval of training in {steady} of "
-            f"{count(len(steps), 'run')} (in {100 * share:.0f} % of {count(len(moves), 'interval')}).",
-            value=share,
-            n=len(steps),
-            unit="runs",
-            claim=_STEADY_CLAIM,
-            verdict="agrees" if steady == len(steps) else "disagrees",
+        said(
+            f"Distance {word} with depth, from {names[0]} to {names[-1]} (Kendall's τ, a mean over pairs): "
+            f"{'; '.join(told)}; {count(len(kept), 'module')}.",
+            min(found.values(), key=lambda e: e.value),
+            n=networks_in(result.members, used),
+            unit="networks",
             weight=0.3,
+            judged=judged,
         )
     ]
 
 
-def _left_out(result: Distance) -> list[Finding]:
-    tensors = sorted({name for names in result.left_out for name in names})
+def _ranks(by_module: np.ndarray) -> np.ndarray:
+    """Kendall's τ of depth and distance, one a pair."""
+    return rank_correlations(np.arange(by_module.shape[1], dtype=np.float64), by_module)
+
+
+def _tensors(result: Distance) -> list[Finding]:
+    tensors = sorted({name for names in result.missing for name in names})
     if not tensors:
         return []
-    pairs = sum(map(bool, result.left_out))
+    pairs = sum(map(bool, result.missing))
     return [
-        Finding(
+        said(
             f"{count(len(tensors), 'tensor')} of the head ({', '.join(tensors)}) left out in {pairs} of "
             f"{count(len(result.pairs), 'pair')}, where it is missing or shapes differ; distances here are without "
             "the head throughout.",
-            value=len(tensors),
+            Estimate(float(len(tensors))),
             n=pairs,
             unit="pairs",
             weight=0.2,

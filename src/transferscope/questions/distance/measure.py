@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -11,12 +12,16 @@ import numpy as np
 from torch import Tensor
 
 from ...errors import UsageError
+from ...evidence.guard import Witness
+from ...evidence.left_out import LeftOut
 from ...models.network import Granularity, Module, Network
 from ...models.solution import Solution, Solutions
 from ...params import Params
 from ...progress import Progress, silent
 from ...train.run import Run
 from .._members import Member, Pair, as_members, as_solutions, pairs_of
+from .._pair_sample import found_unfit
+from .._sides import unlearned
 from ..result import Result
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ class Trajectory:
         epochs: when the snapshots were taken, ``(s,)``, rising.
         distance: ``(s, modules)``.
         layer_sum: Σ_l ‖W_l − W⁰_l‖_F over the weight matrices and kernels, ``(s,)``.
+        unfit: why the run is no witness for claims about networks that learned; empty for nothing known against it.
     """
 
     label: str
@@ -44,6 +50,7 @@ class Trajectory:
     epochs: np.ndarray
     distance: np.ndarray
     layer_sum: np.ndarray
+    unfit: str = ""
 
     def whole(self) -> np.ndarray:
         """Return the distance of all weights to the start, ``(s,)``."""
@@ -66,9 +73,12 @@ class Distance(Result):
         distance: ``(pairs, modules)``; nan where tensors were left out.
         norm: ``(members, modules)``; nan where a network has other tensors.
         layer_sum: Σ_l ‖W_l − W⁰_l‖_F over the weight matrices and kernels of each pair, ``(pairs,)``.
-        left_out: for each pair, the tensors of different shape (heads for other classes).
+        missing: for each pair, the tensors that are not compared: of another shape (heads for other classes), or not
+            there.
         examples: training examples of the target, the n of 002's deviation; ``None`` when not given.
         trajectories: runs followed along training.
+        left_out: networks that learned nothing and are not compared where others did, and tensors.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
     """
 
     question: ClassVar[str] = "distance"
@@ -88,9 +98,11 @@ class Distance(Result):
     distance: np.ndarray
     norm: np.ndarray
     layer_sum: np.ndarray
-    left_out: tuple[tuple[str, ...], ...]
+    missing: tuple[tuple[str, ...], ...]
     examples: int | None
     trajectories: tuple[Trajectory, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
 
     def whole(self) -> np.ndarray:
         """Return the distance of each pair over all modules that could be compared, ``(pairs,)``."""
@@ -102,7 +114,7 @@ class Distance(Result):
 
     def comparable(self) -> np.ndarray:
         """Return distances that may be held against each other: whole, or without heads where any was left out."""
-        return self.body() if any(self.left_out) else self.whole()
+        return self.body() if any(self.missing) else self.whole()
 
     def deviation(self) -> np.ndarray:
         """Return 002's deviation (1/√n)·Σ_l ‖W_l − W⁰_l‖_F of each pair; nan when n is not known."""
@@ -134,7 +146,7 @@ class Distance(Result):
                 "a": self.members[pair.a].label,
                 "b": self.members[pair.b].label,
             }
-            left_out = ", ".join(self.left_out[p])
+            left_out = ", ".join(self.missing[p])
             for m, module in enumerate(self.modules):
                 rows.append(
                     named
@@ -189,6 +201,7 @@ def distance(
     granularity: Granularity = "stage",
     runs: Sequence[Run] = (),
     examples: int | None = None,
+    witnesses: Sequence[Witness] = (),
     progress: Progress = silent,
 ) -> Distance:
     """Measure ‖θ_a − θ_b‖₂ between networks, by module and whole, and along training (000 §3.2; 002 §3).
@@ -200,6 +213,7 @@ def distance(
         granularity: ``layer``, ``block`` or ``stage``.
         runs: runs to follow from their start through their epoch snapshots.
         examples: number of training examples of the target, for 002's deviation.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
         progress: told the number of pairs and runs done.
 
     Returns:
@@ -219,8 +233,10 @@ def distance(
     for done, run in enumerate(runs, len(pairs) + 1):
         trajectories.append(_follow(compare, run))
         progress(done, total, "pairs and runs")
+    members, missing = as_members(named), tuple(m.left_out for m in measured)
+    witnesses = found_unfit(members, witnesses)
     return Distance(
-        members=as_members(named),
+        members=members,
         pairs=pairs,
         modules=tuple(m.name for m in compare.modules),
         heads=compare.heads,
@@ -228,10 +244,21 @@ def distance(
         distance=np.stack([m.by_module for m in measured]),
         norm=np.stack([compare.norm(s.params) for s in named]),
         layer_sum=np.array([m.layer_sum for m in measured]),
-        left_out=tuple(m.left_out for m in measured),
+        missing=missing,
         examples=examples,
         trajectories=tuple(trajectories),
+        left_out=(*unlearned(members, witnesses), *_tensors(missing)),
+        witnesses=witnesses,
     )
+
+
+def _tensors(missing: Sequence[Sequence[str]]) -> list[LeftOut]:
+    """Return the tensors that some pairs cannot compare."""
+    count = Counter(name for names in missing for name in names)
+    return [
+        LeftOut(name, f"missing or of another shape in {n} of {len(missing)} pairs; distances are without the head")
+        for name, n in sorted(count.items())
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,6 +333,7 @@ def _follow(compare: _Compare, run: Run) -> Trajectory:
         epochs=np.array([epoch for epoch, _ in epochs], dtype=np.int64),
         distance=np.array([m.by_module for m in measured]).reshape(len(measured), len(compare.modules)),
         layer_sum=np.array([m.layer_sum for m in measured], dtype=np.float64),
+        unfit=run.unfit or (run.ended if run.diverged else ""),
     )
 
 

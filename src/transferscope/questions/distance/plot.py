@@ -81,8 +81,10 @@ def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], 
     ax.set_ylim(bottom=0)
     ax.set_title(title)
     ax.grid(axis="x", visible=False)
-    total = "without head" if any(result.left_out) else "whole"
-    ax.legend(title=f"pairs (how many): {total}", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    total = "without head" if any(result.missing) else "whole"
+    several = any(len(pairs) > 1 for pairs in groups.values())
+    spread = ("\nmarks: single pairs" if len(names) <= _BARS else "\nbands: range over pairs") * several
+    ax.legend(title=f"pairs (how many): {total}{spread}", loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _along(ax: Axes, result: Distance) -> None:

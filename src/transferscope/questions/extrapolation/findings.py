@@ -4,48 +4,110 @@ from __future__ import annotations
 
 import math
 
-from .._path_phrases import amount, known, name_of, not_finite, remarks
+import numpy as np
+
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.images import Resampled
+from ...evidence.judge import judge
+from ...evidence.pairs import Pairs, pair_mean
+from ...evidence.phrases import count, interval_text, number, range_text
+from .._path_evidence import both_learned, by_kind, kinds_of, names_of, network_count, witnesses_of
+from .._path_phrases import amount, name_of, not_finite, remarks
 from .._paths import principal
-from .._phrases import count, number
-from ..result import Finding, Verdict
-from .measure import Edge, ExtendedPath, Extrapolation
+from .measure import Edge, ExtendedPath, Extrapolation, Reached
 
 __all__ = ["findings"]
 
-_CLAIM = "000 B.6: two P-T lie close to the boundary of their basin"
+_CLAIM = "000-B.6-a"
 _CLOSE = 0.5
+"""The margin of the claim, in distances; a shorter line cannot say that the boundary is further away."""
 
 
 def findings(result: Extrapolation) -> tuple[Finding, ...]:
-    """Return the findings of a result, pair by pair."""
+    """Return the findings of a result, kind of pair by kind of pair."""
     found: list[Finding] = []
+    for paths in by_kind(result.paths).values():
+        learned = both_learned(paths)
+        for images in learned[0].path.sets:
+            finding = _of_pair(result, learned[0], images) if len(learned) == 1 else _of_kind(result, learned, images)
+            found += [finding] if finding is not None else []
     for p in result.paths:
-        found += [finding for images in p.path.sets if (finding := _edges(p, images))]
         found += not_finite(p.path, "beyond them or between, ")
     return tuple(found + remarks([p.path for p in result.paths], result.left_out))
 
 
-def _edges(p: ExtendedPath, images: str) -> Finding | None:
+def _reached(p: ExtendedPath, images: str) -> Reached | None:
+    return next((r for r in p.reached if r.images == images), None)
+
+
+def _estimate(paths: list[ExtendedPath], images: str) -> Estimate:
+    """How far beyond its networks a kind of pair keeps its error; of one pair over images only."""
+    reached = [r for p in paths if (r := _reached(p, images)) is not None]
+    if len(reached) < len(paths):
+        return Estimate(math.nan)
+    examples = Resampled(np.stack([r.draws for r in reached]), reached[0].n)
+    if len(paths) == 1:
+        return examples.estimate(reached[0].beyond)
+    names = tuple(names_of(p.path) for p in paths)
+    return pair_mean(Pairs(names, np.array([r.beyond for r in reached]), kinds_of(paths), examples))
+
+
+def _of_kind(result: Extrapolation, paths: list[ExtendedPath], images: str) -> Finding | None:
+    """One sentence for all pairs of a kind."""
+    reached = [r for p in paths if (r := _reached(p, images)) is not None]
+    if not reached:
+        return None
+    e, one = _estimate(paths, images), reached[0]
+    networks = network_count(paths)
+    what = f"the {name_of(one.metric)} on {images} has risen by {amount(one.metric, one.rise)}"
+    of = f"{paths[0].path.kind} ({count(len(paths), 'pair')} of {count(networks, 'network')})"
+    values = [r.beyond for r in reached]
+    if math.isfinite(e.value):
+        capped = sum(r.capped for r in reached)
+        beyond = f"; {capped} of {2 * len(paths)} edges are not within reach and count as {number(one.reach)}"
+        told = (
+            f"{what} at {number(e.value)}{interval_text(e)} beyond them, both sides averaged"
+            f"{range_text(min(values), max(values), 'pairs', digits=2)}{beyond * bool(capped)}"
+        )
+    else:
+        told = f"where {what} cannot be told, as an end is not finite"
+    return said(
+        f"On the lines through {of} {told}; in units of the distance between the two, n = {count(one.n, 'image')}.",
+        e,
+        n=networks,
+        unit="networks",
+        weight=0.5 if _claimed(paths, one) else 0.3,
+        judged=judge(_CLAIM, e, networks=witnesses_of(paths, result.witnesses)) if _claimed(paths, one) else None,
+    )
+
+
+def _claimed(paths: list[ExtendedPath], reached: Reached | None) -> bool:
+    return (
+        reached is not None
+        and paths[0].path.kind == "P-T & P-T"
+        and reached.metric != "loss"
+        and reached.reach > _CLOSE
+    )
+
+
+def _of_pair(result: Extrapolation, p: ExtendedPath, images: str) -> Finding | None:
     metric = principal(p.path, images)
     edges = [e for side in ("a", "b") if (e := p.edge(images, metric, side))]
     if not edges:
         return None
     ends = {"a": p.path.a, "b": p.path.b}
     parts = [_where(e, ends[e.side]) for e in edges]
-    nearest = min(edges, key=lambda e: math.inf if math.isnan(e.beyond) else e.beyond)
-    claimed = p.path.kind == "P-T & P-T"
-    return Finding(
+    beyond, claimed = _estimate([p], images), _claimed([p], _reached(p, images))
+    return said(
         f"On the line through {p.path.a} and {p.path.b} the {name_of(metric)} on {images} has risen by "
         f"{amount(metric, edges[0].threshold)}: {', '.join(parts)}; in units of the distance between the two "
-        f"({number(p.path.length)}), n = {count(nearest.n, 'image')}.",
-        value=nearest.beyond,
-        low=known(nearest.low),
-        high=known(nearest.high),
-        n=nearest.n,
+        f"({number(p.path.length)}), n = {count(edges[0].n, 'image')}.",
+        beyond,
+        n=edges[0].n,
         unit="images",
-        claim=_CLAIM if claimed else None,
-        verdict=_verdict(edges) if claimed else None,
         weight=0.5 if claimed else 0.3,
+        judged=judge(_CLAIM, beyond, networks=witnesses_of([p], result.witnesses)) if claimed else None,
     )
 
 
@@ -55,12 +117,4 @@ def _where(edge: Edge, end: str) -> str:
     if math.isinf(edge.beyond):
         return f"not within {number(edge.reach)} beyond {end}"
     high = f"more than {number(edge.reach)}" if math.isinf(edge.high) else number(edge.high)
-    return f"at {number(edge.beyond)} (95 % interval {number(edge.low)} to {high}) beyond {end}"
-
-
-def _verdict(edges: list[Edge]) -> Verdict:
-    if len(edges) == 2 and all(e.high <= _CLOSE for e in edges):
-        return "agrees"
-    if len(edges) == 2 and all(min(e.low, e.reach) > _CLOSE for e in edges):
-        return "disagrees"
-    return "cannot tell"
+    return f"at {number(edge.beyond)} ({number(edge.low)} to {high} over these test images) beyond {end}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...plots.style import styled
 from .._path_phrases import amount, name_of
-from .._paths_plot import as_shown, draw_curve, kind_looks, legend_below, metrics_of, share_scale
+from .._paths_plot import BANDS, as_shown, draw_curve, kind_looks, legend_below, metrics_of, share_scale
 from .measure import ExtendedPath, Extrapolation
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def _key(result: Extrapolation) -> str:
     """What triangles mean."""
     edges = sorted((e for p in result.paths for e in p.edges), key=lambda e: e.metric == "loss")
     rises = dict.fromkeys(f"the {name_of(e.metric)} is {amount(e.metric, e.threshold)}" for e in edges)
-    return f"triangles: where, beyond a network, {' or '.join(rises)} higher than at it; bars: 95 % interval" * bool(
-        rises
-    )
+    if not rises:
+        return BANDS
+    return f"triangles: where, beyond a network, {' or '.join(rises)} higher than at it\n{BANDS}; bars alike"
 
 
 def _edges(ax: Axes, extended: ExtendedPath, images: str, metric: str, colour: str) -> None:

@@ -38,8 +38,15 @@ class ExtrapolationQuestion(AtPoints):
         how=(
             "As for the barrier, with λ from −1 to 2. The edge on each side is the first λ beyond the solution "
             "at which the error has risen by the stated threshold over that of the solution.",
+            "Of a kind of pair one number a pair is taken: how far beyond the solutions the error has risen by 2 "
+            "points, both sides averaged; what is not within reach counts as the reach. Its interval is over "
+            "networks, each of which is left out in turn, as it is in several pairs, and over images. A verdict "
+            "needs three networks that learned something, and a line that goes further than half the distance.",
         ),
-        caption="Metric along the line through both solutions, which sit at λ = 0 and λ = 1.",
+        caption=(
+            "Metric along the line through both solutions, which sit at λ = 0 and λ = 1. Bands and bars are 95 % "
+            "bootstrap intervals over images."
+        ),
     )
 
     question: Literal["extrapolation"]
@@ -74,6 +81,7 @@ class ExtrapolationQuestion(AtPoints):
             inputs.net,
             list(combinations(inputs.solutions(self.weights), 2)),
             inputs.sets(("test",), self.images),
+            witnesses=inputs.witnesses(),
             lambdas=np.round(np.linspace(-reach, 1 + reach, self.points), 12),
             metrics=self.metrics,
             threshold=self.threshold,

@@ -11,6 +11,8 @@ import torch
 
 from ...data.imageset import ImageSet
 from ...errors import UsageError, nearest
+from ...evidence.guard import Witness
+from ...evidence.left_out import LeftOut
 from ...models.batchnorm import norm_layers
 from ...models.network import Granularity, Network
 from ...models.solution import Solutions
@@ -22,6 +24,7 @@ from ...progress import Progress, silent
 from ...rng import numpy_generator
 from ...runtime import pick_device
 from .._members import Member, as_members, as_solutions
+from .._sides import unlearned
 from ..result import Result
 
 if TYPE_CHECKING:
@@ -51,7 +54,8 @@ class GradientFlow(Result):
         norms: ‖∂Lᵢ/∂x_l‖₂, ``(members, layers, n)``; not finite where the gradient is not.
         weights: the weights that are matrices W, in forward order; none where not asked for.
         shapes: rows and columns of each, ``(weights, 2)``: a convolution is (c_out, c_in·k·k), as it is stored.
-        left_out: weights of linear maps that are no such matrix.
+        left_out: weights of linear maps that are no such matrix, and networks that learned nothing and are not
+            compared.
         singular_values: σ_i of ∂L/∂W = Σ_i σ_i u_i v_iᵀ, descending, ``(members, weights, r)``; nan beyond the last.
         projections: |u_iᵀ W v_i|, likewise; nan beyond the rank that the gradient has in its precision, where u_i and
             v_i are any, for a gradient that is zero or not finite, and for W = 0.
@@ -59,6 +63,7 @@ class GradientFlow(Result):
             have nothing to do with W.
         head: the last layer where that passes on the logits; growth is measured from the layer before, as the head is
             new in all networks.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
     """
 
     question: ClassVar[str] = "gradient_flow"
@@ -75,11 +80,12 @@ class GradientFlow(Result):
     norms: np.ndarray
     weights: tuple[str, ...]
     shapes: np.ndarray
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
     singular_values: np.ndarray
     projections: np.ndarray
     entry: np.ndarray
     head: str = ""
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def last(self) -> int:
@@ -202,6 +208,7 @@ def gradient_flow(
     precision: Precision = "float32",
     batch: int = 64,
     seed: int = 0,
+    witnesses: Sequence[Witness] = (),
     device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> GradientFlow:
@@ -225,6 +232,7 @@ def gradient_flow(
         precision: ``float32`` or ``float64``.
         batch: images a pass.
         seed: of the drawn images.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
         device: ``cpu``, ``cuda`` or ``auto``.
         progress: told the networks done.
 
@@ -263,8 +271,9 @@ def gradient_flow(
         progress(i + 1, len(named), "networks")
     layers = tuple(seen[0][1])
     width = max((min(_shape(one)) for one in maps), default=0)
+    members = as_members(named)
     return GradientFlow(
-        members=as_members(named),
+        members=members,
         images=images.name,
         n=len(images),
         side=side,
@@ -275,20 +284,21 @@ def gradient_flow(
         norms=np.stack([np.stack([norms[layer] for layer in layers]) for _, norms in seen]),
         weights=tuple(one.name for one in maps),
         shapes=np.array([_shape(one) for one in maps], dtype=np.int64).reshape(-1, 2),
-        left_out=left_out,
+        left_out=(*left_out, *unlearned(members, witnesses)),
         singular_values=_padded([[values for values, _, _ in of] for of in parts], width),
         projections=_padded([[projected for _, projected, _ in of] for of in parts], width),
         entry=np.array([[entry for _, _, entry in of] for of in parts]).reshape(len(named), len(maps)),
         head=net.head if side == "output" and layers[-1] == net.head else "",
+        witnesses=tuple(witnesses),
     )
 
 
-def _matrices(net: Network) -> tuple[tuple[LinearMap, ...], tuple[str, ...]]:
+def _matrices(net: Network) -> tuple[tuple[LinearMap, ...], tuple[LeftOut, ...]]:
     """Return the linear maps that have a gradient, and what else is one."""
     maps, others = linear_maps(net)
     trained = {name for name, _ in net.module.named_parameters(remove_duplicate=False)}
-    fixed = tuple(one.tensor for one in maps if one.tensor not in trained)
-    return tuple(one for one in maps if one.tensor in trained), (*others, *fixed)
+    fixed = [(one.tensor, "not trained") for one in maps if one.tensor not in trained]
+    return tuple(one for one in maps if one.tensor in trained), tuple(LeftOut(*one) for one in (*others, *fixed))
 
 
 def _decompose(one: LinearMap, weights: Params, slopes: Params) -> tuple[np.ndarray, np.ndarray, float]:

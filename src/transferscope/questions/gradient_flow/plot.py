@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import UsageError, nearest
 from ...plots.looks import MARKERS, Look, looks
 from ...plots.style import styled
-from .findings import middle
+from .contrasts import middle
 from .measure import GradientFlow
 
 if TYPE_CHECKING:

@@ -39,6 +39,9 @@ class GradientFlowQuestion(OfSomeRuns):
             "The gradient of the mean loss with respect to each weight matrix W is decomposed into singular "
             "vectors u, v; |uᵀWv| says how much W passes along each of them, against what directions that have "
             "nothing to do with W would give.",
+            "The paper's claims set random weights against pre-trained ones: random starts are the sample, one "
+            "number each, and a verdict needs three. The pre-trained weights are taken as given: they are one "
+            "network, whichever heads they got, so what is said holds for this checkpoint.",
         ),
         caption=(
             "Size of the gradient over images in one module; its mean through the modules; weights along the "
@@ -84,6 +87,7 @@ class GradientFlowQuestion(OfSomeRuns):
             projections=self.projections,
             examples=self.images,
             statistics=self.statistics,
+            witnesses=inputs.witnesses(),
             device=inputs.device,
             progress=inputs.progress,
         )

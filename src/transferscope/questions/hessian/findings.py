@@ -10,28 +10,25 @@ import math
 
 import numpy as np
 
-from .._phrases import count, least_to_most, listed, short
-from .._ratios import geometric_mean, ratio_of_networks
-from ..result import Finding
+from ...evidence.contrast import ratio
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.judge import judge
+from ...evidence.phrases import count, least_to_most, listed, short, times
+from .._sides import Sides, geometric_mean, interval_of, not_compared, said_unlearned, sides
 from .measure import Hessian
 
 __all__ = ["findings"]
 
-_CLAIM = "002 §3, Fig. 3a: the largest eigenvalues of the Hessian are smaller after fine-tuning than from scratch"
-
 
 def findings(result: Hessian) -> tuple[Finding, ...]:
     """Return the findings of a result: how sharp each minimum is, whose is flatter, what did not converge."""
+    both = sides(result.members, result.witnesses)
     found = [_level(result, m) for m in range(len(result.members))]
-    p, ri = ([i for i, m in enumerate(result.members) if m.role == role] for role in ("P-T", "RI-T"))
-    if p and ri:
-        found.append(_contrast(result, p, ri, _sharpness(result), "The largest eigenvalue", 0.7))
-        if result.values.shape[1] > 1:
-            what = f"The sum of the sizes of the {result.values.shape[1]} largest eigenvalues"
-            found.append(_contrast(result, p, ri, np.abs(result.values).sum(1), what, 0.6))
+    found += [_contrast(result, both)] if both.compared else not_compared(("002-3-g",), both)
     if len(result.members) > 1 and not any(m.role for m in result.members):
         found += _range(result)
-    return tuple(found + _unfinished(result))
+    return (*found, *_unfinished(result), *said_unlearned(result.members, result.witnesses))
 
 
 def _sharpness(result: Hessian) -> np.ndarray:
@@ -53,12 +50,12 @@ def _level(result: Hessian, m: int) -> Finding:
         else (" eigenvalue", "")
     )
     largest = "largest in size" if result.which == "magnitude" and negative else "largest"
-    return Finding(
+    return said(
         f"{result.members[m].label}: the {largest}{of} of the Hessian{where} is "
         f"{short(values[0])} (numerical error {short(result.errors[m, 0])}){last}{lowest}; "
         f"loss {short(result.loss[m])}, gradient {short(result.gradient_norm[m])}; "
         f"{count(result.n, 'image')}, {count(int(result.size[m]), 'parameter')}.",
-        value=float(values[0]),
+        Estimate(float(values[0])),
         n=result.n,
         unit="images",
         weight=0.3,
@@ -72,10 +69,10 @@ def _range(result: Hessian) -> list[Finding]:
         return []
     told = least_to_most([*known], [*known.values()])
     return [
-        Finding(
+        said(
             f"The largest eigenvalue of the Hessian goes from {told}; {count(len(known), 'network')}, "
             f"{count(result.n, 'image')}.",
-            value=max(known.values()),
+            Estimate(max(known.values())),
             n=len(known),
             unit="networks",
             weight=0.4,
@@ -83,24 +80,31 @@ def _range(result: Hessian) -> list[Finding]:
     ]
 
 
-def _contrast(result: Hessian, p: list[int], ri: list[int], values: np.ndarray, what: str, weight: float) -> Finding:
-    far, near = values[ri], values[p]
-    got = ratio_of_networks(far, near)
-    if math.isnan(got.value):
-        told = "cannot be compared with that of P-T: not all are positive"
-    else:
-        told = f"is {got.told} that of P-T: {short(geometric_mean(far))} against {short(geometric_mean(near))}"
-    return Finding(
-        f"{what} of RI-T {told}; {len(ri)} and {count(len(p), 'network')}, {count(result.n, 'image')}.",
-        value=got.value,
-        low=got.low,
-        high=got.high,
+def _contrast(result: Hessian, both: Sides) -> Finding:
+    p, ri = both.near, both.far
+    top, total = _sharpness(result), np.abs(result.values).sum(1)
+    largest, summed = (ratio(of[ri], of[p]) for of in (top, total))
+    sum_of = f"the sum of the sizes of the {count(result.values.shape[1], 'eigenvalue')} computed"
+    told = [
+        f"the largest eigenvalue {_told(largest, top[ri], top[p])}",
+        f"{sum_of} {_told(summed, total[ri], total[p])}",
+    ]
+    return said(
+        f"RI-T against P-T: {' and '.join(told)}; {len(ri)} and {count(len(p), 'network')}, "
+        f"{count(result.n, 'image')}.",
+        largest,
         n=len(p) + len(ri),
         unit="networks",
-        claim=_CLAIM,
-        verdict=got.verdict,
-        weight=weight,
+        weight=0.7,
+        judged=judge("002-3-g", largest, summed, networks=both.networks),
     )
+
+
+def _told(found: Estimate, far: np.ndarray, near: np.ndarray) -> str:
+    if math.isnan(found.value):
+        return "cannot be compared, as not all are positive"
+    against = f"{short(geometric_mean(far))} against {short(geometric_mean(near))}"
+    return f"is {times(found.value)}{interval_of(found, 'times')} times as large ({against})"
 
 
 def _unfinished(result: Hessian) -> list[Finding]:
@@ -109,10 +113,10 @@ def _unfinished(result: Hessian) -> list[Finding]:
         return []
     reached = float((result.errors / np.abs(result.values)).max())
     return [
-        Finding(
+        said(
             f"{listed(late)}: not all eigenvalues reached a relative error of {result.tolerance:g} within the "
             f"products allowed (the worst is {reached:.2g}); see the residuals.",
-            value=reached,
+            Estimate(reached),
             n=len(late),
             unit="networks",
             weight=0.4,

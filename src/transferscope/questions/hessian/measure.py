@@ -12,6 +12,8 @@ from torch import Tensor
 
 from ...data.imageset import ImageSet
 from ...errors import UsageError
+from ...evidence.guard import Witness
+from ...evidence.left_out import LeftOut
 from ...models.network import Network
 from ...models.solution import Solutions
 from ...numerics.lanczos import Density, Which, spectral_density, top_eigenvalues
@@ -19,6 +21,7 @@ from ...probes.curvature import Curvature, Precision
 from ...progress import Progress, silent
 from ...rng import generator, numpy_generator
 from .._members import Member, as_members, as_networks, as_solutions
+from .._sides import unlearned
 from ..result import Result
 
 if TYPE_CHECKING:
@@ -49,6 +52,8 @@ class Hessian(Result):
         gradient_norm: of the loss, ``(members,)``; near zero at a minimum.
         nodes: Ritz values of the density, ``(members, probes, steps)``; nan beyond the end of a Krylov space.
         weights: their weights, rows sum to 1; no probes where no density was asked for.
+        left_out: networks that learned nothing and are not compared.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
     """
 
     question: ClassVar[str] = "hessian"
@@ -71,6 +76,8 @@ class Hessian(Result):
     gradient_norm: np.ndarray
     nodes: np.ndarray
     weights: np.ndarray
+    left_out: tuple[LeftOut, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
 
     def density(self, member: int) -> Density:
         """Return the density of a network's eigenvalues.
@@ -134,6 +141,7 @@ def hessian(
     batch: int = 64,
     memory: int = 4 * 2**30,
     seed: int = 0,
+    witnesses: Sequence[Witness] = (),
     device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> Hessian:
@@ -157,6 +165,7 @@ def hessian(
         batch: images a pass.
         memory: bytes of graphs to keep between products (see :class:`~transferscope.probes.curvature.Curvature`).
         seed: of the drawn images and the starting vectors.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
         device: ``cpu``, ``cuda`` or ``auto``.
         progress: told the products done over all networks, of at most how many.
 
@@ -196,8 +205,9 @@ def hessian(
         progress((i + 1) * limit, len(named) * limit, "products")
         curvatures.append((curvature.size, curvature.loss, float(curvature.gradient.double().norm())))
         del curvature, counted  # its graphs are large; the next network needs their memory
+    members = as_members(named)
     return Hessian(
-        members=as_members(named),
+        members=members,
         images=images.name,
         n=len(images),
         module=module or "",
@@ -214,6 +224,8 @@ def hessian(
         gradient_norm=np.array([norm for _, _, norm in curvatures]),
         nodes=np.stack([d.nodes for d in densities]),
         weights=np.stack([d.weights for d in densities]),
+        left_out=unlearned(members, witnesses),
+        witnesses=tuple(witnesses),
     )
 
 

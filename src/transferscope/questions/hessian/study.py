@@ -40,6 +40,8 @@ class HessianQuestion(OfSomeRuns):
             "residual ‖Hv − λv‖ of each, as Lanczos estimates it; neither it nor the error is given as less "
             "than what rounding leaves open. Which images are drawn depends on the question, so the loss "
             "differs a little from that under other questions.",
+            "What is compared is one number a network: the largest eigenvalue, and the sum of the sizes of those "
+            "computed. Networks are the sample; a verdict needs three of each kind that learned something.",
         ),
         caption="The largest eigenvalues in order, and the density of all of them where it was asked for.",
     )
@@ -89,6 +91,7 @@ class HessianQuestion(OfSomeRuns):
             tolerance=self.tolerance,
             probes=self.probes,
             steps=self.steps,
+            witnesses=inputs.witnesses(),
             device=inputs.device,
             progress=inputs.progress,
         )

@@ -10,16 +10,19 @@ import numpy as np
 
 from ...data.imageset import ImageSet
 from ...errors import UsageError, nearest
+from ...evidence.guard import Witness
+from ...evidence.left_out import LeftOut
 from ...models.network import Granularity, Network
 from ...models.solution import Solutions
 from ...params import check_same
 from ...probes.evaluate import EngineOptions, How
 from ...progress import Progress, silent
 from ...rng import numpy_generator
-from .._journeys import Omission, modules_of
+from .._journeys import modules_of
 from .._members import Member, as_members, as_solutions
+from .._sides import unlearned
 from ..result import Result
-from .numbers import MEASURES, slope_of, spread, within_of
+from .numbers import MEASURES, over_planes, slope_of, within_of
 from .planes import Survey
 
 if TYPE_CHECKING:
@@ -36,15 +39,13 @@ class Landscape(Result):
 
     Distances are in norms of the filters: p = 0.1 moves every filter by a tenth of its norm.
 
-    How claims are judged: at the largest radius, by the mean loss rise (around trained networks) or the mean size of
-    the loss's change (around starts) over all random directions, network without pre-training less network with. Its
-    95 % interval, over planes and images at once and the hull over all pairs of networks, must lie above 0 to agree
-    and below 0 to disagree.
+    Claims are judged at the largest radius, by one number a network: the mean rise of the loss (around trained
+    networks) or the mean size of its change (around starts) over planes, directions and images.
 
     Attributes:
         members: the networks.
         modules: what is moved, one at a time, in forward order; ``("",)`` is the whole network.
-        omissions: modules that cannot be moved.
+        left_out: modules that cannot be moved, and networks that learned nothing and are not compared.
         images: name of the image set.
         n: number of images, the same for all networks.
         axis: p, and q, of the plane's points; 0 is at ``len(axis) // 2``.
@@ -52,8 +53,6 @@ class Landscape(Result):
         radii: distances at which all random directions are looked at, rising; claims are judged at the last.
         rises: L(θ + d) − L(θ), ``(members, modules, radii, planes, 4)`` for d = +a, −a, +b, −b of each plane; the
             first plane is the one of ``loss``.
-        draws: mean rise and mean size of the change (in the order of ``MEASURES``) over directions, on resamples of
-            planes and images, float32 ``(2, members, modules, radii, resamples)``; resamples are the same everywhere.
         cosines: of the angle between a and b of the first plane after filter normalisation, ``(members, modules)``.
         filters: how many filters are moved, ``(modules,)``.
         zeros: how many of them do not move, because they are zero in the network that sets the scale,
@@ -61,6 +60,7 @@ class Landscape(Result):
         scale: whose filters' norms a step is measured in: each network's ``own``, or those of the ``first``.
         plans: by which plan each module was evaluated.
         how: how the numbers were computed.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
     """
 
     question: ClassVar[str] = "landscape"
@@ -68,20 +68,20 @@ class Landscape(Result):
 
     members: tuple[Member, ...]
     modules: tuple[str, ...]
-    omissions: tuple[Omission, ...]
+    left_out: tuple[LeftOut, ...]
     images: str
     n: int
     axis: np.ndarray
     loss: np.ndarray
     radii: np.ndarray
     rises: np.ndarray
-    draws: np.ndarray
     cosines: np.ndarray
     filters: np.ndarray
     zeros: np.ndarray
     scale: Scale
     plans: tuple[str, ...]
     how: How
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def span(self) -> float:
@@ -129,7 +129,10 @@ class Landscape(Result):
         )
 
     def flatness_frame(self) -> pd.DataFrame:
-        """Return one row for each network, module and radius: rise and size of the change, with intervals."""
+        """Return one row for each network, module and radius: rise and size of the change.
+
+        ``low`` and ``high`` of each are Student's 95 % interval over planes, of this network on these images.
+        """
         import pandas as pd
 
         rows = []
@@ -142,8 +145,8 @@ class Landscape(Result):
                 "radius": self.radii[r],
                 "centre": self.centre[i, j],
             }
-            for k, (name, value) in enumerate(zip(MEASURES, (rises.mean(), np.abs(rises).mean()), strict=True)):
-                low, high = spread(self.draws[k, i, j, r])
+            for name, value in zip(MEASURES, (rises.mean(), np.abs(rises).mean()), strict=True):
+                low, high = over_planes(rises, name).interval() or (np.nan, np.nan)
                 row |= {name: value, f"{name}_low": low, f"{name}_high": high}
             rows.append(row | {"directions": rises.size, "n": self.n})
         return pd.DataFrame(rows)
@@ -185,8 +188,8 @@ def landscape(
     planes: int = 8,
     radii: Sequence[float] | None = None,
     scale: Scale = "own",
-    resamples: int = 1000,
     seed: int = 0,
+    witnesses: Sequence[Witness] = (),
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Landscape:
@@ -213,8 +216,8 @@ def landscape(
         planes: pairs of random directions in which flatness is measured; the first is the plane that is shown.
         radii: distances at which it is measured, in norms of the filters; by default ¼, ½ and all of the span.
         scale: ``own`` or ``first``.
-        resamples: bootstrap resamples of planes and images.
-        seed: of drawn images, directions and resamples.
+        seed: of drawn images and directions.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
         progress: told after every point, of the points of all networks and modules.
         options: see :class:`~transferscope.probes.evaluate.EngineOptions`; batch norm's statistics stay at θ
             (``norm="interpolated"``) unless ``norm="recalibrated"`` is asked for.
@@ -234,7 +237,7 @@ def landscape(
     (array([-0.1,  0. ,  0.1]), array([[0.0181]]), (1, 1, 3, 3))
     """
     named = as_solutions(solutions, least=1)
-    _check_settings(span, points, planes, examples, resamples, scale)
+    _check_settings(span, points, planes, examples, scale)
     distances = np.sort(np.asarray([span / 4, span / 2, span] if radii is None else radii, dtype=np.float64))
     if distances.ndim != 1 or not len(distances) or not (np.isfinite(distances) & (distances > 0)).all():
         raise UsageError(f"radii {radii}; expected at least one positive number, in norms of the filters")
@@ -243,13 +246,13 @@ def landscape(
             check_same(net.module.state_dict(), solution.params)
         except UsageError as e:
             raise UsageError(f"{solution.label}: {e}") from e
-    chosen, omissions = _filters_of(net, modules)
+    chosen, left_out = _filters_of(net, modules)
     if examples is not None and examples < len(images):
         drawn = numpy_generator("landscape", seed, len(images)).choice(len(images), examples, replace=False)
         images = images.subset(np.sort(drawn))
     options = {"norm": "interpolated", **options}
     axis = (np.arange(points) - points // 2) * (span / (points // 2))
-    survey = Survey(net, images, axis, distances, planes, seed, resamples, options)
+    survey = Survey(net, images, axis, distances, planes, seed, options)
     survey.report(progress, len(named) * len(chosen), whole=modules is None)
     found = [
         [
@@ -258,49 +261,51 @@ def landscape(
         ]
         for s in named
     ]
+    members = as_members(named)
     return Landscape(
-        members=as_members(named),
+        members=members,
         modules=tuple(chosen),
-        omissions=omissions,
+        left_out=(*left_out, *unlearned(members, witnesses)),
         images=images.name,
         n=len(images),
         axis=axis,
         loss=np.stack([[f.loss for f in row] for row in found]),
         radii=distances,
         rises=np.stack([[f.rises for f in row] for row in found]),
-        draws=np.stack([[f.draws for f in row] for row in found]).transpose(2, 0, 1, 3, 4),
         cosines=np.array([[f.cosine for f in row] for row in found]),
         filters=np.array([f.filters for f in found[0]], dtype=np.int64),
         zeros=np.array([[f.zeros for f in row] for row in found], dtype=np.int64),
         scale=scale,
         plans=tuple(f.plan for f in found[0]),
         how=survey.how,
+        witnesses=tuple(witnesses),
     )
 
 
-def _check_settings(span: float, points: int, planes: int, examples: int | None, resamples: int, scale: str) -> None:
+def _check_settings(span: float, points: int, planes: int, examples: int | None, scale: str) -> None:
     if not (np.isfinite(span) and span > 0):
         raise UsageError(f"span {span}; expected a positive number, in norms of the filters (the paper's is 0.1)")
     if points < 3:
         raise UsageError(f"{points} points a side; a plane needs at least 3 (the paper has 200)")
-    if planes < 1 or resamples < 1 or (examples is not None and examples < 1):
-        raise UsageError(f"{planes} planes, {examples} examples, {resamples} resamples; give at least 1 of each")
+    if planes < 1 or (examples is not None and examples < 1):
+        raise UsageError(f"{planes} planes, {examples} examples; give at least 1 of each")
     if scale not in get_args(Scale):
         raise UsageError(f"scale {scale!r}{nearest(scale, get_args(Scale))}")
 
 
 def _filters_of(
     net: Network, modules: Granularity | Sequence[str] | None
-) -> tuple[dict[str, tuple[str, ...]], tuple[Omission, ...]]:
+) -> tuple[dict[str, tuple[str, ...]], tuple[LeftOut, ...]]:
     """Return the parameters that have filters by module, and the modules that have none."""
     state = net.module.state_dict()
     if modules is None:
         trained = [name for name, _ in net.module.named_parameters(remove_duplicate=False)]
         every: dict[str, Sequence[str]] = {"": trained}
-        omissions: list[Omission] = []
+        left_out: list[LeftOut] = []
     else:
         chosen = modules_of(net, modules)
-        every, omissions = {m.name: m.parameters for m in chosen.moving}, list(chosen.left_out)
+        every = {m.name: m.parameters for m in chosen.moving}
+        left_out = [LeftOut(one.subject, one.reason) for one in chosen.left_out]
     found: dict[str, tuple[str, ...]] = {}
     for module, parameters in every.items():
         filters = tuple(name for name in parameters if state[name].ndim > 1)
@@ -310,10 +315,10 @@ def _filters_of(
         reason = "has no filters, only parameters of one dimension (biases, norms, scales), which stay where they are"
         if not isinstance(modules, str):
             raise UsageError(f"{net.name}: {'the network' if modules is None else f'module {module!r}'} {reason}")
-        omissions.append(Omission(module, reason))
+        left_out.append(LeftOut(module, reason))
     if not found:
         raise UsageError(f"{net.name}: none of its modules has filters; name others than {modules!r}")
-    return found, tuple(omissions)
+    return found, tuple(left_out)
 
 
 def _extreme(of: Callable[[np.ndarray], np.floating], loss: np.ndarray) -> float:

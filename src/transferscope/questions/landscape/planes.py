@@ -15,7 +15,6 @@ from ...probes.evaluate import Engine, EngineOptions, Evaluation, How
 from ...probes.points import Points
 from ...progress import Progress, silent
 from .._journeys import shifted
-from .numbers import resampled_rises
 
 __all__ = ["Measured", "Survey"]
 
@@ -29,7 +28,6 @@ class Measured:
 
     loss: np.ndarray
     rises: np.ndarray
-    draws: np.ndarray
     cosine: float
     filters: int
     zeros: int
@@ -45,8 +43,7 @@ class Survey:
         axis: p, and q, of the plane.
         radii: of the rays.
         planes: whose four directions are the rays.
-        seed: of directions and resamples.
-        resamples: of planes and images.
+        seed: of directions.
         options: of the engine.
     """
 
@@ -58,15 +55,15 @@ class Survey:
         radii: np.ndarray,
         planes: int,
         seed: int,
-        resamples: int,
         options: EngineOptions,
     ) -> None:
-        # One number an example is wanted of the rays only: of 200×200 points it would be as large as the images.
+        # Rays are means of one number an example, in float64: a rise is a small difference of two losses. Of 200×200
+        # points these numbers would be as large as the images.
         self._grid = Engine(net, {images.name: images}, metrics=["loss"], **options)
         self._rays = Engine(net, {images.name: images}, metrics=["loss"], per_example=True, **options)
         self._side = len(axis)
         self._plane = np.stack([x.ravel() for x in np.meshgrid(axis, axis, indexing="ij")], axis=1)
-        self._radii, self._planes, self._seed, self._resamples = radii, planes, seed, resamples
+        self._radii, self._planes, self._seed = radii, planes, seed
         self._progress: Progress = silent
         self._done = self._total = 0
 
@@ -112,7 +109,6 @@ class Survey:
         return Measured(
             loss=plane.values["loss"].reshape(self._side, self._side),
             rises=rises,
-            draws=resampled_rises(losses, centre, self._seed, self._resamples).astype(np.float32),
             cosine=cosine(*shown),
             filters=sum(len(x) for x in norms),
             zeros=sum(int((x == 0).sum()) for x in norms),

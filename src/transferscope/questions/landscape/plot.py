@@ -13,7 +13,7 @@ from ...plots.levels import Levels
 from ...plots.looks import MARKERS, looks
 from ...plots.style import SEQUENTIAL, styled
 from .measure import Landscape
-from .numbers import MEASURES, STEP, spread
+from .numbers import MEASURES, STEP, over_planes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -204,30 +204,31 @@ def _flatness(result: Landscape, places: list[int]) -> Figure:
     for i, kind in enumerate(kinds):
         rises = np.stack([result.rises[i, j, r] for j, r in chosen])
         mean = (np.abs(rises) if k else rises).mean((1, 2))
-        ends = np.array([spread(result.draws[k, i, j, r]) for j, r in chosen]).T
+        known = [over_planes(result.rises[i, j, r], MEASURES[k]).interval() for j, r in chosen]
+        ends = np.array([(np.nan, np.nan) if both is None else both for both in known]).T
         colour, dash = look[kind]
         bars = np.nan_to_num(np.clip([mean - ends[0], ends[1] - mean], 0, None), posinf=0)
         offset = (i - (len(result.members) - 1) / 2) * 0.12 if by_module else 0.0
-        known = np.isfinite(mean)
+        there = np.isfinite(mean)
         label = f"{kind} ({kinds.count(kind)})" if kinds.count(kind) > 1 else kind
         ax.errorbar(
-            x[known] + offset, mean[known], bars[:, known], label=None if kind in kinds[:i] else label, color=colour,
+            x[there] + offset, mean[there], bars[:, there], label=None if kind in kinds[:i] else label, color=colour,
             linestyle=dash, linewidth=1.3, marker=MARKERS[list(look).index(kind) % len(MARKERS)], markersize=4,
             elinewidth=0.9, capsize=2,
         )  # fmt: skip
-        for place in x[~known]:
+        for place in x[~there]:
             ax.plot(place + offset, 1, "x", color=colour, transform=ax.get_xaxis_transform(), clip_on=False)
         lowest = min(lowest, float(np.min(mean, initial=np.inf, where=np.isfinite(mean))))
     if 0 < lowest < np.inf:
         ax.set_yscale("log")
     else:
         ax.axhline(0, color="#555555", linewidth=0.8)
-    over = "planes and images" if result.rises.shape[3] > 1 else "images, in one plane"
+    bars_told = "\nbars: 95 %, of each network over planes" if result.rises.shape[3] > 1 else ", in one plane"
     distance = f" at {100 * result.radii[-1]:.3g} % of the filters' norm" if by_module else ""
     ax.set_ylabel("mean |change of the loss| (nats)" if k else "mean rise of the loss (nats)")
     ax.set_title(
         f"{'Change' if k else 'Rise'} of the loss in {2 * result.rises.shape[3]} random directions{distance},\n"
-        f"{result.n:,} images of {result.images} (bars: 95 % over {over})",
+        f"{result.n:,} images of {result.images}{bars_told}",
         fontsize=8.5,
     )
     if by_module:

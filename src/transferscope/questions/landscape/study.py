@@ -47,8 +47,9 @@ class LandscapeQuestion(AtPoints, OfSomeRuns):
             "asks for those of the first network for all.",
             "A plane is one draw of many, so flatness is measured in several: in each plane at +a, −a, +b and "
             "−b, at three distances. From these come the mean rise of the loss and the mean size of its "
-            "change, with intervals that resample planes and images at once, the same for all networks. With "
-            "fewer than four planes nothing is known of how much directions differ, and no claim is judged.",
+            "change; the interval of one network is Student's, over planes. To compare kinds, planes are averaged "
+            "within each network, and networks are the sample: three of each kind that learned something, or three "
+            "random starts beside the pre-trained weights as given, which are one network whichever heads they have.",
         ),
         caption="The loss around each network in one plane, less its own loss, on one scale for all.",
     )
@@ -109,6 +110,7 @@ class LandscapeQuestion(AtPoints, OfSomeRuns):
             planes=self.planes,
             radii=self.radii,
             scale=self.scale,
+            witnesses=inputs.witnesses(),
             progress=inputs.progress,
             **self.engine(inputs, inputs.splits.train),
         )

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from ...errors import UsageError
-from ...numerics.intervals import MeanInterval, mean_interval
+from ...evidence.contrast import mean
+from ...evidence.estimate import Estimate
+from ...evidence.guard import Witness
 from ...train.run import Run
+from .._counted import Counted, packed
 from ..result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Curve", "CurveGroup", "LearningCurves", "learning_curves"]
+__all__ = ["Counts", "Curve", "CurveGroup", "LearningCurves", "Outcomes", "learning_curves"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +103,10 @@ class CurveGroup:
         """The runs that did not diverge."""
         return tuple(c for c in self.curves if not c.diverged)
 
-    def mean(self, what: Literal["final", "best", "speed"]) -> MeanInterval:
-        """Return a number over seeds, diverged runs left out; nan where all diverged."""
+    def mean(self, what: Literal["final", "best", "speed"]) -> Estimate:
+        """Return a number over networks, diverged runs left out; nan where all diverged."""
         values = [c.speed if what == "speed" else getattr(c, what)() for c in self.healthy]
-        return mean_interval(values) if values else MeanInterval(math.nan, None, 0)
+        return mean(values) if values else Estimate(math.nan)
 
     def spread(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return epochs, mean and standard deviation over seeds of a metric, at epochs that all healthy runs have."""
@@ -116,6 +119,32 @@ class CurveGroup:
         return np.array(epochs), values.mean(0), deviation
 
 
+@dataclass(frozen=True)
+class Counts:
+    """A run as claims about metric and speed count it (see :mod:`transferscope.questions._counted`)."""
+
+    seed: int
+    final: float
+    speed: float
+    val: float
+    ended: str
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What each test image of a target adds to the metric of each run on it, ``(runs, images)``.
+
+    Attributes:
+        final: of the final weights; ``None`` where not known.
+        best: of the weights that are best on validation images.
+        loss: to the test loss of the final weights, in nats; for targets whose metric is the AUC.
+    """
+
+    final: np.ndarray | None = None
+    best: np.ndarray | None = None
+    loss: np.ndarray | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class LearningCurves(Result):
     """Learning curves of runs, and what they come to.
@@ -123,6 +152,11 @@ class LearningCurves(Result):
     Attributes:
         curves: the runs, diverged ones among them.
         levels: by target, the values of the test metric for which the epochs to reach them are given.
+        outcomes: by target, what each test image adds to the metric of each run, in the order of the runs.
+        chance: by target, what the test metric is by chance.
+        speed_chance: by target, what the training accuracy is by chance.
+        xray: targets that stand for chest X-rays.
+        witnesses: by target, what is wrong with runs and pre-trainings.
     """
 
     question: ClassVar[str] = "learning_curves"
@@ -130,6 +164,30 @@ class LearningCurves(Result):
 
     curves: tuple[Curve, ...]
     levels: dict[str, tuple[float, ...]]
+    outcomes: dict[str, Outcomes] = field(default_factory=dict)
+    chance: dict[str, float] = field(default_factory=dict)
+    speed_chance: dict[str, float] = field(default_factory=dict)
+    xray: tuple[str, ...] = ()
+    witnesses: dict[str, tuple[Witness, ...]] = field(default_factory=dict)
+
+    def counted(self, group: CurveGroup, of: Literal["final", "loss"] = "final") -> Counted[Counts]:
+        """Return the runs of a group as claims count them: one that failed has what chance has.
+
+        Args:
+            group: the runs.
+            of: the metric at the end, or the test loss, which no failed run has.
+        """
+        known = self.outcomes.get(group.target, Outcomes())
+        rows = known.loss if of == "loss" else known.final
+        there = [c for c in self.curves if c.target == group.target]
+        at = [there.index(c) for c in group.curves]
+        finals = [c.final("test_loss" if of == "loss" else None) for c in group.curves]
+        runs = tuple(
+            Counts(c.seed, final, c.speed, c.final(f"val_{c.metric}"), c.ended)
+            for c, final in zip(group.curves, finals, strict=True)
+        )
+        chance = None if of == "loss" else self.chance.get(group.target)
+        return Counted(runs, None if rows is None else rows[at], chance, self.speed_chance.get(group.target))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -179,8 +237,8 @@ class LearningCurves(Result):
             row: dict[str, object] = {"target": group.target, "role": group.role, "lr": group.lr}
             for what in ("final", "best", "speed"):
                 m = group.mean(what)
-                low, high = (m.interval.low, m.interval.high) if m.interval else (math.nan, math.nan)
-                row |= {what: m.mean, f"{what}_low": low, f"{what}_high": high}
+                low, high = (math.nan if end is None else end for end in (m.low, m.high))
+                row |= {what: m.value, f"{what}_low": low, f"{what}_high": high}
             rows.append(row | {"seeds": len(group.healthy), "diverged": len(group.curves) - len(group.healthy)})
         return pd.DataFrame(rows)
 
@@ -197,16 +255,33 @@ class LearningCurves(Result):
         return pd.concat(frames, ignore_index=True)
 
 
-def learning_curves(runs: Sequence[Run], *, levels: Sequence[float] = ()) -> LearningCurves:
+def learning_curves(
+    runs: Sequence[Run],
+    *,
+    levels: Sequence[float] = (),
+    outcomes: Mapping[str, Mapping[str, Sequence[np.ndarray | None]]] | None = None,
+    chance: Mapping[str, float] | None = None,
+    speed_chance: Mapping[str, float] | None = None,
+    xray: Sequence[str] = (),
+    witnesses: Mapping[str, Sequence[Witness]] | None = None,
+) -> LearningCurves:
     """Compare runs epoch by epoch (000 §3.1, Fig. 2 and B.1).
 
     Args:
         runs: finished or diverged runs, of any targets, starts, learning rates and seeds.
         levels: values of the test metric, in 0…1, for which to give the epochs needed; by default 50, 75 and 90 % of
             the best mean final value of each target.
+        outcomes: target → ``final``, ``best``, ``loss`` → for each run on the target, in their order, what each test
+            image adds to the metric (``probes.outcomes``); ``None`` for a run without such weights. Without them
+            intervals are over networks only.
+        chance: target → what the test metric is by chance; a failed run then counts as chance.
+        speed_chance: target → what the training accuracy is by chance.
+        xray: targets that stand for chest X-rays, which two claims are about; by default those whose metric is the
+            AUC.
+        witnesses: target → what is wrong with its runs and their pre-trainings.
 
     Raises:
-        UsageError: for no runs, or two runs of one target with one name.
+        UsageError: for no runs, two runs of one target with one name, or outcomes that do not fit.
     """
     if not runs:
         raise UsageError("learning curves of no runs; give at least one")
@@ -216,14 +291,30 @@ def learning_curves(runs: Sequence[Run], *, levels: Sequence[float] = ()) -> Lea
         if (c.target, c.label) in seen:
             raise UsageError(f"two runs on {c.target} are called {c.label!r}; give each a label of its own")
         seen.add((c.target, c.label))
-    if levels:
-        return LearningCurves(curves, {t: tuple(levels) for t in dict.fromkeys(c.target for c in curves)})
-    bare = LearningCurves(curves, {})
-    return LearningCurves(curves, {target: _levels(bare.groups(target)) for target in bare.targets})
+    targets = tuple(dict.fromkeys(c.target for c in curves))
+    more = LearningCurves(
+        curves,
+        {target: tuple(levels) for target in targets},
+        {target: _outcomes(target, curves, given) for target, given in (outcomes or {}).items()},
+        dict(chance or {}),
+        dict(speed_chance or {}),
+        tuple(xray) or tuple(t for t in targets if any(c.metric == "auc" for c in curves if c.target == t)),
+        {target: tuple(of) for target, of in (witnesses or {}).items()},
+    )
+    return more if levels else replace(more, levels={target: _levels(more.groups(target)) for target in targets})
+
+
+def _outcomes(target: str, curves: Sequence[Curve], given: Mapping[str, Sequence[np.ndarray | None]]) -> Outcomes:
+    runs = sum(c.target == target for c in curves)
+    found = {}
+    for name, rows in given.items():
+        images = next((len(row) for row in rows if row is not None), 0)
+        found[name] = packed(runs, rows, images, f"{name} outcomes on {target}")
+    return Outcomes(**found)
 
 
 def _levels(groups: Sequence[CurveGroup]) -> tuple[float, ...]:
-    finals = [m for group in groups if math.isfinite(m := group.mean("final").mean)]
+    finals = [m for group in groups if math.isfinite(m := group.mean("final").value)]
     return tuple(round(share * max(finals), 2) for share in (0.5, 0.75, 0.9)) if finals else ()
 
 

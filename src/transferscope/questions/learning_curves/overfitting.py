@@ -1,80 +1,103 @@
 """Whether long training made networks worse again, and whether a better AUC comes with a worse loss (000 B.1, B.4).
 
-The paper's task with several labels an image is chest X-rays, where it sees both; so a target whose metric is the AUC
-is taken for them.
+The paper sees both on chest X-rays; which target stands for them is said when the curves are made.
 """
 
 from __future__ import annotations
 
-from ...numerics.intervals import mean_difference, mean_interval
-from .._phrases import bracket, count, number, points, verdict_of
-from ..result import Finding, Verdict
-from .measure import CurveGroup
+import numpy as np
+
+from ...evidence.contrast import mean
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.judge import judge
+from ...evidence.phrases import count, interval_text, number, points_text
+from .measure import Curve, CurveGroup, LearningCurves, Outcomes
 
 __all__ = ["auc_against_loss", "overfitting"]
 
-_WORTH_MENTION = 0.01
-"""Fall of the test metric up to which nobody would speak of overfitting."""
 
-_OVERFITS = "000 B.1: on chest X-rays, and only there, networks overfit when trained for long"
-_LOSS = "000 B.4: on chest X-rays P-T has the better AUC and the higher test loss"
+def overfitting(result: LearningCurves) -> list[Finding]:
+    """Hold the epoch that is best on validation images against the last: target by target, and all together.
 
-
-def overfitting(target: str, group: CurveGroup) -> list[Finding]:
-    """Hold the epoch that was best on validation images against the last; nothing where none was chosen so."""
-    runs = [c for c in group.healthy if c.best_epoch is not None and c.chosen_by.startswith("val")]
-    if not runs:
-        return []
-    fall = mean_interval([c.best() - c.final() for c in runs])
-    low, high = (fall.interval.low, fall.interval.high) if fall.interval else (None, None)
-    auc = runs[0].metric == "auc"
-    verdict: Verdict = "cannot tell"
-    if low is not None and high is not None and (low > 0 or high <= _WORTH_MENTION):
-        verdict = "agrees" if (low > 0) == auc else "disagrees"
-    falls = "falls" if low is not None and low > 0 else "does not clearly fall"
-    name = "AUC" if auc else "accuracy"
+    The claim is about all targets: on chest X-rays networks overfit, and on the others they do not.
+    """
+    falls = {target: found for target in result.targets if (found := _fall(result, target))}
+    told = [_told(target, *found) for target, found in falls.items()]
+    xray = [target for target in falls if target in result.xray]
+    others = [target for target in falls if target not in result.xray]
+    if len(xray) != 1 or not others:
+        return told
+    estimates = [falls[target][0] for target in (*xray, *others)]
+    networks = [w for target in falls for w in result.witnesses.get(target, ())]
+    judged = judge("000-B.1-c", *estimates, networks=networks)
+    word = {"agrees": "overfit", "disagrees": "do not overfit"}.get(judged.verdict, "do not clearly overfit")
+    each = ", ".join(f"{target} {points_text(falls[target][0])}" for target in others)
+    runs = sum(len(runs) for _, runs in falls.values())
     return [
-        Finding(
-            f"{target}: the test {name} of {group.role} {falls} from the epoch that is best on validation images to "
-            f"the last, by {points(fall.mean, low, high)}; "
-            f"{count(len(runs), 'run')}.",
-            value=fall.mean,
-            low=low,
-            high=high,
-            n=len(runs),
+        *told,
+        said(
+            f"On {xray[0]}, and only there, networks {word} when trained for long: from the best epoch to the last "
+            f"the test metric falls by {points_text(estimates[0])} there, elsewhere by: {each}; "
+            f"{count(runs, 'run')}.",
+            estimates[0],
+            n=runs,
             unit="runs",
-            claim=_OVERFITS,
-            verdict=verdict,
             weight=0.3,
-        )
+            judged=judged,
+        ),
     ]
 
 
-def auc_against_loss(target: str, first: CurveGroup, second: CurveGroup) -> list[Finding]:
-    """Say whether P-T ends with the better AUC and yet the higher loss, where there is an AUC."""
-    curves = (*first.healthy, *second.healthy)
-    if not all(c.metric == "auc" and "test_loss" in c.metrics for c in curves):
-        return []
-    loss, auc = (
-        mean_difference([c.final(name) for c in first.healthy], [c.final(name) for c in second.healthy])
-        for name in ("test_loss", "test_auc")
+def _told(target: str, fall: Estimate, runs: list[Curve]) -> Finding:
+    metric = "AUC" if runs[0].metric == "auc" else "accuracy"
+    images = f", {count(fall.images, 'test image')}" if fall.images else ""
+    return said(
+        f"{target}: the test {metric} falls from the epoch that is best on validation images to the last by "
+        f"{points_text(fall)}; {count(len(runs), 'run')}{images}.",
+        fall,
+        n=len(runs),
+        unit="runs",
+        target=target,
+        weight=0.2,
     )
-    low, high = (loss.interval.low, loss.interval.high) if loss.interval else (None, None)
-    both = [verdict_of(low, high), verdict_of(auc.interval.low, auc.interval.high) if auc.interval else "cannot tell"]
-    verdict: Verdict = "disagrees" if "disagrees" in both else "agrees" if set(both) == {"agrees"} else "cannot tell"
-    word = {"agrees": "higher", "disagrees": "lower"}.get(both[0], "not clearly higher")
+
+
+def _fall(result: LearningCurves, target: str) -> tuple[Estimate, list[Curve]] | None:
+    """The mean fall over the runs that chose their best epoch on validation images; none where no run did."""
+    there = [c for c in result.curves if c.target == target]
+    at = [
+        i
+        for i, c in enumerate(there)
+        if not c.diverged and c.best_epoch is not None and c.chosen_by.startswith("val") and np.isfinite(c.best())
+    ]
+    if not at:
+        return None
+    known, runs = result.outcomes.get(target, Outcomes()), [there[i] for i in at]
+    rows = None
+    if known.best is not None and known.final is not None:
+        rows = known.best[at].astype(np.float64) - known.final[at]
+    return mean([c.best() - c.final() for c in runs], rows), runs
+
+
+def auc_against_loss(result: LearningCurves, first: CurveGroup, second: CurveGroup) -> list[Finding]:
+    """Say whether P-T ends with the better AUC and yet the higher loss, on the target that stands for X-rays."""
+    target, curves = first.target, (*first.healthy, *second.healthy)
+    if target not in result.xray or not all(c.metric == "auc" and "test_loss" in c.metrics for c in curves):
+        return []
+    auc = result.counted(first).less(result.counted(second), "final")
+    loss = result.counted(first, "loss").less(result.counted(second, "loss"), "final")
+    judged = judge("000-B.4-a", auc, loss, networks=result.witnesses.get(target, ()))
     return [
-        Finding(
-            f"{target}: the test loss of P-T is {word} than that of RI-T at the end, by {number(loss.mean, 3)} nats"
-            f"{bracket(low, high, 3)}; difference of the AUC {number(100 * auc.mean, 1)} points; "
-            f"{len(first.healthy)} and {count(len(second.healthy), 'run')}.",
-            value=loss.mean,
-            low=low,
-            high=high,
-            n=len(curves),
+        said(
+            f"{target}: at the end the test loss of P-T exceeds that of RI-T by {number(loss.value, 3)} nats"
+            f"{interval_text(loss, digits=3)}, and its AUC that of RI-T by {points_text(auc)}; {len(first.curves)} "
+            f"and {count(len(second.curves), 'run')}.",
+            auc,
+            n=len(first.curves) + len(second.curves),
             unit="runs",
-            claim=_LOSS,
-            verdict=verdict,
+            target=target,
             weight=0.3,
+            judged=judged,
         )
     ]

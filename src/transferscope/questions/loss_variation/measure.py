@@ -14,9 +14,13 @@ from torch import Tensor
 
 from ...data.imageset import ImageSet
 from ...errors import UsageError, nearest
+from ...evidence.estimate import Estimate
+from ...evidence.guard import Witness
+from ...evidence.images import Resampled
+from ...evidence.left_out import LeftOut
 from ...models.network import Network
 from ...models.solution import Solution
-from ...numerics.bootstrap import percentile_interval, resampled_means
+from ...numerics.bootstrap import resampled_means
 from ...params import Params
 from ...probes.evaluate import Engine, How
 from ...probes.gradients import Precision, gradients
@@ -26,7 +30,8 @@ from ...progress import Progress, silent
 from ...rng import numpy_generator
 from ...runtime import pick_device
 from ...train.run import Run
-from .._trajectories import Recorded, given, recorded, single
+from .._sides import unlearned
+from .._trajectories import Trajectory, given, single, trajectory
 from ..result import Result
 
 if TYPE_CHECKING:
@@ -52,6 +57,8 @@ class VariationCurve:
         losses: mean loss at each place along −g, ``(t, m)``, the first of them at the weights themselves; not finite
             where the network's output is not, nan along a gradient that is not.
         draws: range of the loss on resampled images, the same for all runs, ``(t, resamples)``.
+        n: number of images.
+        unfit: why the run is no witness for claims about networks that learned; empty where it is one.
     """
 
     label: str
@@ -62,6 +69,8 @@ class VariationCurve:
     gradient_norm: np.ndarray
     losses: np.ndarray
     draws: np.ndarray
+    n: int = 0
+    unfit: str = ""
 
     def lowest(self) -> np.ndarray:
         """Return the smallest finite loss along the gradient, ``(t,)``; infinite where none is finite."""
@@ -73,18 +82,22 @@ class VariationCurve:
 
     def variation(self) -> np.ndarray:
         """Return the largest minus the smallest loss, ``(t,)``; infinite where a loss is not finite."""
-        return np.where(self.broken() > 0, np.inf, self.losses.max(1) - self.losses.min(1))
+        with np.errstate(invalid="ignore"):
+            return np.where(self.broken() > 0, np.inf, self.losses.max(1) - self.losses.min(1))
 
     def broken(self) -> np.ndarray:
         """Return at how many places the loss is not finite, ``(t,)``."""
         return np.asarray((~np.isfinite(self.losses)).sum(1))
 
-    def interval(self, i: int) -> tuple[float | None, float | None]:
-        """Return the 95 % bootstrap interval of the variation at look i, over images with the gradient held fixed."""
-        if not np.isfinite(self.draws[i]).all():
-            return None, None
-        found = percentile_interval(torch.from_numpy(self.draws[i]))
-        return found.low, found.high
+    def estimate(self, i: int) -> Estimate:
+        """Return the variation at look i with its bootstrap interval over images, the gradient held fixed.
+
+        It is of this run, and says nothing of others.
+        """
+        value = float(self.variation()[i])
+        if not np.isfinite(self.draws[i]).all() or not math.isfinite(value):
+            return Estimate(value)
+        return Resampled(self.draws[i][None], self.n).estimate(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +112,9 @@ class LossVariation(Result):
         size: how far: in gradients, or as a distance in weight space.
         places: 0 … ``size`` in equal steps, ``(m,)``.
         how: how losses were computed.
-        left_out: runs that diverged before anything that is looked at was recorded, and when.
+        left_out: runs that diverged before anything that is looked at was recorded, and those that learned nothing
+            and are not compared.
+        witnesses: what is known of the runs and the pre-trainings they are from.
     """
 
     question: ClassVar[str] = "loss_variation"
@@ -112,7 +127,8 @@ class LossVariation(Result):
     size: float
     places: np.ndarray
     how: How
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def alone(self) -> bool:
@@ -120,14 +136,14 @@ class LossVariation(Result):
         return all(not c.role and c.steps.tolist() == [0] for c in self.curves)
 
     def frame(self) -> pd.DataFrame:
-        """Return one row for each look at each run."""
+        """Return one row for each look at each run; ``low`` and ``high`` are a 95 % interval over its images."""
         import pandas as pd
 
         rows = []
         for c in self.curves:
             lowest, highest, variation, broken = c.lowest(), c.highest(), c.variation(), c.broken()
             for i, step in enumerate(c.steps):
-                low, high = c.interval(i)
+                found = c.estimate(i)
                 rows.append(
                     {
                         "run": c.label,
@@ -137,8 +153,8 @@ class LossVariation(Result):
                         "lowest": lowest[i],
                         "highest": highest[i],
                         "variation": variation[i],
-                        "low": low,
-                        "high": high,
+                        "low": found.low,
+                        "high": found.high,
                         "at_end": c.losses[i, -1],
                         "gradient_norm": c.gradient_norm[i],
                         "not_finite": int(broken[i]),
@@ -175,6 +191,7 @@ def loss_variation(
     precision: Precision = "float32",
     batch: int | None = None,
     seed: int = 0,
+    witnesses: Sequence[Witness] = (),
     device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> LossVariation:
@@ -200,6 +217,7 @@ def loss_variation(
         precision: ``float32`` or ``float64``.
         batch: images a pass; by default what suits the device.
         seed: of the drawn images and the bootstrap.
+        witnesses: what is known of the runs and the pre-trainings they are from.
         device: ``cpu``, ``cuda`` or ``auto``.
         progress: told the points done, over all runs.
 
@@ -210,12 +228,14 @@ def loss_variation(
     tracks = (
         given(runs)
         if isinstance(runs, Mapping)
-        else [single(run) if isinstance(run, Solution) else recorded(run, tags) for run in runs]
+        else [single(run) if isinstance(run, Solution) else trajectory(run, tags) for run in runs]
     )
-    left_out = tuple(f"{t.label} {t.ended}" for t in tracks if not t.steps)
+    early = [t for t in tracks if not t.steps]
+    left_out = tuple(LeftOut(t.label, f"{t.ended}, before anything was recorded") for t in early)
+    seen = (*(Witness(t.label, t.role, t.unfit) for t in early), *witnesses)
     tracks = [t for t in tracks if t.steps]
-    if left_out and not tracks:
-        raise UsageError(f"{left_out[0]}, before any weights that are asked for; no run is left")
+    if early and not tracks:
+        raise UsageError(f"{early[0].label} {early[0].ended}, before any weights that are asked for; no run is left")
     _check(tracks, protocol, size, points, examples, statistics)
     if examples is not None and examples < len(images):
         drawn = numpy_generator("loss variation", seed, len(images)).choice(len(images), examples, replace=False)
@@ -240,9 +260,16 @@ def loss_variation(
                 gradient_norm=np.array([norm for norm, _, _ in looks]),
                 losses=np.stack([losses for _, losses, _ in looks]),
                 draws=np.stack([draws for _, _, draws in looks]),
+                n=len(images),
+                unfit=track.unfit,
             )
         )
-    return LossVariation(tuple(curves), images.name, len(images), protocol, float(size), places, walk.how, left_out)
+    gone = {one.subject for one in left_out}
+    left_out += tuple(one for one in unlearned(curves, seen) if one.subject not in gone)
+    return LossVariation(
+        tuple(curves), images.name, len(images), protocol, float(size), places, walk.how, left_out,
+        tuple(dict.fromkeys(seen)),
+    )  # fmt: skip
 
 
 class _Walk:
@@ -318,7 +345,7 @@ def _onward(progress: Progress, before: int, whole: int) -> Progress:
 
 
 def _check(
-    tracks: Sequence[Recorded], protocol: str, size: float, points: int, examples: int | None, statistics: str
+    tracks: Sequence[Trajectory], protocol: str, size: float, points: int, examples: int | None, statistics: str
 ) -> None:
     if not tracks:
         raise UsageError("no runs given; the loss is followed along at least one")

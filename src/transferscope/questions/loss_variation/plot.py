@@ -77,15 +77,15 @@ def _networks(result: LossVariation) -> Figure:
                 _broken(ax, replace(curve, steps=x[i : i + 1]), colour)
             continue
         left.vlines(i, curve.lowest(), curve.highest(), color=colour, linewidth=7, alpha=0.4)
-        low, high = curve.interval(0)
-        if low is not None and high is not None:
-            right.vlines(i, low, high, color=colour, linewidth=1.2)
+        found = curve.estimate(0)
+        if found.low is not None and found.high is not None:
+            right.vlines(i, found.low, found.high, color=colour, linewidth=1.2)
         right.plot(i, curve.variation()[0], marker="o", color=colour)
         left.plot(i, curve.losses[0, 0], marker="o", color=colour)
     left.set_ylabel("loss along the gradient (nats)")
     left.set_title("Range, and loss at the weights")
     right.set_ylabel("highest − lowest loss (nats)")
-    right.set_title("Variation, with 95 % interval")
+    right.set_title("Variation, bars: 95 % over images")
     right.set_ylim(bottom=0)
     for ax in (left, right):
         ax.set_xticks(x, names, rotation=25, ha="right", rotation_mode="anchor")
@@ -104,8 +104,8 @@ def _told(result: LossVariation) -> str:
 def _title(result: LossVariation) -> str:
     return (
         f"Loss along the gradient: {_told(result)}\n"
-        "left, a panel a kind: the range of the loss, and the loss at the weights; right: how wide it is, with "
-        "95 % intervals"
+        "left, a panel a kind: the range of the loss, and the loss at the weights; right: how wide it is, with a "
+        "band of 95 % over images for each run"
     )
 
 
@@ -134,8 +134,8 @@ def _widths(ax: Axes, result: LossVariation, kinds: list[str], look: dict[str, L
         style = {"color": colour, "linestyle": dash, "marker": MARKERS[i % len(MARKERS)], "markersize": 3.5}
         for curve in (c for c in result.curves if _kind(c) == kind):
             variation = np.where(curve.broken() > 0, np.nan, curve.variation())
-            bounds = [curve.interval(j) for j in range(len(curve.steps))]
-            low, high = (np.array([np.nan if x is None else x for x in ends]) for ends in zip(*bounds, strict=True))
+            bounds = [curve.estimate(j).interval() or (np.nan, np.nan) for j in range(len(curve.steps))]
+            low, high = np.array(bounds).T
             ax.plot(curve.steps, variation, linewidth=1.2, **style)  # type: ignore[arg-type]
             ax.fill_between(curve.steps, low, high, color=colour, alpha=0.18, linewidth=0)
             _broken(ax, curve, colour)

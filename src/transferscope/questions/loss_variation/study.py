@@ -34,7 +34,10 @@ class LossVariationQuestion(OfSomeRuns):
             "From weights recorded during training a walk is taken against the gradient, in even steps out to "
             "the gradient's own size or to one fixed distance; the variation is the largest less the smallest "
             "loss on the way. Gradient and losses are of the same fixed training images, without augmentation. "
-            "Intervals resample these images.",
+            "The interval of one run resamples these images, with the gradient held fixed.",
+            "The steps of a run are not independent. To compare kinds, a run is one number, the median of the "
+            "logarithm over the steps that all recorded, and runs are the sample; a verdict needs three of each kind "
+            "that learned something.",
         ),
         caption="Range of the loss along the gradient over the step of training at which it was taken.",
     )
@@ -91,6 +94,7 @@ class LossVariationQuestion(OfSomeRuns):
             tags=self.tags,
             examples=self.images,
             statistics=self.statistics,
+            witnesses=inputs.witnesses(),
             device=inputs.device,
             progress=inputs.progress,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -11,12 +11,16 @@ import torch
 
 from ...data.imageset import ImageSet
 from ...errors import UsageError
+from ...evidence.guard import Witness, unfit
+from ...evidence.left_out import LeftOut
 from ...models.network import Network
 from ...models.solution import Solution, Solutions
 from ...numerics.correlation import Correlation, pearson
 from ...probes.predictions import predictions
 from ...progress import Progress, silent
 from .._members import Member, Pair, as_members, as_networks, as_solutions, kinds, pairs_of
+from .._pair_sample import found_unfit
+from .._sides import unlearned
 from ..result import Result
 from .gallery import Answers, Gallery, choose
 from .shared import SharedMistakes, right_answers
@@ -48,6 +52,9 @@ class Mistakes(Result):
         sizes_of: name of the set in which class sizes were counted.
         galleries: images that only one of a pair gets wrong, for the first pair of each kind.
         constant: labels of the networks that give one and the same answer to all images.
+        labels: int32 ``(n,)``: class of each image; empty for multi-label.
+        left_out: networks that learned nothing and are not compared where others did.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
     """
 
     question: ClassVar[str] = "mistakes"
@@ -67,6 +74,9 @@ class Mistakes(Result):
     sizes_of: str
     galleries: tuple[Gallery, ...]
     constant: tuple[str, ...] = ()
+    labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    left_out: tuple[LeftOut, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
 
     def accuracy(self) -> np.ndarray:
         """Return the accuracy of each network: top-1, or the mean over classes for multi-label."""
@@ -76,6 +86,10 @@ class Mistakes(Result):
         shares: np.ndarray = (self.right[:, :, 0] == 1).mean(1)
         return shares
 
+    def class_images(self) -> list[np.ndarray]:
+        """Return the places of the images of each class."""
+        return [np.flatnonzero(self.labels == c) for c in range(len(self.classes))]
+
     def size_correlation(self, member: int) -> Correlation:
         """Correlate the accuracy of a network on a class with the size of the class (000 Fig. 8 and B.2)."""
         return pearson(self.class_sizes, self.class_accuracy[member])
@@ -83,6 +97,7 @@ class Mistakes(Result):
     def frame(self) -> pd.DataFrame:
         """Return one row a pair (and class, for multi-label): counts, shares of uncommon mistakes, McNemar's p.
 
+        Intervals are Wilson's at 95 %, over images: of these two networks.
         ``p`` is nan where classes are taken together in multi-label: answers about one image are not independent.
         """
         import pandas as pd
@@ -141,6 +156,7 @@ def mistakes(
     pixels: int = 64,
     seed: int = 0,
     batch: int = 256,
+    witnesses: Sequence[Witness] = (),
     device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> Mistakes:
@@ -158,6 +174,7 @@ def mistakes(
         pixels: longest side of the kept pictures.
         seed: of the choice of these pictures.
         batch: images a forward pass.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
         device: ``cpu``, ``cuda`` or ``auto``.
         progress: told the number of images done, over all networks.
 
@@ -184,8 +201,13 @@ def mistakes(
         right[i] = right_answers(logits, images.labels)
     pairs = pairs_of(named)
     class_accuracy, class_counts = _by_class(right, images)
+    constant = tuple(s.label for s, of in zip(named, answers, strict=True) if (of.chosen == of.chosen[:1]).all())
+    members = tuple(
+        replace(m, unfit=m.unfit or unfit(constant=True)) if m.label in constant else m for m in as_members(named)
+    )
+    witnesses = found_unfit(members, witnesses)
     return Mistakes(
-        members=as_members(named),
+        members=members,
         pairs=pairs,
         classes=images.classes,
         multilabel=images.multilabel,
@@ -211,9 +233,10 @@ def mistakes(
             for pair in [of[0] for of in kinds(pairs).values()][: _GALLERIES if gallery else 0]
             for wrong in _SIDES
         ),
-        constant=tuple(
-            solution.label for solution, of in zip(named, answers, strict=True) if (of.chosen == of.chosen[:1]).all()
-        ),
+        constant=constant,
+        labels=np.zeros(0, np.int32) if images.multilabel else images.labels.astype(np.int32),
+        left_out=unlearned(members, witnesses),
+        witnesses=witnesses,
     )
 
 

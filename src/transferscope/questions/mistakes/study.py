@@ -33,8 +33,11 @@ class MistakesQuestion(Question):
         how=(
             "Both networks classify the same test images. Counted are images that only one of them gets right, "
             "and those both get wrong. The share of uncommon mistakes of a network is the part of its mistakes "
-            "that the other one gets right. Intervals resample test images. Where all P-T, or all RI-T, give "
-            "one and the same answer to all images, no claim is judged.",
+            "that the other one gets right.",
+            "Networks are the sample: intervals of pairs leave out one network at a time, with all its pairs; those "
+            "of single networks have one number a network; what other test images would change is added. A verdict "
+            "needs three networks of each kind that learned something; one that gives the same answer to all "
+            "images did not.",
         ),
         caption="Images only one of the networks gets right, and both get wrong, for each pair.",
     )
@@ -56,6 +59,7 @@ class MistakesQuestion(Question):
             inputs.splits.test,
             train=inputs.splits.train,
             gallery=self.gallery,
+            witnesses=inputs.witnesses(),
             device=inputs.device,
             progress=inputs.progress,
         )

@@ -7,142 +7,158 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._path_phrases import amount, between, known, level, name_of, outcome
-from .._phrases import LEAST_ORDER, count, enough, listed, number
-from ..result import Finding, Verdict
+from ...evidence.contrast import mean
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.judge import judge
+from ...evidence.left_out import joined
+from ...evidence.phrases import count, interval_text, listed, number, shortened
+from ...evidence.trend import rank_correlations
+from ...evidence.verdict import Judgement
+from .._learned import as_witnesses, of_kind
+from .._path_phrases import amount, level, name_of, spread
 from .measure import Rewind
 from .rises import Rewound
 
 __all__ = ["findings"]
 
-_HEAD_P = "000 §3.4, Fig. 5: the final layer (FC) is critical for P-T"
-_HEAD_RI = "000 §3.4, Fig. 5: the final layer (FC) is critical for P-T only, not for RI-T"
-_FIRST = "000 §3.4, Fig. 5: the first layer (Conv1) is critical"
-_ORDER = "000 §3.4: higher layers of P-T are more critical than lower ones"
-_P = 0.05
+_LEAST_MODULES = 3
+"""Fewer modules have no order to speak of."""
 
 
 def findings(result: Rewind) -> tuple[Finding, ...]:
     """Return the findings of a result: which modules are critical, the claims, and what is missing."""
     found = [_level(result, one) for one in result.networks]
-    for role in ("P-T", "RI-T"):
-        group = [one for one in result.networks if one.role == role]
-        if not group:
-            continue
-        if result.head:
-            claim = _HEAD_P if role == "P-T" else _HEAD_RI
-            found += _one(result, role, group, result.head, claim, critical=role == "P-T", weight=0.8)
-        if result.first not in ("", result.head):
-            found += _one(result, role, group, result.first, _FIRST, critical=True, weight=0.6)
+    groups = {role: of_kind(result.networks, role) for role in ("P-T", "RI-T")}
+    found += _heads(result, groups["P-T"], groups["RI-T"])
+    found += _first_layer(result, groups["P-T"], groups["RI-T"])
+    for role, group in groups.items():
         found += _order(result, role, group)
     for one in result.networks:
         found += _drawn(result, one) + _not_finite(result, one)
-    found += [
-        Finding(f"{o.subject}: {o.reason}.", value=1.0, n=len(result.left_out), unit="omissions", weight=0.3)
-        for o in result.left_out
-    ]
-    return tuple(found)
+    n = len(result.left_out)
+    left = joined(result.left_out)
+    return (*found, *(said(f"{text}.", Estimate(1.0), n=n, unit="omissions", weight=0.3) for text in left))
 
 
 def _level(result: Rewind, one: Rewound) -> Finding:
-    """Which modules of one network can go back to the start and which cannot."""
+    """Which modules of one network can go back to the start and which cannot, by its intervals over images."""
     metric = result.principal()
     m = result.place(metric)
-    judged = [outcome(one.low[m, i, 0], one.high[m, i, 0], result.threshold) for i in range(len(one.modules))]
-    critical = [name for name, verdict in zip(one.modules, judged, strict=True) if verdict == "agrees"]
-    robust = [name for name, verdict in zip(one.modules, judged, strict=True) if verdict == "disagrees"]
-    rises = one.increase[m, :, 0]
-    what = name_of(metric)
-    limit = amount(metric, result.threshold)
-    of = count(len(one.modules), "module")
-    text = f"{one.network}, each module set back to the start: the {what} rises by more than {limit} in "
-    text += f"{len(critical)} of {of}" + (f" ({_some(critical)})" if critical else "")
+    low, high, rises = one.low[m, :, 0], one.high[m, :, 0], one.increase[m, :, 0]
+    critical = [name for name, end in zip(one.modules, low, strict=True) if end > result.threshold]
+    robust = [name for name, end in zip(one.modules, high, strict=True) if end <= result.threshold]
+    what, of = name_of(metric), count(len(one.modules), "module")
+    text = f"{one.network}, each module set back to the start: the {what} rises by more than "
+    text += f"{amount(metric, result.threshold)} in {len(critical)} of {of}"
+    text += (f" ({shortened(critical)})" if critical else "") + f", by no more in {len(robust)}"
+    text += f" ({shortened(robust)})" if robust else ""
     unclear = [name for name in one.modules if name not in critical and name not in robust]
-    text += f", by no more in {len(robust)}" + (f" ({_some(robust)})" if robust else "")
     if unclear:
-        text += f", and of {len(unclear)} ({_some(unclear)}) these images cannot tell"
-    worst = -1
+        text += f", and of {len(unclear)} ({shortened(unclear)}) these images cannot tell"
+    worst = Estimate(math.nan)
     if np.isfinite(rises).any():
-        worst = int(np.nanargmax(np.where(np.isfinite(rises), rises, np.nan)))
-        interval = between(metric, one.low[m, worst, 0], one.high[m, worst, 0])
-        most = f"most in {one.modules[worst]}, by {amount(metric, rises[worst])}{interval}"
-        text += f"; {most}" if rises[worst] > 0 else "; nowhere does it rise at all"
-    return Finding(
+        at = int(np.nanargmax(np.where(np.isfinite(rises), rises, np.nan)))
+        worst = Estimate(float(rises[at]), float(low[at]), float(high[at]), over="images", n=result.n)
+        most = f"most in {one.modules[at]}, by {amount(metric, worst.value)}{spread(metric, worst)}"
+        text += f"; {most}" if worst.value > 0 else "; nowhere does it rise at all"
+    return said(
         f"{text}; as trained {level(metric, one.trained[m])}, n = {count(result.n, 'image')}.",
-        value=float(rises[worst]) if worst >= 0 else math.nan,
-        low=known(one.low[m, worst, 0]) if worst >= 0 else None,
-        high=known(one.high[m, worst, 0]) if worst >= 0 else None,
+        worst,
         n=result.n,
         unit="images",
         weight=0.5,
     )
 
 
-def _one(
-    result: Rewind, role: str, group: Sequence[Rewound], module: str, claim: str, *, critical: bool, weight: float
-) -> list[Finding]:
-    """Whether one module is critical, held against the paper's claim that it is, or is not."""
+def _rise(result: Rewind, group: Sequence[Rewound], module: str) -> tuple[Estimate, str] | None:
+    """The increase with one module of a kind of networks at the start, and how to say it; none without the module."""
     metric = result.principal()
     m = result.place(metric)
     there = [(one, one.modules.index(module)) for one in group if module in one.modules]
     if not there:
+        return None
+    values = [float(one.increase[m, i, 0]) for one, i in there]
+    kept = all(one.examples.size for one, _ in there)
+    examples = np.stack([one.examples[i] for one, i in there]).astype(np.float64) if kept else None
+    found = mean(values, examples)
+    apart = f", network by network {amount(metric, min(values))} to {amount(metric, max(values))}"
+    verb = "rises" if not found.value < 0 else "changes"
+    return found, (
+        f"{there[0][0].role} ({count(len(there), 'network')}): with {module} set back to the start the "
+        f"{name_of(metric)} {verb} by {amount(metric, found.value)}{spread(metric, found)}"
+        f"{apart if len(there) > 1 else ''}"
+    )
+
+
+def _heads(result: Rewind, p: Sequence[Rewound], ri: Sequence[Rewound]) -> list[Finding]:
+    """Whether the final layer is critical for P-T, and for P-T only."""
+    if not result.head:
         return []
-    values = np.array([one.increase[m, i, 0] for one, i in there])
-    low, high = (float(f([e[m, i, 0] for e, i in ends])) for f, ends in (
-        (np.min, [(one.low, i) for one, i in there]), (np.max, [(one.high, i) for one, i in there]),
-    ))  # fmt: skip
-    judged = outcome(low, high, result.threshold)
-    opposite: dict[Verdict, Verdict] = {"agrees": "disagrees", "disagrees": "agrees", "cannot tell": "cannot tell"}
-    spread = f", network by network {amount(metric, values.min())} to {amount(metric, values.max())}"
-    verb = "rises" if values.mean() >= 0 else "changes"
-    return [
-        Finding(
-            f"{role} ({count(len(there), 'network')}): with {module} set back to the start the {name_of(metric)} "
-            f"{verb} by {amount(metric, float(values.mean()))}{spread if len(there) > 1 else ''}"
-            f"{between(metric, low, high)}; n = {count(result.n, 'image')}.",
-            value=float(values.mean()),
-            low=known(low),
-            high=known(high),
-            n=result.n,
-            unit="images",
-            claim=claim,
-            verdict=judged if critical else opposite[judged],
-            weight=weight,
-        )
-    ]
+    near, far = (_rise(result, group, result.head) for group in (p, ri))
+    found = []
+    if near:
+        judged = _judged(result, "000-3.4-a", [near[0]], p)
+        found.append(_said(result, near[1], near[0], len(p), judged, 0.8))
+    if far:
+        both = _judged(result, "000-3.4-b", [near[0], far[0]], [*p, *ri]) if near else None
+        found.append(_said(result, far[1], far[0], len(ri), both, 0.8 if near else 0.5))
+    return found
+
+
+def _first_layer(result: Rewind, p: Sequence[Rewound], ri: Sequence[Rewound]) -> list[Finding]:
+    """Whether the first layer is critical, for each kind of networks that there is."""
+    if result.first in ("", result.head):
+        return []
+    rises = [(rise, group) for group in (p, ri) if (rise := _rise(result, group, result.first))]
+    if not rises:
+        return []
+    networks = [one for _, group in rises for one in group]
+    judged = _judged(result, "000-3.4-c", [rise[0] for rise, _ in rises], networks)
+    text = "; ".join(rise[1] for rise, _ in rises)
+    return [_said(result, text, rises[0][0][0], len(networks), judged, 0.6)]
+
+
+def _judged(result: Rewind, claim: str, numbers: Sequence[Estimate], networks: Sequence[Rewound]) -> Judgement | None:
+    """Judge a claim about the error; a loss is in nats, of which the claims do not speak."""
+    if result.principal() == "loss":
+        return None
+    return judge(claim, *numbers, networks=as_witnesses(networks, result.witnesses))
+
+
+def _said(
+    result: Rewind, text: str, found: Estimate, networks: int, judged: Judgement | None, weight: float
+) -> Finding:
+    text = f"{text}; n = {count(result.n, 'image')}."
+    return said(text, found, n=networks, unit="networks", weight=weight, judged=judged)
 
 
 def _order(result: Rewind, role: str, group: Sequence[Rewound]) -> list[Finding]:
     """Whether the increase grows from input to output; the head, new in P-T, has its own claim and is left out."""
-    from scipy.stats import kendalltau, rankdata
-
     m = result.place(result.principal())
     rises = [dict(zip(one.modules, one.increase[m, :, 0], strict=True)) for one in group]
     modules = [
         name
         for name in result.modules
-        if name != result.head and all(np.isfinite(r.get(name, np.nan)) for r in rises)
+        if rises and name != result.head and all(np.isfinite(r.get(name, np.nan)) for r in rises)
     ]
-    if len(modules) < 3:
+    if len(modules) < _LEAST_MODULES:
         return []
-    ranks = np.mean([rankdata([r[name] for name in modules]) for r in rises], axis=0)
-    tau, p = map(float, kendalltau(np.arange(len(modules)), ranks))
-    if math.isnan(tau):
-        tau, p = 0.0, 1.0
-    verdict: Verdict = "cannot tell" if p >= _P else "agrees" if tau > 0 else "disagrees"
+    rows = np.array([[r[name] for name in modules] for r in rises])
+    taus = rank_correlations([float(i) for i in range(len(modules))], rows)
+    tau = mean(np.where(np.isnan(taus), 0.0, taus))  # where all are equal there is no order
     claimed = role == "P-T"
     return [
-        Finding(
+        said(
             f"{role} ({count(len(group), 'network')}): from {modules[0]} to {modules[-1]} the increase of a module "
-            f"set back to the start has a rank correlation with depth of τ = {number(tau)} (p = {p:.2g}); "
-            f"{count(len(modules), 'module')}{', the head left out' if result.head else ''}"
-            f"{enough(len(modules), LEAST_ORDER, 'modules')}.",
-            value=tau,
-            n=len(modules),
-            unit="modules",
-            claim=_ORDER if claimed else None,
-            verdict=verdict if claimed else None,
+            f"set back to the start has a rank correlation with depth, network by network, of τ = "
+            f"{number(tau.value)}{interval_text(tau)}; {count(len(modules), 'module')}"
+            f"{', the head left out' if result.head else ''}.",
+            tau,
+            n=len(group),
+            unit="networks",
             weight=0.7 if claimed else 0.4,
+            judged=judge("000-3.4-d", tau, networks=as_witnesses(group, result.witnesses)) if claimed else None,
         )
     ]
 
@@ -153,23 +169,16 @@ def _drawn(result: Rewind, one: Rewound) -> list[Finding]:
         return []
     metric = result.principal()
     m = result.place(metric)
-    lows, highs = one.drawn_low[m], one.drawn_high[m]
-    judged = [outcome(low, high, result.threshold) for low, high in zip(lows, highs, strict=True)]
-    robust = [name for name, verdict in zip(one.modules, judged, strict=True) if verdict == "disagrees"]
-    mean = float(one.drawn[m].mean())
-    return [
-        Finding(
-            f"{one.network}, each module drawn anew ({count(result.draws, 'draw')}): the {name_of(metric)} rises by "
-            f"{amount(metric, mean)} on average, set back to the start by "
-            f"{amount(metric, float(one.increase[m, :, 0].mean()))}; by no more than "
-            f"{amount(metric, result.threshold)} in {len(robust)} of {count(len(one.modules), 'module')}"
-            f"{f' ({_some(robust)})' if robust else ''}; n = {count(result.n, 'image')}.",
-            value=mean,
-            n=result.n,
-            unit="images",
-            weight=0.4,
-        )
-    ]
+    robust = [n for n, end in zip(one.modules, one.drawn_high[m], strict=True) if end <= result.threshold]
+    found = float(one.drawn[m].mean())
+    text = (
+        f"{one.network}, each module drawn anew ({count(result.draws, 'draw')}): the {name_of(metric)} rises by "
+        f"{amount(metric, found)} on average, set back to the start by "
+        f"{amount(metric, float(one.increase[m, :, 0].mean()))}; by no more than "
+        f"{amount(metric, result.threshold)} in {len(robust)} of {count(len(one.modules), 'module')}"
+        f"{f' ({shortened(robust)})' if robust else ''}; n = {count(result.n, 'image')}."
+    )
+    return [said(text, Estimate(found), n=result.n, unit="images", weight=0.4)]
 
 
 def _not_finite(result: Rewind, one: Rewound) -> list[Finding]:
@@ -180,18 +189,9 @@ def _not_finite(result: Rewind, one: Rewound) -> list[Finding]:
     ]
     if not places:
         return []
-    return [
-        Finding(
-            f"{one.network}: a metric is not finite with {_some(places)} set back; "
-            "drawn as crosses, without an interval.",
-            value=float(len(places)),
-            n=len(one.modules),
-            unit="modules",
-            weight=0.6,
-        )
-    ]
-
-
-def _some(names: Sequence[str], most: int = 4) -> str:
-    """Name a few."""
-    return listed(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
+    text = (
+        f"{one.network}: a metric is not finite with {shortened(places)} set back; "
+        "drawn as crosses, without an interval."
+    )
+    n = len(one.modules)
+    return [said(text, Estimate(float(len(places))), n=n, unit="modules", weight=0.6)]

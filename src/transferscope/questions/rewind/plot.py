@@ -157,6 +157,7 @@ def _at_start(ax: Axes, result: Rewind, m: int, scale: float, label: str) -> Non
     )
     ax.set_ylabel(label)
     ax.set_title(
-        "Set back to the start, or drawn anew\nbars: 95 % intervals over images; dotted: threshold", fontsize=9
+        "Set back to the start, or drawn anew\nbars: 95 % intervals of each network over images; dotted: threshold",
+        fontsize=9,
     )
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 import torch
 
 from ...errors import ModelError, UsageError
+from ...evidence.left_out import LeftOut
+from ...evidence.phrases import listed
 from ...models.build import initialise
 from ...models.network import Network
 from ...numerics.bootstrap import percentile_interval, resampled_means
@@ -19,10 +21,9 @@ from ...probes.metrics import as_error
 from ...probes.points import Points
 from ...progress import Progress
 from ...rng import seed_of
-from .._journeys import Journey, Moving, Omission, shifted
-from .._phrases import listed
+from .._journeys import Journey, Moving, shifted
 
-__all__ = ["LEVEL", "Rewound", "measure"]
+__all__ = ["LEVEL", "Rewound", "measure", "principal"]
 
 LEVEL = 0.95
 """Of every interval."""
@@ -49,6 +50,9 @@ class Rewound:
         drawn_low: ``(metrics, modules)`` lower ends of the intervals of its mean over draws.
         drawn_high: upper ends.
         plans: how each module was evaluated.
+        examples: ``(modules, images)``, by how much each image adds to the increase at the start, in the metric that
+            modules are judged by: −1, 0 or 1 of an error, as int8; float32 of others; empty where it was not kept.
+        unfit: why it is no witness for claims about networks that learned; empty for nothing known against it.
     """
 
     network: str
@@ -64,6 +68,22 @@ class Rewound:
     drawn_low: np.ndarray
     drawn_high: np.ndarray
     plans: tuple[str, ...]
+    examples: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int8))
+    unfit: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name of the network."""
+        return self.network
+
+
+def principal(metrics: Sequence[str]) -> str:
+    """Return the metric by which modules are judged.
+
+    >>> principal(["loss", "error"])
+    'error'
+    """
+    return next((m for m in ("auc", "error", "accuracy") if m in metrics), metrics[0])
 
 
 def measure(
@@ -75,18 +95,18 @@ def measure(
     resamples: int,
     seed: int,
     progress: Progress,
-) -> tuple[tuple[Rewound, ...], tuple[str, ...], int, tuple[Omission, ...]]:
+) -> tuple[tuple[Rewound, ...], tuple[str, ...], int, tuple[LeftOut, ...]]:
     """Evaluate every module of every network; ``rewind`` says what the arguments are.
 
     Returns:
         Networks, metrics, how often modules were drawn anew, and what was left out.
     """
-    left_out: list[Omission] = []
+    left_out: list[LeftOut] = []
     try:
         fresh = [initialise(net, seed_of("rewind", seed, r)) for r in range(draws)]
     except ModelError as e:
         fresh = []
-        left_out.append(Omission("drawn anew", str(e).removeprefix(f"{net.name}: ")))
+        left_out.append(LeftOut("drawn anew", str(e).removeprefix(f"{net.name}: ")))
     total = sum(len(moving) * (2 + len(j.recorded) + len(fresh)) for j in journeys)
     networks: list[Rewound] = []
     names: tuple[str, ...] = ()
@@ -98,7 +118,7 @@ def measure(
                 f"{journey.label}: the start has no such head as {moving[0].name!r}; name another module"
             )
         left_out += [
-            Omission(f"{journey.label}, {m.name}", "the start has no such head, so it cannot be set back to it")
+            LeftOut(f"{journey.label}, {m.name}", "the start has no such head, so it cannot be set back to it")
             for m in moving
             if m not in free
         ]
@@ -107,13 +127,14 @@ def measure(
         tables: list[list[_Increase]] = []
         plans: list[str] = []
         trained: list[float] = []
+        each: list[np.ndarray] = []
         for module in free:
             parts = [_moved(journey.trained, w, module) for w in weights]
             finite = np.array([all(bool(v.isfinite().all()) for v in part.values()) for part in parts])
             if not finite.all():
                 bad = [time for time, ok in zip(times, finite, strict=False) if not ok]
                 what = f"the weights are not finite at {listed(bad)}, so nothing was measured there"
-                left_out.append(Omission(f"{journey.label}, {module.name}", what))
+                left_out.append(LeftOut(f"{journey.label}, {module.name}", what))
             used = [part for part, ok in zip(parts, finite, strict=True) if ok]
             steps = np.concatenate([np.zeros((1, len(used))), np.eye(len(used))])
             points = Points.moved(journey.trained, used, steps)
@@ -121,6 +142,7 @@ def measure(
             names = tuple(found.values)
             tables.append([_increase(found, name, finite, len(times), resamples, seed) for name in names])
             plans.append(found.how.plan)
+            each.append(_at_start(found, principal(names), bool(finite[0])))
             trained = trained or [float(as_error(name, found.values[name][0])) for name in names]
             done += len(weights) + 1
             progress(done, total, "points")
@@ -140,6 +162,8 @@ def measure(
                 drawn_low,
                 drawn_high,
                 tuple(plans),
+                np.stack(each) if len({e.dtype for e in each}) == 1 else np.stack(each).astype(np.float32),
+                journey.unfit,
             )
         )
     return tuple(networks), names, len(fresh), tuple(left_out)
@@ -156,6 +180,16 @@ _Increase: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, flo
 def _moved(origin: Params, weights: Params, module: Moving) -> Params:
     double = torch.float64
     return {k: weights[k].to(double) - origin[k].to(double) for k in module.tensors}
+
+
+def _at_start(found: Evaluation, metric: str, finite: bool) -> np.ndarray:
+    """By how much each image adds to the increase with the module at the start; the first point is as trained."""
+    if not finite:
+        return np.full(found.n, np.nan, np.float32)
+    each = as_error(metric, found.examples[metric][:2]).astype(np.float64)
+    rise: np.ndarray = each[1] - each[0]
+    whole = bool(np.isin(rise, (-1.0, 0.0, 1.0)).all())
+    return rise.astype(np.int8 if whole else np.float32)
 
 
 def _increase(found: Evaluation, metric: str, finite: np.ndarray, times: int, resamples: int, seed: int) -> _Increase:

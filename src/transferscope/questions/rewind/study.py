@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -44,7 +44,11 @@ class RewindQuestion(AtPoints, OfSomeRuns):
         how=(
             "One module at a time is set back to its weights at the start and at each recorded epoch, or drawn "
             "anew as the network's constructor does; all others stay as trained. Increases are over the "
-            "trained network on the same test images; intervals resample the images, the same ones for both.",
+            "trained network on the same test images; intervals of one network resample the images, the same ones "
+            "for both.",
+            "Of a kind of networks one number a network is judged: the increase with the final or the first layer "
+            "at the start, over networks and images, and the rank correlation of depth and increase, over "
+            "networks. A verdict needs three networks that learned something.",
         ),
         caption="Increase of the error when a module (column) is set back to an earlier time (row), or drawn anew.",
     )
@@ -85,19 +89,20 @@ class RewindQuestion(AtPoints, OfSomeRuns):
 
     def answer(self, inputs: Inputs) -> Result:
         """Set the modules of all runs back to what they recorded, or of a file to the weights it started from."""
-        from .measure import rewind, rewind_of
+        from .measure import rewind
 
         (images,) = inputs.sets(("test",), self.images).values()
-        options: dict[str, Any] = {
-            "modules": self.only or self.modules,
-            "draws": self.draws,
-            "metrics": self.metrics,
-            "threshold": self.threshold,
-            "progress": inputs.progress,
+        return rewind(
+            inputs.net,
+            inputs.runs or [inputs.journey()],
+            images,
+            weights=self.weights,
+            epochs=self.epochs,
+            modules=self.only or self.modules,
+            draws=self.draws,
+            metrics=self.metrics,
+            threshold=self.threshold,
+            witnesses=inputs.witnesses(),
+            progress=inputs.progress,
             **self.engine(inputs, inputs.splits.train),
-        }
-        if inputs.runs:
-            chosen: dict[str, Any] = {"weights": self.weights, "epochs": self.epochs}
-            return rewind_of(inputs.net, inputs.runs, images, **chosen, **options)
-        start, end = inputs.journey()
-        return rewind(inputs.net, start, end, images, **options)
+        )

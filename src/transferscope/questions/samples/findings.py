@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .._phrases import count, listed, number
-from ..result import Finding
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.phrases import count, listed, number
 from .measure import Samples
 
 __all__ = ["findings"]
@@ -22,11 +23,11 @@ def _shown(result: Samples, title: str) -> Finding:
     shown = list(dict.fromkeys(result.labels[title]))
     more = [f"{len(shown) - _NAMED} more"] if len(shown) > _NAMED else []
     mean, spread = float(images.mean()), float(images.std())
-    return Finding(
+    return said(
         f"{title}: {count(k, 'image')} of {height}×{width} pixels, {'RGB' if channels == 3 else 'grey'}: "
         f"{listed([*shown[:_NAMED], *more])}; values {number(mean, 0)} of 255 in the mean, standard deviation "
         f"{number(spread, 0)}.",
-        value=mean,
+        Estimate(mean),
         n=k,
         unit="images",
         weight=0.1,

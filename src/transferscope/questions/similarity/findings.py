@@ -1,142 +1,163 @@
-"""What the similarities say, in sentences; intervals are jackknifed over batches of images."""
+"""What the similarities say, in sentences: networks are the sample, one left out at a time, and images vary, too."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.judge import judge
+from ...evidence.pairs import Pairs, pair_contrast, pair_mean
+from ...evidence.phrases import count, interval_text, number
 from .._members import TWO_RI_T, Pair, first_of, kinds
-from .._phrases import bracket, count, number, verdict_of
-from ..result import Finding
+from .._pair_sample import both_learned, judged_by, learned_kinds, networks_in, pairs_sample
+from .._sides import said_unlearned
+from .batches import over_batches
 from .measure import Similarity
 
 __all__ = ["findings"]
 
 
 @dataclass(frozen=True)
-class _Claim:
-    """The paper's claim that pairs of one kind (the first that there is) are more similar than those of another."""
+class _Order:
+    """A claim that pairs of one kind (the first that there is) are more similar than those of another."""
 
+    claim: str
     more: tuple[str, ...]
     less: tuple[str, ...]
-    text: str
     weight: float
 
 
-_CLAIMS = (
-    _Claim(
-        ("P-T & P-T",),
-        TWO_RI_T,
-        "000 §3.2: two P-T compute more similar features than two RI-T",
-        0.9,
-    ),
-    _Claim(
-        ("P-T & P-T",),
-        ("P-T & RI-T",),
-        "000 §3.2: two P-T compute more similar features than a P-T and an RI-T",
-        0.7,
-    ),
-    _Claim(
-        ("P & P-T",),
-        ("P-T & RI-T",),
-        "000 §3.2: the features of a P-T stay closer to those of P than to those of an RI-T",
-        0.7,
-    ),
+_ORDERS = (
+    _Order("000-3.2-c", ("P-T & P-T",), TWO_RI_T, 0.9),
+    _Order("000-3.2-d", ("P-T & P-T",), ("P-T & RI-T",), 0.7),
+    _Order("000-3.2-e", ("P & P-T",), ("P-T & RI-T",), 0.7),
 )
-
 _WITH_RI_T = ("P-T & RI-T", *TWO_RI_T)
-_LAST = "000 §3.2: where an RI-T is one of the two, the features of the last stage are the most similar ones"
 
 
 def findings(result: Similarity) -> tuple[Finding, ...]:
     """Return the findings of a result: how similar each kind of pair is, and whether the order is the paper's."""
-    by_kind = {kind: pairs for kind, pairs in kinds(result.pairs).items() if result.entries(pairs)}
-    found = [_level(result, kind, pairs) for kind, pairs in by_kind.items()]
-    for claim in _CLAIMS:
-        more, less = (first_of(side, by_kind) for side in (claim.more, claim.less))
+    of = _Compared(result)
+    by_kind = {k: pairs for k, pairs in learned_kinds(result.members, result.pairs).items() if of.modules(pairs)}
+    found = [_level(of, kind, pairs) for kind, pairs in by_kind.items()]
+    for order in _ORDERS:
+        more, less = (first_of(side, by_kind) for side in (order.more, order.less))
         if more and less:
-            found += _contrast(result, claim, {k: by_kind[k] for k in (more, less)})
-    with_random = [pair for kind in _WITH_RI_T for pair in by_kind.get(kind, ())]
-    return (*found, *_last(result, with_random), *_incomparable(result))
+            found += _contrast(of, order, (more, by_kind[more]), (less, by_kind[less]))
+    found += _last(of)
+    return (*found, *_incomparable(result), *said_unlearned(result.members, result.witnesses))
 
 
-def _level(result: Similarity, kind: str, pairs: Sequence[Pair]) -> Finding:
-    entries, values = result.entries(pairs), result.values()
-    value, low, high = result.mean(entries)
-    means = {name: float(values[of].mean()) for name, of in result.by_name(entries).items()}
+class _Compared:
+    """The modules of each pair that have a CKA, heads left out."""
+
+    def __init__(self, result: Similarity) -> None:
+        self.result = result
+        self.by_pair: dict[int, dict[str, int]] = {p: {} for p in range(len(result.pairs))}
+        for name, places in result.by_name(result.entries(result.pairs)).items():
+            for place in places:
+                self.by_pair[int(result.matched[place, 0])][name] = place
+
+    def modules(self, pairs: Sequence[Pair]) -> dict[str, list[int]]:
+        """Return the modules that all of these pairs have, with their places in ``matched``, pair by pair."""
+        there = [self.by_pair[self.result.pairs.index(pair)] for pair in pairs]
+        return {name: [of[name] for of in there] for name in there[0] if all(name in of for of in there)}
+
+    def sample(self, pairs: Sequence[Pair], plus: Sequence[list[int]], minus: list[int] | None = None) -> Pairs:
+        """Return the mean CKA of some modules, less that of one other, for each pair."""
+        result = self.result
+
+        def of(values: np.ndarray) -> np.ndarray:
+            mean: np.ndarray = np.mean([values[..., at] for at in plus], axis=0)
+            return mean if minus is None else mean - values[..., minus]
+
+        return pairs_sample(result.members, pairs, of(result.values()), over_batches(of(result.without).T, result.n))
+
+
+def _level(of: _Compared, kind: str, pairs: Sequence[Pair]) -> Finding:
+    result, modules = of.result, of.modules(pairs)
+    found, values = pair_mean(of.sample(pairs, [*modules.values()])), of.result.values()
+    means = {name: float(values[at].mean()) for name, at in modules.items()}
     most, least = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
     extremes = f", highest in {most} ({number(means[most])}), lowest in {least} ({number(means[least])})"
-    return Finding(
-        f"{kind}: mean CKA {number(value)}{bracket(low, high)} over {count(len(means), 'module')}"
-        f"{extremes if len(means) > 1 else ''}; {count(result.n, 'image')}, "
-        f"{count(len(pairs), 'pair')} of networks.",
-        value=value,
-        low=low,
-        high=high,
-        n=result.n,
-        unit="images",
+    return said(
+        f"{kind}: mean CKA {number(found.value)}{interval_text(found)} over {count(len(means), 'module')}"
+        f"{extremes if len(means) > 1 else ''}; {_counts(result, pairs)}.",
+        found,
+        n=networks_in(result.members, pairs),
+        unit="networks",
         weight=0.4,
     )
 
 
-def _contrast(result: Similarity, claim: _Claim, pairs: Mapping[str, Sequence[Pair]]) -> list[Finding]:
+def _contrast(
+    of: _Compared, order: _Order, more: tuple[str, Sequence[Pair]], less: tuple[str, Sequence[Pair]]
+) -> list[Finding]:
     """Compare two kinds of pairs over the modules that both have."""
-    by_name = {kind: result.by_name(result.entries(of)) for kind, of in pairs.items()}
-    shared = set.intersection(*map(set, by_name.values()))
+    result, both = of.result, [of.modules(pairs) for _, pairs in (more, less)]
+    shared = [name for name in both[0] if name in both[1]]
     if not shared:
         return []
-    plus, minus = ([t for name, of in names.items() if name in shared for t in of] for names in by_name.values())
-    value, low, high = result.mean(plus, minus)
-    values, verdict = result.values(), verdict_of(low, high)
-    word = {"agrees": "more", "disagrees": "less"}.get(verdict, "not clearly more")
-    (more, of_more), (less, of_less) = pairs.items()
+    first, second = (
+        of.sample(pairs, [modules[name] for name in shared])
+        for (_, pairs), modules in zip((more, less), both, strict=True)
+    )
+    found, used = pair_contrast(first, second), (*more[1], *less[1])
+    judged = judge(order.claim, found, networks=judged_by(result.members, used, result.witnesses))
+    word = {"agrees": "more", "disagrees": "less"}.get(judged.verdict, "not clearly more")
     return [
-        Finding(
-            f"The features of {more} are {word} similar than those of {less}: mean CKA {number(values[plus].mean())} "
-            f"against {number(values[minus].mean())} over {count(len(shared), 'module')}, difference {number(value)}"
-            f"{bracket(low, high)}; {count(result.n, 'image')}, {len(of_more)} and {count(len(of_less), 'pair')} of "
-            "networks.",
-            value=value,
-            low=low,
-            high=high,
-            n=result.n,
-            unit="images",
-            claim=claim.text,
-            verdict=verdict,
-            weight=claim.weight,
+        said(
+            f"The features of {more[0]} are {word} similar than those of {less[0]}: mean CKA "
+            f"{number(float(first.values.mean()))} against {number(float(second.values.mean()))} over "
+            f"{count(len(shared), 'module')}, difference {number(found.value)}{interval_text(found)}; "
+            f"{_counts(result, more[1], less[1])}.",
+            found,
+            n=networks_in(result.members, used),
+            unit="networks",
+            weight=order.weight,
+            judged=judged,
         )
     ]
 
 
-def _last(result: Similarity, pairs: Sequence[Pair]) -> list[Finding]:
-    """Hold the last module before the head against the most similar of the others."""
-    by_name = result.by_name(result.entries(pairs))
-    if len(by_name) < 2:
+def _last(of: _Compared) -> list[Finding]:
+    """Hold the last module before the head against each of the others."""
+    result, by_kind = of.result, kinds(of.result.pairs)
+    pairs = both_learned(result.members, [pair for kind in _WITH_RI_T for pair in by_kind.get(kind, ())])
+    modules = of.modules(pairs) if pairs else {}
+    if len(modules) < 2:
         return []
-    *others, last = by_name
-    means = {name: float(result.values()[of].mean()) for name, of in by_name.items()}
-    best = max(others, key=means.__getitem__)
-    value, low, high = result.mean(by_name[last], by_name[best])
-    verdict = verdict_of(low, high)
-    word = {"agrees": "are", "disagrees": "are not"}.get(verdict, "are not clearly")
+    *others, last = modules
+    excess = {name: pair_mean(of.sample(pairs, [modules[last]], modules[name])) for name in others}
+    best = min(others, key=lambda name: excess[name].value)
+    found, means = excess[best], {name: float(result.values()[at].mean()) for name, at in modules.items()}
+    judged = judge("000-3.2-f", *excess.values(), networks=judged_by(result.members, pairs, result.witnesses))
+    word = {"agrees": "are", "disagrees": "are not"}.get(judged.verdict, "are not clearly")
+    of_all = f", the highest of {len(others)} others" if others[1:] else ""
     return [
-        Finding(
+        said(
             f"Where an RI-T is one of the two, the features of the last module, {last}, {word} the most similar: "
-            f"mean CKA {number(means[last])} against {number(means[best])} in {best}, difference {number(value)}"
-            f"{bracket(low, high)}; {count(result.n, 'image')}, {count(len(pairs), 'pair')} of networks.",
-            value=value,
-            low=low,
-            high=high,
-            n=result.n,
-            unit="images",
-            claim=_LAST,
-            verdict=verdict,
+            f"mean CKA {number(means[last])} against {number(means[best])} in {best}{of_all}, difference "
+            f"{number(found.value)}{interval_text(found)}; {_counts(result, pairs)}.",
+            found,
+            n=networks_in(result.members, pairs),
+            unit="networks",
             weight=0.3,
+            judged=judged,
         )
     ]
+
+
+def _counts(result: Similarity, pairs: Sequence[Pair], others: Sequence[Pair] | None = None) -> str:
+    """Say how much there is, and why one batch of images gives no interval."""
+    batch = " in one batch, too few for an interval" if len(result.without) < 2 else ""
+    told = f"{len(pairs)} and {count(len(others), 'pair')}" if others is not None else count(len(pairs), "pair")
+    return f"{count(result.n, 'image')}{batch}, {told} of networks"
 
 
 def _incomparable(result: Similarity) -> list[Finding]:
@@ -147,10 +168,10 @@ def _incomparable(result: Similarity) -> list[Finding]:
         return []
     shown = ", ".join(flat[:5]) + (", …" if len(flat) > 5 else "")
     return [
-        Finding(
+        said(
             f"{count(len(flat), 'module')} of {len(own)} cannot be compared: features are the same for all images "
             f"or not finite: {shown}.",
-            value=len(flat),
+            Estimate(float(len(flat))),
             n=len(own),
             unit="modules",
             weight=0.6,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -14,16 +14,20 @@ import torch
 from ...data.feed import Feed
 from ...data.imageset import ImageSet
 from ...errors import UsageError
+from ...evidence.estimate import Estimate, measured, quantile
+from ...evidence.guard import Witness
+from ...evidence.left_out import LeftOut
 from ...models.network import Granularity, Network
 from ...models.solution import Solution, Solutions
 from ...numerics.cka import CKAAccumulator, batch_slices, pair_vector
-from ...numerics.intervals import t_quantile
 from ...probes.activations import Taps, pool, taps
 from ...probes.forward import Forward
 from ...progress import Progress, silent
 from ...rng import numpy_generator
 from ...runtime import pick_device
 from .._members import Member, Pair, as_members, as_networks, as_solutions, kinds, pairs_of
+from .._pair_sample import found_unfit
+from .._sides import unlearned
 from ..result import Result
 
 if TYPE_CHECKING:
@@ -42,14 +46,16 @@ class Similarity(Result):
         modules: for each network, the names of its modules in forward order.
         heads: for each network, the module among them that is the final classifier, or empty.
         cka: ``(m, m)``, the modules of all networks one after the other; nan where features do not vary.
-        error: standard errors of ``cka``, by the jackknife over batches; nan with one batch.
+        error: standard errors of ``cka`` over images, by the jackknife over batches; nan with one batch.
         matched: ``(t, 3)``: pair, row and column of ``cka`` of the modules of one name in both networks of a pair (of
             one place, where the names differ and the numbers of modules do not).
-        left_out: ``(batches, t)``: CKA of the matched modules without each batch, for intervals of their means.
+        without: ``(batches, t)``: CKA of the matched modules without each batch, for what other images would change.
         images: name of the image set.
         n: number of images.
         batch: images a batch, at most.
         pooled: whether features were averaged over positions.
+        left_out: networks that learned nothing and are not compared where others did, and modules without a CKA.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
     """
 
     question: ClassVar[str] = "similarity"
@@ -62,11 +68,13 @@ class Similarity(Result):
     cka: np.ndarray
     error: np.ndarray
     matched: np.ndarray
-    left_out: np.ndarray
+    without: np.ndarray
     images: str
     n: int
     batch: int
     pooled: bool
+    left_out: tuple[LeftOut, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
 
     def rows(self, member: int) -> slice:
         """Return where the modules of a network stand in ``cka``."""
@@ -86,20 +94,20 @@ class Similarity(Result):
         return pd.DataFrame(self.cka[self.rows(i), self.rows(j)], index=self.modules[i], columns=self.modules[j])
 
     def profile(self) -> pd.DataFrame:
-        """Return the mean CKA of each module with itself by kind of pair, with 95 % jackknife intervals."""
+        """Return the mean CKA of each module with itself by kind of pair, with 95 % intervals over images."""
         import pandas as pd
 
         rows = []
         for kind, pairs in kinds(self.pairs).items():
             for name, entries in self.by_name(self.entries(pairs, heads=True)).items():
-                value, low, high = self.mean(entries)
+                mean = self.estimate(entries)
                 rows.append(
                     {
                         "pair": kind,
                         "module": name,
-                        "cka": value,
-                        "low": math.nan if low is None else low,
-                        "high": math.nan if high is None else high,
+                        "cka": mean.value,
+                        "low": math.nan if mean.low is None else mean.low,
+                        "high": math.nan if mean.high is None else mean.high,
                         "pairs": len(entries),
                         "n": self.n,
                     }
@@ -113,10 +121,10 @@ class Similarity(Result):
         return wide.rename_axis(columns=None)
 
     def frame(self) -> pd.DataFrame:
-        """Return one row for each module of each pair with each module of the other, with 95 % intervals."""
+        """Return one row for each module of each pair with each module of the other; 95 % intervals over images."""
         import pandas as pd
 
-        half = self.error * self._t()
+        half = self.error * quantile(0.05, max(len(self.without) - 1, 1))
         blocks = []
         for pair in self.pairs:
             at = np.ix_(_range(self.rows(pair.a)), _range(self.rows(pair.b)))
@@ -168,18 +176,24 @@ class Similarity(Result):
             found.setdefault(a if a == b else f"{a} ~ {b}", []).append(t)
         return found
 
-    def mean(self, entries: Sequence[int], less: Sequence[int] = ()) -> tuple[float, float | None, float | None]:
-        """Return the mean CKA of some matched modules, minus that of others, with its 95 % jackknife interval."""
+    def estimate(self, entries: Sequence[int]) -> Estimate:
+        """Return the mean CKA of some matched modules of these networks, with its interval over images.
 
-        def statistic(values: np.ndarray) -> np.ndarray:
-            plus: np.ndarray = values[..., list(entries)].mean(-1)
-            return plus - values[..., list(less)].mean(-1) if less else plus
+        θ ± t_{B−1}·√((B−1)/B·Σ_b(θ₍₋b₎ − θ̄)²), θ₍₋b₎ the mean without batch b of B (jackknife, Efron & Stein 1981).
 
-        value, without = float(statistic(self.values())), statistic(self.left_out)
-        half = self._t() * math.sqrt((len(without) - 1) * float(without.var()))
-        return (
-            (value, value - half, value + half) if len(without) > 1 and math.isfinite(half) else (value, None, None)
-        )
+        Args:
+            entries: places in ``matched``.
+        """
+        without = self.without[:, list(entries)].mean(1)
+        freedom = len(without) - 1
+        variance = freedom * float(without.var()) if freedom else math.nan
+        value = float(self.values()[list(entries)].mean())
+        return measured(value, over="images", n=self.n, images=self.n, spread=variance, freedom=float(freedom))
+
+    def mean(self, entries: Sequence[int]) -> tuple[float, float | None, float | None]:
+        """Return :meth:`estimate` as value, low and high."""
+        found = self.estimate(entries)
+        return found.value, found.low, found.high
 
     def _at(self, member: int, row: int) -> str:
         start: int = self.rows(member).start
@@ -193,9 +207,6 @@ class Similarity(Result):
             raise UsageError(f"no network is called {member!r}; there are {', '.join(labels)}")
         return labels.index(member)
 
-    def _t(self) -> float:
-        return t_quantile(0.95, max(len(self.left_out) - 1, 1))
-
 
 def similarity(
     net: Network | Sequence[Network],
@@ -206,6 +217,7 @@ def similarity(
     pooled: bool = False,
     batch: int = 64,
     seed: int = 0,
+    witnesses: Sequence[Witness] = (),
     device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> Similarity:
@@ -224,11 +236,12 @@ def similarity(
         pooled: average features over positions or tokens instead of flattening them.
         batch: images a batch; larger batches are a little less noisy and cost more.
         seed: of the order of the images.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
         device: ``cpu``, ``cuda`` or ``auto``.
         progress: told the number of batches done.
 
     Returns:
-        All pairs of all modules of all networks, with jackknife intervals over batches.
+        All pairs of all modules of all networks, each with its error over images.
 
     Raises:
         UsageError: for fewer than two solutions or 4 images, or labels that are not distinct.
@@ -259,20 +272,44 @@ def similarity(
     names = tuple(map(tuple, vectors))
     pairs = pairs_of(named)
     matched = _matched(pairs, names)
+    heads = tuple(next((t.name for t in points if t.head), "") for points in chosen)
+    cka = total.cka().cpu().numpy()
+    members, flat = _flat(as_members(named), names, heads, cka)
+    witnesses = found_unfit(members, witnesses)
     return Similarity(
-        members=as_members(named),
+        members=members,
         pairs=pairs,
         modules=names,
-        heads=tuple(next((t.name for t in points if t.head), "") for points in chosen),
-        cka=total.cka().cpu().numpy(),
+        heads=heads,
+        cka=cka,
         error=total.standard_error().cpu().numpy(),
         matched=matched,
-        left_out=total.left_out(matched[:, 1].tolist(), matched[:, 2].tolist()).cpu().numpy(),
+        without=total.left_out(matched[:, 1].tolist(), matched[:, 2].tolist()).cpu().numpy(),
         images=images.name,
         n=len(images),
         batch=batch,
         pooled=pooled,
+        left_out=(*unlearned(members, witnesses), *flat),
+        witnesses=witnesses,
     )
+
+
+_FLAT = "features are the same for all images or not finite"
+
+
+def _flat(
+    members: Sequence[Member], modules: Sequence[Sequence[str]], heads: Sequence[str], cka: np.ndarray
+) -> tuple[tuple[Member, ...], list[LeftOut]]:
+    """Return the modules that have no CKA; a network that has no other is no witness."""
+    known = iter(np.isfinite(np.diagonal(cka)).tolist())
+    found, left = [], []
+    for member, names, head in zip(members, modules, heads, strict=True):
+        without = [name for name, there in zip(names, known, strict=False) if not there]
+        left += [LeftOut(f"{name} of {member.label}", _FLAT) for name in without]
+        body = [name for name in names if name != head] or names
+        dead = not member.unfit and set(body) <= set(without)
+        found.append(replace(member, unfit="has features that are the same for all images") if dead else member)
+    return tuple(found), left
 
 
 def _modules_of(

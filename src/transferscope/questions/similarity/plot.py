@@ -75,7 +75,11 @@ def _profile(ax: Axes, result: Similarity) -> None:
     ax.set_ylabel("CKA")
     ax.set_title(f"Each module with itself, {result.n:,} images of {result.images}")
     ax.grid(axis="x", visible=False)
-    ax.legend(title="pairs of networks (how many)", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    ax.legend(
+        title="pairs of networks (how many),\n95 % intervals over images of these",
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+    )
 
 
 def _maps(below: SubFigure, result: Similarity, pairs: Sequence[tuple[str, str]]) -> None:

@@ -38,6 +38,10 @@ class SimilarityQuestion(Question):
             "HSIC₁(L, L) are summed over the batches in float64 and divided once; nothing is clamped, so "
             "unrelated features scatter around zero. Features are the flattened outputs of each module on the "
             "same test images.",
+            "Each pair of networks has one number, its mean CKA over modules without the head. Networks are the "
+            "sample: intervals leave out one network at a time, with all its pairs, and one batch of images at a "
+            "time; the pre-trained network is given. A verdict needs three networks of each kind that learned "
+            "something.",
         ),
         caption="CKA of every module with every module of the other network.",
     )
@@ -89,6 +93,7 @@ class SimilarityQuestion(Question):
             modules=modules,
             pooled=self.pooled,
             batch=self.batch,
+            witnesses=inputs.witnesses(),
             device=inputs.device,
             progress=inputs.progress,
         )

@@ -1,27 +1,23 @@
-"""What runs from several pre-trainings say, in sentences; intervals as in ``_estimates``."""
+"""What runs from several pre-trainings say, in sentences: networks are the sample, and test images."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import combinations
 
-from .._diverged import diverged_finding
-from .._estimates import Estimate, ratio
+import numpy as np
+
+from ...evidence.contrast import contrast, ratio
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.guard import learned
+from ...evidence.judge import judge
+from ...evidence.left_out import LeftOut, joined
+from ...evidence.phrases import count, interval_text, listed, number, percent, points_text, short
 from .._kinds import SCRATCH, metric_name
-from .._left_out import by_start
-from .._phrases import count, listed, number, percent, short, verdict_of
-from ..result import Finding, Verdict
 from .measure import SourceChoice
 
 __all__ = ["findings"]
-
-NEARER_CLAIM = "002 §5.1, Fig. 8a: of sources with like labels, the one more like the target in its images helps more"
-LABELS_CLAIM = "002 §5.1, Fig. 8b: a source with like images but labels of another nature does not help"
-NEAR_START_CLAIM = "002 §5.1, Fig. 8a: from a source that helps, weights end nearer to their start than from scratch"
-
-_MARGIN = 0.01
-"""A gain of at most so much, interval included, counts as no help."""
 
 
 def findings(result: SourceChoice) -> tuple[Finding, ...]:
@@ -31,33 +27,28 @@ def findings(result: SourceChoice) -> tuple[Finding, ...]:
         there = [s for s in result.sources if result.best(target, s)]
         found += _best(result, target, there)
         found += [_worth(result, target, s) for s in there]
-        near = [s for s in result.nearest_first.get(target, ()) if s in there]
-        found += [_nearer(result, target, *pair) for pair in combinations(near, 2)]
+        found += _nearer(result, target, [s for s in result.nearest_first.get(target, ()) if s in there])
         if result.best(target, ""):
             found += [f for s in there for f in _went(result, target, s)]
     return (*found, *_missing(result), *_diverged(result))
 
 
 def _best(result: SourceChoice, target: str, there: list[str]) -> list[Finding]:
-    """The source that ends best, against the next."""
+    """The source that ends highest, against the next; a description, as it is chosen by what is compared."""
     if len(there) < 2:
         return []
     first, second, *_ = sorted(there, key=lambda s: -result.final(target, s).value)
-    pairs = len(there) * (len(there) - 1) // 2
-    d = result.gain(target, first, second, level=1 - 0.05 / pairs)
-    word = "serves best" if d.verdict == "agrees" else "ends highest, not clearly above the next"
-    corrected = f", corrected for {count(pairs, 'comparison')}" if pairs > 1 and d.low is not None else ""
+    more = result.gain(target, first, second)
     return [
-        Finding(
-            f"{target}: of {count(len(there), 'source')} {first} {word}: {_metric(result, target)} "
+        said(
+            f"{target}: of {count(len(there), 'source')} {first} ends highest: {_metric(result, target)} "
             f"{_percent(result, target, first)} against {_percent(result, target, second)} from {second}, "
-            f"difference {number(100 * d.value, 1)} points{d.points()}{corrected}; "
-            f"{_runs(result, target, first, second)}.",
-            value=d.value,
-            low=d.low,
-            high=d.high,
+            f"{points_text(more)} more, not corrected for the choice of the highest; "
+            f"{_runs(result, target, first, second, more)}.",
+            more,
             n=_n(result, target, first, second),
             unit="runs",
+            target=target,
             weight=0.8,
         )
     ]
@@ -67,97 +58,122 @@ def _worth(result: SourceChoice, target: str, source: str) -> Finding:
     """A source against random weights, or alone."""
     final = result.final(target, source)
     if not result.best(target, ""):
-        return Finding(
-            f"{target}: {source} ends with a {_metric(result, target)} of {percent(final.value)}{final.points()}; no "
-            f"runs from scratch to compare with; {count(_n(result, target, source), 'run')}.",
-            value=final.value,
-            low=final.low,
-            high=final.high,
+        return said(
+            f"{target}: {source} ends with a {_metric(result, target)} of {percent(final.value)}"
+            f"{interval_text(final, factor=100, digits=1)}; no runs from scratch to compare with; "
+            f"{count(_n(result, target, source), 'run')}.",
+            final,
             n=_n(result, target, source),
             unit="runs",
+            target=target,
             weight=0.4,
         )
-    d, less = result.gain(target, source), result.improvement(target, source)
-    word = {"agrees": "helps", "disagrees": "harms"}.get(d.verdict, "neither clearly helps nor harms")
+    gain, less = result.gain(target, source), result.improvement(target, source)
+    other = source in result.other_labels.get(target, ())
+    judged = judge("002-5.1-c", gain, networks=result.witnesses.get(target, ())) if other else None
+    if gain.known:
+        assert gain.low is not None and gain.high is not None  # known
+        word = "helps" if gain.low > 0 else "harms" if gain.high < 0 else "neither clearly helps nor harms"
+    else:
+        word = "is compared with no pre-training"
     error = "an error" if result.metric(target) == "accuracy" else "a 1 − AUC"
     share = f"; {error} {_lower_by(less)}" if math.isfinite(less.value) else ""
-    other = source in result.other_labels.get(target, ())
-    return Finding(
+    return said(
         f"{target}: pre-training on {source}{' (labels of another nature)' * other} {word}: "
         f"{_metric(result, target)} {percent(final.value)} against {_percent(result, target, '')} from scratch, "
-        f"{number(100 * d.value, 1)} points{d.points()}{share}; {_runs(result, target, source, '')}.",
-        value=d.value,
-        low=d.low,
-        high=d.high,
+        f"{points_text(gain)}{share}; {_runs(result, target, source, '', gain)}.",
+        gain,
         n=_n(result, target, source, ""),
         unit="runs",
-        claim=LABELS_CLAIM if other else None,
-        verdict=_no_help(d) if other else None,
+        target=target,
         weight=0.9 if other else 0.7,
+        judged=judged,
     )
 
 
 def _lower_by(less: Estimate) -> str:
     """Say by how much an error is lower than that from scratch, or higher."""
     if less.value >= 0:
-        return f"{percent(less.value)} lower than from scratch{less.points()}"
-    ends = (None, None) if less.low is None or less.high is None else (-less.high, -less.low)
-    more = replace(less, value=-less.value, low=ends[0], high=ends[1])
-    return f"{percent(more.value)} higher than from scratch{more.points()}"
+        return f"{percent(less.value)} lower than from scratch{interval_text(less, factor=100, digits=1)}"
+    return f"{percent(-less.value)} higher than from scratch{interval_text(less, factor=-100, digits=1)}"
 
 
-def _no_help(d: Estimate) -> Verdict:
-    """Whether a gain is none, or as good as none."""
-    if d.low is None or d.high is None:
-        return "cannot tell"
-    return "disagrees" if d.low > 0 else "agrees" if d.high <= _MARGIN else "cannot tell"
-
-
-def _nearer(result: SourceChoice, target: str, near: str, far: str) -> Finding:
-    d = result.gain(target, near, far)
-    word = {"agrees": "helps more than", "disagrees": "helps less than"}.get(
-        d.verdict, "does not clearly help more than"
+def _nearer(result: SourceChoice, target: str, near: list[str]) -> list[Finding]:
+    """Whether of each two sources of an order the nearer helps more: one claim about the order."""
+    pairs = list(combinations(near, 2))
+    if not pairs:
+        return []
+    gains = [result.gain(target, *pair) for pair in pairs]
+    judged = judge("002-5.1-a", *gains, networks=result.witnesses.get(target, ()))
+    word = {"agrees": "help more", "disagrees": "do not all help more"}.get(
+        judged.verdict, "do not clearly help more"
     )
-    return Finding(
-        f"{target}: {near}, more like it in its images, {word} {far}: {_metric(result, target)} "
-        f"{_percent(result, target, near)} against {_percent(result, target, far)}, difference "
-        f"{number(100 * d.value, 1)} points{d.points()}; {_runs(result, target, near, far)}.",
-        value=d.value,
-        low=d.low,
-        high=d.high,
-        n=_n(result, target, near, far),
-        unit="runs",
-        claim=NEARER_CLAIM,
-        verdict=d.verdict,
-        weight=0.9,
-    )
+    told = [f"{one} against {other} {points_text(gain)}" for (one, other), gain in zip(pairs, gains, strict=True)]
+    return [
+        said(
+            f"{target}: sources more like it in their images {word} than those less like it, by "
+            f"{_metric(result, target)}: {listed(told)}; {count(_n(result, target, *near), 'run')}.",
+            gains[0],
+            n=_n(result, target, *near),
+            unit="runs",
+            target=target,
+            weight=0.9,
+            judged=judged,
+        )
+    ]
 
 
 def _went(result: SourceChoice, target: str, source: str) -> list[Finding]:
     """How far weights went from scratch over how far they went from a source."""
-    groups = [result.best(target, s) for s in ("", source)]
-    far, near = (g.deviations().sum(1).tolist() if g else [] for g in groups)
-    r = ratio(far, near)
-    if not math.isfinite(r.value):
+    witnesses = result.witnesses.get(target, ())
+    failed = {left.subject for left in learned(witnesses)[1]}
+    both = []
+    for name in ("", source):
+        group = result.best(target, name)
+        of = [(r.label, r.deviation.sum()) for r in group.healthy if r.label not in failed] if group else []
+        both.append({label: float(value) for label, value in of})
+    far, near = (list(of.values()) for of in both)
+    if not (far and near) or min(near) <= 0:
         return []
-    helps = result.gain(target, source).verdict == "agrees"
-    over_one = (None, None) if r.low is None or r.high is None else (r.low - 1, r.high - 1)
-    few = "" if r.over else ", too few for an interval over seeds"
+    times = ratio(far, near)
+    judged = None
+    if _helps(result, target, source):
+        rests = [
+            w for w in witnesses if (w.role == "P" and _is_of(w.label, source)) or any(w.label in of for of in both)
+        ]
+        judged = judge("002-5.1-b", times, networks=rests)
+    few = "" if times.known else ", too few for an interval"
     return [
-        Finding(
-            f"{target}: from scratch weights end {number(r.value)} times{r.plain()} as far from their start as from "
-            f"{source}: deviation {short(sum(far) / len(far))} against {short(sum(near) / len(near))}, n = "
-            f"{result.train_images[target]:,} training images; {len(far)} and {count(len(near), 'run')}{few}.",
-            value=r.value,
-            low=r.low,
-            high=r.high,
+        said(
+            f"{target}: from scratch weights end {number(times.value)} times{interval_text(times, form='times')} as "
+            f"far from their start as from {source}: deviation {short(sum(far) / len(far))} against "
+            f"{short(sum(near) / len(near))}, n = {result.train_images[target]:,} training images; {len(far)} and "
+            f"{count(len(near), 'run')}{few}.",
+            times,
             n=len(far) + len(near),
             unit="runs",
-            claim=NEAR_START_CLAIM if helps else None,
-            verdict=verdict_of(*over_one) if helps else None,
+            target=target,
             weight=0.5,
+            judged=judged,
         )
     ]
+
+
+def _is_of(witness: str, source: str) -> bool:
+    """Whether a pre-training that is a witness is this one."""
+    return witness == ("the pre-training" if source == "source" else f"the pre-training {source}")
+
+
+def _helps(result: SourceChoice, target: str, source: str) -> bool:
+    """Whether a source helps on validation images, so that what is judged is not what it was chosen by."""
+    values = []
+    for name in (source, ""):
+        group = result.best(target, name)
+        values.append([run.val for run in group.healthy] if group else [])
+    if not all(values) or not all(np.isfinite(of).all() for of in values):
+        return False
+    gain = contrast(values[0], values[1])
+    return gain.low is not None and gain.low > 0
 
 
 def _missing(result: SourceChoice) -> list[Finding]:
@@ -167,32 +183,30 @@ def _missing(result: SourceChoice) -> list[Finding]:
         for source in (*result.sources, "")
         if (without := [t for t in result.targets if not result.groups(t, source)])
     ]
-    gaps += [f"{told}, and is left out" for told in by_start(result.left_out)]
+    gaps += joined(result.left_out)
     several = [
-        f"{source or SCRATCH} on {target}"
+        (source or SCRATCH, target, all(math.isfinite(r.val) for g in groups for r in g.healthy))
         for target in result.targets
         for source in (*result.sources, "")
-        if len(result.groups(target, source)) > 1
+        if len(groups := result.groups(target, source)) > 1
     ]
-    gaps += [f"of several starts from {listed(several)} only the one that ends best"] * bool(several)
+    for known, how in ((True, "the one that is best on validation images"), (False, "the first")):
+        if told := [f"{source} on {target}" for source, target, validated in several if validated == known]:
+            gaps.append(f"of several starts from {listed(told)} only {how}")
     if not gaps:
         return []
-    text = "; ".join(gaps)
-    return [
-        Finding(
-            f"What is compared: {result.kind} runs; {text}.",
-            value=len(gaps),
-            n=len(result.runs) + len(result.left_out),
-            unit="runs",
-            weight=0.2,
-        )
-    ]
+    text, runs = "; ".join(gaps), len(result.runs) + len(result.left_out)
+    told_kind = f"What is compared: {result.kind} runs; {text}."
+    return [said(told_kind, Estimate(float(len(gaps))), n=runs, unit="runs", weight=0.2)]
 
 
 def _diverged(result: SourceChoice) -> list[Finding]:
-    gone = [run for run in result.runs if run.ended != "finished"]
-    told = [f"{run.label} on {run.target} from {run.source or SCRATCH} ({run.ended})" for run in gone]
-    return diverged_finding(told, len(result.runs))
+    gone = [LeftOut(run.label, run.ended, run.target) for run in result.runs if run.ended != "finished"]
+    if not gone:
+        return []
+    how = "counted as chance" if result.chance else "left out of the means"
+    text = f"{count(len(gone), 'run')} of {len(result.runs)} diverged, {how}: {'; '.join(joined(gone))}."
+    return [said(text, Estimate(float(len(gone))), n=len(result.runs), unit="runs", weight=0.6)]
 
 
 def _metric(result: SourceChoice, target: str) -> str:
@@ -205,13 +219,14 @@ def _percent(result: SourceChoice, target: str, source: str) -> str:
 
 def _each(result: SourceChoice, target: str, source: str) -> int:
     group = result.best(target, source)
-    return len(group.finals()) if group else 0
+    return len(group.runs) if group else 0
 
 
 def _n(result: SourceChoice, target: str, *sources: str) -> int:
     return sum(_each(result, target, s) for s in sources)
 
 
-def _runs(result: SourceChoice, target: str, first: str, second: str) -> str:
-    images = count(result.test_images[target], "test image")
-    return f"{_each(result, target, first)} and {count(_each(result, target, second), 'run')}, {images}"
+def _runs(result: SourceChoice, target: str, first: str, second: str, estimate: Estimate) -> str:
+    images = f", {count(estimate.images or estimate.n, 'test image')}" if "images" in estimate.over else ""
+    few = "" if estimate.known else ", too few for an interval"
+    return f"{_each(result, target, first)} and {count(_each(result, target, second), 'run')}{images}{few}"

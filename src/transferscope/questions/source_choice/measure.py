@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from ...errors import UsageError, nearest
+from ...evidence.contrast import reduction
+from ...evidence.estimate import Estimate
+from ...evidence.guard import Witness
+from ...evidence.left_out import LeftOut
 from ...models.network import Network
 from ...train.run import Run
+from .._counted import Counted, packed
 from .._deviation import deviation_by_layer
-from .._estimates import Estimate, difference, estimate, ratio
 from .._kinds import FINE_TUNED, HEAD_ONLY, SCRATCH, check_runs, kind_of, told_start
-from .._left_out import LeftOutRun
 from ..result import Result
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class SourceRun:
         metric: what the task is judged by, ``accuracy`` or ``auc``.
         final: the test metric at the end.
         deviation: (1/√n)·‖W_l − W⁰_l‖_F from its own start, ``(layers,)``.
+        val: the metric on validation images at the end; nan where there are none.
     """
 
     label: str
@@ -51,6 +55,12 @@ class SourceRun:
     metric: str
     final: float
     deviation: np.ndarray
+    val: float = math.nan
+
+    @property
+    def speed(self) -> float:
+        """Not read here."""
+        return math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +109,9 @@ class SourceChoice(Result):
         nearest_first: by target, sources from the most to the least like it in their images, as far as told.
         other_labels: by target, sources like it in their images, with labels of another nature, as far as told.
         left_out: runs that are not compared here.
+        outcomes: by target, what each test image adds to the final metric of each run on it, ``(runs, images)``.
+        chance: by target, what the test metric is by chance: a failed run counts as that.
+        witnesses: by target, what is wrong with runs and pre-trainings.
     """
 
     question: ClassVar[str] = "source_choice"
@@ -111,7 +124,10 @@ class SourceChoice(Result):
     test_images: dict[str, int]
     nearest_first: dict[str, tuple[str, ...]]
     other_labels: dict[str, tuple[str, ...]]
-    left_out: tuple[LeftOutRun, ...]
+    left_out: tuple[LeftOut, ...]
+    outcomes: dict[str, np.ndarray] = field(default_factory=dict)
+    chance: dict[str, float] = field(default_factory=dict)
+    witnesses: dict[str, tuple[Witness, ...]] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -136,25 +152,46 @@ class SourceChoice(Result):
         return tuple(SourceGroup(target, source, *key, tuple(of)) for key, of in found.items())
 
     def best(self, target: str, source: str) -> SourceGroup | None:
-        """Return the group of a source that ends best; ``None`` where no run has a number."""
+        """Return the group of a source that is compared; ``None`` where no run has a number.
+
+        Of several it is the one that is best on validation images; where there are none, the first of the study, as
+        choosing by the test metric would judge it on what it was chosen by.
+        """
         there = [g for g in self.groups(target, source) if g.finals()]
-        return max(there, key=lambda g: float(np.mean(g.finals()))) if there else None
+        known = [g for g in there if np.isfinite([run.val for run in g.healthy]).all()]
+        if known:
+            return max(known, key=lambda g: float(np.mean([run.val for run in g.healthy])))
+        return there[0] if there else None
+
+    def counted(self, group: SourceGroup) -> Counted[SourceRun]:
+        """Return the runs of a group as claims count them: one that failed has what chance has."""
+        there = [run for run in self.runs if run.target == group.target]
+        rows = self.outcomes.get(group.target)
+        at = [there.index(run) for run in group.runs]
+        return Counted(group.runs, None if rows is None else rows[at], self.chance.get(group.target))
 
     def final(self, target: str, source: str) -> Estimate:
         """Return the mean test metric from a source with its interval."""
-        return estimate(self._finals(target, source), self._images(target))
+        group = self.best(target, source)
+        return self.counted(group).mean("final") if group else Estimate(math.nan)
 
-    def gain(self, target: str, source: str, over: str = "", *, level: float = 0.95) -> Estimate:
+    def gain(self, target: str, source: str, over: str = "") -> Estimate:
         """Return by how much a source ends better than another, or (``""``) than random weights."""
-        return difference(self._finals(target, source), self._finals(target, over), self._images(target), level=level)
+        first, second = self.best(target, source), self.best(target, over)
+        if first is None or second is None:
+            return Estimate(math.nan)
+        return self.counted(first).less(self.counted(second), "final")
 
     def improvement(self, target: str, source: str) -> Estimate:
         """Return 1 − e/e_scratch of a source, e the test error or 1 − AUC (as 002 Table 2)."""
-        errors, scratch = ([1 - x for x in self._finals(target, s)] for s in (source, ""))
-        r = ratio(errors, scratch, self._images(target))
-        if r.low is None or r.high is None:
-            return Estimate(1 - r.value)
-        return Estimate(1 - r.value, 1 - r.high, 1 - r.low, r.over)
+        group, scratch = self.best(target, source), self.best(target, "")
+        return self._less(group, scratch) if group and scratch else Estimate(math.nan)
+
+    def _less(self, group: SourceGroup, scratch: SourceGroup) -> Estimate:
+        both = [self.counted(g).counts("final") for g in (group, scratch)]
+        rows = [of.examples("final") for of in both]
+        known = None if rows[0] is None or rows[1] is None else (1 - rows[0], 1 - rows[1])
+        return reduction(1 - both[0].numbers("final"), 1 - both[1].numbers("final"), known)
 
     def matrix(self, what: Literal["final", "gain", "improvement"] = "final") -> pd.DataFrame:
         """Return means by source (rows; ``scratch`` last) and target (columns); nan where there are no runs."""
@@ -193,20 +230,13 @@ class SourceChoice(Result):
         ]
         return pd.DataFrame(rows)
 
-    def _finals(self, target: str, source: str) -> list[float]:
-        group = self.best(target, source)
-        return group.finals() if group else []
-
-    def _images(self, target: str) -> int | None:
-        return self.test_images[target] if self.metric(target) == "accuracy" else None
-
     def _row(self, group: SourceGroup) -> dict[str, object]:
         finals, target = group.finals(), group.target
-        images = self._images(target)
-        mean = estimate(finals, images)
-        scratch = self._finals(target, "") if group.source else []
-        gain = difference(finals, scratch, images)
-        less = ratio([1 - x for x in finals], [1 - x for x in scratch], images)
+        scratch = self.best(target, "") if group.source else None
+        of = self.counted(group)
+        mean = of.mean("final")
+        gain = of.less(self.counted(scratch), "final") if scratch else Estimate(math.nan)
+        less = self._less(group, scratch) if scratch else Estimate(math.nan)
         total = group.deviations().sum(1)
         best = self.best(target, group.source)
         return {
@@ -223,9 +253,9 @@ class SourceChoice(Result):
             "gain": gain.value,
             "gain_low": _or_nan(gain.low),
             "gain_high": _or_nan(gain.high),
-            "improvement": 1 - less.value,
-            "improvement_low": 1 - _or_nan(less.high),
-            "improvement_high": 1 - _or_nan(less.low),
+            "improvement": less.value,
+            "improvement_low": _or_nan(less.low),
+            "improvement_high": _or_nan(less.high),
             "interval_over": mean.over,
             "deviation": float(total.mean()) if len(total) else math.nan,
             "deviation_sd": float(total.std(ddof=1)) if len(total) > 1 else math.nan,
@@ -242,6 +272,9 @@ def source_choice(
     test_images: Mapping[str, int],
     nearest_first: Sequence[str] | Mapping[str, Sequence[str]] = (),
     other_labels: Sequence[str] | Mapping[str, Sequence[str]] = (),
+    outcomes: Mapping[str, Sequence[np.ndarray | None]] | None = None,
+    chance: Mapping[str, float] | None = None,
+    witnesses: Mapping[str, Sequence[Witness]] | None = None,
 ) -> SourceChoice:
     """Compare pre-trainings by what they are worth on targets (002 §5.1, Fig. 8).
 
@@ -258,6 +291,10 @@ def source_choice(
             by target where that differs.
         other_labels: sources like the targets in their images, but with labels of another nature (colours instead of
             objects); by target where that differs.
+        outcomes: target → for each run on it, in their order, what each test image adds to the final metric
+            (``probes.outcomes``); ``None`` for a run that diverged. Without them intervals are over networks only.
+        chance: target → what the test metric is by chance.
+        witnesses: target → what is wrong with its runs and their pre-trainings.
 
     Raises:
         UsageError: for no runs from a source, one that does not say from which, two runs of one target with one name,
@@ -270,11 +307,14 @@ def source_choice(
         raise UsageError("source_choice: no run is fine-tuned from a source; give P-T runs, and RI-T to compare")
     done: list[SourceRun] = []
     layers: dict[str, tuple[str, ...]] = {}
-    left_out = []
+    left_out: list[LeftOut] = []
+    given = {target: iter(of) for target, of in (outcomes or {}).items()}
+    rows: dict[str, list[np.ndarray | None]] = {}
     for run, what in zip(runs, kinds, strict=True):
+        row = next(given[run.target], None) if run.target in given else None
         if what not in (kind, SCRATCH):
             why = "trains the head only" if what else "has an altered or unknown start, or keeps a random body"
-            left_out.append(LeftOutRun(run.label, told_start(run), run.target, why))
+            left_out.append(LeftOut(run.label, why, run.target))
             continue
         if what == kind and not run.source:
             raise UsageError(
@@ -284,6 +324,7 @@ def source_choice(
         names, deviation = _deviation(nets[run.target], run, int(train_images[run.target]))
         layers[run.target] = names
         done.append(_read(run, "" if what == SCRATCH else run.source, deviation))
+        rows.setdefault(run.target, []).append(row)
     there = {run.source for run in done if run.source}
     return SourceChoice(
         runs=tuple(done),
@@ -294,6 +335,13 @@ def source_choice(
         nearest_first=_told("nearest_first", nearest_first, layers, there),
         other_labels=_told("other_labels", other_labels, layers, there),
         left_out=tuple(left_out),
+        outcomes={
+            target: kept
+            for target, of in rows.items()
+            if (kept := packed(len(of), of, int(test_images[target]), f"outcomes on {target}")) is not None
+        },
+        chance=dict(chance or {}),
+        witnesses={target: tuple(of) for target, of in (witnesses or {}).items()},
     )
 
 
@@ -334,6 +382,7 @@ def _read(run: Run, source: str, deviation: np.ndarray) -> SourceRun:
         metric=run.metric,
         final=run.final_metric(),
         deviation=deviation,
+        val=run.final_metric("val"),
     )
 
 

@@ -33,9 +33,12 @@ class SourceChoiceQuestion(Question):
         how=(
             "For every source and target the test metric at the end, how much it gains over training from "
             "scratch, which share of the error from scratch it saves, and how far each layer went from its "
-            "start, (1/√n)·‖W − W⁰‖ with n the training images. Intervals are over seeds from three on; with "
-            "fewer, those of accuracies are over test images, and deviations have none. The best source is "
-            "held against the next with an interval corrected for the number of pairs.",
+            "start, (1/√n)·‖W − W⁰‖ with n the training images.",
+            "Differences of the test metric vary with the networks and with the test images: their intervals "
+            "are over both, paired image by image; deviations vary with the networks. A verdict takes three "
+            "networks of each kind and holds for these pre-trainings. Of several starts from one source the one "
+            "that is best on validation images is compared, and whether a source helps, for how far weights "
+            "went, is seen on validation images. A run that diverged counts as chance.",
         ),
         caption=(
             "Test metric for each source and target, and how far each layer went: means of the runs; dashes on "
@@ -68,6 +71,7 @@ class SourceChoiceQuestion(Question):
 
     def answer(self, inputs: Inputs) -> Result:
         """Hold pre-trainings against each other, target by target."""
+        from ...evidence.guard import chance_of
         from .measure import source_choice
 
         return source_choice(
@@ -77,4 +81,12 @@ class SourceChoiceQuestion(Question):
             test_images=inputs.counts("test"),
             nearest_first=self.nearest_first,
             other_labels=self.other_labels,
+            outcomes={
+                target: [
+                    None if run.diverged else inputs.outcomes(run) for run in inputs.runs if run.target == target
+                ]
+                for target in inputs.targets
+            },
+            chance={target: chance_of(splits.test) for target, splits in inputs.images.items()},
+            witnesses={target: inputs.witnesses(target) for target in inputs.targets},
         )

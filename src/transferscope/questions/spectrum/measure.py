@@ -13,11 +13,14 @@ import numpy as np
 from torch import Tensor
 
 from ...errors import ModelError, UsageError, nearest
+from ...evidence.guard import Witness
+from ...evidence.left_out import LeftOut
 from ...models.network import Granularity, Network
 from ...models.solution import Solution, Solutions
 from ...probes.linear_maps import LinearMap, linear_maps
 from ...progress import Progress, silent
 from .._members import Member, as_members, as_solutions
+from .._sides import unlearned
 from ..result import Result
 
 if TYPE_CHECKING:
@@ -48,8 +51,8 @@ class Spectrum(Result):
         maps: the convolutions and matrices, in forward order.
         modules: modules that hold any, in forward order; the whole network comes after them in what follows.
         module_of: the module of each map, ``(maps,)``.
-        left_out: weights of linear maps without a spectrum, with the reason in brackets: transposed convolutions,
-            layers that never run, a final layer that is not among the weights, say.
+        left_out: weights of linear maps without a spectrum (transposed convolutions, layers that never run, a final
+            layer that is not among the weights, say), and networks that learned nothing and are not compared.
         top: ‖W‖₂, ``(members, maps)``.
         frobenius: ‖W‖_F of the map, the root of the sum of the squares of its singular values, ``(members, maps)``.
         weight_norm: Euclidean norm of the weight tensor, ``(members, maps)``.
@@ -59,6 +62,7 @@ class Spectrum(Result):
         edges: thresholds, rising, ``(modules + 1, e)``; the same for all networks.
         under: number of singular values below each threshold, ``(members, modules + 1, e)``.
         quantiles: at :data:`PROBABILITIES`, ``(members, modules + 1, 9)``.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
     """
 
     question: ClassVar[str] = "spectrum"
@@ -68,7 +72,7 @@ class Spectrum(Result):
     maps: tuple[LinearMap, ...]
     modules: tuple[str, ...]
     module_of: np.ndarray
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
     top: np.ndarray
     frobenius: np.ndarray
     weight_norm: np.ndarray
@@ -78,6 +82,7 @@ class Spectrum(Result):
     edges: np.ndarray
     under: np.ndarray
     quantiles: np.ndarray
+    witnesses: tuple[Witness, ...] = ()
 
     def ratio(self) -> np.ndarray:
         """Return ‖W_i‖_F/‖W_i‖₂ of each map, ``(members, maps)``; nan for a map that is zero."""
@@ -177,6 +182,7 @@ def spectrum(
     *,
     granularity: Granularity = "layer",
     zero_padding: bool = False,
+    witnesses: Sequence[Witness] = (),
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Spectrum:
@@ -191,6 +197,7 @@ def spectrum(
         solutions: one or more; plain weights are called A, B, C, ….
         granularity: of the modules over which singular values are counted together.
         zero_padding: also measure ‖W‖₂ with the padding that the layers really have, by Lanczos on the layer.
+        witnesses: what is known of the runs and pre-trainings that the networks are from.
         workers: threads, a layer each; all cores by default.
         progress: told the number of layers done, over all networks.
 
@@ -203,11 +210,12 @@ def spectrum(
             other shapes, or not finite.
     """
     named = as_solutions(solutions, least=1)
-    maps, left_out = linear_maps(net)
+    maps, others = linear_maps(net)
+    left_out = [LeftOut(*other) for other in others]
     headless = {f"{net.head}.weight"} if any(f"{net.head}.weight" not in s.params for s in named) else set()
-    left_out += tuple(
-        f"{m.tensor} (a final layer that not all networks have here)" for m in maps if m.tensor in headless
-    )
+    left_out += [
+        LeftOut(m.tensor, "a final layer that not all networks have here") for m in maps if m.tensor in headless
+    ]
     maps = tuple(m for m in maps if m.tensor not in headless)
     if not maps:
         raise ModelError(f"{net.name}: no convolution and no matrix runs in it, so it has no spectrum")
@@ -218,12 +226,13 @@ def spectrum(
     groups = [np.flatnonzero(module_of == g) for g in range(len(modules))] + [np.arange(len(maps))]
     edges = [_edges(max(float(v[i][0][0]) for v in everything for i in group)) for group in groups]
     pooled = [[_pool([values[i] for i in group]) for group in groups] for values in everything]
+    members = as_members(named)
     return Spectrum(
-        members=as_members(named),
+        members=members,
         maps=maps,
         modules=modules,
         module_of=module_of,
-        left_out=left_out,
+        left_out=(*left_out, *unlearned(members, witnesses)),
         top=np.array([[values[0] for values, _ in one] for one in everything]),
         frobenius=np.array([[math.sqrt(float(counts @ values**2)) for values, counts in one] for one in everything]),
         weight_norm=np.array([[float(s.params[m.tensor].double().norm()) for m in maps] for s in named]),
@@ -233,6 +242,7 @@ def spectrum(
         edges=np.stack(edges),
         under=np.array([[_under(values, e) for values, e in zip(one, edges, strict=True)] for one in pooled]),
         quantiles=np.array([[_quantiles(values) for values in one] for one in pooled]),
+        witnesses=tuple(witnesses),
     )
 
 

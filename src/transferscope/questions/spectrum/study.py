@@ -37,6 +37,9 @@ class SpectrumQuestion(Question):
             "A network has millions of singular values; they are counted under many thresholds. Σ‖W‖_F/‖W‖₂ "
             "and Π‖W‖₂ run over all layers that are not zero; ‖W‖_F is that of the map, the root of the sum of "
             "its squared singular values, which is √(output positions) times that of the kernel.",
+            "The singular values of given weights are exact, so networks are the sample, one number each: the "
+            "share of its values under the median of P-T, the mean of such shares over modules, and the sums. "
+            "A verdict needs three networks of each kind that learned something.",
         ),
         caption="Singular values of the whole network and how many lie under a threshold; norms layer by layer.",
     )
@@ -63,6 +66,7 @@ class SpectrumQuestion(Question):
             inputs.solutions(self.weights),
             granularity=self.modules,
             zero_padding=self.zero_padding,
+            witnesses=inputs.witnesses(),
             workers=inputs.threads,
             progress=inputs.progress,
         )

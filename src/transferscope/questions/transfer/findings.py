@@ -1,30 +1,22 @@
-"""What errors and deviations of transferred networks say, in sentences; intervals as in ``_estimates``."""
+"""What errors and deviations of transferred networks say, in sentences: networks are the sample, and test images."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-import numpy as np
-
-from ...numerics.correlation import pearson
-from ...numerics.intervals import wilson
-from .._diverged import diverged_finding
-from .._estimates import Estimate, difference, ratio
+from ...evidence.contrast import ratio
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.guard import learned
+from ...evidence.judge import judge
+from ...evidence.left_out import LeftOut, joined
+from ...evidence.phrases import count, interval_text, listed, number, percent, points_text, short
+from ...evidence.proportion import correlation
 from .._kinds import FINE_TUNED, HEAD_ONLY, KINDS, SCRATCH, metric_name
-from .._left_out import by_start
-from .._phrases import bracket, count, listed, number, percent, short, verdict_of
-from ..result import Finding, Verdict
 from .measure import Transfer, TransferGroup
 
 __all__ = ["findings"]
-
-BETTER_CLAIM = "002 B.3, Tables 1 and 2: fine-tuning ends with a lower test error than training from scratch"
-HEAD_CLAIM = "002 §3, Table 1: fine-tuning all layers ends with no higher test error than training the head only"
-FIT_CLAIM = "002 §3, Table 1: the training error comes to nearly zero on every target, head only or fine-tuned"
-PROPORTIONAL_CLAIM = "002 §3: over targets, the deviation from the start is about proportional to the test error"
-FARTHER_CLAIM = (
-    "002 B.3, Tables 1 and 2: networks from scratch end farther from the pre-trained weights than fine-tuned"
-)
 
 _NEARLY_ZERO = 0.01
 """Training error that counts as nearly zero; the largest in 002's Table 1 is 0.15 %."""
@@ -42,133 +34,140 @@ def findings(result: Transfer) -> tuple[Finding, ...]:
             found.append(_head(result, tuned, head))
         if sum(map(bool, groups.values())) == 1:
             found += [_alone(result, group) for group in groups.values() if group]
-    for kind in (HEAD_ONLY, FINE_TUNED):
-        found += _fit(result, kind) + _proportional(result, kind)
-    return (*found, *_missing(result), *_diverged(result))
+    return (*found, *_fit(result), *_proportional(result), *_missing(result), *_diverged(result))
 
 
 def _gain(result: Transfer, tuned: TransferGroup, scratch: TransferGroup) -> Finding:
+    less = result.counted(tuned).less(result.counted(scratch), "final")
+    judged = judge("002-B.3-a", less, networks=result.witnesses.get(tuned.target, ()))
+    word = {"agrees": "beats", "disagrees": "does worse than"}.get(judged.verdict, "does not clearly beat")
     gain = result.improvement(tuned)
-    word = {"agrees": "beats", "disagrees": "does worse than"}.get(gain.verdict, "does not clearly beat")
-    value = f", an improvement of {percent(gain.value)}{gain.points()}" if math.isfinite(gain.value) else ""
-    return Finding(
-        f"{tuned.target}: fine-tuning {word} training from scratch: {_error(tuned)} {_percent(tuned)} against "
-        f"{_percent(scratch)}{value}{_chosen(result, tuned, scratch)}; {_runs(tuned, scratch)}"
-        f"{_tested(result, tuned)}.",
-        value=gain.value,
-        low=gain.low,
-        high=gain.high,
-        n=len(tuned.healthy) + len(scratch.healthy),
+    saved = ""
+    if math.isfinite(gain.value):
+        saved = f", an improvement of {percent(gain.value)}{interval_text(gain, factor=100, digits=1)}"
+    return said(
+        f"{tuned.target}: fine-tuning {word} training from scratch: {_error(tuned)} {_percent(result, tuned)} "
+        f"against {_percent(result, scratch)}, {points_text(less)} less{saved}{_chosen(result, tuned, scratch)}; "
+        f"{_sample(less, tuned, scratch)}.",
+        less,
+        n=len(tuned.runs) + len(scratch.runs),
         unit="runs",
-        claim=BETTER_CLAIM,
-        verdict=gain.verdict,
+        target=tuned.target,
         weight=0.9,
+        judged=judged,
     )
 
 
 def _head(result: Transfer, tuned: TransferGroup, head: TransferGroup) -> Finding:
-    images = result.test_images[tuned.target] if tuned.metric == "accuracy" else None
-    less = difference(head.values("test_error"), tuned.values("test_error"), images)
-    word = {"agrees": "beats", "disagrees": "does worse than"}.get(less.verdict, "does not clearly beat")
-    return Finding(
-        f"{tuned.target}: fine-tuning all layers {word} training the head only: {_error(tuned)} {_percent(tuned)} "
-        f"against {_percent(head)}, {number(100 * less.value, 1)} points less{less.points()}"
-        f"{_chosen(result, tuned, head)}; {_runs(tuned, head)}{_tested(result, tuned)}.",
-        value=less.value,
-        low=less.low,
-        high=less.high,
-        n=len(tuned.healthy) + len(head.healthy),
+    less = result.counted(tuned).less(result.counted(head), "final")
+    judged = judge("002-3-b", less, networks=result.witnesses.get(tuned.target, ()))
+    word = {"agrees": "ends no worse than", "disagrees": "does worse than"}.get(
+        judged.verdict, "is not clearly as good as"
+    )
+    return said(
+        f"{tuned.target}: fine-tuning all layers {word} training the head only: {_error(tuned)} "
+        f"{_percent(result, tuned)} against {_percent(result, head)}, {points_text(less)} less"
+        f"{_chosen(result, tuned, head)}; {_sample(less, tuned, head)}.",
+        less,
+        n=len(tuned.runs) + len(head.runs),
         unit="runs",
-        claim=HEAD_CLAIM,
-        verdict=less.verdict,
+        target=tuned.target,
         weight=0.6,
+        judged=judged,
     )
 
 
 def _farther(result: Transfer, tuned: TransferGroup, scratch: TransferGroup) -> list[Finding]:
     """How much farther from scratch ends from the pre-trained weights, heads left out."""
-    near, far = tuned.values("from_pretrained"), scratch.values("from_pretrained")
     sources = {run.source for run in result.runs if run.kind != SCRATCH}
-    if not (near and far) or len(sources) > 1:  # the given weights are those of one source
+    witnesses = result.witnesses.get(tuned.target, ())
+    _, gone = learned(witnesses)
+    failed = {left.subject for left in gone}
+    near, far = (
+        [r.from_pretrained for r in g.healthy if r.label not in failed and math.isfinite(r.from_pretrained)]
+        for g in (tuned, scratch)
+    )
+    if not (near and far) or len(sources) > 1 or min(near) <= 0:  # the given weights are those of one source
         return []
-    r = ratio(far, near)
-    if not math.isfinite(r.value):
-        return []
-    over_one = (None, None) if r.low is None or r.high is None else (r.low - 1, r.high - 1)
+    times = ratio(far, near)
+    named = {run.label for group in (tuned, scratch) for run in group.runs}
+    rests = [w for w in witnesses if w.role == "P" or (w.label in named and not w.unfit)]
+    judged = judge("002-B.3-b", times, networks=rests)
     return [
-        Finding(
-            f"{tuned.target}: networks from scratch end {number(r.value)} times{r.plain()} as far from the "
-            f"pre-trained weights as fine-tuned ones: deviation without the head {short(_mean(far))} against "
-            f"{short(_mean(near))}, n = {result.train_images[tuned.target]:,} training images; "
-            f"{_runs(tuned, scratch)}{'' if r.over else ', too few for an interval over seeds'}.",
-            value=r.value,
-            low=r.low,
-            high=r.high,
+        said(
+            f"{tuned.target}: networks from scratch end {number(times.value)} times"
+            f"{interval_text(times, form='times')} as far from the pre-trained weights as fine-tuned ones: deviation "
+            f"without the head {short(_mean(far))} against {short(_mean(near))}, n = "
+            f"{result.train_images[tuned.target]:,} training images; {len(near)} and {count(len(far), 'run')}"
+            f"{'' if times.known else ', too few for an interval'}.",
+            times,
             n=len(near) + len(far),
             unit="runs",
-            claim=FARTHER_CLAIM,
-            verdict=verdict_of(*over_one),
+            target=tuned.target,
             weight=0.7,
+            judged=judged,
         )
     ]
 
 
-def _fit(result: Transfer, kind: str) -> list[Finding]:
-    """The largest training error of a kind over targets."""
-    there = [g for t in result.targets if (g := result.best(t, kind)) and g.values("train_error")]
+def _fit(result: Transfer) -> list[Finding]:
+    """Whether the training error is nearly zero on every target, head only and fine-tuned: one claim about all."""
+    there = [
+        g
+        for kind in (HEAD_ONLY, FINE_TUNED)
+        for t in result.targets
+        if (g := result.best(t, kind)) and g.values("train_error")
+    ]
     if not there:
         return []
-    worst = max(there, key=lambda g: _mean(g.values("train_error")))
-    value, n = _mean(worst.values("train_error")), result.train_images[worst.target]
-    verdict: Verdict = "cannot tell"
-    low = high = None
-    if worst.metric == "accuracy":
-        interval = wilson(round(value * n), n)
-        low, high = min(interval.low, value), max(interval.high, value)
-        verdict = "agrees" if high < _NEARLY_ZERO else "disagrees" if low > _NEARLY_ZERO else "cannot tell"
-    where = f" at most, on {worst.target}" if len(there) > 1 else f" on {worst.target}"
-    told = Estimate(value, low, high, "training images").points(2)
+    errors = [result.train_error(g) for g in there]
+    witnesses = [w for t in result.targets for w in result.witnesses.get(t, ())]
+    judged = judge("002-3-a", *errors, networks=witnesses)
+    worst = max(range(len(there)), key=lambda i: errors[i].value)
+    group, error = there[worst], errors[worst]
+    where = f" at most, {group.kind} on {group.target}" if len(there) > 1 else f" {group.kind} on {group.target}"
     return [
-        Finding(
-            f"{kind.capitalize()}: {_error(worst, 'training')} {percent(value, 2)}{told}{where}; under "
-            f"{percent(_NEARLY_ZERO, 0)} counts as nearly zero; {count(len(there), 'target')}.",
-            value=value,
-            low=low,
-            high=high,
+        said(
+            f"The {_error(group, 'training')} is {percent(error.value, 2)}"
+            f"{interval_text(error, factor=100, digits=2)}{where}; under {percent(_NEARLY_ZERO, 0)} counts as nearly "
+            f"zero; {count(len(there), 'kind and target', 'kinds and targets')}.",
+            error,
             n=len(there),
-            unit="targets",
-            claim=FIT_CLAIM,
-            verdict=verdict,
+            unit="kinds and targets",
             weight=0.3,
+            judged=judged,
         )
     ]
 
 
-def _proportional(result: Transfer, kind: str) -> list[Finding]:
-    """Pearson's correlation of deviation and test error over targets."""
-    there = [g for t in result.targets if (g := result.best(t, kind))]
-    if len(there) < 3 or len({g.metric for g in there}) > 1:  # 1 − AUC and error are not on one scale
+def _proportional(result: Transfer) -> list[Finding]:
+    """Pearson's correlation of deviation and test error over targets, for head only and for fine-tuned."""
+    found: dict[str, tuple[Estimate, int, str]] = {}
+    for kind in (HEAD_ONLY, FINE_TUNED):
+        there = [g for t in result.targets if (g := result.best(t, kind)) and g.values("deviation")]
+        if len(there) < 3 or len({g.metric for g in there}) > 1:  # 1 − AUC and error are not on one scale
+            continue
+        errors = [_mean(g.values("test_error")) for g in there]
+        r = correlation([_mean(g.values("deviation")) for g in there], errors)
+        if math.isfinite(r.value):
+            found[kind] = r, len(there), _error(there[0])
+    if not found:
         return []
-    found = pearson([_mean(g.values("deviation")) for g in there], [_mean(g.values("test_error")) for g in there])
-    if not math.isfinite(found.r):
-        return []
-    low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
-    verdict = verdict_of(low, high)
-    word = {"agrees": "goes with", "disagrees": "goes against"}.get(verdict, "does not clearly go with")
-    few = "" if found.interval else ", too few for an interval"
+    witnesses = [w for t in result.targets for w in result.witnesses.get(t, ()) if w.role == "P" or not w.unfit]
+    judged = judge("002-3-f", *(r for r, _, _ in found.values()), networks=witnesses)
+    told = [f"{kind} r = {number(r.value)}{interval_text(r)}" for kind, (r, _, _) in found.items()]
+    r, n, error = next(iter(found.values()))
+    word = {"agrees": "goes with", "disagrees": "goes against"}.get(judged.verdict, "does not clearly go with")
+    few = "" if r.known else ", too few for an interval"
     return [
-        Finding(
-            f"{kind.capitalize()}: over targets a larger deviation from the start {word} a larger "
-            f"{_error(there[0])}: Pearson's r = {number(found.r)}{bracket(low, high)}, p = {number(found.p, 3)}; "
-            f"{count(found.n, 'target')}{few}.",
-            value=found.r,
-            low=low,
-            high=high,
-            n=found.n,
+        said(
+            f"Over targets a larger deviation from the start {word} a larger {error} (Pearson): {listed(told)}; "
+            f"{count(n, 'target')}{few}.",
+            r,
+            n=n,
             unit="targets",
-            claim=PROPORTIONAL_CLAIM,
-            verdict=verdict,
             weight=0.7,
+            judged=judged,
         )
     ]
 
@@ -176,14 +175,13 @@ def _proportional(result: Transfer, kind: str) -> list[Finding]:
 def _alone(result: Transfer, group: TransferGroup) -> Finding:
     """A kind with nothing to hold it against."""
     error = result.test_error(group)
-    return Finding(
-        f"{group.target}: {group.kind} ends with a {_error(group)} of {_percent(group)}{error.points()}; "
-        f"{count(len(group.healthy), 'run')}.",
-        value=error.value,
-        low=error.low,
-        high=error.high,
-        n=len(group.healthy),
+    return said(
+        f"{group.target}: {group.kind} ends with a {_error(group)} of {_percent(result, group)}"
+        f"{interval_text(error, factor=100, digits=1)}; {count(len(group.runs), 'run')}.",
+        error,
+        n=len(group.runs),
         unit="runs",
+        target=group.target,
         weight=0.4,
     )
 
@@ -195,32 +193,28 @@ def _missing(result: Transfer) -> list[Finding]:
         for kind in KINDS
         if (without := [t for t in result.targets if not result.groups(t, kind)])
     ]
-    gaps += [f"{told} and is left out" for told in by_start(result.left_out)]
+    gaps += joined(result.left_out)
     if not gaps:
         return []
-    text = "; ".join(gaps)
-    return [
-        Finding(
-            f"Not compared: {text}.",
-            value=len(gaps),
-            n=len(result.runs) + len(result.left_out),
-            unit="runs",
-            weight=0.2,
-        )
-    ]
+    runs = len(result.runs) + len(result.left_out)
+    return [said(f"Not compared: {'; '.join(gaps)}.", Estimate(float(len(gaps))), n=runs, unit="runs", weight=0.2)]
 
 
 def _diverged(result: Transfer) -> list[Finding]:
-    gone = [run for run in result.runs if run.ended != "finished"]
-    return diverged_finding([f"{run.label} on {run.target} ({run.ended})" for run in gone], len(result.runs))
+    gone = [LeftOut(run.label, run.ended, run.target) for run in result.runs if run.ended != "finished"]
+    if not gone:
+        return []
+    how = "counted as chance in claims about errors" if result.chance else "left out of the means"
+    text = f"{count(len(gone), 'run')} of {len(result.runs)} diverged, {how}: {'; '.join(joined(gone))}."
+    return [said(text, Estimate(float(len(gone))), n=len(result.runs), unit="runs", weight=0.6)]
 
 
-def _mean(values: list[float]) -> float:
-    return float(np.mean(values)) if values else math.nan
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan
 
 
-def _percent(group: TransferGroup) -> str:
-    return percent(_mean(group.values("test_error")), 2)
+def _percent(result: Transfer, group: TransferGroup) -> str:
+    return percent(result.test_error(group).value, 2)
 
 
 def _error(group: TransferGroup, part: str = "test") -> str:
@@ -228,18 +222,21 @@ def _error(group: TransferGroup, part: str = "test") -> str:
 
 
 def _chosen(result: Transfer, *groups: TransferGroup) -> str:
-    """Which start is meant where a kind has several."""
-    told = [
-        f"{g.kind} from {g.start} at learning rate {g.lr:g}"
-        for g in groups
-        if len(result.groups(g.target, g.kind)) > 1
-    ]
-    return f"; {listed(told)}, which ends best of its kind" if told else ""
+    """Which start is meant where a kind has several, and why."""
+    several = [g for g in groups if len(result.groups(g.target, g.kind)) > 1]
+    if not several:
+        return ""
+    told = [f"{g.kind} from {g.start} at learning rate {g.lr:g}" for g in several]
+    known = all(g.values("val_error") for g in several)
+    why = (
+        "best of its kind on validation images"
+        if known
+        else "the first of its kind, as there are no validation images"
+    )
+    return f"; {listed(told)}, {why}"
 
 
-def _runs(first: TransferGroup, second: TransferGroup) -> str:
-    return f"{len(first.healthy)} and {count(len(second.healthy), 'run')}"
-
-
-def _tested(result: Transfer, group: TransferGroup) -> str:
-    return f", {count(result.test_images[group.target], 'test image')}"
+def _sample(estimate: Estimate, first: TransferGroup, second: TransferGroup) -> str:
+    runs = f"{len(first.runs)} and {count(len(second.runs), 'run')}"
+    images = f", {count(estimate.images or estimate.n, 'test image')}" if "images" in estimate.over else ""
+    return f"{runs}{images}{'' if estimate.known else ', too few for an interval'}"

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from torch import Tensor
 
 from ...errors import UsageError
+from ...evidence.contrast import reduction
+from ...evidence.estimate import Estimate
+from ...evidence.guard import Witness
+from ...evidence.left_out import LeftOut
 from ...models.network import Network
 from ...train.run import Run
+from .._counted import Counted, packed
 from .._deviation import deviation_by_layer
-from .._estimates import Estimate, estimate, ratio
 from .._kinds import KINDS, SCRATCH, check_runs, kind_of, told_start
-from .._left_out import LeftOutRun
 from ..result import Result
 
 if TYPE_CHECKING:
@@ -43,6 +47,7 @@ class Transferred:
         deviation: (1/√n)·Σ_l ‖W_l − W⁰_l‖_F from its own start, all layers.
         from_pretrained: the same from the pre-trained weights, without the head, which is another one there; nan
             where they are not known.
+        val_error: on the validation images at the end; nan where there are none.
     """
 
     label: str
@@ -58,6 +63,22 @@ class Transferred:
     test_error: float
     deviation: float
     from_pretrained: float
+    val_error: float = math.nan
+
+    @property
+    def final(self) -> float:
+        """The test metric at the end."""
+        return 1 - self.test_error
+
+    @property
+    def speed(self) -> float:
+        """The training metric at the end."""
+        return 1 - self.train_error
+
+    @property
+    def val(self) -> float:
+        """The metric on validation images at the end."""
+        return 1 - self.val_error
 
 
 @dataclass(frozen=True)
@@ -104,6 +125,10 @@ class Transfer(Result):
         train_images: by target, n of the deviation.
         test_images: by target.
         left_out: runs of no kind that is compared here.
+        outcomes: by target, what each test image adds to the final metric of each run on it, ``(runs, images)``.
+        chance: by target, what the test metric is by chance: a failed run counts as that.
+        train_chance: by target, what the training metric is by chance.
+        witnesses: by target, what is wrong with runs and pre-trainings.
     """
 
     question: ClassVar[str] = "transfer"
@@ -112,7 +137,11 @@ class Transfer(Result):
     runs: tuple[Transferred, ...]
     train_images: dict[str, int]
     test_images: dict[str, int]
-    left_out: tuple[LeftOutRun, ...]
+    left_out: tuple[LeftOut, ...]
+    outcomes: dict[str, np.ndarray] = field(default_factory=dict)
+    chance: dict[str, float] = field(default_factory=dict)
+    train_chance: dict[str, float] = field(default_factory=dict)
+    witnesses: dict[str, tuple[Witness, ...]] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -134,23 +163,42 @@ class Transfer(Result):
         return tuple(TransferGroup(target, kind, *key, tuple(of)) for key, of in found.items())
 
     def best(self, target: str, kind: str) -> TransferGroup | None:
-        """Return the group that ends with the lowest mean test error; ``None`` where no run has one."""
+        """Return the group of a kind that is compared; ``None`` where no run has a number.
+
+        Of several it is the one with the lowest mean error on validation images; where there are none, the first of
+        the study, as choosing by the test error would judge it on what it was chosen by.
+        """
         there = [g for g in self.groups(target, kind) if g.values("test_error")]
-        return min(there, key=lambda g: _mean(g.values("test_error"))) if there else None
+        known = [g for g in there if g.values("val_error")]
+        if known:
+            return min(known, key=lambda g: _mean(g.values("val_error")))
+        return there[0] if there else None
+
+    def counted(self, group: TransferGroup) -> Counted[Transferred]:
+        """Return the runs of a group as claims count them: one that failed has what chance has."""
+        there = [run for run in self.runs if run.target == group.target]
+        rows = self.outcomes.get(group.target)
+        at = [there.index(run) for run in group.runs]
+        chance, train = self.chance.get(group.target), self.train_chance.get(group.target)
+        return Counted(group.runs, None if rows is None else rows[at], chance, train)
 
     def test_error(self, group: TransferGroup) -> Estimate:
         """Return the mean test error of a group with its interval."""
-        return estimate(group.values("test_error"), self._images(group))
+        return _error(self.counted(group).mean("final"))
+
+    def train_error(self, group: TransferGroup) -> Estimate:
+        """Return the mean training error of a group; its interval is over networks."""
+        return _error(self.counted(group).mean("speed"))
 
     def improvement(self, group: TransferGroup) -> Estimate:
-        """Return 1 − e/e_scratch of a group, e_scratch of the best from scratch on its target; nan without one."""
+        """Return 1 − e/e_scratch of a group, e_scratch of those from scratch on its target; nan without them."""
         scratch = self.best(group.target, SCRATCH)
         if scratch is None or group.kind == SCRATCH:
             return Estimate(math.nan)
-        r = ratio(group.values("test_error"), scratch.values("test_error"), self._images(group))
-        if r.low is None or r.high is None:
-            return Estimate(1 - r.value)
-        return Estimate(1 - r.value, 1 - r.high, 1 - r.low, r.over)
+        both = [self.counted(g).counts("final") for g in (group, scratch)]
+        rows = [of.examples("final") for of in both]
+        known = None if rows[0] is None or rows[1] is None else (1 - rows[0], 1 - rows[1])
+        return reduction(1 - both[0].numbers("final"), 1 - both[1].numbers("final"), known)
 
     def frame(self) -> pd.DataFrame:
         """Return one row for each target, kind and start: 002's tables, with standard deviations and intervals.
@@ -180,9 +228,6 @@ class Transfer(Result):
         import pandas as pd
 
         return pd.DataFrame([dataclasses.asdict(run) for run in self.runs])
-
-    def _images(self, group: TransferGroup) -> int | None:
-        return self.test_images[group.target] if group.metric == "accuracy" else None
 
     def _row(self, group: TransferGroup, chosen: bool) -> dict[str, object]:
         error, gain = self.test_error(group), self.improvement(group)
@@ -219,6 +264,10 @@ def transfer(
     train_images: Mapping[str, int],
     test_images: Mapping[str, int],
     pretrained: Mapping[str, Tensor] | None = None,
+    outcomes: Mapping[str, Sequence[np.ndarray | None]] | None = None,
+    chance: Mapping[str, float] | None = None,
+    train_chance: Mapping[str, float] | None = None,
+    witnesses: Mapping[str, Sequence[Witness]] | None = None,
 ) -> Transfer:
     """Compare a new head alone, fine-tuning and training from scratch (002 §3, Tables 1 and 2).
 
@@ -232,27 +281,44 @@ def transfer(
         test_images: number of test images of each target.
         pretrained: weights that the fine-tuned runs started from, for how far those from scratch end from them; their
             head is not used.
+        outcomes: target → for each run on it, in their order, what each test image adds to the final metric
+            (``probes.outcomes``); ``None`` for a run that diverged. Without them intervals are over networks only.
+        chance: target → what the test metric is by chance.
+        train_chance: target → what the training metric is by chance.
+        witnesses: target → what is wrong with its runs and their pre-trainings.
 
     Raises:
         UsageError: for no runs, two runs of one target with one name, a target of which something was not given, or
             no run of any of the three kinds.
     """
     check_runs("transfer", runs, nets=nets, train_images=train_images, test_images=test_images)
-    done, left_out = [], []
+    done: list[Transferred] = []
+    left_out: list[LeftOut] = []
+    rows: dict[str, list[np.ndarray | None]] = {}
+    given = {target: list(of) for target, of in (outcomes or {}).items()}
+    seen = dict.fromkeys(given, 0)
     for run in runs:
+        row = given[run.target][seen[run.target]] if run.target in given else None
+        seen[run.target] = seen.get(run.target, 0) + 1
         if kind := kind_of(run):
             done.append(_measure(nets[run.target], run, kind, train_images[run.target], pretrained))
+            rows.setdefault(run.target, []).append(row)
         else:
             what = "keeps a random body" if run.role == "RI-T" else "has an altered or unknown start"
-            left_out.append(LeftOutRun(run.label, told_start(run), run.target, what))
+            left_out.append(LeftOut(run.label, what, run.target))
     if not done:
-        raise UsageError(f"transfer: no run is head only, fine-tuned or from scratch; {left_out[0].told}")
+        raise UsageError(f"transfer: no run is head only, fine-tuned or from scratch; {left_out[0].text}")
     targets = dict.fromkeys(run.target for run in runs)
+    kept = {t: packed(len(of), of, int(test_images[t]), f"outcomes on {t}") for t, of in rows.items() if t in given}
     return Transfer(
         tuple(done),
         {t: int(train_images[t]) for t in targets},
         {t: int(test_images[t]) for t in targets},
         tuple(left_out),
+        {t: of for t, of in kept.items() if of is not None},
+        dict(chance or {}),
+        dict(train_chance or {}),
+        {t: tuple(of) for t, of in (witnesses or {}).items()},
     )
 
 
@@ -281,7 +347,14 @@ def _measure(
         test_error=1 - run.final_metric("test"),
         deviation=deviation,
         from_pretrained=from_pretrained,
+        val_error=1 - run.final_metric("val"),
     )
+
+
+def _error(metric: Estimate) -> Estimate:
+    """Turn a metric into an error."""
+    ends = [None if end is None else 1 - end for end in (metric.high, metric.low)]
+    return replace(metric, value=1 - metric.value, low=ends[0], high=ends[1])
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -29,11 +29,14 @@ class TransferQuestion(Question):
         rows="F17 · Liu et al. 2019, §3, Tables 1 and 2",
         how=(
             "Training and test error at the end of each run (1 − AUC for several labels an image), and the "
-            "deviation (1/√n)·Σ‖W − W⁰‖ over weight matrices and kernels, n the training images: from the "
-            "run's own start and, without the head, from the pre-trained weights. The improvement is 1 − "
-            "e/e_scratch of the test errors, its interval Fieller's. Intervals are over seeds from three on; "
-            "with fewer, those of accuracies are over test images, and deviations have none. Of several starts "
-            "of one kind the one that ends best is compared.",
+            "deviation (1/√n)·Σ‖W − W⁰‖ over weight matrices and kernels, n the training images: from the run's "
+            "own start and, without the head, from the pre-trained weights.",
+            "A difference of test errors varies with the networks and with the test images: its interval is "
+            "over both, paired image by image; a verdict takes three networks of each kind. That difference "
+            "decides; the improvement 1 − e/e_scratch is printed beside it (Fieller's interval). Training "
+            "errors and deviations have intervals over networks. Of several starts of one kind the one with the "
+            "lowest error on validation images is compared. A run that diverged counts as chance in claims "
+            "about errors.",
         ),
         caption="Test error and deviation of the weights for each target.",
     )
@@ -53,6 +56,7 @@ class TransferQuestion(Question):
 
     def answer(self, inputs: Inputs) -> Result:
         """Hold new heads, fine-tuning and training from scratch against each other."""
+        from ...evidence.guard import chance_of
         from .measure import transfer
 
         source = inputs.source()
@@ -62,4 +66,13 @@ class TransferQuestion(Question):
             train_images=inputs.counts("train"),
             test_images=inputs.counts("test"),
             pretrained=source[0].params if source is not None else None,
+            outcomes={
+                target: [
+                    None if run.diverged else inputs.outcomes(run) for run in inputs.runs if run.target == target
+                ]
+                for target in inputs.targets
+            },
+            chance={target: chance_of(splits.test) for target, splits in inputs.images.items()},
+            train_chance={target: chance_of(splits.train) for target, splits in inputs.images.items()},
+            witnesses={target: inputs.witnesses(target) for target in inputs.targets},
         )

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from .._diverged import diverged_finding
-from .._estimates import Estimate
-from .._path_phrases import not_finite, outcome, remarks
-from .._phrases import count, number, percent, verdict_of
-from ..result import Finding, Verdict
+from ...evidence.estimate import Estimate
+from ...evidence.finding import Finding, said
+from ...evidence.judge import judge
+from ...evidence.left_out import LeftOut, joined
+from ...evidence.peaks import Peak
+from ...evidence.phrases import count, interval_text, number, percent, points_text, range_text
+from .._path_phrases import not_finite, peak_text, remarks
 from .groups import VariantGroup
 from .measure import Variants
 
-__all__ = ["AVERAGE_CLAIM", "findings"]
+__all__ = ["findings"]
 
-AVERAGE_CLAIM = "000 §5: weights of P-T trained in parallel can be averaged without loss of performance"
+_AVERAGE = "000-5-a"
+
+_MARGIN = 0.02
+"""How much worse averages may be in the claim about them."""
 
 _WORDS = {
     "top_singular": "top singular values only",
@@ -30,28 +36,33 @@ def findings(result: Variants) -> tuple[Finding, ...]:
     if reference.members and not result.learned:
         found.append(_unlearned(result, reference))
     for group in result.groups:
-        if group.start in (result.reference, result.scratch) or not group.members or not reference.members:
+        if group.start in (result.reference, result.scratch):
             continue
         found += [_end(result, group, reference), *_basin(result, group)]
         found += _diversity(result, group, reference) + _ensemble(result, group, reference)
-        found.append(_speed(result, group, reference))
-    for path in result.lines.paths if result.lines else ():
-        found += not_finite(path.path, "")
-    found += remarks([p.path for p in result.lines.paths], result.lines.left_out) if result.lines else []
-    return (*found, *_diverged(result))
+        found += _speed(result, group, reference)
+    paths = [p.path for p in result.lines.paths] if result.lines else []
+    for path in paths:
+        found += not_finite(path, "")
+    return (*found, *remarks(paths, ()), *_left_out(result), *_diverged(result))
 
 
 def _unlearned(result: Variants, reference: VariantGroup) -> Finding:
     final = result.final(reference.start)
-    return Finding(
-        f"{reference.start} is not clearly better than always naming the most frequent class: test {_metric(result)} "
-        f"{_percent(final)}{final.points()} against {percent(result.chance)}, so that others are no worse says "
-        f"nothing; {count(len(reference.members), 'run')}, {count(result.n, 'test image')}.",
+    over = replace(
+        final,
         value=final.value - result.chance,
         low=None if final.low is None else final.low - result.chance,
         high=None if final.high is None else final.high - result.chance,
-        n=result.n,
-        unit="test images",
+    )
+    return said(
+        f"{reference.start} is not clearly better than always naming the most frequent class: test {_metric(result)} "
+        f"{percent(final.value)}{interval_text(final, factor=100, digits=1)} against {percent(result.chance)}, so "
+        f"that others are no worse says nothing; {count(len(reference.runs), 'run')}, "
+        f"{count(result.n, 'test image')}.",
+        over,
+        n=len(reference.runs),
+        unit="runs",
         weight=1.0,
     )
 
@@ -62,106 +73,129 @@ def _called(group: VariantGroup) -> str:
     return f"{group.start} ({words})" if words else group.start
 
 
+def _n(*groups: VariantGroup) -> int:
+    return sum(len(group.runs) for group in groups)
+
+
 def _runs(result: Variants, group: VariantGroup, reference: VariantGroup) -> str:
-    runs = f"{len(group.members)} and {count(len(reference.members), 'run')}"
-    return f"{runs}, {count(result.n, 'test image')}"
+    return f"{len(group.runs)} and {count(len(reference.runs), 'run')}, {count(result.n, 'test image')}"
 
 
 def _end(result: Variants, group: VariantGroup, reference: VariantGroup) -> Finding:
     """Whether runs from a variant end as well as plain fine-tuning."""
     gap = result.final_over(group.start, reference.start)
-    enough: Verdict = _turned(outcome(*_below(gap), result.threshold))
-    points = f"{number(100 * result.threshold, 1)} points"
-    if enough == "cannot tell":
-        told = f"does not clearly end within {points} of {reference.start}"
-    elif gap.verdict == "agrees":
+    claimed = group.kinds == ("average",)
+    judged = judge(_AVERAGE, gap, networks=result.judged_by()) if claimed else None
+    margin = _MARGIN if claimed else result.threshold
+    points, least = f"{number(100 * margin, 1)} points", gap.above(0.95)
+    enough = least is not None and least > -margin
+    fails = gap.high is not None and gap.high < -margin
+    if gap.low is not None and gap.low > 0:
         told = f"ends better than {reference.start}"
+    elif enough:
+        told = f"does not end more than {points} below {reference.start}"
+    elif fails:
+        told = f"ends more than {points} below {reference.start}"
     else:
-        told = f"{'ends' if enough == 'disagrees' else 'does not end'} more than {points} below {reference.start}"
-    scratch = result.scratch if result.scratch and result.group(result.scratch).members else ""
-    gains = result.learned and (not scratch or result.final_over(reference.start, scratch).verdict == "agrees")
-    if "top_singular" in group.kinds and gains:
-        meant = {"agrees": "is enough", "disagrees": "is not enough"}.get(enough, "is not clearly enough")
+        told = f"does not clearly end within {points} of {reference.start}"
+    scratch = result.scratch
+    if "top_singular" in group.kinds and _gains(result, reference):
+        meant = "is enough" if enough else "is not enough" if fails else "is not clearly enough"
         told = f"{meant} for good transfer (it {told})"
     parts = [
-        f"{_called(group)} {told}: test {_metric(result)} {_percent(result.final(group.start))} against "
-        f"{_percent(result.final(reference.start))}, difference {_points(gap)}"
+        f"{_called(group)} {told}: test {_metric(result)} {percent(result.final(group.start).value)} against "
+        f"{percent(result.final(reference.start).value)}, difference {points_text(gap)}"
     ]
     if scratch:
-        parts.append(f"{_points(result.final_over(group.start, scratch))} over {scratch}")
-    claimed = group.kinds == ("average",)
-    return Finding(
+        parts.append(f"{points_text(result.final_over(group.start, scratch))} over {scratch}")
+    return said(
         f"{'; '.join(parts)}; {_runs(result, group, reference)}.",
-        value=gap.value,
-        low=gap.low,
-        high=gap.high,
-        n=len(group.members) + len(reference.members) if gap.over == "seeds" else result.n,
-        unit="runs" if gap.over == "seeds" else "test images",
-        claim=AVERAGE_CLAIM if claimed else None,
-        verdict=(enough if result.learned else "cannot tell") if claimed else None,
+        gap,
+        n=_n(group, reference),
+        unit="runs",
         weight=0.9 if group.kinds else 0.7,
+        judged=judged,
     )
+
+
+def _gains(result: Variants, reference: VariantGroup) -> bool:
+    """Whether plain fine-tuning is clearly better than no pre-training, as far as that is known."""
+    if not result.learned or not result.scratch:
+        return result.learned
+    low = result.final_over(reference.start, result.scratch).low
+    return low is not None and low > 0
 
 
 def _basin(result: Variants, group: VariantGroup) -> list[Finding]:
-    """Whether the lines to plain fine-tuning stay under the threshold."""
-    height, paths = result.barrier(group.start), result.paths(group.start)
-    if not math.isfinite(height.value):
+    """Whether the error stays under the threshold on the lines to plain fine-tuning."""
+    peak, paths = result.rise(group.start), result.paths(group.start)
+    if peak is None or not math.isfinite(peak.height.value):
         return []
-    points = f"{number(100 * result.threshold, 1)} points"
-    judged = {
-        "agrees": f"ends outside the basin of {result.reference} (a barrier over {points})",
-        "disagrees": f"ends in the basin of {result.reference} (no barrier over {points})",
-    }.get(
-        outcome(height.low, height.high, result.threshold),
-        f"ends neither clearly in nor clearly outside the basin of {result.reference} (a barrier of {points})",
-    )
-    own = result.barrier(result.reference)
+    metric = "error" if result.metric == "accuracy" else "auc"
+    heights = [100 * h for h in result.heights(group.start)]
+    many = len(heights) > 1
+    spread = range_text(min(heights), max(heights), "pairs", digits=1) if many else ""
+    own = result.heights(result.reference)
     beside = (
-        f", between two {result.reference} {_points(own)}"
-        if math.isfinite(own.value)
+        f", between two {result.reference} {number(100 * sum(own) / len(own), 1)} points"
+        if own
         else f"; there are no two {result.reference} to hold it against"
     )
     same = " of the same seeds, which share the head they began with" if group.start in result.same_seed else ""
+    ends = {end for p in paths for end in (p.path.a, p.path.b)}
     return [
-        Finding(
-            f"{_called(group)} {judged}: on the straight line between the two the {_error(result)} rises by "
-            f"{_points(height)}{beside}; {count(len(paths), 'pair')}{same}, {count(result.n, 'test image')}.",
-            value=height.value,
-            low=height.low,
-            high=height.high,
-            n=result.n,
-            unit="test images",
+        said(
+            f"{_called(group)} {_where(result, peak)}: on the straight line between the two, at a λ chosen on other "
+            f"images, the {_error(result)} rises by {peak_text(metric, peak)}; at its highest by "
+            f"{number(sum(heights) / len(heights), 1)} points{spread}{beside}; {count(len(paths), 'pair')}{same}, "
+            f"{count(result.n, 'test image')}.",
+            peak.height,
+            n=len(ends),
+            unit="networks",
             weight=0.8 if group.kinds else 0.6,
         )
     ]
 
 
+def _where(result: Variants, peak: Peak) -> str:
+    """Say whether runs end in the basin of plain fine-tuning: a description, no claim is judged by it."""
+    points, low, ceiling = f"{number(100 * result.threshold, 1)} points", peak.height.low, peak.ceiling
+    if low is not None and low > result.threshold:
+        return f"ends outside the basin of {result.reference} (a barrier over {points})"
+    if ceiling is not None and ceiling < result.threshold:
+        return f"ends in the basin of {result.reference} (no barrier over {points})"
+    return f"ends neither clearly in nor clearly outside the basin of {result.reference} (a barrier of {points})"
+
+
+def _word(gap: Estimate, more: str, less: str, neither: str) -> str:
+    """Say on which side of zero an interval lies."""
+    if gap.low is not None and gap.low > 0:
+        return more
+    return less if gap.high is not None and gap.high < 0 else neither
+
+
 def _diversity(result: Variants, group: VariantGroup, reference: VariantGroup) -> list[Finding]:
     """Whether two runs of a variant err more differently than two of plain fine-tuning."""
-    if min(len(group.members), len(reference.members)) < 2:
-        return []
     start, other = group.start, reference.start
-    gap, apart = result.uncommon(start, other), result.disagreement(start, other)
+    gap, differ = result.uncommon(start, other), result.disagreement(start, other)
     if not math.isfinite(gap.value):
         return []
-    word = {"agrees": "err more differently than", "disagrees": "err more alike than"}.get(
-        gap.verdict, "do not clearly err more or less differently than"
+    word = _word(
+        gap, "err more differently than", "err more alike than", "do not clearly err more or less differently than"
     )
     noun = "answers" if result.metric == "auc" else "images"
+    mine, others = (len(g.compared) * (len(g.compared) - 1) // 2 for g in (group, reference))
     return [
-        Finding(
+        said(
             f"Two runs of {start} {word} two {other}: of their mistakes "
             f"{percent(result.uncommon(start).value)} are made by one of the two only, against "
-            f"{percent(result.uncommon(other).value)}, difference {_points(gap)}; they disagree on "
+            f"{percent(result.uncommon(other).value)}, difference {points_text(gap)}; they disagree on "
             f"{percent(result.disagreement(start).value)} of the {noun}, against "
-            f"{percent(result.disagreement(other).value)}, difference {_points(apart)}; "
-            f"{len(group.shared)} and {count(len(reference.shared), 'pair')}, {count(result.n, 'test image')}.",
-            value=gap.value,
-            low=gap.low,
-            high=gap.high,
-            n=result.n,
-            unit="test images",
+            f"{percent(result.disagreement(other).value)}, difference {points_text(differ)}; "
+            f"{mine} and {count(others, 'pair')}, {count(result.n, 'test image')}.",
+            gap,
+            n=len(group.compared) + len(reference.compared),
+            unit="networks",
             weight=0.6,
         )
     ]
@@ -174,17 +208,15 @@ def _ensemble(result: Variants, group: VariantGroup, reference: VariantGroup) ->
         return []
     start, other = group.start, reference.start
     gap, gain = result.ensemble_over(start, other, members), result.ensemble_gain(start)
-    word = {"agrees": "is better than", "disagrees": "is worse than"}.get(gap.verdict, "is not clearly better than")
+    word = _word(gap, "is better than", "is worse than", "is not clearly better than")
+    one, two = (result.ensemble(name, members).value for name in (start, other))
     return [
-        Finding(
+        said(
             f"The logit ensemble of {members} runs of {start} {word} one of as many {other}: test "
-            f"{_metric(result)} {_percent(result.ensemble(start, members))} against "
-            f"{_percent(result.ensemble(other, members))}, difference {_points(gap)}; all {len(group.members)} gain "
-            f"{_points(gain)} on their mean, all {len(reference.members)} {other} "
-            f"{_points(result.ensemble_gain(other))}; {count(result.n, 'test image')}.",
-            value=gap.value,
-            low=gap.low,
-            high=gap.high,
+            f"{_metric(result)} {percent(one)} against {percent(two)}, difference {points_text(gap)}; all "
+            f"{len(group.members)} gain {points_text(gain)} on their mean, all {len(reference.members)} {other} "
+            f"{points_text(result.ensemble_gain(other))}; {count(result.n, 'test image')}.",
+            gap,
             n=result.n,
             unit="test images",
             weight=0.6,
@@ -192,37 +224,43 @@ def _ensemble(result: Variants, group: VariantGroup, reference: VariantGroup) ->
     ]
 
 
-def _speed(result: Variants, group: VariantGroup, reference: VariantGroup) -> Finding:
+def _speed(result: Variants, group: VariantGroup, reference: VariantGroup) -> list[Finding]:
     gap = result.speed_over(group.start, reference.start)
-    word = {"agrees": "learns faster than", "disagrees": "learns slower than"}.get(
-        verdict_of(gap.low, gap.high), "does not clearly learn faster or slower than"
-    )
-    return Finding(
-        f"{group.start} {word} {reference.start}: training accuracy averaged over epochs "
-        f"{_percent(result.speed(group.start))} against {_percent(result.speed(reference.start))}, difference "
-        f"{_points(gap)}; {len(group.members)} and {count(len(reference.members), 'run')}.",
-        value=gap.value,
-        low=gap.low,
-        high=gap.high,
-        n=len(group.members) + len(reference.members),
-        unit="runs",
-        weight=0.4,
-    )
+    if not math.isfinite(gap.value):
+        return []
+    word = _word(gap, "learns faster than", "learns slower than", "does not clearly learn faster or slower than")
+    one, two = (percent(result.speed(name).value) for name in (group.start, reference.start))
+    few = "" if gap.known else ", too few for an interval"
+    return [
+        said(
+            f"{group.start} {word} {reference.start}: training accuracy averaged over epochs {one} against {two}, "
+            f"difference {points_text(gap)}; {len(group.runs)} and {count(len(reference.runs), 'run')}{few}.",
+            gap,
+            n=_n(group, reference),
+            unit="runs",
+            weight=0.4,
+        )
+    ]
+
+
+def _left_out(result: Variants) -> list[Finding]:
+    if not result.left_out:
+        return []
+    text = f"Left out of barriers and mistakes: {'; '.join(joined(result.left_out))}."
+    left = Estimate(float(len(result.left_out)))
+    return [said(text, left, n=_n(*result.groups), unit="runs", weight=0.6)]
 
 
 def _diverged(result: Variants) -> list[Finding]:
-    runs = [run for group in result.groups for run in group.runs]
-    return diverged_finding([f"{run.label} ({run.ended})" for run in runs if run.ended != "finished"], len(runs))
-
-
-def _below(gap: Estimate) -> tuple[float | None, float | None]:
-    """By how much the reference is ahead, as an interval."""
-    return (None, None) if gap.low is None or gap.high is None else (-gap.high, -gap.low)
-
-
-def _turned(judged: Verdict) -> Verdict:
-    turned: dict[Verdict, Verdict] = {"agrees": "disagrees", "disagrees": "agrees", "cannot tell": "cannot tell"}
-    return turned[judged]
+    gone = [LeftOut(run.label, run.ended) for group in result.groups for run in group.runs if run.ended != "finished"]
+    if not gone:
+        return []
+    runs = _n(*result.groups)
+    text = (
+        f"{count(len(gone), 'run')} of {runs} diverged, counted as chance in metric and speed and left out of the "
+        f"rest: {'; '.join(joined(gone))}."
+    )
+    return [said(text, Estimate(float(len(gone))), n=runs, unit="runs", weight=0.6)]
 
 
 def _metric(result: Variants) -> str:
@@ -231,11 +269,3 @@ def _metric(result: Variants) -> str:
 
 def _error(result: Variants) -> str:
     return "1 − AUC" if result.metric == "auc" else "error"
-
-
-def _percent(found: Estimate) -> str:
-    return percent(found.value)
-
-
-def _points(found: Estimate) -> str:
-    return f"{number(100 * found.value, 1)} points{found.points()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -11,13 +12,16 @@ import numpy as np
 import torch
 
 from ...data.imageset import ImageSet
+from ...evidence.contrast import mean
+from ...evidence.guard import unfit
 from ...models.solution import Solution
 from ...probes.metrics import Contributions
 from ...train.run import Run
+from .._counted import Counted, packed
 from ..mistakes.shared import SharedMistakes, right_answers
 from ..protocols import Alteration
 
-__all__ = ["Kind", "VariantGroup", "VariantRun", "group_of"]
+__all__ = ["Counts", "Kind", "VariantGroup", "VariantRun", "group_of"]
 
 Kind = Alteration
 """What was done to a start: only the top singular values kept, noise added, or replicas averaged."""
@@ -32,12 +36,25 @@ class VariantRun:
         seed: its seed.
         ended: ``finished`` or ``diverged at step s``.
         speed: mean over epochs of the training accuracy; nan for a diverged run.
+        unfit: why it says nothing of networks that learned; empty for nothing known against it.
     """
 
     label: str
     seed: int
     ended: str
     speed: float
+    unfit: str = ""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A run as claims about metric and speed count it (see :mod:`transferscope.questions._counted`)."""
+
+    seed: int
+    final: float
+    speed: float
+    ended: str
+    val: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +82,18 @@ class VariantGroup:
     shared: tuple[SharedMistakes, ...]
 
     @property
+    def able(self) -> tuple[int, ...]:
+        """Places of the members that learned something; all where none did."""
+        healthy = [run for run in self.runs if run.ended == "finished"]
+        return tuple(i for i, run in enumerate(healthy) if not run.unfit) or tuple(range(len(healthy)))
+
+    def counted(self, chance: float, speed_chance: float | None) -> Counted[VariantRun]:
+        """Return the runs as claims count them: one that diverged has what chance has."""
+        scores = np.zeros((len(self.runs), self.scores.shape[1]))
+        scores[[i for i, run in enumerate(self.runs) if run.ended == "finished"]] = self.scores
+        return Counted(self.runs, scores, chance, speed_chance)
+
+    @property
     def finals(self) -> list[float]:
         """The metric of every member on the test images."""
         return [float(row.mean(dtype=np.float64)) for row in self.scores]
@@ -72,7 +101,36 @@ class VariantGroup:
     @property
     def speeds(self) -> list[float]:
         """Optimisation speed of every run that did not diverge."""
-        return [run.speed for run in self.runs if run.ended == "finished"]
+        return [run.speed for run in self.finished]
+
+    @property
+    def finished(self) -> list[VariantRun]:
+        """The runs that did not diverge, in the order of the members."""
+        return [run for run in self.runs if run.ended == "finished"]
+
+    @property
+    def compared(self) -> list[int]:
+        """Places of the members whose position and mistakes count: those that learned; all where none did."""
+        every = range(len(self.members))
+        return [i for i, run in zip(every, self.finished, strict=True) if not run.unfit] or list(every)
+
+    def counted(self, chance: float, speed_chance: float | None) -> Counted[Counts]:
+        """Return the runs as claims count them: one that failed has what chance has.
+
+        Args:
+            chance: the test metric by chance.
+            speed_chance: the training accuracy by chance; ``None`` where not known.
+        """
+        rows, finals = iter(self.scores), iter(self.finals)
+        each = [next(rows) if run.ended == "finished" else None for run in self.runs]
+        runs = tuple(
+            Counts(run.seed, next(finals) if run.ended == "finished" else math.nan, run.speed, run.ended)
+            for run in self.runs
+        )
+        outcomes = packed(len(runs), each, self.scores.shape[1], f"scores of {self.start}")
+        if outcomes is None:  # all diverged: chance, whatever the image
+            outcomes = np.zeros((len(runs), self.scores.shape[1]), np.uint8)
+        return Counted(runs, outcomes, chance, speed_chance)
 
 
 def group_of(
@@ -83,6 +141,7 @@ def group_of(
     logits: Sequence[torch.Tensor],
     test: ImageSet,
     metric: Literal["accuracy", "auc"],
+    chance: float,
 ) -> VariantGroup:
     """Put together what is known of the runs from one start.
 
@@ -94,6 +153,7 @@ def group_of(
         logits: of these on the test images, ``(n, k)`` each.
         test: the images.
         metric: what runs are judged by.
+        chance: what the metric is by chance.
     """
     labels = torch.from_numpy(np.array(test.labels))
     labels = labels.to(torch.float32) if test.multilabel else labels
@@ -104,15 +164,27 @@ def group_of(
         rows = [contributions(metric, one).to(torch.float64).numpy() for one in of]
         return np.stack(rows) if rows else np.zeros((0, n))
 
+    rows = scores(logits)
     means = [torch.stack(list(logits[: m + 1])).mean(0) for m in range(len(logits))]
     right = [right_answers(one.numpy(), test.labels) for one in logits]
     members = tuple(end.label for end in ends)
+    each = scores(logits)
+    found = iter(each)
     return VariantGroup(
         start=name,
         kinds=kinds,
-        runs=tuple(VariantRun(run.label, run.seed, run.ended, run.optimisation_speed()) for run in runs),
+        runs=tuple(
+            VariantRun(
+                run.label,
+                run.seed,
+                run.ended,
+                run.optimisation_speed(),
+                run.ended if run.diverged else _unfit(run, next(found), chance),
+            )
+            for run in runs
+        ),
         members=members,
-        scores=scores(logits),
+        scores=each,
         ensembles=scores(means),
         right=np.stack(right) if right else np.zeros((0, n, k), np.int8),
         shared=tuple(
@@ -120,3 +192,24 @@ def group_of(
             for a, b in combinations(range(len(members)), 2)
         ),
     )
+
+
+def _unfit(run: Run, scores: np.ndarray, chance: float) -> str:
+    """Why a run that did not diverge says nothing of networks that learned; empty for nothing."""
+    value = float(scores.mean(dtype=np.float64))
+    return run.unfit or unfit(value, mean([value], scores[None]).low, chance)
+
+
+def _run(run: Run, final: float, unfit: str) -> VariantRun:
+    return VariantRun(run.label, run.seed, run.ended, run.optimisation_speed(), final, run.unfit or unfit)
+
+
+def _low(row: np.ndarray, metric: Literal["accuracy", "auc"]) -> float | None:
+    """Lower end of the interval of an accuracy; there is none of an AUC without its resamples."""
+    return None if metric == "auc" else proportion(int(row.sum()), len(row)).low
+
+
+def _constant(logits: torch.Tensor, multilabel: bool) -> bool:
+    """Whether a network gives one and the same answer to all images."""
+    answers = logits > 0 if multilabel else logits.argmax(1, keepdim=True)
+    return bool((answers == answers[:1]).all())

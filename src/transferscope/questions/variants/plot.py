@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...evidence.estimate import Estimate
 from ...plots.looks import MARKERS, looks
 from ...plots.style import styled
-from .._estimates import Estimate
 from .measure import VariantGroup, Variants
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ def _diamond(ax: Axes, row: int, found: Estimate, members: int) -> None:
 
 
 def _heights(result: Variants, group: VariantGroup) -> list[float]:
-    metric = "auc" if result.metric == "auc" else "error"
-    return [p.height(result.images, metric).height for p in result.paths(group.start)]
+    return result.heights(group.start)
 
 
 def _shares(group: VariantGroup) -> list[float]:

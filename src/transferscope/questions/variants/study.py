@@ -50,9 +50,12 @@ class VariantsQuestion(Question):
             "collected anew.",
             "By start: the test metric and optimisation speed; the barrier on straight lines to plain "
             "fine-tuned runs of other seeds; how many of the mistakes of two runs only one of them makes; and "
-            "the metric of the mean of the logits of all its runs. From three runs on, intervals of metric and "
-            "speed are over seeds; all others resample test images. A difference to plain fine-tuning within "
-            "the threshold counts as none.",
+            "the metric of the mean of the logits of all its runs. From three runs on, intervals of metric, "
+            "barriers and mistakes are over networks and test images, those of speed over networks; with fewer "
+            "they are over these test images, as those of ensembles always are. How far the error rises on a line "
+            "is measured at a λ chosen on other images. A run that diverged counts as chance in metric and speed; "
+            "one that learned nothing has no part in barriers and mistakes. A difference to plain fine-tuning "
+            "within the threshold is described as none.",
         ),
         caption="Each start against plain fine-tuning: metric at the end, barrier, mistakes, ensemble.",
     )
@@ -105,4 +108,5 @@ class VariantsQuestion(Question):
             progress=inputs.progress,
             device=inputs.device,
             kept=inputs.kept,
+            witnesses=inputs.witnesses(),
         )

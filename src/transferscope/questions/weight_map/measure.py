@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -12,8 +12,11 @@ import torch
 from torch import Tensor
 
 from ...errors import UsageError, nearest
+from ...evidence.guard import Witness
+from ...evidence.left_out import LeftOut
 from ...models.solution import Solution
 from ...progress import Progress, silent
+from .._sides import unlearned
 from ..result import Result
 
 if TYPE_CHECKING:
@@ -36,12 +39,14 @@ class MapPoint:
         target: what it was trained on; empty for sources and starts.
         role: ``P``, ``RI``, ``P-T``, ``RI-T`` or empty.
         group: the same for networks trained from one and the same start.
+        unfit: why it is no witness for claims about networks that learned; empty for nothing known against it.
     """
 
     label: str
     target: str
     role: str
     group: str
+    unfit: str = ""
 
     @property
     def start(self) -> str:
@@ -71,7 +76,9 @@ class WeightMap(Result):
         seed: of the map.
         compared: the tensors that were compared.
         numel: how many weights they have.
-        left_out: tensors that not all networks have in one shape, or that were not to be compared.
+        left_out: networks that learned nothing and are not compared where others did; tensors that not all networks
+            have in one shape, or that were not to be compared.
+        witnesses: what is known of the runs and pre-trainings that the networks are from, by target.
     """
 
     question: ClassVar[str] = "weight_map"
@@ -85,12 +92,22 @@ class WeightMap(Result):
     seed: int
     compared: tuple[str, ...]
     numel: int
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    witnesses: dict[str, tuple[Witness, ...]] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[str, ...]:
         """Targets in the order of the networks, without the empty one of sources and starts."""
         return tuple(dict.fromkeys(p.target for p in self.points if p.target))
+
+    def order_kept(self) -> float:
+        """Return Spearman's ρ of the distances on the map and the true ones; nan where either are all equal."""
+        from scipy.stats import spearmanr
+
+        at = np.triu_indices(len(self.points), 1)
+        shown = np.linalg.norm(self.position[at[0]] - self.position[at[1]], axis=1)
+        true = self.distance[at]
+        return float(spearmanr(shown, true).statistic) if np.ptp(true) and np.ptp(shown) else math.nan
 
     def pair_frame(self) -> pd.DataFrame:
         """Return one row a pair of networks: what they share, how far apart they are, and how far on the map."""
@@ -138,6 +155,7 @@ def weight_map(
     leave_out: Collection[str] = (),
     perplexity: float | None = None,
     seed: int = 0,
+    witnesses: Mapping[str, Sequence[Witness]] | None = None,
     progress: Progress = silent,
 ) -> WeightMap:
     """Place networks of several targets in the plane by t-SNE of the distances between their weights.
@@ -153,6 +171,7 @@ def weight_map(
         perplexity: about how many neighbours count, under the number of networks; default: a third of the others, at
             most 30.
         seed: of the map.
+        witnesses: what is known of the runs and pre-trainings that the networks are from, by target.
         progress: told the number of tensors done.
 
     Returns:
@@ -169,7 +188,8 @@ def weight_map(
     asked = min(30.0, (n - 1) / 3) if perplexity is None else perplexity
     if not 0 < asked < n:
         raise UsageError(f"perplexity {asked:g}: expected a number above 0 and under {n}, the number of networks")
-    compared, left_out = _shared(networks, leave_out)
+    compared, others = _shared(networks, leave_out)
+    known = {target: tuple(of) for target, of in (witnesses or {}).items()}
     square = np.zeros(n * (n - 1) // 2)
     for done, name in enumerate(compared, 1):
         square += _squares(name, points, networks)
@@ -187,7 +207,8 @@ def weight_map(
         seed=seed,
         compared=compared,
         numel=sum(networks[0].params[name].numel() for name in compared),
-        left_out=left_out,
+        left_out=(*_unlearned(points, known), *others),
+        witnesses=known,
     )
 
 
@@ -196,7 +217,7 @@ def _flat(solutions: Mapping[str, Sequence[Solution]]) -> tuple[tuple[MapPoint, 
     networks: list[Solution] = []
     for target, of_target in solutions.items():
         for s in of_target:
-            point = MapPoint(s.label, target, s.role, s.group)
+            point = MapPoint(s.label, target, s.role, s.group, s.unfit)
             if any(p.name == point.name for p in points):
                 raise UsageError(f"two networks are called {point.name!r}; give each a label of its own")
             points.append(point)
@@ -204,8 +225,18 @@ def _flat(solutions: Mapping[str, Sequence[Solution]]) -> tuple[tuple[MapPoint, 
     return tuple(points), networks
 
 
-def _shared(networks: Sequence[Solution], leave_out: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the tensors that all networks have in one shape, and of the others."""
+def _unlearned(points: Sequence[MapPoint], witnesses: Mapping[str, Sequence[Witness]]) -> list[LeftOut]:
+    """Return the networks that are not compared, because they did not learn."""
+    targets = dict.fromkeys([p.target for p in points if p.target] + [*witnesses])
+    return [
+        replace(one, target=target)
+        for target in targets
+        for one in unlearned([p for p in points if p.target == target], witnesses.get(target, ()))
+    ]
+
+
+def _shared(networks: Sequence[Solution], leave_out: Collection[str]) -> tuple[tuple[str, ...], list[LeftOut]]:
+    """Names of the tensors that all networks have in one shape, and the others."""
     known = list(dict.fromkeys(name for s in networks for name in s.params))
     for name in leave_out:
         if name not in known:
@@ -213,7 +244,9 @@ def _shared(networks: Sequence[Solution], leave_out: Collection[str]) -> tuple[t
     compared = tuple(name for name in known if name not in leave_out and _alike(name, networks))
     if not compared:
         raise UsageError("the networks have no tensor of one name and shape; give networks of one architecture")
-    return compared, tuple(name for name in known if name not in compared)
+    reasons = {name: "not to be compared" if name in leave_out else "not in all networks as numbers of one shape"
+               for name in known if name not in compared}  # fmt: skip
+    return compared, [LeftOut(name, why) for name, why in reasons.items()]
 
 
 def _alike(name: str, networks: Sequence[Solution]) -> bool:

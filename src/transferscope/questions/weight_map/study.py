@@ -38,9 +38,10 @@ class WeightMapQuestion(Question):
             "The map is t-SNE of these distances from random places drawn from the seed.",
             "Findings rest on the distances and never on the map: networks of one pre-trained start on "
             "different targets against networks of one target from different starts, and how far each lies "
-            "from the pre-trained weights. Intervals leave out one network at a time (jackknife); to agree "
-            "with the paper the contrast must also have p < 0.05 when starts are permuted among the networks "
-            "of each target.",
+            "from the pre-trained weights. The distance of given networks is exact, so networks are the sample: "
+            "intervals leave out one network at a time, with all its pairs; networks that share a random start leave "
+            "together. A verdict needs three networks from each pre-trained start and three random starts that "
+            "learned something.",
         ),
         caption="t-SNE of the weights: colour is the start, marker the target.",
     )
@@ -88,4 +89,5 @@ class WeightMapQuestion(Question):
             leave_out=[*inputs.net.head_tensors(), *statistics(inputs.net.module)],
             perplexity=self.perplexity,
             seed=self.seed,
+            witnesses={target: inputs.witnesses(target) for target in inputs.targets},
         )

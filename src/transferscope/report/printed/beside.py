@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ...evidence.phrases import listed, short
 from ...papers.printed import PrintedTable, tables_of
-from ...questions._phrases import listed, short
 from .measured import Measured, measure
 
 if TYPE_CHECKING:

@@ -119,7 +119,7 @@ def _aligned(columns: Sequence[str], modules: Sequence[str]) -> dict[str, str]:
 def _distance(table: PrintedTable, result: Distance) -> Measured:
     """Tables 2 and 8: means over pairs; without the head where heads could not be compared."""
     distances = result.comparable()
-    without = "without head" if any(result.left_out) else ""
+    without = "without head" if any(result.missing) else ""
 
     def mean(pairs: Sequence[Pair]) -> tuple[float, str]:
         values = distances[[result.pairs.index(p) for p in pairs]]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from ...data.imageset import ImageSet, ImageSplits
 from ...evidence.guard import Witness, unfit
+from ...evidence.left_out import LeftOut, joined
+from ...evidence.proportion import proportion
 from ...models.network import Network
 from ...models.solution import Solution
-from ...numerics.intervals import wilson
 from ...params import Params
 from ...probes.metrics import Metric
 from ...probes.outcomes import outcomes
@@ -45,6 +46,7 @@ class QuestionInputs:
         self.images: dict[str, ImageSplits] = {t: images_of(context.step.inputs[f"images {t}"]) for t in self.targets}
         self.runs = [self._run(described) for described in spec["runs"]]
         self.device = str(context.device)
+        self._left: list[LeftOut] = []  # runs without the weights that are asked for
         self.kept = context.draft.kept(lambda: context.seconds)
         context.earlier = self.kept.seconds()
 
@@ -62,7 +64,7 @@ class QuestionInputs:
             start_name=described["label"].rpartition(" ")[0],
         )
         step = self._context.step.inputs[described["input"]]
-        return dataclasses.replace(run, unfit=self._unfit(run, step.inputs["images"]))
+        return replace(run, unfit=self._unfit(run, step.inputs["images"]))
 
     def _unfit(self, run: Run, images: Step) -> str:
         """Say why a run is no witness for claims about networks that learned; empty where it is one."""
@@ -74,7 +76,7 @@ class QuestionInputs:
         if math.isnan(value) and not run.diverged:
             return ""
         chance = 0.5 if ranked else max(test.per_class) / max(1, test.images)
-        low = None if ranked or run.diverged else wilson(round(value * test.images), test.images).low
+        low = None if ranked or run.diverged else proportion(round(value * test.images), test.images).low
         return unfit(value, low, chance, diverged=run.ended if run.diverged else "")
 
     @property
@@ -115,11 +117,17 @@ class QuestionInputs:
             for g in self._context.step.spec["given"]
         ]
 
-    def outcomes(self, run: Run, images: ImageSet | None = None, metric: Metric | None = None) -> np.ndarray:
-        """Return what each image adds to a run's final metric, one number an image whose mean is the metric."""
+    def outcomes(
+        self,
+        run: Run,
+        images: ImageSet | None = None,
+        metric: Metric | None = None,
+        weights: Literal["final", "best"] = "final",
+    ) -> np.ndarray:
+        """Return what each image adds to a run's metric, one number an image whose mean is the metric."""
         seen = self.images[run.target].test if images is None else images
         net = network_of(self._context.step.spec["network"], len(seen.classes))
-        return outcomes(net, run.final.params, seen, metric, device=self.device)
+        return outcomes(net, run.at(weights).params, seen, metric, device=self.device)
 
     def witnesses(self, target: str | None = None) -> tuple[Witness, ...]:
         """Return the runs on a target and the pre-trainings they started from, with what is wrong with each."""
@@ -148,7 +156,7 @@ class QuestionInputs:
     def at(self, run: Run, tag: str) -> Solution | None:
         """Return weights of a run, or ``None`` when it diverged before there were any."""
         if tag not in run.snapshots and run.diverged:
-            self.note("left out", f"{run.label} on {run.target} {run.ended} and is left out")
+            self._left.append(LeftOut(run.label, run.ended, run.target))
             return None
         return run.at(tag)
 
@@ -232,18 +240,11 @@ class QuestionInputs:
             self.note("computed", f"computed in {how.precision}")
         if how is not None and how.reason:
             self.note("computed", f"slower than it could be: {how.reason}")
-        for name in ("left_out", "omissions"):
-            for left in getattr(result, name, ()):
-                if hasattr(left, "reason"):
-                    self.note("left out", f"{_subject(left)}: {left.reason}")
+        only = self.targets[0] if len(self.targets) == 1 else ""
+        found = [*self._left, *getattr(result, "left_out", ())]
+        for text in joined(left if left.target else replace(left, target=only) for left in found):
+            self.note("left out", text)
 
 
 def _some(images: ImageSet, most: int | None) -> ImageSet:
     return images if most is None else images.sample(most)
-
-
-def _subject(left: Any) -> str:
-    """Say what was left out: a pair, a group, or what is called by its name."""
-    if hasattr(left, "subject"):
-        return str(left.subject)
-    return " & ".join(left.labels if hasattr(left, "labels") else (left.a, left.b))

@@ -1,0 +1,79 @@
+"""``python -m calibrate``: simulate all rules and write the page; see the options."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from .null_study import null_studies
+from .page import page
+from .rows import ROWS
+from .simulate import QUICK, Amount, run
+from .table import COLUMNS
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "calibration.md"
+SIMULATED, STUDY, AA = HERE / "simulated.csv", HERE / "study.json", HERE / "aa.csv"
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the options ask for."""
+    parser = argparse.ArgumentParser(prog="python -m calibrate", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few simulations; nothing is written")
+    parser.add_argument("--page", action="store_true", help="only write the page anew from the counts that are kept")
+    parser.add_argument("--processes", type=int, default=2, help="how many at once (default: 2)")
+    parser.add_argument(
+        "--aa", action="store_true", help="train networks, split them at random, write calibrate/aa.csv"
+    )
+    parser.add_argument("--out", type=Path, help="folder of the networks of --aa; a stopped training goes on there")
+    parser.add_argument("--networks", type=int, default=24, help="how many for --aa, up to 40 (default: 24)")
+    parser.add_argument("--splits", type=int, default=200, help="how many splits for --aa (default: 200)")
+    options = parser.parse_args(arguments)
+    if options.aa and (options.out is None or not 12 <= options.networks <= 40):
+        parser.error("--aa needs --out FOLDER, and --networks from 12 to 40")
+    if options.aa:
+        _aa(options.out, options.networks, options.splits)
+    elif not options.page:
+        _simulate(QUICK if options.quick else Amount(), options.processes, keep=not options.quick)
+    if not options.quick and SIMULATED.exists():
+        aa = pd.read_csv(AA) if AA.exists() else None
+        PAGE.write_text(page(pd.read_csv(SIMULATED), json.loads(STUDY.read_text()), aa), encoding="utf-8")
+        print(f"wrote {PAGE}")
+    return 0
+
+
+def _simulate(amount: Amount, processes: int, *, keep: bool) -> None:
+    began, lines = time.monotonic(), []
+    outcomes: dict[str, list[tuple[str, float | None]]] = {}
+    for count in run(range(len(ROWS)), amount, processes):
+        cell, row = count.cell, ROWS[count.cell.row]
+        lines.append((cell.row, row.claim, row.family.name, cell.case, cell.n, cell.images, cell.simulations,
+                      count.agrees, count.disagrees))  # fmt: skip
+        if cell.case == row.cases[0].name and row.claim not in outcomes and cell.n > row.family.counts[0]:
+            outcomes[row.claim] = list(count.outcomes)
+        if not len(lines) % 50:
+            print(f"{len(lines)} cells, {time.monotonic() - began:.0f} s", flush=True)
+    counts = pd.DataFrame(lines, columns=COLUMNS).sort_values(["row"], kind="stable")
+    studies = null_studies(outcomes, 250 if keep else 5)
+    print(studies)
+    if keep:
+        counts.to_csv(SIMULATED, index=False)
+        STUDY.write_text(json.dumps(vars(studies), indent=1) + "\n", encoding="utf-8")
+
+
+def _aa(out: Path, networks: int, times: int) -> None:
+    from .aa import splits
+    from .aa_networks import measure, train
+
+    found = splits(measure(train(networks, out), on_lines=12), times)
+    found.to_csv(AA, index=False)
+    print(found.to_string(index=False))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,280 @@
+"""The ways in which data come about, each with its spreads; rows name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from transferscope.evidence.rules import Evidence
+
+from . import of_images as i
+from . import of_lines as lines
+from . import of_networks as n
+from . import of_pairs as p
+from .family import Family
+
+__all__ = [
+    "ACCURACY", "AGREEING", "AUC_LOSS", "BASIN", "BEST_CHECKPOINT", "CHECKPOINTS", "CHECKPOINT_SPEED", "CKA",
+    "CLASSES", "CLASS_SIZE", "CRITICAL", "CURVATURE", "DISAGREE_ACROSS", "DISAGREE_WITHIN", "DISTANCES",
+    "DOMAINS", "DROP", "EARLIER", "EDGES", "GAIN", "GATHERING", "GIVEN", "GRADIENT", "GROWTH", "HARDNESS",
+    "HEIGHTS", "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE", "MODULES", "NEAR", "NORMS", "OVERFIT",
+    "PEAK_ACROSS", "PEAK_RUN", "PEAK_TWO", "PLATEAU", "PRETRAININGS", "RANKS", "RANKS_PAIRS",
+    "RANKS_PAIRS_WANDER", "RANKS_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOURCES", "SPEED", "STARTS",
+    "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING",
+]  # fmt: skip
+
+
+def _of_networks(
+    name: str,
+    says: str,
+    draw: Callable[..., tuple[Evidence, ...]],
+    counts: tuple[int, ...] = (3, 5, 8),
+    few: int = 2,
+    slow: bool = False,
+) -> Family:
+    return Family(name, says, draw, images=False, counts=counts, few=few, slow=slow)
+
+
+ACCURACY = Family(
+    "accuracy",
+    "errors of two kinds on the same images: rate 35 %, latent spread 0.15 between networks (about 5 points), 0.5 "
+    "between kinds image by image, 1 common to all, 1 of each network and image",
+    partial(i.accuracies, rate=0.35, network=0.15),
+)
+AGREEING = Family(
+    "accuracy, networks alike",
+    "the same, of networks that hardly differ (latent 0.03, about 1 point; rate 20 %)",
+    partial(i.accuracies, rate=0.2, network=0.03, kind=0.3),
+)
+EARLIER = Family(
+    "accuracy at checkpoints",
+    "the same (latent 0.05), three kinds each held against the same last one",
+    partial(i.accuracies, rate=0.3, network=0.05, kind=0.3),
+)
+SOURCES = Family(
+    "accuracy from sources",
+    "errors from three sources in an order, each held against the next (latent 0.1 between networks)",
+    partial(i.sources, rate=0.35, network=0.1),
+)
+CLASSES = Family(
+    "accuracy by class",
+    "the same by class, ten classes, each on its own tenth of the images (latent 0.05, kinds 0.3)",
+    partial(i.classes, rate=0.35, network=0.05, kind=0.3),
+    slow=True,
+)
+BEST_CHECKPOINT = Family(
+    "best checkpoint",
+    "errors at four checkpoints (latent 0.1), the best chosen on as many validation images; one pre-training's own",
+    partial(i.best_checkpoint, rate=0.3, network=0.1),
+)
+AUC_LOSS = Family(
+    "AUC and loss",
+    "influence values of an AUC of 0.75 (spread about 1 point), 20 % positive images; skewed losses (spread 0.02)",
+    partial(i.auc_and_loss, signal=0.75, spread=0.07),
+    slow=True,
+)
+OVERFIT = Family(
+    "change over epochs",
+    "errors of the last epoch less those of the best one, on four targets, both kinds weighted alike (latent 0.05)",
+    partial(i.overfitting, rate=0.3, network=0.05),
+    slow=True,
+)
+CRITICAL = Family(
+    "module set back",
+    "errors after less before a module is set back (latent 0.1 between networks)",
+    partial(i.rewound, rate=0.3, network=0.1),
+)
+MODULES = Family(
+    "slope of the metric",
+    "errors at five block sides in a row for each seed (latent 0.1 for each run)",
+    partial(i.metric_slopes, network=0.1),
+)
+DROP = Family(
+    "slope of the relative drop",
+    "the same, P-T at 70 %, RI-T 30 % lower",
+    partial(i.drop_slopes, network=0.1),
+)
+CHECKPOINTS = Family(
+    "slope over checkpoints",
+    "errors at six checkpoints of one pre-training, which differ by 3 points for all seeds alike and have no slope; "
+    "latent 0.1 for each run",
+    partial(i.checkpoint_slopes, points=6, common=0.03, network=0.1),
+)
+GRADIENT = Family(
+    "gradient of starts",
+    "norms on the same images, the logarithm spread by 0.15 between random starts; the pre-trained weights given",
+    partial(i.gradient_size, starts=0.15),
+)
+GROWTH = Family(
+    "growth of the gradient",
+    "the same for three numbers made of one growth a start (spread 0.15)",
+    partial(n.gradient_growth, starts=0.15),
+)
+
+SPEED = _of_networks("speed", "normal, spread 0.02 and 0.03", partial(n.numbers, first=0.02, second=0.03))
+SINGULAR = _of_networks(
+    "share of values", "normal, spread 0.01 and 0.03", partial(n.numbers, first=0.01, second=0.03)
+)
+LOSS_RISE = _of_networks(
+    "rise of the loss", "normal, spread 0.03 and 0.06", partial(n.numbers, first=0.03, second=0.06)
+)
+CLASS_SIZE = _of_networks("correlation by class", "normal, spread 0.02", partial(n.numbers, first=0.02, second=0.02))
+SIZES = _of_networks("share of cells", "normal, spread 0.05", partial(n.numbers, first=0.05, second=0.05))
+NEAR = _of_networks(
+    "share of modules",
+    "binomial: each of eight modules of a network with probability 30 %",
+    partial(n.shares, modules=8, rate=0.3),
+)
+STARTS = _of_networks("log ratio", "lognormal, spread 0.05 and 0.1", partial(n.ratios, first=0.05, second=0.1))
+CURVATURE = _of_networks(
+    "log ratio, wide",
+    "lognormal, spread 0.2; of two parts correlated by 0.7",
+    partial(n.ratios, first=0.2, second=0.2),
+)
+NORMS = _of_networks(
+    "log ratio, narrow",
+    "lognormal, spread 0.02; two parts correlated by 0.7",
+    partial(n.ratios, first=0.02, second=0.02),
+)
+TRAINING = _of_networks(
+    "training error",
+    "gamma, a coefficient of variation of 0.3, eight tasks (four targets, two ways to train)",
+    partial(n.training_errors, variation=0.3),
+)
+STEPS = _of_networks(
+    "smallest step", "Gumbel's for minima (skewed to the left), spread 0.1", partial(n.smallest_steps, spread=0.1)
+)
+RANKS = _of_networks(
+    "τ of a network", "τ with depth of six modules that are alike (independent normal numbers)", partial(n.ranks)
+)
+RANKS_WANDER = _of_networks(
+    "τ of a network, wandering",
+    "the same of numbers that wander from module to module (a random walk)",
+    partial(n.ranks, wander=True),
+)
+CHECKPOINT_SPEED = _of_networks(
+    "slope of speed",
+    "six checkpoints of one pre-training, which differ by 0.03 for all seeds alike without slope; 0.02 for each run",
+    partial(n.changes, points=6, common=0.03, each=0.02),
+)
+PRETRAININGS = _of_networks(
+    "slope, pre-trainings",
+    "the same over pre-trainings, three seeds each; checkpoints wander (steps of 0.01)",
+    partial(n.pretrainings, points=6, common=0.01, each=0.02),
+    counts=(4, 5, 8),
+    few=3,
+)
+LOG_SPEED = _of_networks(
+    "slope of log speed", "five block sides, spread 0.05 of each run's logarithm", partial(n.log_slopes, each=0.05)
+)
+PLATEAU = _of_networks(
+    "plateau",
+    "rises 1 − exp(−4x) with noise 0.05 at eleven checkpoints; the first one at 90 %",
+    partial(n.plateaus, points=11, noise=0.05),
+)
+SAME = _of_networks(
+    "correlation over cells", "1 − ρ is gamma of shape 8 (spread 0.035 at 0.9)", partial(n.bounded_rho, shape=8.0)
+)
+TARGETS = _of_networks(
+    "correlation over targets", "normal; the count is of targets", partial(n.over_targets), counts=(4, 5, 8), few=3
+)
+GIVEN = _of_networks(
+    "starts less given",
+    "spread 0.05 between starts; eight planes, the same for all, as images are; the pre-trained weights given",
+    partial(n.far_from_given, starts=0.05),
+)
+LEADING = _of_networks(
+    "starts over given", "lognormal, spread 0.15, two parts correlated by 0.7", partial(n.times_far, starts=0.15)
+)
+ROUGH = _of_networks(
+    "roughness of starts",
+    "lognormal, spread 0.15 between starts, 0.1 between eight planes",
+    partial(n.roughness, starts=0.15),
+)
+
+DISTANCES = _of_networks(
+    "distance of pairs",
+    "lognormal: 0.02 (P-T) and 0.04 (RI-T) of each network, 0.02 of each pair",
+    partial(p.distances, near=0.02, far=0.04, own=0.02),
+)
+TARGET_STARTS = _of_networks(
+    "distance of pairs over targets",
+    "lognormal: 0.05 of each network, 0.02 of each pair; three targets, the count is of networks a target",
+    partial(p.targets_and_starts, each=0.05, own=0.02),
+    few=1,
+)
+GATHERING = _of_networks(
+    "distance to one network", "lognormal, 0.05 of each network", partial(p.gathering, each=0.05)
+)
+RANKS_PAIRS = _of_networks(
+    "τ of pairs",
+    "τ with depth of the sum of what two networks have in six modules",
+    partial(p.ranks_of_pairs, wander=False),
+    slow=True,
+)
+RANKS_PAIRS_WANDER = _of_networks(
+    "τ of pairs, wandering",
+    "the same, wandering from module to module",
+    partial(p.ranks_of_pairs, wander=True),
+    slow=True,
+)
+_CKA = {"each": 0.02, "own": 0.01, "hard": 0.15, "of_images": 0.1}
+_SAYS_CKA = "0.02 of each network, 0.01 of each pair; over images 0.15 common to all and 0.1 of each network"
+CKA = {
+    sides: Family(f"similarity, {sides}", _SAYS_CKA, partial(p.likeness, sides=sides, **_CKA))
+    for sides in ("PP-RR", "PP-PR", "given-PR")
+}
+LAST_MODULE = Family(
+    "similarity of modules",
+    "the same with 0.005 and 0.003; four modules, the last held against each of three",
+    partial(p.last_modules, each=0.005, own=0.003, hard=0.1, of_images=0.05),
+    slow=True,
+)
+DISAGREE_ACROSS = Family(
+    "disagreement, across",
+    "errors at a rate of 30 %, latent correlation 0.4 across kinds, 0.4 or more within; spread 10 % of the weights",
+    partial(p.disagreements_across, rate=0.3, across=0.4, network=0.1),
+)
+DISAGREE_WITHIN = Family(
+    "disagreement, within",
+    "the same, latent correlation 0.6 of two P-T, 0.6 or less of two RI-T",
+    partial(p.disagreements_within, rate=0.3, within=0.6, network=0.1),
+)
+HARDNESS = Family(
+    "hardness for others",
+    "errors at a rate of 30 %, latent correlation 0.55 of two P-T and 0.2 across; RI-T the same or less alike",
+    partial(p.hardness, rate=0.3, within=0.55, across=0.2, network=0.1),
+    slow=True,
+)
+BASIN = Family(
+    "basin of pairs",
+    "ε: 0.001 of each network, 0.001 of each pair, 0.05 over images; the excess three times as much",
+    partial(p.basins, each=0.001, own=0.001, of_images=0.05),
+)
+EDGES = Family(
+    "edge of a basin",
+    "lognormal: 0.15 of each network, 0.1 of each pair; over images 1 common to all and 0.5 of each network",
+    partial(p.edges, each=0.15, own=0.1, of_images=1.0),
+)
+
+_PEAK = "errors at 11 places, 2 points between ends, 1 point between heights"
+PEAK_TWO = Family("line, two of a kind", _PEAK, partial(lines.peaks, of="two", ends=0.02, each=0.01), slow=True)
+PEAK_ACROSS = Family(
+    "line, across kinds", f"{_PEAK}, networks of both kinds", partial(lines.peaks, of="across", ends=0.02, each=0.01),
+    counts=(3, 5), slow=True,
+)  # fmt: skip
+PEAK_RUN = Family(
+    "line within a run",
+    f"{_PEAK}, one line a network",
+    partial(lines.peaks, of="run", ends=0.02, each=0.01),
+    slow=True,
+)
+GAIN = Family("gain, two of a kind", _PEAK, partial(lines.gains, of="two", ends=0.005, each=0.002), slow=True)
+DOMAINS = Family(
+    "gain, across domains",
+    _PEAK,
+    partial(lines.gains, of="domains", ends=0.005, each=0.002),
+    counts=(3, 5),
+    slow=True,
+)
+HEIGHTS = Family("heights of lines", f"{_PEAK}, two groups", partial(lines.heights, ends=0.02, each=0.01), slow=True)

@@ -1,0 +1,196 @@
+"""Data without images: one number a network, or a row of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from transferscope.evidence import (
+    Estimate,
+    contrast,
+    correlation,
+    mean,
+    measured,
+    over_draws,
+    rank_correlations,
+    ratio,
+    slopes,
+)
+from transferscope.questions._sides import less_given, times_given
+
+from .family import Truth
+from .latent import Array, correlated
+
+__all__ = [
+    "bounded_rho", "changes", "far_from_given", "gradient_growth", "lasting", "log_slopes", "modules", "numbers",
+    "over_targets", "plateaus", "pretrainings", "ranks", "ratios", "roughness", "shares", "smallest_steps",
+    "times_far", "training_errors",
+]  # fmt: skip
+
+Rng = np.random.Generator
+
+
+def numbers(rng: Rng, n: int, images: int, truth: Truth, *, first: float, second: float) -> tuple[Estimate, ...]:
+    """Two kinds, normal numbers with a spread each."""
+    x, y = truth[0] + first * rng.standard_normal(n), second * rng.standard_normal(n)
+    return (contrast(x, y),)
+
+
+def shares(rng: Rng, n: int, images: int, truth: Truth, *, modules: int, rate: float) -> tuple[Estimate, ...]:
+    """Two kinds, the share of a network's modules for which something holds: binomial."""
+    first, second = (rng.binomial(modules, p, n) / modules for p in (rate + truth[0], rate))
+    return (contrast(first, second),)
+
+
+def ratios(rng: Rng, n: int, images: int, truth: Truth, *, first: float, second: float) -> tuple[Estimate, ...]:
+    """Two kinds, positive numbers, lognormal; of several parts the logarithms are correlated by 0.7."""
+    x, y = (correlated(rng, (n,), len(truth), 0.7) for _ in range(2))
+    return tuple(
+        ratio(t * np.exp(first * a), np.exp(second * b)) for t, a, b in zip(truth, x, y, strict=True)
+    )  # fmt: skip
+
+
+def training_errors(rng: Rng, n: int, images: int, truth: Truth, *, variation: float) -> tuple[Estimate, ...]:
+    """Small errors that are never negative: gamma with a coefficient of variation, several tasks."""
+    shape = 1 / variation**2
+    return tuple(mean(t * rng.gamma(shape, 1 / shape, n)) for t in truth)
+
+
+def smallest_steps(rng: Rng, n: int, images: int, truth: Truth, *, spread: float) -> tuple[Estimate, ...]:
+    """The smallest of several steps in units of their mean, of two kinds: skewed to the left as minima are."""
+    found = []
+    for t in truth:
+        least = -rng.gumbel(-np.euler_gamma, 1.0, n) * np.sqrt(6) / np.pi  # mean 0, variance 1
+        found.append(mean(t + spread * least))
+    return tuple(found)
+
+
+def modules(rng: Rng, n: int, truth: Truth, *, wander: bool, depth: int) -> list[Array]:
+    """Numbers of the modules ``(n, depth)`` of networks whose mean τ with depth is the truth, for each part."""
+    found = []
+    for t in truth:
+        rows = rng.standard_normal((n, depth))
+        rows = rows.cumsum(1) if wander else rows
+        # With probability t a network's modules are in order, so the mean of τ is t whatever the rest does.
+        ordered = rng.random(n) < t
+        rows[ordered] = np.sort(rows[ordered], axis=1)
+        found.append(rows)
+    return found
+
+
+def ranks(
+    rng: Rng, n: int, images: int, truth: Truth, *, wander: bool = False, depth: int = 6
+) -> tuple[Estimate, ...]:
+    """Kendall's τ of depth and a number of a module, network by network."""
+    return tuple(
+        mean(np.nan_to_num(rank_correlations(np.arange(depth, dtype=float), rows)))
+        for rows in modules(rng, n, truth, wander=wander, depth=depth)
+    )
+
+
+def lasting(rng: Rng, points: int, common: float) -> Array:
+    """What all seeds share at each checkpoint of one pre-training, without slope: the pre-training is given."""
+    x = np.linspace(0, 1, points)
+    wandering = common * rng.standard_normal(points)
+    slope = slopes(x, wandering[None])[0]
+    return np.asarray(wandering - slope * (x - x.mean()))
+
+
+def changes(
+    rng: Rng, n: int, images: int, truth: Truth, *, points: int, common: float, each: float
+) -> tuple[Estimate, ...]:
+    """Slopes over checkpoints of one pre-training, seed by seed; checkpoints wander for all seeds alike."""
+    x = np.linspace(0, 1, points)
+    ys = truth[0] * x + lasting(rng, points, common) + each * rng.standard_normal((n, points))
+    return (mean(slopes(x, ys)),)
+
+
+def pretrainings(
+    rng: Rng, n: int, images: int, truth: Truth, *, points: int, common: float, each: float
+) -> tuple[Estimate, ...]:
+    """The same with n pre-trainings as the sample, three seeds each; their checkpoints wander as they like."""
+    x = np.linspace(0, 1, points)
+    wandering = common * rng.standard_normal((n, points)).cumsum(1)
+    ys = truth[0] * x + wandering + each * rng.standard_normal((3, n, points)).mean(0)
+    return (mean(slopes(x, ys), over="pre-trainings"),)
+
+
+def log_slopes(rng: Rng, n: int, images: int, truth: Truth, *, each: float) -> tuple[Estimate, ...]:
+    """Slopes of the logarithm of speed over five doublings: those of RI-T less twice those of P-T, those of RI-T."""
+    x = np.arange(5.0)
+    less, of_random = truth
+    near = (of_random - less) / 2 * x + each * rng.standard_normal((n, 5))
+    far = of_random * x + each * rng.standard_normal((n, 5))
+    return contrast(slopes(x, far), 2 * slopes(x, near)), mean(slopes(x, far))
+
+
+def plateaus(rng: Rng, n: int, images: int, truth: Truth, *, points: int, noise: float) -> tuple[Estimate, ...]:
+    """How much later the metric has 90 % of its rise than speed has, seed by seed, at one of few checkpoints."""
+    x = np.linspace(0, 1, points)
+    found = []
+    for lag in (truth[0], 0.0):
+        rise = 1 - np.exp(-4 * np.maximum(x[None] - lag * (x[None] > 0), 0))
+        y = rise + noise * rng.standard_normal((n, points))
+        share = (y - y[:, :1]) / (y.max(1, keepdims=True) - y[:, :1])
+        found.append(x[(share >= 0.9).argmax(1)])
+    return (mean(found[0] - found[1]),)
+
+
+def bounded_rho(rng: Rng, n: int, images: int, truth: Truth, *, shape: float) -> tuple[Estimate, ...]:
+    """Correlations near 1, skewed: 1 − ρ is gamma; two kinds with equal weights."""
+    found = []
+    for t in truth:
+        first, second = (1 - (1 - t) * rng.gamma(shape, 1 / shape, n) for _ in range(2))
+        found.append(contrast(first / 2, -second / 2))
+    return tuple(found)
+
+
+def over_targets(rng: Rng, n: int, images: int, truth: Truth) -> tuple[Estimate, ...]:
+    """Pearson's r over n targets of two normal numbers, of each of two ways to train."""
+    found = []
+    for t in truth:
+        x, noise = rng.standard_normal((2, n))
+        found.append(correlation(x, t * x + np.sqrt(1 - t * t) * noise))
+    return tuple(found)
+
+
+def far_from_given(
+    rng: Rng, n: int, images: int, truth: Truth, *, starts: float, planes: int = 8
+) -> tuple[Estimate, ...]:
+    """Random starts less pre-trained weights as given: planes are drawn as images are, the same for all."""
+    plane = 0.1 * rng.standard_normal(planes)
+    rows = 0.5 + truth[0] + plane + starts * rng.standard_normal((n, 1)) + 0.1 * rng.standard_normal((n, planes))
+    given = 0.5 + plane + 0.1 * rng.standard_normal(planes)
+    return (less_given(rows.mean(1), float(given.mean()), (rows, given)),)
+
+
+def times_far(rng: Rng, n: int, images: int, truth: Truth, *, starts: float) -> tuple[Estimate, ...]:
+    """Random starts over pre-trained weights as given, lognormal, without images; parts correlated by 0.7."""
+    return tuple(times_given(t * np.exp(starts * x)) for t, x in zip(truth, correlated(rng, (n,), len(truth), 0.7),
+                                                                     strict=True))  # fmt: skip
+
+
+def gradient_growth(rng: Rng, n: int, images: int, truth: Truth, *, starts: float) -> tuple[Estimate, ...]:
+    """Growth of the gradient: (1) through random weights, (2) over that through given ones, (3) as changes."""
+    alone, over, change = truth
+    logs = starts * rng.standard_normal(n)
+    hard = 0.5 * rng.standard_normal(images)
+    rows = np.exp(hard + 0.3 * rng.standard_normal((n, images)))
+    given = np.exp(hard + 0.3 * rng.standard_normal(images))
+    rows, given = rows / np.exp(0.17), given / np.exp(0.17)  # means of 1 over images
+    far = np.exp(logs) * rows.mean(1)
+    growth = times_given(over * far, float(given.mean()), (over * np.exp(logs)[:, None] * rows, given))
+    return times_given(alone * np.exp(logs)), growth, times_given(change * np.exp(logs))
+
+
+def roughness(rng: Rng, n: int, images: int, truth: Truth, *, starts: float, planes: int = 8) -> tuple[Estimate, ...]:
+    """Lower over higher modules: (1) random starts, (2) these over given weights, (3) given weights over planes."""
+    alone, over, given = truth
+    logs = np.log(alone) + starts * rng.standard_normal(n)
+    of_given = np.log(given) + 0.1 * rng.standard_normal(planes)
+    plane = 1 + 0.1 * rng.standard_normal((n, planes))
+    steeper = times_given(over * np.exp(logs - np.log(alone)), 1.0,
+                          (over * np.exp(logs - np.log(alone))[:, None] * plane, plane.mean(0)))  # fmt: skip
+    found = over_draws(of_given)
+    stays = measured(float(np.exp(found.value)), over="draws", n=planes, spread=found.spread, freedom=found.freedom,
+                     scale="log")  # fmt: skip
+    return times_given(np.exp(logs)), steeper, stays

@@ -1,0 +1,219 @@
+"""``docs/calibration.md``, from the counts that were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from transferscope.evidence import claim_called
+
+from .rows import ROWS
+from .table import Told, most, told
+
+__all__ = ["KNOWN", "page"]
+
+KNOWN: Mapping[str, str] = {
+    "τ of a network, wandering": (
+        "a rank correlation of numbers that wander is often near −1 or 1, and a few such values agree by chance; "
+        "with 5 and more networks it comes near 5 % (`rank_correlations` says so). Modules that are unlike from "
+        "network to network, as in the row without wandering, keep the level"
+    ),
+    "τ of pairs, wandering": "the same, pair by pair: few networks, and numbers that wander",
+    "training error": (
+        "errors near 0 are skewed to the right, and of three skewed numbers Student's upper limit is a little low; "
+        "with more networks it gets better"
+    ),
+    "correlation over cells": (
+        "correlations near 1 are skewed to the left; the mean of few looks higher than it is"
+    ),
+}  # fmt: skip
+"""What is known of rows that are not held, by family."""
+
+
+def page(counts: pd.DataFrame, study: Mapping[str, float], aa: pd.DataFrame | None) -> str:
+    """Return the page.
+
+    Args:
+        counts: of all rows.
+        study: what whole null studies gave, by name.
+        aa: counts of the A/A study, where it was made.
+    """
+    rows = [told(counts, row) for row in range(len(ROWS))]
+    parts = [
+        _head(rows),
+        _open(rows),
+        _claims(rows),
+        _power_note(rows),
+        _study(study),
+        _aa(aa),
+        _families(rows),
+        _how(counts),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(rows: Sequence[Told]) -> str:
+    held = sum(t.held for t in rows)
+    claims = len({ROWS[t.row].claim for t in rows})
+    few = "never" if all(t.silent for t in rows) else "**sometimes**"
+    return f"""# Calibration
+
+Do the rules keep what they promise? For every claim that is decided here ({claims}), studies are simulated in which
+the claim is on the edge of being true, so that either verdict is a false one, and studies in which its listed effect
+is there. The numbers come from the same functions that the questions call, and `judge` gives the verdict. A rule is
+held when at most 5 % of the verdicts are false, within the error of so many simulations (one-sided, 1 %: at most
+{most(1000)} of 1,000 or {most(300)} of 300).
+
+{held} of {len(rows)} rows are held. With fewer networks than a verdict needs (two of each kind; three pre-trainings
+or targets) there was {few} a verdict.
+
+`make calibrate` makes this page anew in about a quarter of an hour on two cores; the A/A study's networks are trained
+by `python -m calibrate --aa --out FOLDER`."""
+
+
+def _open(rows: Sequence[Told]) -> str:
+    missed = [t for t in rows if not t.held]
+    if not missed:
+        return "All rules are held."
+    lines = []
+    for t in missed:
+        row, worst = ROWS[t.row], t.worst
+        known = KNOWN.get(row.family.name, "not explained yet")
+        lines.append(
+            f"- **{row.claim} ({row.family.name}): {_percent(t.share)} false** at {_size(worst)}, {worst['case']} "
+            f"(others at most {_percent(_second(t))}). Known: {known}."
+        )
+    return "## Not held\n\n" + "\n".join(lines)
+
+
+def _second(t: Told) -> float:
+    apart = ROWS[t.row].apart
+    false = t.nulls[["agrees", "disagrees"]].max(axis=1) if apart else t.nulls["agrees"] + t.nulls["disagrees"]
+    shares = (false / t.nulls["simulations"]).drop(t.worst.name)
+    return float(shares.max()) if len(shares) else 0.0
+
+
+def _claims(rows: Sequence[Told]) -> str:
+    lines = [
+        "## Claims\n",
+        "False verdicts: of the worst case and size, both directions together where the rule is of a difference, "
+        "else `agrees` / `disagrees` apart; beside it the worst by number of networks (starts, targets, "
+        "pre-trainings). "
+        "Power: how often the verdict is `agrees` at the listed effect, by number of networks, with 500 images where "
+        "images vary; last with 2,000.\n",
+        "| claim | data | effect | false, worst | where | false by networks | power by networks | |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for t in rows:
+        row = ROWS[t.row]
+        claim = claim_called(row.claim)
+        mark = "held" if t.held else "**not held**"
+        if not t.enough:
+            mark += "; needs more"
+        false = (
+            f"{_percent(t.worst['agrees'] / t.worst['simulations'])} / "
+            f"{_percent(t.worst['disagrees'] / t.worst['simulations'])}"
+            if row.apart
+            else _percent(t.share)
+        )
+        lines.append(
+            f"| {row.claim} | {row.family.name} | {claim.effect:g} {claim.units} | {false} | {t.worst['case']}, "
+            f"{_size(t.worst)} | {_by_networks(t)} | {_powers(t.powers)} | {mark} |"
+        )
+    return "\n".join(lines)
+
+
+def _by_networks(t: Told) -> str:
+    apart = ROWS[t.row].apart
+    false = t.nulls[["agrees", "disagrees"]].max(axis=1) if apart else t.nulls["agrees"] + t.nulls["disagrees"]
+    worst = (false / t.nulls["simulations"]).groupby(t.nulls["n"]).max()
+    return ", ".join(f"{n}: {_percent(share)}" for n, share in worst.items())
+
+
+def _powers(powers: pd.DataFrame) -> str:
+    found = []
+    for _, cell in powers.iterrows():
+        many = f" ({cell['images']:,} images)" if cell["images"] > 500 else ""
+        found.append(f"{cell['n']}{many}: {_percent(cell['agrees'] / cell['simulations'], 0)}")
+    return ", ".join(found)
+
+
+def _power_note(rows: Sequence[Told]) -> str:
+    weak = [t for t in rows if not t.enough]
+    if not weak:
+        return "Every rule finds its listed effect in more than half of the studies at some size."
+    names = "; ".join(
+        f"{ROWS[t.row].claim} ({ROWS[t.row].family.name}, "
+        f"{_percent(float((t.powers['agrees'] / t.powers['simulations']).max()), 0)} at best)"
+        for t in weak
+    )
+    return (
+        "These need more networks or images than were tried here: at their listed effect, with the spreads below, "
+        f"the verdict falls in at most half of the studies. {names}. What `--plan` says of a study rests on its own "
+        "spreads, which may be smaller."
+    )
+
+
+def _study(study: Mapping[str, float]) -> str:
+    return f"""## A whole study in which nothing is to be found
+
+{study["studies"]:.0f} studies of all claims on four targets ({study["verdicts"]:.0f} verdicts each), every number at
+its null, claims and targets independent of one another (in a real study they share networks, so the counts vary
+more). On average chance gave {study["mean"]:.1f} verdicts, at most {study["most"]:.0f}; a report's tally says that
+it gives up to {study["bound"]:.1f}. After Benjamini and Hochberg at least one verdict was left in
+{study["marked"]:.0f} of the studies ({_percent(study["marked"] / study["studies"])}); {study["marks"]:.0f} verdicts
+in all. Verdicts that are not held above push this up."""
+
+
+def _aa(aa: pd.DataFrame | None) -> str:
+    if aa is None:
+        return "## A/A study\n\nNot made yet: `python -m calibrate --aa --out FOLDER`."
+    times = int(aa["splits"].max())
+    lines = [
+        "## A/A study on real runs\n",
+        f"{int(aa['networks'].max())} LeNets (24 pixels, `synthetic:photo`, 2,500 training and 1,000 test images, 12 "
+        f"epochs) were trained from random weights; {times} times ten of them were drawn and split into two groups "
+        "of five, called P-T and RI-T. The two differ by name only, so every verdict is false. Splits share "
+        f"networks, so {times} splits are fewer independent ones, and counts vary more than binomially; held means "
+        f"at most {most(times)}.\n",
+        "| claim | compared | networks | agrees | disagrees | false | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for _, of in aa.iterrows():
+        false = of["agrees"] + of["disagrees"]
+        mark = "held" if false <= most(of["splits"]) else "**not held**"
+        lines.append(
+            f"| {of['claim']} | {of['what']} | {of['networks']} | {of['agrees']} | {of['disagrees']} | "
+            f"{_percent(false / of['splits'])} | {mark} |"
+        )
+    return "\n".join(lines)
+
+
+def _families(rows: Sequence[Told]) -> str:
+    families = {ROWS[t.row].family.name: ROWS[t.row].family for t in rows}
+    lines = ["## Data\n", "| data | what varies |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {f.says} |" for name, f in families.items())])
+
+
+def _how(counts: pd.DataFrame) -> str:
+    null = counts[~counts["case"].isin(["effect", "too few"])]["simulations"]
+    power = counts[counts["case"] == "effect"]["simulations"]
+    error = 100 * (0.05 * 0.95 / null.max()) ** 0.5, 100 * (0.05 * 0.95 / null.min()) ** 0.5
+    return (
+        "## How much was simulated\n\n"
+        f"{null.max():,} studies for each null, truth and size, {null.min():,} where one takes long; {power.max():,} "
+        f"for each power. The standard error of a share of 5 % is then {error[0]:.1f} or {error[1]:.1f} points, that "
+        f"of a power of 50 % {50 / power.max() ** 0.5:.1f}. Rows of equal data, rule, truth and size share one "
+        "simulation. All seeds are fixed; the numbers do not depend on how many processes there are. "
+        "`calibrate/simulated.csv` has all counts, `calibrate/rows.py` the table of rows."
+    )
+
+
+def _size(cell: pd.Series) -> str:
+    images = f", {cell['images']:,} images" if cell["images"] else ""
+    return f"n = {cell['n']}{images}"
+
+
+def _percent(share: float, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f} %"

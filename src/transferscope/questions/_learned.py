@@ -1,0 +1,39 @@
+"""The networks that a claim about a kind rests on: those that learned something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from ..evidence.guard import Witness
+from ._sides import Named
+
+__all__ = ["as_witnesses", "of_kind"]
+
+Some = TypeVar("Some", bound=Named)
+
+
+def of_kind(networks: Sequence[Some], kind: str) -> list[Some]:
+    """Return the networks of a kind that learned something; all of it where none did, which then decide nothing.
+
+    >>> class Network(Witness): group = ""
+    >>> networks = [Network("a", "P-T"), Network("b", "P-T", "diverged at step 3"), Network("c", "RI-T")]
+    >>> [one.label for one in of_kind(networks, "P-T")]
+    ['a']
+    """
+    every = [one for one in networks if one.role == kind]
+    return [one for one in every if not one.unfit] or every
+
+
+def as_witnesses(networks: Iterable[Named], witnesses: Iterable[Witness]) -> tuple[Witness, ...]:
+    """Return what a judge is to know: the networks that a number rests on, and the pre-trainings.
+
+    Args:
+        networks: those that the number rests on.
+        witnesses: what is known of the runs of a study, and of the pre-trainings they are from.
+
+    >>> as_witnesses([], [Witness("P-T 0", "P-T"), Witness("the pre-training", "P")])
+    (Witness(label='the pre-training', role='P', unfit=''),)
+    """
+    of = (Witness(one.label, one.role, one.unfit) for one in networks)
+    return (*of, *(one for one in witnesses if one.role == "P"))

@@ -1,0 +1,55 @@
+"""What pilots say: spreads come back as they went in, and power is that of simulated studies."""
+
+import numpy as np
+import pytest
+
+from transferscope.errors import StoreError
+from transferscope.evidence.claims import CLAIMS
+from transferscope.evidence.contrast import contrast
+from transferscope.evidence.finding import said
+from transferscope.evidence.judge import judge
+from transferscope.evidence.pilot import Pilot, asked, pilots, prospect, read_pilots, write_pilots
+from transferscope.rng import numpy_generator
+
+
+def finding(seed, n=400, sd=0.03, effect=0.1):
+    rng = numpy_generator("pilot", seed)
+    estimate = contrast(effect + sd * rng.standard_normal(n), sd * rng.standard_normal(n))
+    return said("x", estimate, n=2 * n, unit="networks", target="a", judged=judge("000-3.1-a", estimate))
+
+
+def test_spreads_come_back():
+    [one] = pilots([finding(0)])
+    assert (one.claim, one.target, one.kinds, one.image_sd, one.log) == ("000-3.1-a", "a", 2, 0.0, False)
+    assert one.sd == pytest.approx(0.03, rel=0.1) and one.networks == 800
+
+
+def test_seeds_are_those_with_which_studies_tell_it():
+    pilot = Pilot("000-3.1-a", "a", 2, 0.05, 0.0, False, 16)
+    got = prospect(pilot, 5, 0)
+    assert got.claim.effect == pytest.approx(0.082)
+    rng = numpy_generator("pilot", "power")
+
+    def share(n):
+        draws = (0.05 * rng.standard_normal((2, n)) for _ in range(400))
+        return np.mean([judge("000-3.1-a", contrast(0.082 + a, b)).verdict == "agrees" for a, b in draws])
+
+    assert share(got.seeds) > 0.74 and share(got.seeds - 2) < 0.85
+    assert prospect(pilot, 2, 0).tells is None, "two networks of a kind tell nothing"
+    assert prospect(pilot, 5, 0).tells > prospect(pilot, 9, 0).tells
+
+
+def test_every_rule_asks_something_that_power_knows():
+    for claim in CLAIMS:
+        if claim.rule is not None:
+            question, _, level = asked(claim.rule)
+            assert question in ("difference", "over", "under", "equivalence") and level in (0.95, 0.975), claim.id
+
+
+def test_tables_are_read_back(tmp_path):
+    some = (Pilot("000-3.1-a", "a", 2, 0.05, 0.25, False, 16), Pilot("000-3.2-g", "b, c", 2, 0.1, 0.0, True, 16))
+    write_pilots(some, tmp_path / "p.csv")
+    assert read_pilots(tmp_path / "p.csv") == some
+    (tmp_path / "p.csv").write_text("claim,sd\n1,x\n")
+    with pytest.raises(StoreError, match="is no table of pilots"):
+        read_pilots(tmp_path / "p.csv")
