@@ -142,6 +142,12 @@ def test_a_network_that_learned_nothing_is_left_out_of_the_middle_and_not_of_the
     assert next(f for f in found.findings() if f.claim == "000-B.7-a").n == 8
 
 
+def test_a_pre_training_of_both_domains_that_learned_nothing_is_named_once(many):
+    both = (Witness("the pre-training", "P", "learned nothing"),)
+    claimed = [f for f in replace(many, witnesses={"left": both, "right": both}).findings() if f.claim]
+    assert {f.why for f in claimed} == {"the pre-training learned nothing"}
+
+
 def test_sentences(many):
     golden(many, "cross_domain")
 

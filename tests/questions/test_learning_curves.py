@@ -201,6 +201,24 @@ def test_failed_runs_count_as_chance():
     assert unknown.verdict == "cannot tell" and math.isnan(unknown.value)
 
 
+@pytest.mark.parametrize("validated", [True, False])
+def test_a_rate_that_diverged_is_not_chosen(validated):
+    """Without validation images a rate at which no run finished is not the first that counts."""
+    gone = [run(f"P-T big {i}", [0.1], lr=1.0, seed=i, ended="diverged at step 3") for i in range(3)]
+    more = {"val_accuracy": [0.4, 0.5]} if validated else {}
+    chance = {"chance": {"clipart": 0.1}, "speed_chance": {"clipart": 0.1}}
+    found = judged(learning_curves([*gone, *six(**more)], **chance))["000-3.1-a"]
+    assert found.value == pytest.approx(0.79 - 0.61666667) and "0.02 and 0.1" in found.text
+    assert ("best on validation images" if validated else "there are no validation images") in found.text
+
+
+def test_where_all_diverged_they_count_as_chance():
+    gone = [run(f"P-T {i}", [0.1], lr=0.02, seed=i, ended="diverged at step 3") for i in range(3)]
+    runs = [*gone, *(r for r in six() if r.role == "RI-T")]
+    found = judged(learning_curves(runs, chance={"clipart": 0.1}, speed_chance={"clipart": 0.1}))
+    assert [found[c].verdict for c in ("000-3.1-a", "000-3.1-b")] == ["disagrees"] * 2
+
+
 def test_multi_label_is_judged_by_auc():
     runs = [
         run("P-T 0", [0.8, 0.81], target="xray", test_auc=[0.70, 0.75]),

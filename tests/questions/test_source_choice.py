@@ -195,6 +195,17 @@ def test_diverged_runs_stay_and_do_not_count():
     assert math.isnan(only.matrix().loc["digits", "houses"])
 
 
+def test_a_source_from_which_all_diverged_counts_as_chance():
+    gone = [run("digits", 0.1, 0.0, seed=s, ended="diverged at step 4") for s in range(3)]
+    runs = [*gone, *(r for r in three() if r.source != "digits")]
+    got = asked(runs, chance={"houses": 0.1}, nearest_first=["digits", "flipped"])
+    [f] = by_claim(got)[NEARER]
+    assert f.verdict == "disagrees" and f.value == pytest.approx(0.1 - 0.75)
+    assert not any("as far from their start as from digits" in f.text for f in got.findings())
+    slow = [dataclasses.replace(r, label=f"slow {r.label}", start_name="slow") for r in gone]
+    assert asked([*slow, *three()], chance={"houses": 0.1}).final("houses", "digits").value == pytest.approx(0.8)
+
+
 def test_heads_alone_are_compared_only_without_others():
     heads = [
         dataclasses.replace(r, label=f"head {r.label}", start_name=f"head {r.source}", recipe=Recipe(frozen="body"))

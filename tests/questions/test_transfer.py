@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from transferscope.errors import UsageError
@@ -233,6 +234,34 @@ def test_a_failed_run_counts_as_chance_in_errors_and_not_in_deviations():
     assert webcam.value == pytest.approx(0.2639 - (0.9 + 0.0045 + 0.0055) / 3, abs=1e-3)
     assert webcam.verdict == "cannot tell" and found[FIT][0].verdict != "agrees"
     assert found[FARTHER][0].verdict == "cannot tell", "two networks are left that have a distance"
+
+
+def test_where_all_runs_of_a_kind_diverged_it_has_the_error_of_chance():
+    runs = [
+        dataclasses.replace(r, ended="diverged at step 3", test_error=math.nan, deviation=math.nan,
+                            from_pretrained=math.nan, train_error=math.nan)
+        if (r.target, r.kind) == ("Webcam", "fine-tuned") else r
+        for r in paper().runs
+    ]  # fmt: skip
+    unknown = dataclasses.replace(paper(), runs=tuple(runs))
+    assert unknown.best("Webcam", "fine-tuned") is None
+    got = dataclasses.replace(unknown, chance=dict.fromkeys(PRINTED, 0.1))
+    [webcam] = [f for f in got.findings() if f.claim == BETTER and f.target == "Webcam"]
+    assert webcam.verdict == "disagrees" and webcam.value == pytest.approx(0.2639 - 0.9, abs=1e-3)
+    assert not [f for f in got.findings() if f.claim == FARTHER and f.target == "Webcam"]
+    row = got.frame().set_index(["target", "kind"]).loc[("Webcam", "fine-tuned")]
+    assert row["test_error"] == pytest.approx(0.9) and row["seeds"] == 0
+
+
+def test_a_mean_and_its_interval_are_of_the_same_runs(trained):
+    net, pre, runs = trained
+    gone = run("P-T 7", "P-T", pre, None, (0.9, 0.9), seed=7, ended="diverged at step 3")
+    got = measured(net, pre, [*runs, gone], chance={"clipart": 0.1})
+    row = got.frame().set_index("kind").loc["fine-tuned"]
+    want = stats.t.interval(0.95, 2, np.mean([0.2, 0.22, 0.9]), stats.sem([0.2, 0.22, 0.9]))
+    assert row["test_error"] == pytest.approx(0.44) and (row["test_error_low"], row["test_error_high"]) == (
+        pytest.approx(want)
+    )
 
 
 def test_networks_that_learned_nothing_silence_their_deviations_only():

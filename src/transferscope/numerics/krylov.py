@@ -78,7 +78,8 @@ class Krylov:
         self.drawn += 1
         w = torch.randn(self.basis.shape[1], generator=generator("lanczos", self.drawn), dtype=torch.float64)
         w, _ = _without(w.to(self.basis), self.basis[: self.size])
-        return w / w.norm()
+        unit: Tensor = w / w.norm()
+        return unit
 
     def enter(self, v: Tensor) -> None:
         """Make a unit vector orthogonal to the basis the first end, as far as the other ends do not hold it."""

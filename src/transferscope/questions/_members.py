@@ -10,9 +10,9 @@ from itertools import combinations
 from torch import Tensor
 
 from ..errors import UsageError
+from ..evidence.phrases import count
 from ..models.network import Network
 from ..models.solution import Solution, Solutions, as_solution, letter, pair_kind
-from ._phrases import count
 
 __all__ = [
     "TWO_RI_T",

@@ -150,7 +150,7 @@ def witnesses_of(paths: Sequence[Joining], witnesses: Iterable[Witness]) -> tupl
         for label, role, unfit in zip((p.path.a, p.path.b), p.path.roles, p.path.unfit, strict=True)
         if role in TRAINED
     ]
-    return (*dict.fromkeys(ends), *(w for w in witnesses if w.role == "P"))
+    return (*dict.fromkeys(ends), *dict.fromkeys(w for w in witnesses if w.role == "P"))
 
 
 def _rises(p: Sampled, images: str) -> NDArray[np.float64]:

@@ -12,10 +12,9 @@ from ..evidence.finding import Finding, said
 from ..evidence.left_out import LeftOut, joined
 from ..evidence.peaks import Peak
 from ..evidence.phrases import count, interval_text, number
-from ..evidence.verdict import Verdict
 from ._paths import Path
 
-__all__ = ["amount", "compared", "level", "name_of", "not_finite", "outcome", "peak_text", "remarks", "rise_words",
+__all__ = ["amount", "compared", "level", "name_of", "not_finite", "peak_text", "remarks", "rise_words",
            "spread"]  # fmt: skip
 
 
@@ -52,17 +51,6 @@ def level(metric: str, x: float) -> str:
     if metric in ("error", "accuracy"):
         return f"{number(100 * x, 1)} %"
     return number(x, 2 if metric == "loss" else 3)
-
-
-def outcome(low: float | None, high: float | None, threshold: float) -> Verdict:
-    """Judge the claim that a number lies above a threshold: the interval above it, at or below it, or on both sides.
-
-    >>> outcome(0.1, 0.2, 0.02), outcome(0.0, 0.02, 0.02), outcome(0.0, 0.1, 0.02), outcome(None, None, 0.02)
-    ('agrees', 'disagrees', 'cannot tell', 'cannot tell')
-    """
-    if low is None or high is None or math.isnan(low) or math.isnan(high):
-        return "cannot tell"
-    return "agrees" if low > threshold else "disagrees" if high <= threshold else "cannot tell"
 
 
 def spread(metric: str, e: Estimate, sign: int = 1) -> str:

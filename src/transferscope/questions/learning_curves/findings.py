@@ -39,15 +39,21 @@ def findings(result: LearningCurves) -> tuple[Finding, ...]:
 def _chosen(result: LearningCurves, groups: Sequence[CurveGroup], role: str) -> tuple[CurveGroup | None, str]:
     """The runs of a start at the learning rate that is best on validation images, and how it was chosen.
 
-    Without validation images nothing is chosen by the test metric that is judged: the first rate of the study counts.
+    Without validation images nothing is chosen by the test metric that is judged: the first rate of the study that
+    did not diverge counts.
     """
     mine = [g for g in groups if g.role == role]
     if len({g.lr for g in mine}) < 2:
         return (mine[0] if mine else None), ""
+    finished = [c for g in mine for c in g.healthy]
+    if not finished or not all(math.isfinite(c.final(f"val_{c.metric}")) for c in finished):
+        first = next((g for g in mine if g.healthy), mine[0])
+        return (
+            first,
+            "the first rate of each start that did not diverge, as there are no validation images to choose by",
+        )
     means = {i: result.counted(g).mean("val").value for i, g in enumerate(mine)}
     known = {i: m for i, m in means.items() if math.isfinite(m)}
-    if not known:
-        return mine[0], "the first rate of each start, as there are no validation images to choose by"
     return mine[max(known, key=lambda i: known[i])], "each at the rate that is best on validation images"
 
 

@@ -154,14 +154,15 @@ class SourceChoice(Result):
     def best(self, target: str, source: str) -> SourceGroup | None:
         """Return the group of a source that is compared; ``None`` where no run has a number.
 
-        Of several it is the one that is best on validation images; where there are none, the first of the study, as
-        choosing by the test metric would judge it on what it was chosen by.
+        Of several it is the one that is best on validation images, where a run that diverged counts as chance; where
+        there are none, the first of the study of which a run finished, as choosing by the test metric would judge it
+        on what it was chosen by.
         """
-        there = [g for g in self.groups(target, source) if g.finals()]
-        known = [g for g in there if np.isfinite([run.val for run in g.healthy]).all()]
-        if known:
-            return max(known, key=lambda g: float(np.mean([run.val for run in g.healthy])))
-        return there[0] if there else None
+        there = [g for g in self.groups(target, source) if self.counted(g).counts("final").runs]
+        finished = [run for g in there for run in g.healthy]
+        if finished and all(math.isfinite(run.val) for run in finished):
+            return max(there, key=lambda g: self.counted(g).mean("val").value)
+        return next((g for g in there if g.healthy), there[0] if there else None)
 
     def counted(self, group: SourceGroup) -> Counted[SourceRun]:
         """Return the runs of a group as claims count them: one that failed has what chance has."""

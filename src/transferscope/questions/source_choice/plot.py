@@ -79,6 +79,7 @@ def _matrix(area: SubFigure, result: SourceChoice) -> None:
                 f"{'less' if gain >= 0 else 'more'} {'error' if result.metric(target) == 'accuracy' else '1 − AUC'}"
             )
             told = f"\n{abs(gain):.0f} % {error}" if name != SCRATCH and math.isfinite(gain) else ""
+            told = told if seeds else "\nall diverged: chance"
             ax.text(
                 column, row, f"{value:.1f}{spread}{told}", ha="center", va="center", fontsize=7.5,
                 color="#000000" if value > (low + high) / 2 else "#FFFFFF",
@@ -103,6 +104,8 @@ def _layers(ax: Axes, result: SourceChoice, target: str) -> None:
     x, width = np.arange(len(names), dtype=float), 0.8 / max(1, len(there))
     for i, (source, group) in enumerate(there):
         values = group.deviations()
+        if not len(values):
+            continue
         colour, dash, marker, hatch = look[source or SCRATCH]
         if len(names) <= _BARS:
             at = x + (i - (len(there) - 1) / 2) * width

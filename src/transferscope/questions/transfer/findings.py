@@ -116,7 +116,7 @@ def _fit(result: Transfer) -> list[Finding]:
         g
         for kind in (HEAD_ONLY, FINE_TUNED)
         for t in result.targets
-        if (g := result.best(t, kind)) and g.values("train_error")
+        if (g := result.best(t, kind)) and math.isfinite(result.train_error(g).value)
     ]
     if not there:
         return []
@@ -227,11 +227,11 @@ def _chosen(result: Transfer, *groups: TransferGroup) -> str:
     if not several:
         return ""
     told = [f"{g.kind} from {g.start} at learning rate {g.lr:g}" for g in several]
-    known = all(g.values("val_error") for g in several)
+    known = all(result.validated(g.target, g.kind) for g in several)
     why = (
         "best of its kind on validation images"
         if known
-        else "the first of its kind, as there are no validation images"
+        else "the first of its kind that did not diverge, as there are no validation images"
     )
     return f"; {listed(told)}, {why}"
 

@@ -165,14 +165,19 @@ class Transfer(Result):
     def best(self, target: str, kind: str) -> TransferGroup | None:
         """Return the group of a kind that is compared; ``None`` where no run has a number.
 
-        Of several it is the one with the lowest mean error on validation images; where there are none, the first of
-        the study, as choosing by the test error would judge it on what it was chosen by.
+        Of several it is the one with the lowest mean error on validation images, where a run that diverged counts as
+        chance; where there are none, the first of the study of which a run finished, as choosing by the test error
+        would judge it on what it was chosen by.
         """
-        there = [g for g in self.groups(target, kind) if g.values("test_error")]
-        known = [g for g in there if g.values("val_error")]
-        if known:
-            return min(known, key=lambda g: _mean(g.values("val_error")))
-        return there[0] if there else None
+        there = [g for g in self.groups(target, kind) if self.counted(g).counts("final").runs]
+        if self.validated(target, kind):
+            return max(there, key=lambda g: self.counted(g).mean("val").value, default=None)
+        return next((g for g in there if g.healthy), there[0] if there else None)
+
+    def validated(self, target: str, kind: str) -> bool:
+        """Return whether all runs of a kind that finished were evaluated on validation images."""
+        finished = [run for g in self.groups(target, kind) for run in g.healthy]
+        return bool(finished) and all(math.isfinite(run.val_error) for run in finished)
 
     def counted(self, group: TransferGroup) -> Counted[Transferred]:
         """Return the runs of a group as claims count them: one that failed has what chance has."""
@@ -181,6 +186,11 @@ class Transfer(Result):
         at = [there.index(run) for run in group.runs]
         chance, train = self.chance.get(group.target), self.train_chance.get(group.target)
         return Counted(group.runs, None if rows is None else rows[at], chance, train)
+
+    def test_errors(self, group: TransferGroup) -> list[float]:
+        """Return the test error of each run that counts: of one that diverged that of chance, where it is known."""
+        chance, failed = self.chance.get(group.target), len(group.runs) - len(group.healthy)
+        return group.values("test_error") + ([] if chance is None else [1 - chance] * failed)
 
     def test_error(self, group: TransferGroup) -> Estimate:
         """Return the mean test error of a group with its interval."""
@@ -241,7 +251,7 @@ class Transfer(Result):
             "metric": group.metric,
         }
         for name in ("train_error", "test_error", "deviation", "from_pretrained"):
-            values = group.values(name)
+            values = self.test_errors(group) if name == "test_error" else group.values(name)
             row |= {name: _mean(values), f"{name}_sd": _sd(values)}
         return row | {
             "test_error_low": _or_nan(error.low),

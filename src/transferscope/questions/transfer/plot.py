@@ -48,7 +48,7 @@ def plot(result: Transfer) -> Figure:
             for k, kind in enumerate(result.kinds):
                 at = row + 0.2 * (k - (len(result.kinds) - 1) / 2)
                 group = result.best(target, kind)
-                if group is None:
+                if group is None or not group.healthy:
                     if result.groups(target, kind):
                         axes[0].plot(0.97, at, "x", color=_LOOKS[kind][0], transform=axes[0].get_yaxis_transform())
                     continue

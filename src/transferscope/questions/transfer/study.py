@@ -47,8 +47,8 @@ class TransferQuestion(Question):
     """Measure how far networks from scratch end from the pre-trained weights, too."""
 
     def cost(self, networks: int, images: Sequence[int]) -> float:
-        """Say that no image is passed."""
-        return 200.0
+        """Count one pass over the test images of its target for each run."""
+        return 200.0 + networks * sum(images) / max(1, len(images))
 
     def plan(self, plan: PlanView, targets: Sequence[str]) -> dict[str, Any]:
         """Return one step for all targets."""

@@ -53,7 +53,7 @@ def _pairs(share: Share, group: VariantGroup) -> Pairs:
 
 
 def _linearised(one: NDArray[np.float64], of: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Numbers whose mean is Σone/Σof, and whose variance is that of this ratio; nan where there is nothing to part."""
+    """Numbers whose mean is Σone/Σof, and whose variance is that of this ratio; nan where Σof is 0."""
     mean = float(of.mean())
     if not mean > 0:
         return np.full(one.shape, math.nan)

@@ -82,18 +82,6 @@ class VariantGroup:
     shared: tuple[SharedMistakes, ...]
 
     @property
-    def able(self) -> tuple[int, ...]:
-        """Places of the members that learned something; all where none did."""
-        healthy = [run for run in self.runs if run.ended == "finished"]
-        return tuple(i for i, run in enumerate(healthy) if not run.unfit) or tuple(range(len(healthy)))
-
-    def counted(self, chance: float, speed_chance: float | None) -> Counted[VariantRun]:
-        """Return the runs as claims count them: one that diverged has what chance has."""
-        scores = np.zeros((len(self.runs), self.scores.shape[1]))
-        scores[[i for i, run in enumerate(self.runs) if run.ended == "finished"]] = self.scores
-        return Counted(self.runs, scores, chance, speed_chance)
-
-    @property
     def finals(self) -> list[float]:
         """The metric of every member on the test images."""
         return [float(row.mean(dtype=np.float64)) for row in self.scores]
@@ -164,7 +152,6 @@ def group_of(
         rows = [contributions(metric, one).to(torch.float64).numpy() for one in of]
         return np.stack(rows) if rows else np.zeros((0, n))
 
-    rows = scores(logits)
     means = [torch.stack(list(logits[: m + 1])).mean(0) for m in range(len(logits))]
     right = [right_answers(one.numpy(), test.labels) for one in logits]
     members = tuple(end.label for end in ends)
@@ -198,18 +185,3 @@ def _unfit(run: Run, scores: np.ndarray, chance: float) -> str:
     """Why a run that did not diverge says nothing of networks that learned; empty for nothing."""
     value = float(scores.mean(dtype=np.float64))
     return run.unfit or unfit(value, mean([value], scores[None]).low, chance)
-
-
-def _run(run: Run, final: float, unfit: str) -> VariantRun:
-    return VariantRun(run.label, run.seed, run.ended, run.optimisation_speed(), final, run.unfit or unfit)
-
-
-def _low(row: np.ndarray, metric: Literal["accuracy", "auc"]) -> float | None:
-    """Lower end of the interval of an accuracy; there is none of an AUC without its resamples."""
-    return None if metric == "auc" else proportion(int(row.sum()), len(row)).low
-
-
-def _constant(logits: torch.Tensor, multilabel: bool) -> bool:
-    """Whether a network gives one and the same answer to all images."""
-    answers = logits > 0 if multilabel else logits.argmax(1, keepdim=True)
-    return bool((answers == answers[:1]).all())

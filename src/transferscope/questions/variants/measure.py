@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING, ClassVar, Literal, Unpack, get_args
 
 import numpy as np
@@ -18,8 +17,7 @@ from ...evidence.guard import Witness, chance_of
 from ...evidence.left_out import LeftOut
 from ...evidence.peaks import Peak, excess, kind_peak, peak
 from ...models.network import Network
-from ...models.solution import Solution
-from ...probes.evaluate import EngineOptions
+from ...probes.evaluate import EngineOptions, How
 from ...probes.evaluation import check_options
 from ...probes.predictions import predictions
 from ...progress import Progress, silent
@@ -30,6 +28,7 @@ from ..barrier.measure import Barrier, BarrierPath, barrier
 from ..result import Result
 from .diversity import apart
 from .groups import Counts, Kind, VariantGroup, VariantRun, group_of
+from .joined import pairs_to
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +86,11 @@ class Variants(Result):
     speed_chance: float | None = None
     left_out: tuple[LeftOut, ...] = ()
     witnesses: tuple[Witness, ...] = ()
+
+    @property
+    def how(self) -> How | None:
+        """How the points on the lines were computed; ``None`` without lines."""
+        return self.lines.how if self.lines else None
 
     def group(self, start: str) -> VariantGroup:
         """Return the runs from a start.
@@ -309,7 +313,7 @@ def variants(
             progress(done := done + 1, total, "networks")
         of = tuple(given.get(name, ()))
         found.append(group_of(name, of, groups[name], ends[name], logits, test, metric, chance))
-    pairs, same_seed = _pairs(groups, ends, order, reference)
+    pairs, same_seed = pairs_to(reference, groups, ends, order)
     if options.get("recalibrate_on") is None:
         options["recalibrate_on"] = images.train
     lines = None
@@ -371,31 +375,6 @@ def _check(groups: Mapping[str, Sequence[Run]], reference: str, kinds: Mapping[s
         for kind in of:
             if kind not in get_args(Kind):
                 raise UsageError(f"kinds of {name!r}: {kind!r}{nearest(kind, get_args(Kind))}")
-
-
-def _pairs(
-    groups: Mapping[str, Sequence[Run]], ends: Mapping[str, Sequence[Solution]], order: Sequence[str], reference: str
-) -> tuple[list[tuple[Solution, Solution]], tuple[str, ...]]:
-    """Which networks are joined, and the starts of which only runs of the same seed could be.
-
-    Runs of the same seed share head and data order, which two P-T never do: such pairs would look closer.
-    """
-    seeds = {name: [run.seed for run in groups[name] if not run.diverged] for name in order}
-    pairs: list[tuple[Solution, Solution]] = list(combinations(ends[reference], 2))
-    same = []
-    for name in order:
-        if name == reference:
-            continue
-        both = [
-            (a, b, s != t)
-            for a, s in zip(ends[reference], seeds[reference], strict=True)
-            for b, t in zip(ends[name], seeds[name], strict=True)
-        ]
-        if both and not any(other for *_, other in both):
-            same.append(name)
-            both = [(a, b, True) for a, b, _ in both]
-        pairs += [(a, b) for a, b, other in both if other]
-    return pairs, tuple(same)
 
 
 def _cells(name: str, found: Estimate) -> dict[str, object]:

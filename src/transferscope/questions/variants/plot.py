@@ -27,6 +27,8 @@ _KINDS = {"top_singular": "top singular values", "basin_noise": "noise", "averag
 def plot(result: Variants) -> Figure:
     """Draw means with their 95 % intervals and every run or pair beside them, the reference on top.
 
+    Barriers are the mean of the pairs' heights, as the papers define them, and have no interval.
+
     Args:
         result: what to draw.
     """
