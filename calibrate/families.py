@@ -37,18 +37,18 @@ def _of_networks(
 
 ACCURACY = Family(
     "accuracy",
-    "errors of two kinds on the same images: rate 35 %, latent spread 0.15 between networks (about 5 points), 0.5 "
+    "errors of two kinds on the same images: rate 35 %, latent spread 0.15 between networks (about 4 points), 0.5 "
     "between kinds image by image, 1 common to all, 1 of each network and image",
     partial(i.accuracies, rate=0.35, network=0.15),
 )
 AGREEING = Family(
     "accuracy, networks alike",
-    "the same, of networks that hardly differ (latent 0.03, about 1 point; rate 20 %)",
+    "errors as for accuracy, of networks that hardly differ (latent 0.03, about half a point; rate 20 %)",
     partial(i.accuracies, rate=0.2, network=0.03, kind=0.3),
 )
 EARLIER = Family(
     "accuracy at checkpoints",
-    "the same (latent 0.05), three kinds each held against the same last one",
+    "errors at a rate of 30 % (latent 0.05, about one point), three kinds each held against the same last one",
     partial(i.accuracies, rate=0.3, network=0.05, kind=0.3),
 )
 SOURCES = Family(
@@ -58,7 +58,7 @@ SOURCES = Family(
 )
 CLASSES = Family(
     "accuracy by class",
-    "the same by class, ten classes, each on its own tenth of the images (latent 0.05, kinds 0.3)",
+    "errors by class, ten classes, each on its own tenth of the images (latent 0.05, kinds 0.3)",
     partial(i.classes, rate=0.35, network=0.05, kind=0.3),
     slow=True,
 )
@@ -91,7 +91,7 @@ MODULES = Family(
 )
 DROP = Family(
     "slope of the relative drop",
-    "the same, P-T at 70 %, RI-T 30 % lower",
+    "as the slope of the metric; P-T at 70 %, RI-T 30 % lower",
     partial(i.drop_slopes, network=0.1),
 )
 CHECKPOINTS = Family(
@@ -107,7 +107,7 @@ GRADIENT = Family(
 )
 GROWTH = Family(
     "growth of the gradient",
-    "the same for three numbers made of one growth a start (spread 0.15)",
+    "as the gradient of starts; three numbers made of one growth a start (spread 0.15)",
     partial(n.gradient_growth, starts=0.15),
 )
 
@@ -149,7 +149,7 @@ RANKS = _of_networks(
 )
 RANKS_WANDER = _of_networks(
     "τ of a network, wandering",
-    "the same of numbers that wander from module to module (a random walk)",
+    "as τ of a network, of numbers that wander from module to module (a random walk)",
     partial(n.ranks, wander=True),
 )
 CHECKPOINT_SPEED = _of_networks(
@@ -159,7 +159,7 @@ CHECKPOINT_SPEED = _of_networks(
 )
 PRETRAININGS = _of_networks(
     "slope, pre-trainings",
-    "the same over pre-trainings, three seeds each; checkpoints wander (steps of 0.01)",
+    "six checkpoints, pre-trainings as the sample, three seeds each; checkpoints wander (steps of 0.01)",
     partial(n.pretrainings, points=6, common=0.01, each=0.02),
     counts=(4, 5, 8),
     few=3,
@@ -214,7 +214,7 @@ RANKS_PAIRS = _of_networks(
 )
 RANKS_PAIRS_WANDER = _of_networks(
     "τ of pairs, wandering",
-    "the same, wandering from module to module",
+    "as τ of pairs, of numbers that wander from module to module",
     partial(p.ranks_of_pairs, wander=True),
     slow=True,
 )
@@ -226,7 +226,7 @@ CKA = {
 }
 LAST_MODULE = Family(
     "similarity of modules",
-    "the same with 0.005 and 0.003; four modules, the last held against each of three",
+    "0.005 of each network, 0.003 of each pair, over images 0.1 and 0.05; the last of four modules against each other",
     partial(p.last_modules, each=0.005, own=0.003, hard=0.1, of_images=0.05),
     slow=True,
 )
@@ -237,7 +237,7 @@ DISAGREE_ACROSS = Family(
 )
 DISAGREE_WITHIN = Family(
     "disagreement, within",
-    "the same, latent correlation 0.6 of two P-T, 0.6 or less of two RI-T",
+    "errors at a rate of 30 %, latent correlation 0.6 of two P-T, 0.6 or less of two RI-T",
     partial(p.disagreements_within, rate=0.3, within=0.6, network=0.1),
 )
 HARDNESS = Family(

@@ -12,7 +12,7 @@ from transferscope.rng import numpy_generator
 from .family import Row, Truth
 from .rows import ROWS
 
-__all__ = ["EFFECT", "FEW", "Amount", "Cell", "Count", "cells_of", "run", "simulated"]
+__all__ = ["EFFECT", "FEW", "Amount", "Cell", "Count", "cells_of", "counted", "run", "simulated"]
 
 EFFECT, FEW = "effect", "too few"
 """Names of what is not a case: the listed effect, and too few networks for a verdict."""
@@ -123,10 +123,10 @@ def cells_of(row: int, amount: Amount) -> list[Cell]:
     return [*cells, Cell(row, FEW, this.effect, this.family.few, 500 if this.family.images else 0, amount.few)]
 
 
-def simulated(cell: Cell, chunk: int) -> list[tuple[str, float | None]]:
-    """Return verdict and p of one chunk of a cell's simulations."""
+def simulated(cell: Cell, chunk: int, first: int = 0) -> list[tuple[str, float | None]]:
+    """Return verdict and p of one chunk of a cell's simulations; chunks are numbered from ``first`` on."""
     row = ROWS[cell.row]
-    rng = numpy_generator("calibrate", row.family.name, *cell.truth, cell.n, cell.images, chunk)
+    rng = numpy_generator("calibrate", row.family.name, *cell.truth, cell.n, cell.images, first + chunk)
     found: list[tuple[str, float | None]] = []
     for _ in range(min(_CHUNK, cell.simulations - chunk * _CHUNK)):
         judged = judge(row.claim, *row.family.draw(rng, cell.n, cell.images, cell.truth))
@@ -145,13 +145,26 @@ def run(rows: Iterable[int], amount: Amount, processes: int) -> Iterator[Count]:
     Returns:
         Counts, cell by cell, as they are done.
     """
-    cells = [cell for row in rows for cell in cells_of(row, amount)]
+    yield from counted([cell for row in rows for cell in cells_of(row, amount)], processes)
+
+
+def counted(cells: Iterable[Cell], processes: int, first: int = 0) -> Iterator[Count]:
+    """Simulate cells in processes.
+
+    Args:
+        cells: what to simulate.
+        processes: how many.
+        first: number of the first chunk, of which the seeds are made.
+
+    Returns:
+        Counts, cell by cell, as they are done.
+    """
     by_key: dict[object, list[Cell]] = {}
     for cell in cells:
         by_key.setdefault(cell.key, []).append(cell)
     with ProcessPoolExecutor(processes, initializer=_one_thread) as pool:
         pending = [
-            (same, [pool.submit(simulated, same[0], c) for c in range(-(-same[0].simulations // _CHUNK))])
+            (same, [pool.submit(simulated, same[0], c, first) for c in range(-(-same[0].simulations // _CHUNK))])
             for same in by_key.values()
         ]
         for same, parts in pending:

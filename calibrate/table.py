@@ -10,9 +10,9 @@ from scipy.stats import binom
 from .rows import ROWS
 from .simulate import EFFECT, FEW
 
-__all__ = ["COLUMNS", "Told", "most", "told"]
+__all__ = ["COLUMNS", "Told", "false_of", "most", "over_the_limit", "told"]
 
-COLUMNS = ["row", "claim", "family", "case", "n", "images", "simulations", "agrees", "disagrees"]
+COLUMNS = ["row", "claim", "family", "case", "n", "images", "simulations", "agrees", "disagrees", "first"]
 _LEVEL, _ERROR = 0.05, 0.01
 
 
@@ -23,6 +23,19 @@ def most(simulations: int) -> int:
     (67, 25, 18)
     """
     return int(binom.ppf(1 - _ERROR, simulations, _LEVEL))
+
+
+def false_of(nulls: pd.DataFrame) -> pd.Series:
+    """Return how many verdicts of each null cell are false: the larger of both directions where these are apart."""
+    apart = nulls["row"].map(lambda row: ROWS[row].apart)
+    both = nulls["agrees"] + nulls["disagrees"]
+    return both.where(~apart, nulls[["agrees", "disagrees"]].max(axis=1))
+
+
+def over_the_limit(counts: pd.DataFrame) -> pd.DataFrame:
+    """Return the null cells of all rows that have more false verdicts than 5 % gives within error."""
+    nulls = counts[~counts["case"].isin([EFFECT, FEW])]
+    return nulls[false_of(nulls) > nulls["simulations"].map(most)]
 
 
 @dataclass(frozen=True)
@@ -60,8 +73,7 @@ def told(counts: pd.DataFrame, row: int) -> Told:
     mine = counts[counts["row"] == row]
     powers, few = mine[mine["case"] == EFFECT], mine[mine["case"] == FEW]
     nulls = mine[~mine["case"].isin([EFFECT, FEW])]
-    both = nulls["agrees"] + nulls["disagrees"]
-    false = nulls[["agrees", "disagrees"]].max(axis=1) if ROWS[row].apart else both
+    false = false_of(nulls)
     shares = false / nulls["simulations"]
     held = bool((false <= nulls["simulations"].map(most)).all())
     return Told(

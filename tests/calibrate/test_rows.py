@@ -10,7 +10,8 @@ import pytest
 from calibrate.page import page
 from calibrate.rows import ROWS, rows_of
 from calibrate.simulate import QUICK, cells_of, run, simulated
-from calibrate.table import COLUMNS
+from calibrate.table import COLUMNS, false_of, most, over_the_limit
+from scipy import stats
 
 from transferscope.evidence import CLAIMS, claim_called, judge
 from transferscope.rng import numpy_generator
@@ -94,7 +95,7 @@ def test_page_tells_of_every_decided_claim():
 
 
 def test_kept_counts_are_of_these_rows():
-    counts = pd.read_csv(ROOT / "calibrate" / "simulated.csv")
+    counts = pd.read_csv(ROOT / "calibrate" / "simulated.csv", keep_default_na=False)
     assert list(counts.columns) == COLUMNS
     for i, row in enumerate(ROWS):
         mine = counts[counts["row"] == i]
@@ -104,10 +105,25 @@ def test_kept_counts_are_of_these_rows():
 
 
 def test_page_lists_what_is_not_held_first():
-    counts = pd.read_csv(ROOT / "calibrate" / "simulated.csv")
+    counts = pd.read_csv(ROOT / "calibrate" / "simulated.csv", keep_default_na=False)
     first = counts.index[(counts["claim"] == "000-3.1-a") & (counts["case"] == "at null")][0]
     counts.loc[first, "agrees"] = counts.loc[first, "simulations"] // 2
     study = {"studies": 1, "verdicts": 1, "mean": 0, "most": 0, "bound": 0, "marked": 0, "marks": 0}
     told = page(counts, study, None)
     assert "- **000-3.1-a (accuracy): 5" in told.split("## Claims")[0]
     assert rows_of("000-3.1-a")[0].claim in told
+
+
+def test_directions_are_counted_apart_where_they_have_levels_of_their_own():
+    rows = {row.claim: i for i, row in enumerate(ROWS)}
+    counts = pd.DataFrame(
+        [
+            (rows["000-3.1-a"], "000-3.1-a", "accuracy", "at null", 3, 100, 1000, 40, 30, ""),
+            (rows["000-5-a"], "000-5-a", "accuracy, networks alike", "at null", 3, 100, 1000, 40, 30, ""),
+            (rows["000-3.1-a"], "000-3.1-a", "accuracy", "effect", 3, 100, 1000, 900, 0, ""),
+        ],
+        columns=COLUMNS,
+    )
+    assert false_of(counts[:2]).tolist() == [70, 40]
+    assert over_the_limit(counts).index.tolist() == [0]
+    assert most(1000) == stats.binom.ppf(0.99, 1000, 0.05) == 67

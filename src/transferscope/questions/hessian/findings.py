@@ -112,10 +112,15 @@ def _unfinished(result: Hessian) -> list[Finding]:
     if not late:
         return []
     reached = float((result.errors / np.abs(result.values)).max())
+    why = (
+        f"not all eigenvalues reached a relative error of {result.tolerance:g} within the products allowed (the "
+        f"worst is {reached:.2g}); see the residuals"
+        if reached > result.tolerance
+        else "a larger eigenvalue, or another of the same size, could not be excluded within the products allowed"
+    )
     return [
         said(
-            f"{listed(late)}: not all eigenvalues reached a relative error of {result.tolerance:g} within the "
-            f"products allowed (the worst is {reached:.2g}); see the residuals.",
+            f"{listed(late)}: {why}.",
             Estimate(reached),
             n=len(late),
             unit="networks",

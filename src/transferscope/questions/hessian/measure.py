@@ -46,8 +46,10 @@ class Hessian(Result):
         values: eigenvalues, the largest first, ``(members, k)``.
         residuals: ‖Hv − λv‖₂ of the unit Ritz vectors, ``(members, k)``; there is an eigenvalue within it.
         errors: estimates of |λ − true|, ``(members, k)``.
-        products: how many products with the Hessian it took, ``(members,)``.
-        converged: whether all of the errors are under the tolerance, ``(members,)``.
+        products: how many products with the Hessian it took, those of the search for missed ones included,
+            ``(members,)``.
+        converged: whether all of the errors are under the tolerance, and no larger eigenvalue is missing,
+            ``(members,)``.
         loss: at the weights, in nats, ``(members,)``.
         gradient_norm: of the loss, ``(members,)``; near zero at a minimum.
         nodes: Ritz values of the density, ``(members, probes, steps)``; nan beyond the end of a Krylov space.

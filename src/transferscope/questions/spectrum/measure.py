@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ...models.network import Granularity, Network
 from ...models.solution import Solution, Solutions
 from ...probes.linear_maps import LinearMap, linear_maps
 from ...progress import Progress, silent
+from ...runtime import cores
 from .._members import Member, as_members, as_solutions
 from .._sides import unlearned
 from ..result import Result
@@ -277,7 +277,7 @@ def _decompose(
     found: dict[tuple[int, int], tuple[_Values, tuple[float, float]]] = {}
     # The longest first, so that no thread is left with one of them at the end.
     jobs = [(m, i) for i in sorted(range(len(maps)), key=lambda i: -maps[i].cost()) for m in range(len(named))]
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(workers or cores()) as pool:
         running: dict[Future[tuple[_Values, tuple[float, float]]], tuple[int, int]] = {
             pool.submit(one, *job): job for job in jobs
         }
