@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from transferscope.evidence import Verdict
+
 from .null_study import null_studies
 from .page import page
 from .rows import ROWS
@@ -55,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 def _simulate(amount: Amount, processes: int, *, keep: bool) -> None:
     began, lines = time.monotonic(), []
-    outcomes: dict[str, list[tuple[str, float | None]]] = {}
+    outcomes: dict[str, list[tuple[Verdict, float | None]]] = {}
     for count in run(range(len(ROWS)), amount, processes):
         cell, row = count.cell, ROWS[count.cell.row]
         lines.append((cell.row, row.claim, row.family.name, cell.case, cell.n, cell.images, cell.simulations,

@@ -11,15 +11,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import transferscope as ts
 from transferscope.data.augmentation import Augmentation
+from transferscope.data.imageset import ImageSet
+from transferscope.data.spec import load_images
 from transferscope.evidence.images import Resampled
+from transferscope.models.build import build
 from transferscope.models.network import Input, Network
 from transferscope.numerics.cka import CKAAccumulator, batch_slices, pair_vector
 from transferscope.params import Params, difference, distance, lerp, norm
 from transferscope.probes.activations import features
 from transferscope.questions.similarity.batches import over_batches
 from transferscope.train.events import Record
+from transferscope.train.fit import fit
 from transferscope.train.recipe import Recipe
 from transferscope.train.run import collect
 from transferscope.train.starts import random
@@ -67,20 +70,20 @@ class Measured:
 
 def network() -> Network:
     """Return the network without weights."""
-    return ts.build("lenet", CLASSES, input=Input((SIZE, SIZE), 3, (0.5,) * 3, (0.25,) * 3))
+    return build("lenet", CLASSES, input=Input((SIZE, SIZE), 3, (0.5,) * 3, (0.25,) * 3))
 
 
 def train(n: int, out: Path) -> list[Path]:
     """Train networks with seeds 0 to n − 1; what is in the folder already is not trained again."""
     out.mkdir(parents=True, exist_ok=True)
-    net, images = network(), ts.load_images(IMAGES, size=SIZE)
+    net, images = network(), load_images(IMAGES, size=SIZE)
     found = []
     for seed in range(n):
         path = out / f"network-{seed}.pt"
         if not path.exists():
             began = time.monotonic()
             start = random(net, seed)
-            events = ts.fit(net, start, images, RECIPE, seed=seed, record=Record(evaluate_train=500))
+            events = fit(net, start, images, RECIPE, seed=seed, record=Record(evaluate_train=500))
             run = collect(events, label=f"RI-T {seed}", recipe=RECIPE, role="RI-T", group=start.group, seed=seed)
             kept = {"start": start.params, "final": run.snapshots["final"], "speed": run.optimisation_speed()}
             torch.save(kept, path.with_suffix(".part"))
@@ -97,7 +100,7 @@ def measure(paths: list[Path], on_lines: int) -> Measured:
         paths: from :func:`train`.
         on_lines: so many of the networks, the first ones, are joined by lines.
     """
-    net, test = network(), ts.load_images(IMAGES, size=SIZE).test
+    net, test = network(), load_images(IMAGES, size=SIZE).test
     kept = [torch.load(path, weights_only=True) for path in paths]
     weights: list[Params] = [k["final"] for k in kept]
     x, labels = net.input.prepare(torch.from_numpy(np.array(test.images))), torch.from_numpy(np.array(test.labels))
@@ -131,7 +134,7 @@ def _stable(weights: Params) -> float:
 
 
 def _similarities(
-    net: Network, weights: list[Params], test: ts.ImageSet, pairs: tuple[tuple[int, int], ...]
+    net: Network, weights: list[Params], test: ImageSet, pairs: tuple[tuple[int, int], ...]
 ) -> tuple[Array, Resampled]:
     *_, layer, _ = [module.name for module in net.modules("layer")]
     hidden = [torch.from_numpy(features(net, w, test, [layer], device="cpu")[layer]) for w in weights]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from transferscope.evidence.rules import Evidence
 
@@ -218,7 +219,7 @@ RANKS_PAIRS_WANDER = _of_networks(
     partial(p.ranks_of_pairs, wander=True),
     slow=True,
 )
-_CKA = {"each": 0.02, "own": 0.01, "hard": 0.15, "of_images": 0.1}
+_CKA: dict[str, Any] = {"each": 0.02, "own": 0.01, "hard": 0.15, "of_images": 0.1}
 _SAYS_CKA = "0.02 of each network, 0.01 of each pair; over images 0.15 common to all and 0.1 of each network"
 CKA = {
     sides: Family(f"similarity, {sides}", _SAYS_CKA, partial(p.likeness, sides=sides, **_CKA))
@@ -226,7 +227,7 @@ CKA = {
 }
 LAST_MODULE = Family(
     "similarity of modules",
-    "0.005 of each network, 0.003 of each pair, over images 0.1 and 0.05; the last of four modules against each other",
+    "0.005 of each network, 0.003 of each pair, over images 0.1 and 0.05; the last of four modules against the rest",
     partial(p.last_modules, each=0.005, own=0.003, hard=0.1, of_images=0.05),
     slow=True,
 )

@@ -69,7 +69,7 @@ def changed(
     before = hard + own > -np.sqrt(2) * ndtri(rate)
     latent = hard + keep * own + np.sqrt(1 - keep**2) * fresh + each
     after = latent > -np.sqrt(2 + network**2) * ndtri(rate + rise)
-    return after.astype(np.float64) - before
+    return np.asarray(after.astype(np.float64) - before)
 
 
 def disagreement(rate: float, correlation: float) -> float:

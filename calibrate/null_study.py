@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transferscope.evidence import Estimate, Finding, tally
+from transferscope.evidence import Estimate, Finding, Verdict, tally
 from transferscope.rng import numpy_generator
 
 __all__ = ["NullStudies", "null_studies"]
@@ -39,16 +39,17 @@ class NullStudies:
     marks: int
 
 
-def null_studies(outcomes: Mapping[str, list[tuple[str, float | None]]], studies: int) -> NullStudies:
+def null_studies(outcomes: Mapping[str, list[tuple[Verdict, float | None]]], studies: int) -> NullStudies:
     """Put studies together from simulated outcomes of each claim at its null, claims independent of one another.
 
     Args:
         outcomes: verdict and p of each simulation, by claim.
         studies: how many studies; each takes four outcomes of every claim, none twice as long as there are enough.
     """
-    orders = {}
+    orders: dict[str, list[int]] = {}
     for claim, of in outcomes.items():
-        rng, orders[claim] = numpy_generator("null studies", claim), []
+        rng = numpy_generator("null studies", claim)
+        orders[claim] = []
         while len(orders[claim]) < len(_TARGETS) * studies:
             orders[claim] += rng.permutation(len(of)).tolist()
     decided, marks, bounds = [], [], []
@@ -57,9 +58,7 @@ def null_studies(outcomes: Mapping[str, list[tuple[str, float | None]]], studies
         for claim, of in outcomes.items():
             for t, target in enumerate(_TARGETS):
                 verdict, p = of[orders[claim][len(_TARGETS) * study + t]]
-                findings.append(
-                    Finding(target, claim, Estimate(math.nan), verdict, p, "", "networks", 5, "")  # type: ignore[arg-type]
-                )
+                findings.append(Finding(target, claim, Estimate(math.nan), verdict, p, "", "networks", 5, ""))
         found = tally(findings)
         decided.append(found.count("agrees") + found.count("disagrees"))
         marks.append(found.standing)

@@ -16,8 +16,8 @@ __all__ = ["gains", "heights", "peaks"]
 
 Rng = np.random.Generator
 MIDDLE = [int(i) for i in np.flatnonzero((PLACES >= 0.25) & (PLACES <= 0.75))]
-_FIRST_END = np.where(PLACES == 0, 0.0, 1.0)
-_LAST_END = np.where(PLACES == 1, 0.0, 1.0)
+_FIRST_END = np.where(PLACES == 0, 0.0, 1.0).tolist()
+_LAST_END = np.where(PLACES == 1, 0.0, 1.0).tolist()
 
 
 def _which(n: int, of: str) -> tuple[int, list[tuple[int, int]] | None, dict[str, str]]:
@@ -35,7 +35,7 @@ def peaks(rng: Rng, n: int, images: int, truth: Truth, *, of: str, ends: float, 
     """The highest rise over the straight line: of a parabola, or, where the second number is 1, alike all along."""
     height, flat = truth
     networks, pairs, kinds = _which(n, of)
-    shape = None if flat else PARABOLA
+    shape = None if flat else PARABOLA.tolist()
     found, names = paths(rng, networks, images, height, ends=ends, heights=each, shape=shape, pairs=pairs)
     return (kind_peak([excess(p, PLACES) for p in found], names, kinds),)
 
@@ -46,7 +46,7 @@ def gains(rng: Rng, n: int, images: int, truth: Truth, *, of: str, ends: float, 
     networks, pairs, kinds = _which(n, of)
     rate, lower = 0.3, min(over_first, over_last)
     if over_first == over_last:
-        depth, shape = over_first, PARABOLA if over_first else None
+        depth, shape = over_first, PARABOLA.tolist() if over_first else None
     else:  # one end is worse, all other places are alike
         depth, shape = max(over_first, over_last), _FIRST_END if over_first > over_last else _LAST_END
         assert lower == 0
@@ -59,7 +59,7 @@ def heights(rng: Rng, n: int, images: int, truth: Truth, *, ends: float, each: f
     """Heights of pairs of RI-T of different starts less those of one start: two groups of networks."""
     sides = []
     for letter, height in (("d", 0.1 + truth[0]), ("s", 0.1)):
-        found, names = paths(rng, n, images, height, ends=ends, heights=each, shape=PARABOLA)
+        found, names = paths(rng, n, images, height, ends=ends, heights=each, shape=PARABOLA.tolist())
         rows = np.stack([_cross_fitted(excess(p, PLACES)) for p in found])
         named = tuple((letter + a, letter + b) for a, b in names)
         sides.append(Pairs(named, rows.mean(1), {letter + f"n{i}": "RI-T" for i in range(n)}, rows))

@@ -216,10 +216,10 @@ def _how(counts: pd.DataFrame) -> str:
 {sizes} studies for each null truth and size: most where no images vary, fewest where one takes long;
 {power.max():,} for each power. The standard error of a share of 5 % is {error[0]:.1f} to {error[1]:.1f} points, that
 of a power of 50 % {50 / power.max() ** 0.5:.0f}. Some of {len(null) + len(again)} cells exceed a limit of 1 % by
-chance, so the {len(again)} that did were simulated once more with other seeds and three times as often, and only that counts;
-{settled} of them then were within the limit. Rows of equal data, rule, truth and size share one simulation. All seeds
-are fixed; the numbers do not depend on how many processes there are. `calibrate/simulated.csv` has all counts,
-`calibrate/rows.py` the table of rows.
+chance, so the {len(again)} that did were simulated once more with other seeds and three times as often;
+only that counts, and {settled} of them then were within the limit. Rows of equal data, rule, truth and size share one
+simulation. All seeds are fixed; the numbers do not depend on how many processes there are.
+`calibrate/simulated.csv` has all counts, `calibrate/rows.py` the table of rows.
 
 What is simpler here than in a study: networks that learned nothing are not simulated (the guard has its own tests);
 where a number is worked out by a question from many measurements (CKA, ε, edges, shares of cells), its values are

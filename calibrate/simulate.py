@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
-from transferscope.evidence import judge
+from transferscope.evidence import Verdict, judge
 from transferscope.rng import numpy_generator
 
 from .family import Row, Truth
@@ -85,7 +85,7 @@ class Count:
     cell: Cell
     agrees: int
     disagrees: int
-    outcomes: tuple[tuple[str, float | None], ...]
+    outcomes: tuple[tuple[Verdict, float | None], ...]
 
 
 def _null_sizes(row: Row, first: bool, amount: Amount) -> list[tuple[int, int]]:
@@ -123,11 +123,11 @@ def cells_of(row: int, amount: Amount) -> list[Cell]:
     return [*cells, Cell(row, FEW, this.effect, this.family.few, 500 if this.family.images else 0, amount.few)]
 
 
-def simulated(cell: Cell, chunk: int, first: int = 0) -> list[tuple[str, float | None]]:
+def simulated(cell: Cell, chunk: int, first: int = 0) -> list[tuple[Verdict, float | None]]:
     """Return verdict and p of one chunk of a cell's simulations; chunks are numbered from ``first`` on."""
     row = ROWS[cell.row]
     rng = numpy_generator("calibrate", row.family.name, *cell.truth, cell.n, cell.images, first + chunk)
-    found: list[tuple[str, float | None]] = []
+    found: list[tuple[Verdict, float | None]] = []
     for _ in range(min(_CHUNK, cell.simulations - chunk * _CHUNK)):
         judged = judge(row.claim, *row.family.draw(rng, cell.n, cell.images, cell.truth))
         found.append((judged.verdict, judged.p))

@@ -79,7 +79,7 @@ def told(counts: pd.DataFrame, row: int) -> Told:
     return Told(
         row,
         held,
-        nulls.loc[shares.idxmax()],
+        nulls.iloc[int(shares.to_numpy().argmax())],
         float(shares.max()),
         nulls,
         powers,

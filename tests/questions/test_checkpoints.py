@@ -166,7 +166,7 @@ def test_fewer_than_three_seeds_decide_nothing(seeds):
     assert found[FINAL].value == pytest.approx(np.polyfit(np.arange(4) / 3, LATE[1:], 1)[0], abs=0.02)
     assert found[FINAL].estimate.over == "images" and found[FINAL].low > 0  # of these networks it is clear
     assert found[SPEED].low is None and found[EARLIER].estimate.over == "images"
-    assert {f.why for f in found.values()} == {"a verdict needs at least three networks of each kind"}
+    assert all("needs at least three" in f.why for f in found.values())
     assert claims(asked(runs))[FINAL].low is None  # nothing is known of images
 
 

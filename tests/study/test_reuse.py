@@ -21,10 +21,12 @@ def inputs(runs):
     test = ImageSet(
         np.zeros((5, 4, 4, 3), np.uint8), np.array([0, 1, 1, 1, 2]), ("a", "b", "c"), np.array(list("vwxyz")), "photo"
     )
-    splits = SimpleNamespace(test=test)
+    splits = SimpleNamespace(test=test, train=test, val=test)
     return SimpleNamespace(
         runs=runs, splits=splits, images={"photo": splits}, counts=lambda part: {"photo": 5},
         shown=lambda name: splits, pretraining=lambda name: run("P", ""),
+        targets=["photo"], outcomes=lambda run, images=None: np.array([1.0, 0.0, 0.0, 1.0, 0.0]),
+        witnesses=lambda target=None: (),
     )  # fmt: skip
 
 

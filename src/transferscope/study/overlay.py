@@ -70,9 +70,9 @@ def _patch_model(kind: type[object]) -> type[BaseModel]:
 def described(kind: type[object]) -> dict[str, str]:
     """Read the descriptions of a dataclass's fields from the ``Attributes`` (or ``Args``) of its docstring.
 
-    >>> from transferscope.questions.result import Finding
+    >>> from transferscope.evidence.finding import Finding
     >>> described(Finding)["n"]
-    'how many things were measured.'
+    'how many.'
     """
     text = inspect.getdoc(kind) or ""
     match = re.search(r"^(?:Attributes|Args):\n((?:[ \t]+.*\n?|\n)+)", text, re.MULTILINE)

@@ -259,6 +259,7 @@ class StoredStudy:
         Nothing can then be said of what pre-training brings.
         """
         from ..evidence.guard import above_chance
+        from ..evidence.proportion import proportion
         from .work.data import DataSummary
         from .work.train import Trained
 
@@ -272,7 +273,8 @@ class StoredStudy:
             ranked = "test_auc" in reached
             value = reached.get("test_auc" if ranked else "test_accuracy", math.nan)
             chance = 0.5 if ranked else max(test.per_class) / max(1, test.images)
-            if math.isnan(value) or above_chance(value, None, chance):
+            low = None if ranked or math.isnan(value) else proportion(round(value * test.images), test.images).low
+            if math.isnan(value) or above_chance(value, low, chance):
                 return ""
             told.append(
                 f"{step.name} ended at a test AUC of {value:.2f}"
