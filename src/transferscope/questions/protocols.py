@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..train.run import Run
 
-__all__ = ["Alteration", "ImagesView", "Inputs", "PlanView", "RunView", "StartView", "StepView", "StudyView"]
+__all__ = ["Alteration", "ImagesView", "Inputs", "PlanView", "StartView", "StepView", "StudyView"]
 
 
 Alteration = Literal["top_singular", "basin_noise", "average"]
@@ -102,30 +102,6 @@ class StepView(Protocol):
     @property
     def spec(self) -> Mapping[str, Any]:
         """What decides its numbers."""
-
-
-class RunView(Protocol):
-    """A run of a plan."""
-
-    @property
-    def step(self) -> StepView:
-        """What trains it."""
-
-    @property
-    def start(self) -> str:
-        """Name of its start."""
-
-    @property
-    def role(self) -> str:
-        """``P-T``, ``RI-T`` or empty."""
-
-    @property
-    def source(self) -> str:
-        """Name of the pre-training it starts from; empty for random weights."""
-
-    @property
-    def seed(self) -> int:
-        """Its seed."""
 
 
 class PlanView(Protocol):
