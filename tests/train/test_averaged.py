@@ -20,7 +20,14 @@ from transferscope.train.run import collect
 from transferscope.train.starts import Start
 from transferscope.train.state import FitState
 
-QUICK = Recipe(epochs=4, batch=16, lr=0.5, milestones=(2, 3), augmentation=Augmentation(crop="pad", padding=1))
+QUICK = Recipe(
+    epochs=4,
+    batch=16,
+    lr=0.5,
+    milestones=(2, 3),
+    augmentation=Augmentation(crop="pad", padding=1),
+    precision="float32",
+)
 KEEP = Record(epochs=(0, 1, 2), steps=(3, 6), save_steps=3)
 
 

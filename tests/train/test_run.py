@@ -13,7 +13,7 @@ from transferscope.train.fit import fit
 from transferscope.train.recipe import Recipe
 from transferscope.train.run import Run, collect
 
-RECIPE = Recipe(epochs=3, batch=16, lr=0.5, schedule="constant", augmentation=Augmentation.off())
+RECIPE = Recipe(epochs=3, batch=16, lr=0.5, schedule="constant", augmentation=Augmentation.off(), precision="float32")
 
 
 def made(**changes):
