@@ -110,8 +110,13 @@ def wrap(
     return _network(copied, name, classes, input, head, make)
 
 
-def initialise(net: Network, seed: int) -> Params:
+def initialise(net: Network, seed: int, stream: str = "") -> Params:
     """Draw fresh random weights as the constructor of the network does; the same bits for the same seed.
+
+    Args:
+        net: the network.
+        seed: of the draw.
+        stream: what the weights are for, where those of the same seed for other purposes are to differ.
 
     Raises:
         ModelError: for a wrapped module that cannot be constructed again, nor reset in place.
@@ -121,7 +126,7 @@ def initialise(net: Network, seed: int) -> Params:
     >>> bool((a == b).all()), bool((a == c).any())
     (True, False)
     """
-    params = _seeded(net.make or partial(_reset_copy, net), seed).state_dict()
+    params = _seeded(net.make or partial(_reset_copy, net), seed, stream).state_dict()
     template = net.module.state_dict()
     if {k: v.shape for k, v in params.items()} != {k: v.shape for k, v in template.items()}:
         raise ModelError(f"{net.name}: its make() returns another architecture than the module that was wrapped")
@@ -145,11 +150,11 @@ def _network(
     return net
 
 
-def _seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+def _seeded(make: Callable[[], nn.Module], seed: int, stream: str = "") -> nn.Module:
     # Constructors, ours and the libraries', draw from torch's global CPU generator and take no other; it is seeded
     # for the time of the construction only, and left as it was found.
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        torch.default_generator.manual_seed(seed_of("initialise", seed))
+        torch.default_generator.manual_seed(seed_of("initialise", *([stream] if stream else []), seed))
         return make()
 
 

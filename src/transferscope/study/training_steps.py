@@ -137,7 +137,8 @@ class Trainings:
             return Step("checkpoint", name, spec, cost=100)
         given = self.checked.sources[name]
         assert given.images is not None and given.recipe is not None
-        start = {"from": "random", "seed": source.seed}
+        # A run from random weights of the same seed must not start where the pre-training started.
+        start = {"from": "random", "seed": source.seed, "stream": "pre-training"}
         images = self.images(name, given.images)
         return self._train(
             name, images, given.images, given.recipe, source.seed, start, {}, self.study.record_of(source), {}

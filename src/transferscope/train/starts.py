@@ -32,14 +32,21 @@ class Start:
     report: tuple[str, ...] = ()
 
 
-def random(net: Network, seed: int) -> Start:
+def random(net: Network, seed: int, stream: str = "") -> Start:
     """Return fresh random weights (RI).
 
     Args:
         net: the network, whose initialisation is used.
         seed: of the draw; the group is named by it.
+        stream: what the weights are for: those of a pre-training are to be no run's of the same seed.
+
+    >>> from transferscope.models.build import build
+    >>> net = build("lenet", 10)
+    >>> one, other = random(net, 0), random(net, 0, "pre-training")
+    >>> one.group, other.group, bool((one.params["conv1.weight"] == other.params["conv1.weight"]).any())
+    ('RI 0', 'RI pre-training 0', False)
     """
-    return Start(initialise(net, seed), "RI", f"RI {seed}")
+    return Start(initialise(net, seed, stream), "RI", " ".join(["RI", *([stream] if stream else []), str(seed)]))
 
 
 def pretrained(net: Network, params: Mapping[str, Tensor], seed: int, *, group: str = "P") -> Start:

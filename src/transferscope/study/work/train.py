@@ -140,7 +140,7 @@ def train(context: Context) -> None:
 def _start(context: Context, net: Network) -> Start:
     how: Mapping[str, Any] = context.step.spec["start"]
     if how["from"] == "random":
-        return random(net, how["seed"])
+        return random(net, how["seed"], how.get("stream", ""))
     weights = context.stored("source").weights()
     if how["weights"] not in weights:
         raise UsageError(
