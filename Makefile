@@ -13,7 +13,7 @@ help:
 	@echo "make test      install into $(VENV), then format, lint, types, doctests and tests"
 	@echo "make test-all  the same and the slow tests"
 	@echo "make bench     timings against other packages, as ratios"
-	@echo "make calibrate simulate every rule, write docs/calibration.md (a quarter of an hour)"
+	@echo "make calibrate simulate every rule, write docs/calibration.md (half an hour)"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is %d.%d; try make PYTHON=python3.12 …" % sys.version_info[:2])'

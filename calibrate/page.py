@@ -81,7 +81,7 @@ held when at most 5 % of the verdicts are false, within the error of so many sim
 {held} of {len(rows)} rows are held. With fewer networks than a verdict needs (two of each kind; three pre-trainings
 or targets) there was {few} a verdict.
 
-`make calibrate` makes this page anew in 27 minutes on two busy cores; the A/A study's networks are trained
+`make calibrate` makes this page anew; the A/A study's networks are trained
 by `python -m calibrate --aa --out FOLDER`."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from transferscope.evidence import Verdict, judge
 from transferscope.rng import numpy_generator
@@ -171,7 +171,7 @@ def counted(cells: Iterable[Cell], processes: int, first: int = 0) -> Iterator[C
             outcomes = tuple(one for part in parts for one in part.result())
             verdicts = [verdict for verdict, _ in outcomes]
             for cell in same:
-                yield Count(replace(cell), verdicts.count("agrees"), verdicts.count("disagrees"), outcomes)
+                yield Count(cell, verdicts.count("agrees"), verdicts.count("disagrees"), outcomes)
 
 
 def _one_thread() -> None:

@@ -58,8 +58,6 @@ def test_effect_is_the_claims(row):
 @pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_data_have_the_true_numbers(row):
     """The mean of many estimates at large size is the truth, where the family says that it is one."""
-    if row.family.name in BIASED:
-        pytest.skip(BIASED[row.family.name])
     rng, truth = numpy_generator("truth", row.claim), row.cases[0].truth
     n, images = (40, 400) if row.family.images and not row.family.slow else (10, 200)
     drawn = [row.family.draw(rng, n, images, truth) for _ in range(12)]
@@ -69,14 +67,6 @@ def test_data_have_the_true_numbers(row):
         return
     values = np.array([[e.value for e in evidence] for evidence in drawn])
     assert np.abs(values.mean(0) - truth) == pytest.approx(np.zeros(len(truth)), abs=(4 * error(values)).max() + 1e-4)
-
-
-BIASED = {
-    "best checkpoint": "the best of alike checkpoints on validation images is a little better than the others there",
-    "gain, two of a kind": "choosing costs a little, so that the gain looks smaller",
-    "gain, across domains": "choosing costs a little, so that the gain looks smaller",
-    "line, across kinds": "as two of a kind, with many more lines",
-}
 
 
 def error(values):

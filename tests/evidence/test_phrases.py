@@ -9,7 +9,6 @@ import pytest
 from transferscope.evidence.estimate import Estimate
 from transferscope.evidence.phrases import (
     error_text,
-    evidence_text,
     interval_text,
     listed,
     number,
@@ -61,23 +60,6 @@ def test_ratios_and_significant_figures():
 def test_what_is_no_interval_has_another_name():
     assert range_text(1.0, 2.0, "networks", digits=1) == " (range over networks 1.0 to 2.0)"
     assert error_text(0.5) == " (Monte-Carlo error 0.500)"
-
-
-@pytest.mark.parametrize(
-    ("estimate", "told"),
-    [
-        (Estimate(0.1, 0.0, 0.2, over="networks and images", n=6, images=500), "6 networks, 500 test images"),
-        (Estimate(0.1, 0.0, 0.2, over="networks", n=1000), "1,000 networks"),
-        (Estimate(0.1, 0.0, 0.2, over="images", n=500, images=500), "500 test images"),
-        (Estimate(0.1, 0.0, 0.2, over="images", n=1), "1 test image"),
-        (Estimate(0.1, 0.0, 0.2, over="pre-trainings", n=4), "4 pre-trainings"),
-        (Estimate(0.1, 0.0, 0.2, over="draws", n=8, images=256), "8 draws, 256 test images"),
-        (Estimate(0.1, 0.0, 0.2, over="targets", n=4), "4 targets"),
-        (Estimate(0.1), ""),
-    ],
-)
-def test_what_a_number_rests_on(estimate, told):
-    assert evidence_text(estimate) == told
 
 
 def test_lists_and_numbers():

@@ -20,7 +20,7 @@ from transferscope.models.network import Input, Network
 from transferscope.models.solution import Solution
 from transferscope.params import lerp
 from transferscope.probes.evaluate import How
-from transferscope.questions._path_evidence import ImageErrors, peak_of
+from transferscope.questions._path_evidence import ImageErrors, gain_of, network_count, peak_of
 from transferscope.questions._path_numbers import Height
 from transferscope.questions._paths import Curve, Path
 from transferscope.questions.barrier.measure import Barrier, BarrierPath, barrier, run_pairs
@@ -79,7 +79,8 @@ def test_a_barrier_in_closed_form(found):
         assert height.height == pytest.approx(loss_at(0.0) - loss_at(2.0), rel=1e-5)
         assert height.at == 0.5
     assert path.path.length == pytest.approx(4 * math.sqrt(2))
-    assert path.gains[0].gain == pytest.approx(-0.0) and path.gains[0].at == pytest.approx(0.25)
+    gain = gain_of([path], "test")
+    assert gain.value.value == pytest.approx(-0.0) and path.path.lambdas[gain.at] == pytest.approx(0.25)
 
 
 def test_the_two_heights_differ_where_the_ends_do():
@@ -202,7 +203,7 @@ def line(a: str, b: str, kind: str, roles: tuple[str, str], errors: np.ndarray, 
     curve = Curve("test", "error", errors.shape[1], values, values, values)
     heights = tuple(Height("test", "error", d, 0.0, 0.0, 0.0, 0.5, errors.shape[1]) for d in ("entezari", "frankle"))
     path = Path(a, b, kind, roles, LAMBDAS, 1.0, (curve,), unfit=unfit)
-    return BarrierPath(path, heights, (), (ImageErrors.of("test", "error", errors),))
+    return BarrierPath(path, heights, (ImageErrors.of("test", "error", errors),))
 
 
 def simulated(role: str, networks: int, rise: float, *, n: int = 1000, seed: int = 0, unfit=()) -> Barrier:
@@ -458,3 +459,12 @@ def test_the_mnist_pair():
     assert loss == pytest.approx([0.0750, 1.0184, 1.2654, 1.0043, 0.0702], abs=1e-4)
     assert error == pytest.approx([0.0228, 0.1423, 0.2616, 0.1304, 0.0225], abs=1e-4)
     assert found.findings()[0].low > 0.2
+
+
+def test_files_whose_names_end_in_brackets_are_different_networks():
+    """``model (1).pt`` and ``model (2).pt`` are two networks; best and final weights of a run are one."""
+    two, one = (
+        line(a, b, "", ("", ""), np.zeros((21, 50)))
+        for a, b in (("model (1)", "model (2)"), ("P-T 0 (best)", "P-T 0"))
+    )
+    assert network_count([two]) == 2 and network_count([one]) == 1

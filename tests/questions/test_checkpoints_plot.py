@@ -1,12 +1,11 @@
-import io
 import math
-import warnings
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 
 from transferscope.questions.checkpoints.measure import CheckpointRun, Checkpoints
+
+from .drawn import drawn
 
 
 def result(targets=("clipart", "xray"), seeds=3, epochs=(0, 2, 8), scratch=True, source=True):
@@ -26,16 +25,6 @@ def result(targets=("clipart", "xray"), seeds=3, epochs=(0, 2, 8), scratch=True,
         tuple(runs), tuple(beside) if scratch else (), "pre", "test_accuracy" if source else "", at, at / 10,
         dict.fromkeys(targets, 1000),
     )  # fmt: skip
-
-
-def drawn(made):
-    before = dict(mpl.rcParams)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fig = made.plot()
-        fig.savefig(io.BytesIO(), format="png")
-    assert dict(mpl.rcParams) == before
-    return fig
 
 
 def curve(ax, marker):

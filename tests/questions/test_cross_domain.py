@@ -10,6 +10,7 @@ from transferscope.errors import UsageError
 from transferscope.evidence.guard import Witness
 from transferscope.models.network import Input, Network
 from transferscope.models.solution import Solution
+from transferscope.questions._path_evidence import gain_of
 from transferscope.questions.cross_domain.measure import CrossDomain, cross_domain
 from transferscope.rng import numpy_generator
 
@@ -60,12 +61,13 @@ def test_every_role_is_joined_and_evaluated_everywhere(found):
 
 def test_the_middle_beats_both_ends_where_it_must(found):
     # On "either" each end fails on the images that carry the other's pixel; (1, 1) reads both.
-    gain = next(g for g in found.paths[0].gains if g.images == "either")
+    gain = gain_of(found.paths[:1], "either")
     curve = found.paths[0].path.curve("either", "error").values
     assert curve[4] == 0.0
-    assert gain.gain == pytest.approx(min(curve[0], curve[-1])) and gain.low > 0 and gain.at == 0.5
-    home = next(g for g in found.paths[0].gains if g.images == "left")
-    assert home.gain <= 0  # nothing beats no error
+    assert gain.value.value == pytest.approx(min(curve[0], curve[-1]))
+    assert gain.value.low > 0 and found.paths[0].path.lambdas[gain.at] == 0.5
+    home = gain_of(found.paths[:1], "left")
+    assert home.value.value <= 0  # nothing beats no error
 
 
 def test_one_network_of_each_kind_describes(found):

@@ -42,7 +42,7 @@ def test_barrier():
         path("RI-T 0 (best)", "RI-T 0", "RI-T best & final", ("RI-T", "RI-T")),
         path("mine", "theirs", "mine & theirs"),
     ]
-    result = Barrier(tuple(BarrierPath(p, (), ()) for p in paths), (), "train", 0.02, 1000, HOW)
+    result = Barrier(tuple(BarrierPath(p, ()) for p in paths), (), "train", 0.02, 1000, HOW)
     figure = draw(result)
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["test (n = 100)"] * 2 + ["train (n = 100)"] * 2
     assert [ax.get_ylabel() for ax in figure.axes] == ["accuracy (%)", "loss (nats)"] * 2
@@ -60,7 +60,7 @@ def test_barrier():
 
 
 def test_one_flat_pair_does_not_look_like_a_barrier():
-    result = Barrier((BarrierPath(path("A", "B", "A & B", top=0.005), (), ()),), (), "", 0.02, 1000, HOW)
+    result = Barrier((BarrierPath(path("A", "B", "A & B", top=0.005), ()),), (), "", 0.02, 1000, HOW)
     figure = draw(result, metrics=["error"], sets=["test"])
     assert len(figure.axes) == 1 and figure.axes[0].get_xlabel() == "λ: from A (0) to B (1)"
     assert np.ptp(figure.axes[0].get_ylim()) >= 10
@@ -69,7 +69,7 @@ def test_one_flat_pair_does_not_look_like_a_barrier():
 def test_what_is_not_finite_is_a_gap_with_a_cross():
     broken = path("A", "B", "A & B", sets=("test",))
     broken.curves[0].values[2:4] = [np.inf, np.nan]
-    figure = draw(Barrier((BarrierPath(broken, (), ()),), (), "", 0.02, 1000, HOW))
+    figure = draw(Barrier((BarrierPath(broken, ()),), (), "", 0.02, 1000, HOW))
     crosses = [line for line in figure.axes[1].get_lines() if line.get_marker() == "x"]
     assert len(crosses) == 1 and crosses[0].get_xdata() == pytest.approx([0.5, 0.75])
     assert not [line for line in figure.axes[0].get_lines() if line.get_marker() == "x"]
@@ -93,7 +93,7 @@ def test_extrapolation():
 def test_domains(kind):
     sets = ("real", "clipart", "quickdraw")
     paths = tuple(
-        DomainPath(pair, path(f"{pair[0]} {r}", f"{pair[1]} {r}", f"{r} & {r}", (r, r), sets), (), ())
+        DomainPath(pair, path(f"{pair[0]} {r}", f"{pair[1]} {r}", f"{r} & {r}", (r, r), sets), ())
         for pair in (("real", "clipart"), ("real", "quickdraw"))
         for r in ("P-T", "RI-T")
     )

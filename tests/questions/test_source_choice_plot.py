@@ -1,12 +1,11 @@
-import io
 import math
-import warnings
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 
 from transferscope.questions.source_choice.measure import SourceChoice, SourceRun
+
+from .drawn import drawn
 
 LEAST = ("conv1", "conv2", "fc")
 
@@ -25,16 +24,6 @@ def result(targets=("houses", "xray"), seeds=2, sources=("digits", "clothes", ""
                     )
     n = dict.fromkeys(targets, 600)
     return SourceChoice(tuple(runs), "fine-tuned", dict.fromkeys(targets, tuple(layers)), n, n, {}, {}, ())
-
-
-def drawn(made):
-    before = dict(mpl.rcParams)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fig = made.plot()
-        fig.savefig(io.BytesIO(), format="png")
-    assert dict(mpl.rcParams) == before
-    return fig
 
 
 def test_draws_the_matrix_and_the_layers():

@@ -1,14 +1,13 @@
 import dataclasses
-import io
 import math
-import warnings
 from itertools import pairwise
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 
 from transferscope.questions.transfer.measure import Transfer, Transferred
+
+from .drawn import drawn
 
 ERRORS = {"head only": (0.3, 0.1), "fine-tuned": (0.15, 1.0), "scratch": (0.4, 3.0)}
 
@@ -24,16 +23,6 @@ def result(targets=("clipart", "xray"), seeds=2, kinds=tuple(ERRORS), gone=()):
                 numbers = (0.01 + off, error + off, far + off, 2 * far + off)
                 runs.append(Transferred(f"{kind} {seed}", target, kind, kind, "", seed, 0.1, ended, metric, *numbers))
     return Transfer(tuple(runs), dict.fromkeys(targets, 500), dict.fromkeys(targets, 1000), ())
-
-
-def drawn(made):
-    before = dict(mpl.rcParams)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fig = made.plot()
-        fig.savefig(io.BytesIO(), format="png")
-    assert dict(mpl.rcParams) == before
-    return fig
 
 
 def dots(ax, colour):

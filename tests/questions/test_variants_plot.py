@@ -1,7 +1,3 @@
-import io
-import warnings
-
-import matplotlib as mpl
 import numpy as np
 import pytest
 
@@ -11,6 +7,8 @@ from transferscope.questions._paths import Path
 from transferscope.questions.barrier.measure import Barrier, BarrierPath
 from transferscope.questions.mistakes.shared import SharedMistakes
 from transferscope.questions.variants.measure import VariantGroup, VariantRun, Variants
+
+from .drawn import drawn
 
 N = 200
 
@@ -37,7 +35,7 @@ def line(a, b, height):
         Height("test", "error", definition, height, max(0.0, height - 0.01), height + 0.01, 0.5, N)
         for definition in ("entezari", "frankle")
     )
-    return BarrierPath(Path(a, b, f"{a} & {b}", ("", ""), np.array([0, 0.5, 1]), 1.0, ()), heights, ())
+    return BarrierPath(Path(a, b, f"{a} & {b}", ("", ""), np.array([0, 0.5, 1]), 1.0, ()), heights)
 
 
 def result(runs=3, lines=True):
@@ -52,16 +50,6 @@ def result(runs=3, lines=True):
     how = How("whole network", "float32", "cpu", 64, "none", "", "")
     barrier = Barrier(joined, (), "", 0.02, 100, how) if lines else None
     return Variants(groups, "P-T", "RI-T", "clipart", "accuracy", "test", N, 0.5, "final", 0.02, 100, (), barrier)
-
-
-def drawn(made):
-    before = dict(mpl.rcParams)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fig = made.plot()
-        fig.savefig(io.BytesIO(), format="png")
-    assert dict(mpl.rcParams) == before
-    return fig
 
 
 def test_a_row_a_start_and_a_panel_a_number():

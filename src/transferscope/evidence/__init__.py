@@ -36,7 +36,7 @@ from .claim import About, Claim
 from .claims import CLAIMS, claim_called, claims_judged_by, claims_of
 from .contrast import contrast, mean, ratio, ratio_of_means, reduction
 from .crossfit import cross_fitted
-from .draws import draws_of_networks, over_draws
+from .draws import over_draws
 from .estimate import Estimate, measured
 from .finding import Finding, said
 from .guard import Witness, above_chance, as_chance, chance_of, learned, silence, unfit
@@ -74,7 +74,6 @@ __all__ = [
     "contrast",
     "correlation",
     "cross_fitted",
-    "draws_of_networks",
     "excess",
     "gain",
     "joined",

@@ -12,7 +12,7 @@ from typing import Literal
 
 from .estimate import Estimate
 
-__all__ = ["bracket", "count", "error_text", "evidence_text", "interval_text", "least_to_most", "listed", "number",
+__all__ = ["bracket", "count", "error_text", "interval_text", "least_to_most", "listed", "number",
            "percent", "points", "points_text", "range_text", "short", "shortened", "times"]  # fmt: skip
 
 _SAID = {
@@ -183,21 +183,3 @@ def error_text(error: float) -> str:
     ' (Monte-Carlo error 0.0123)'
     """
     return f" (Monte-Carlo error {short(error)})"
-
-
-def evidence_text(estimate: Estimate) -> str:
-    """Say on how many networks, images, draws … a number rests; empty where that is not known.
-
-    >>> evidence_text(Estimate(0.1, 0.0, 0.2, over="networks and images", n=6, images=500))
-    '6 networks, 500 test images'
-    >>> evidence_text(Estimate(0.1, n=2))
-    '2 networks, too few for an interval'
-    """
-    images = count(estimate.images, "test image") if estimate.images else ""
-    if estimate.over == "images":
-        return count(estimate.images or estimate.n, "test image")
-    if estimate.over == "nothing":
-        few = f"{count(estimate.n, 'network')}, too few for an interval" if estimate.n else ""
-        return ", ".join(filter(None, (few, images)))
-    things = {"networks and images": "network"}.get(estimate.over, estimate.over.removesuffix("s"))
-    return ", ".join(filter(None, (count(estimate.n, things), images)))

@@ -1,4 +1,4 @@
-"""Shares of images of one fixed network, differences of two on the same images, and correlations over targets."""
+"""Shares of images of one fixed network, and correlations over targets."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from ..errors import UsageError
 from .estimate import Estimate, measured
-from .images import Noise, Numbers
-from .sampling import LEAST, estimated
+from .images import Numbers
+from .sampling import LEAST
 
-__all__ = ["correlation", "paired_proportions", "proportion"]
+__all__ = ["correlation", "proportion"]
 
 
 def proportion(successes: int, n: int, *, level: float = 0.95) -> Estimate:
@@ -40,35 +40,6 @@ def proportion(successes: int, n: int, *, level: float = 0.95) -> Estimate:
         return Estimate(math.nan, level=level)
     ends = binomtest(int(successes), int(n)).proportion_ci(level, method="wilson")
     return Estimate(successes / n, float(ends.low), float(ends.high), level, "images", n, n)
-
-
-def paired_proportions(only_first: int, only_second: int, n: int, *, level: float = 0.95) -> Estimate:
-    """Return the accuracy of one network minus that of another on the same images: of these two, over images.
-
-    With b = only_first and c = only_second: (b − c)/n with the variance (b + c − (b − c)²/n)/(n(n − 1)) + (2/n)², as
-    ``contrast`` has it for one network against one.
-
-    Args:
-        only_first: images that only the first gets right.
-        only_second: images that only the second gets right.
-        n: all images.
-        level: of the interval.
-
-    Raises:
-        UsageError: when the counts do not fit into n.
-
-    >>> e = paired_proportions(30, 10, 200)
-    >>> e.value, round(e.low, 3), round(e.high, 3), round(e.p(), 4)
-    (0.1, 0.036, 0.164, 0.0021)
-    """
-    if min(only_first, only_second) < 0 or only_first + only_second > n:
-        raise UsageError(f"{only_first} and {only_second} of {n} images; expected counts ≥ 0 that sum to at most n")
-    if n == 0:
-        return Estimate(math.nan, level=level)
-    difference = only_first - only_second
-    square = only_first + only_second - difference**2 / n
-    variance = square / n / (n - 1) if n > 1 else math.nan
-    return estimated(difference / n, [], Noise(variance, 4 / n**2, n), level=level)
 
 
 def correlation(x: Numbers, y: Numbers, *, level: float = 0.95) -> Estimate:

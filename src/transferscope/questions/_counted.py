@@ -14,7 +14,7 @@ from ..data.imageset import ImageSet
 from ..errors import UsageError
 from ..evidence.contrast import contrast, mean
 from ..evidence.estimate import Estimate
-from ..evidence.guard import as_chance
+from ..evidence.guard import as_chance, chance_of
 
 __all__ = ["Counted", "Series", "Side", "What", "accuracy_by_chance", "packed", "series"]
 
@@ -201,10 +201,9 @@ def accuracy_by_chance(images: ImageSet) -> float:
     >>> round(accuracy_by_chance(ImageSet(np.zeros((4, 1, 1, 3), np.uint8), labels, ("x", "y"), ids)), 4)  # 2/3, 3/4
     0.7083
     """
-    labels = np.asarray(images.labels)
     if not images.multilabel:
-        return float(np.bincount(labels).max() / len(labels))
-    known = [column[column >= 0] for column in labels.T]
+        return chance_of(images)
+    known = [column[column >= 0] for column in np.asarray(images.labels).T]
     return float(np.mean([max(c.mean(), 1 - c.mean()) for c in known if len(c)]))
 
 

@@ -21,7 +21,7 @@ from ..probes.evaluate import EngineOptions, How
 from ..probes.metrics import as_error
 from ..progress import Progress
 from ._path_evidence import ImageErrors, both_learned, errors_of, unlearned
-from ._path_numbers import Gain, Height, gains_of, heights_of
+from ._path_numbers import Height, Heights, heights_of
 from ._paths import Joined, Part, Path, Traced, Tracer, curve_rows, principal
 from .result import Result
 
@@ -35,26 +35,20 @@ __all__ = ["DomainPath", "DomainPaths", "End", "Traces", "called", "groups_of", 
 
 
 @dataclass(frozen=True, eq=False)
-class DomainPath:
+class DomainPath(Heights):
     """A path between networks trained on two domains.
 
     Attributes:
         trained_on: domain of the network at λ = 0 and at λ = 1; a union is written ``real+clipart``.
         path: the metrics on the line, one curve a metric and domain they were evaluated on.
         heights: of the barrier, by domain, metric and definition.
-        gains: by how much the middle beats the better end, by domain.
         errors: of each image, by domain: what claims are judged by.
     """
 
     trained_on: tuple[str, str]
     path: Path
     heights: tuple[Height, ...]
-    gains: tuple[Gain, ...]
     errors: tuple[ImageErrors, ...] = ()
-
-    def height(self, images: str, metric: str, definition: str = "entezari") -> Height:
-        """Return one height of this pair."""
-        return next(h for h in self.heights if (h.images, h.metric, h.definition) == (images, metric, definition))
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,8 +198,7 @@ def trace_domains(
             chosen["recalibrate_on"] = _union_of([train[d] for d in names if d in train])
         tracer = Tracer(net, joined, sets, lambdas, metrics=metrics, resamples=resamples, seed=seed, **chosen)
         for traced in tracer.paths(Part(progress, len(paths) * len(lambdas), total)):
-            numbers = heights_of(traced), gains_of(traced, seed=seed, resamples=resamples)
-            paths.append(DomainPath(domains, traced.path, *numbers, errors_of(traced)))
+            paths.append(DomainPath(domains, traced.path, heights_of(traced), errors_of(traced)))
             for domain, role, end in zip(domains, traced.path.roles, _ends(traced, domains), strict=True):
                 ends.setdefault((domain, role), {}).setdefault(end.label, end)
     alone = _alone(solutions, paths, wanted, left_out)

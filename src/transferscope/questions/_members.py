@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +26,14 @@ __all__ = [
     "kinds",
     "networks_of",
     "pairs_of",
+    "run_of",
 ]
 
 TWO_RI_T = ("RI-T & RI-T", "RI-T & RI-T (same start)")
 """Kinds of two networks trained from random weights; the paper's claims are about the first."""
+
+_WEIGHTS = re.compile(r" \((start|best|final|(epoch|step) \d+)\)$")
+"""How :meth:`~transferscope.train.run.Run.at` says which weights of a run; names of files may end otherwise."""
 
 _TABLE_1 = ("P & P-T", "P-T & P-T", "P-T & RI-T", *TWO_RI_T)
 
@@ -48,6 +53,15 @@ class Member:
     role: str
     group: str
     unfit: str = ""
+
+
+def run_of(label: str) -> str:
+    """Return the run that a network is from, without what says which of its weights.
+
+    >>> run_of("RI-T 0 (best)"), run_of("RI-T 0"), run_of("model (1)")
+    ('RI-T 0', 'RI-T 0', 'model (1)')
+    """
+    return _WEIGHTS.sub("", label)
 
 
 def networks_of(members: Sequence[Member]) -> str:

@@ -11,20 +11,10 @@ from numpy.typing import NDArray
 from ..evidence.guard import Witness
 from ..evidence.images import PerImage
 from ..evidence.pairs import Pairs
-from ._members import Member, Pair, kinds
+from ._members import Member, Pair, kinds, run_of
 from ._sides import TRAINED
 
-__all__ = ["both_learned", "found_unfit", "judged_by", "learned_kinds", "networks_in", "pairs_sample", "run_of"]
-
-
-def run_of(label: str) -> str:
-    """Return the run that a network is from: what is in brackets at the end says which of its weights.
-
-    >>> run_of("RI-T 0 (best)"), run_of("RI-T 0")
-    ('RI-T 0', 'RI-T 0')
-    """
-    run, opened, _ = label.rpartition(" (")
-    return run if opened and label.endswith(")") else label
+__all__ = ["both_learned", "found_unfit", "judged_by", "learned_kinds", "networks_in", "pairs_sample"]
 
 
 def both_learned(members: Sequence[Member], pairs: Iterable[Pair]) -> tuple[Pair, ...]:

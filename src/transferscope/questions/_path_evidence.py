@@ -15,7 +15,7 @@ from ..evidence.left_out import LeftOut
 from ..evidence.pairs import Pairs
 from ..evidence.peaks import Gain, Peak, excess, gain, kind_gain, kind_peak, peak
 from ..probes.metrics import as_error
-from ._pair_sample import run_of
+from ._members import run_of
 from ._paths import Path, Traced, principal
 
 __all__ = ["MIDDLE", "ImageErrors", "Joining", "Sampled", "both_learned", "by_kind", "errors_of", "gain_of",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
@@ -19,14 +18,13 @@ from ..evidence.judge import judge
 from ..evidence.left_out import LeftOut, remark
 from ..evidence.phrases import interval_text, short, times
 from ..evidence.sampling import LEAST
+from ._members import run_of
 
 __all__ = ["STARTS", "TRAINED", "Named", "Sides", "each_start", "geometric_mean", "interval_of", "less_given",
            "not_compared", "said_unlearned", "sides", "times_given", "unlearned"]  # fmt: skip
 
 TRAINED, STARTS = ("P-T", "RI-T"), ("P", "RI")
 """Kinds that are compared: with pre-training and without, after training and before."""
-
-_TAG = re.compile(r" \((best|final|(epoch|step) \d+)\)$")
 
 Numbers: TypeAlias = NDArray[np.float64]
 Examples: TypeAlias = tuple[Numbers, Numbers | None]
@@ -95,7 +93,7 @@ def sides(members: Sequence[Named], witnesses: Sequence[Witness], roles: tuple[s
     """
     by_run: dict[str, int] = {}
     for i, member in enumerate(members):
-        run = _TAG.sub("", member.label)
+        run = run_of(member.label)
         if member.role in roles and (run not in by_run or member.label == run):
             by_run[run] = i
     near, far = ([i for i in by_run.values() if members[i].role == role] for role in roles)
@@ -119,7 +117,7 @@ def unlearned(members: Sequence[Named], witnesses: Sequence[Witness]) -> tuple[L
         members: the networks of a result.
         witnesses: what is known of the runs they are from; a run that diverged may have no weights.
     """
-    trained = [Witness(_TAG.sub("", m.label), m.role, m.unfit) for m in members if m.role in TRAINED]
+    trained = [Witness(run_of(m.label), m.role, m.unfit) for m in members if m.role in TRAINED]
     if not trained:
         return ()
     runs = [w for w in witnesses if w.role in TRAINED]
@@ -130,7 +128,7 @@ def unlearned(members: Sequence[Named], witnesses: Sequence[Witness]) -> tuple[L
 def said_unlearned(members: Sequence[Named], witnesses: Sequence[Witness]) -> list[Finding]:
     """Return the finding that says which networks did not learn; none where all did."""
     left = unlearned(members, witnesses)
-    trained = {_TAG.sub("", m.label) for m in members if m.role in TRAINED}
+    trained = {run_of(m.label) for m in members if m.role in TRAINED}
     return remark(left, len(trained | {one.subject for one in left}), "networks")
 
 

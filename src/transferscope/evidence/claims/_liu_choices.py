@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..claim import Claim
 from ..rules import Above, AllOf, Each, Under
+from ._shared import CHOSEN
 
 __all__ = ["CLAIMS"]
 
@@ -23,7 +24,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.02,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "002-5.1-b",
@@ -68,7 +69,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "002-5.2-a",
         "§5.2",
-        ("transferability first rises with pre-training, then declines while the source metric still rises"),
+        "transferability first rises with pre-training, then declines while the source metric still rises",
         question="checkpoints",
         statistic=(
             "(1) the final test metric from the best checkpoint between the first and the last less that from the "
@@ -83,7 +84,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.02,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "002-6-a",
@@ -167,7 +168,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=1.5,
         units="times",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
         needs="at least three random starts",
     ),
 )

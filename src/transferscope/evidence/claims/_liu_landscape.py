@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..claim import Claim
 from ..rules import Above, AllOf, Each, NotBelow, Under
+from ._shared import CHOSEN
 
 __all__ = ["CLAIMS"]
 
@@ -61,7 +62,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=("P-T", "RI-T"),
         effect=0.1,
         units="mean steps",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "002-3-e",
@@ -101,7 +102,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=1.5,
         units="times",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "002-3-h",
@@ -118,7 +119,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.1,
         units="nats",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "002-3-i",
@@ -138,7 +139,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=1.5,
         units="times",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "002-3-j",
@@ -155,7 +156,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=1.5,
         units="times",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "002-4-a",
@@ -172,7 +173,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.1,
         units="nats",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
         needs="at least three random starts",
     ),
     Claim(
@@ -190,7 +191,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=1.5,
         units="times",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "002-4-c",
@@ -207,7 +208,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=1.5,
         units="times",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "002-4-d",
@@ -223,7 +224,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=1.5,
         units="times",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
         needs="at least three random starts",
     ),
     Claim(
@@ -241,13 +242,13 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=1.5,
         units="times",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
         needs="at least three random starts",
     ),
     Claim(
         "002-4-f",
         "§4, Fig. 7d",
-        ("on its way back the gradient grows fast through random weights and is stable through pre-trained ones"),
+        "on its way back the gradient grows fast through random weights and is stable through pre-trained ones",
         question="gradient_flow",
         statistic=(
             "growth of the gradient from the last layer before the head to the first: (1) through random weights, "
@@ -259,7 +260,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=1.5,
         units="times",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
         needs="at least three random starts",
     ),
     Claim(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..claim import Claim
 from ..rules import Above, AllOf, Each, NotBelow, Under
-from ._margin import MARGIN
+from ._shared import CHOSEN, MARGIN
 
 __all__ = ["CLAIMS"]
 
@@ -43,7 +43,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.02,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-B.1-b",
@@ -58,7 +58,7 @@ CLAIMS: tuple[Claim, ...] = (
         about="metric",
         effect=0.02,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-B.1-c",
@@ -75,7 +75,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=("P-T", "RI-T"),
         effect=0.02,
         units="share (AUC) of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
         needs="at least three networks on chest X-rays and as many on another target",
     ),
     Claim(
@@ -142,7 +142,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.01,
         units="AUC; nats",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-B.5-a",
@@ -158,7 +158,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=("RI-T",),
         effect=0.02,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-B.6-a",
@@ -176,7 +176,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.25,
         units="distances",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-B.7-a",
@@ -192,7 +192,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.02,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-B.7-b",
@@ -210,7 +210,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.01,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-B.9-a",
@@ -226,7 +226,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=("P-T", "RI-T"),
         effect=0.95,
         units="ρ",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-C-a",
@@ -243,7 +243,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.05,
         units="share of singular values",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-C-b",
@@ -259,7 +259,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=("P-T", "RI-T"),
         effect=0.05,
         units="share of singular values",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-C-c",
@@ -275,7 +275,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=1.1,
         units="times",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
 )
 """In the order of the paper."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..claim import Claim
 from ..rules import Above, AllOf, Each, InOrder, Not, NotBelow, PeakAbove, PeakUnder, Under
-from ._margin import MARGIN
+from ._shared import CHOSEN, MARGIN, PEAK, PEAK_OF_PAIRS
 
 __all__ = ["CLAIMS"]
 
@@ -14,11 +14,7 @@ CLAIMS: tuple[Claim, ...] = (
         "§3.3",
         "no performance barrier between two P-T",
         question="barrier",
-        statistic=(
-            "two P-T: the rise of the test error over the straight line between the ends (Entezari et al. 2021), as "
-            "a peak: the height at the λ chosen on the other half of the images, and the upper limit at every λ; "
-            "over networks (one left out at a time) and images"
-        ),
+        statistic=f"two P-T: {PEAK_OF_PAIRS}",
         rule=PeakUnder(MARGIN),
         about="position",
         kinds=("P-T",),
@@ -43,52 +39,40 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.01,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.3-c",
         "§3.3",
         "a clear barrier between two RI-T",
         question="barrier",
-        statistic=(
-            "two RI-T: the rise of the test error over the straight line between the ends (Entezari et al. 2021), as"
-            " a peak: the height at the λ chosen on the other half of the images, and the upper limit at every λ; "
-            "over networks (one left out at a time) and images"
-        ),
+        statistic=f"two RI-T: {PEAK_OF_PAIRS}",
         rule=PeakAbove(MARGIN),
         about="position",
         kinds=("RI-T",),
         effect=0.1,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.3-d",
         "§3.3, B.5",
         "a clear barrier between two RI-T even of one initialisation",
         question="barrier",
-        statistic=(
-            "two RI-T of one initialisation: the rise of the test error over the straight line between the ends "
-            "(Entezari et al. 2021), as a peak: the height at the λ chosen on the other half of the images, and the "
-            "upper limit at every λ; over networks (one left out at a time) and images"
-        ),
+        statistic=f"two RI-T of one initialisation: {PEAK_OF_PAIRS}",
         rule=PeakAbove(MARGIN),
         about="position",
         kinds=("RI-T",),
         effect=0.1,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.3-e",
         "§3.3, Fig. 4",
         "no barrier between the best and the final weights of a P-T run",
         question="barrier",
-        statistic=(
-            "the best and the final weights of a P-T run: the rise of the test error over the straight line between "
-            "the ends (Entezari et al. 2021), as a peak: the height at the λ chosen on the other half of the images,"
-            " and the upper limit at every λ; over networks and images"
-        ),
+        statistic=f"the best and the final weights of a P-T run: {PEAK}",
         rule=PeakUnder(MARGIN),
         about="position",
         kinds=("P-T",),
@@ -102,17 +86,13 @@ CLAIMS: tuple[Claim, ...] = (
         "§3.3, Fig. 4",
         "a small barrier between the best and the final weights of an RI-T run",
         question="barrier",
-        statistic=(
-            "the best and the final weights of an RI-T run: the rise of the test error over the straight line "
-            "between the ends (Entezari et al. 2021), as a peak: the height at the λ chosen on the other half of the"
-            " images, and the upper limit at every λ; over networks and images"
-        ),
+        statistic=f"the best and the final weights of an RI-T run: {PEAK}",
         rule=PeakAbove(MARGIN),
         about="position",
         kinds=("RI-T",),
         effect=0.04,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.3-g",
@@ -147,7 +127,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=("RI-T",),
         effect=0.1,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.4-a",
@@ -164,7 +144,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.1,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.4-b",
@@ -181,7 +161,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.1,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.4-c",
@@ -197,7 +177,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=("P-T", "RI-T"),
         effect=0.1,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.4-d",
@@ -214,7 +194,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.3,
         units="τ",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.4-e",
@@ -231,7 +211,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.3,
         units="τ",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.4-f",
@@ -248,7 +228,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.1,
         units="share of cells",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.4-g",
@@ -264,7 +244,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=("P-T", "RI-T"),
         effect=0.25,
         units="share of modules",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.4-h",
@@ -290,7 +270,7 @@ CLAIMS: tuple[Claim, ...] = (
         needs="at least three seeds and three checkpoints after epoch 0",
         effect=0.05,
         units="share of test images from first to last",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.5-b",
@@ -310,7 +290,7 @@ CLAIMS: tuple[Claim, ...] = (
         needs="at least three seeds and three checkpoints after epoch 0",
         effect=0.05,
         units="share of training images from first to last",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.5-c",
@@ -328,7 +308,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.1,
         units="share of the pre-training's epochs",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.5-d",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..claim import Claim
 from ..rules import Above, AllOf, Each, Under
+from ._shared import CHOSEN
 
 __all__ = ["CLAIMS"]
 
@@ -38,7 +39,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.05,
         units="share of training images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.1-c",
@@ -61,7 +62,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.02,
         units="share of test images a doubling",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.1-e",
@@ -77,12 +78,12 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=2.0,
         units="% of P-T's metric a doubling",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.1-f",
         "§3.1",
-        ("where a target looks unlike the source, the relative drop does not shrink with smaller blocks"),
+        "where a target looks unlike the source, the relative drop does not shrink with smaller blocks",
         question="block_shuffle",
         statistic=(
             "the same slope, on targets that the study says look unlike the source; a failed run counts as chance; "
@@ -99,7 +100,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "000-3.1-g",
         "§3.1",
-        ("P-T's optimisation speed is stable over block sizes, while RI-T's falls much more (twice, say)"),
+        "P-T's optimisation speed is stable over block sizes, while RI-T's falls much more (twice, say)",
         question="block_shuffle",
         statistic=(
             "slopes of the logarithm of speed (training accuracy averaged over epochs) over the binary logarithm of "
@@ -112,7 +113,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.05,
         units="logarithm a doubling",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.1-h",
@@ -128,7 +129,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.02,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.1-i",
@@ -144,7 +145,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.05,
         units="share of training images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.2-a",
@@ -178,7 +179,7 @@ CLAIMS: tuple[Claim, ...] = (
         pretrained=True,
         effect=0.1,
         units="share of images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
     Claim(
         "000-3.2-c",
@@ -309,7 +310,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=("P-T", "RI-T"),
         effect=0.3,
         units="τ",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
 )
 """In the order of the paper."""

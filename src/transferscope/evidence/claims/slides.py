@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..claim import Claim
 from ..rules import PeakAbove
-from ._margin import MARGIN
+from ._shared import CHOSEN, MARGIN, PEAK_OF_PAIRS
 
 __all__ = ["CLAIMS"]
 
@@ -17,17 +17,13 @@ CLAIMS: tuple[Claim, ...] = (
         "",
         "barriers are to be expected between unrelated networks",
         question="barrier",
-        statistic=(
-            "a P-T and an RI-T: the rise of the test error over the straight line between the ends (Entezari et al. "
-            "2021), as a peak: the height at the λ chosen on the other half of the images, and the upper limit at "
-            "every λ; over networks (one left out at a time) and images"
-        ),
+        statistic=f"a P-T and an RI-T: {PEAK_OF_PAIRS}",
         rule=PeakAbove(MARGIN),
         about="position",
         kinds=("P-T", "RI-T"),
         effect=0.1,
         units="share of test images",
-        effect_from="chosen: nothing is printed",
+        effect_from=CHOSEN,
     ),
 )
 """In the order of the paper."""

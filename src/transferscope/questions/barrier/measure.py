@@ -17,7 +17,7 @@ from ...probes.evaluate import EngineOptions, How
 from ...probes.evaluation import check_options
 from ...progress import Progress, silent
 from .._path_evidence import ImageErrors, errors_of, unlearned
-from .._path_numbers import Gain, Height, gains_of, heights_of
+from .._path_numbers import Height, Heights, heights_of
 from .._paths import BarePair, Joined, Path, Tracer, curve_rows, grid
 from .._run_pairs import run_pairs
 from ..result import Result
@@ -29,31 +29,25 @@ __all__ = ["Barrier", "BarrierPath", "barrier", "run_pairs"]
 
 
 @dataclass(frozen=True, eq=False)
-class BarrierPath:
+class BarrierPath(Heights):
     """One pair of networks.
 
     Attributes:
         path: the metrics on the line between them.
         heights: of the barrier, by set, metric and definition.
-        gains: by how much the middle beats the better end, by set.
         errors: of each image, by set but the training set: what claims are judged by.
     """
 
     path: Path
     heights: tuple[Height, ...]
-    gains: tuple[Gain, ...]
     errors: tuple[ImageErrors, ...] = ()
-
-    def height(self, images: str, metric: str, definition: str = "entezari") -> Height:
-        """Return one height of this pair."""
-        return next(h for h in self.heights if (h.images, h.metric, h.definition) == (images, metric, definition))
 
 
 @dataclass(frozen=True, eq=False)
 class Barrier(Result):
     """Metrics and barrier heights on the lines between pairs of networks.
 
-    Curves, heights and gains are those of the papers, with bootstrap bands over images. What is said of them does not
+    Curves and heights are those of the papers, with bootstrap bands over images. What is said of them does not
     rest on these bands, since a height is the largest of many numbers: its λ is chosen on one half of the images and
     the rise there measured on the other (:mod:`transferscope.evidence.peaks`), in the error, or 1 − AUC where there
     is an AUC, on every set but the training set. Of pairs of one kind the interval is over networks, each of which is
@@ -161,10 +155,7 @@ def barrier(
     if left_out and not fit.pairs and not fit.left_out:
         raise UsageError(f"no two networks to compare; {'; '.join(joined(left_out))}")
     tracer = Tracer(net, fit, sets, grid(lambdas), metrics=metrics, resamples=resamples, seed=seed, **options)
-    paths = tuple(
-        BarrierPath(t.path, heights_of(t), gains_of(t, seed=seed, resamples=resamples), errors_of(t, without=name))
-        for t in tracer.paths(progress)
-    )
+    paths = tuple(BarrierPath(t.path, heights_of(t), errors_of(t, without=name)) for t in tracer.paths(progress))
     missing = (*left_out, *fit.left_out, *unlearned(paths))
     return Barrier(paths, missing, name, threshold, resamples, tracer.how, tuple(witnesses))
 

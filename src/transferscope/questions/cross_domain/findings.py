@@ -14,7 +14,7 @@ from ...evidence.guard import Witness
 from ...evidence.judge import judge
 from ...evidence.phrases import count, number, shortened
 from .._domains import DomainPath, called, groups_of
-from .._pair_sample import run_of
+from .._members import run_of
 from .._path_evidence import gain_of, network_count, sample_of, witnesses_of
 from .._path_phrases import compared, name_of, not_finite, remarks
 from .measure import CrossDomain

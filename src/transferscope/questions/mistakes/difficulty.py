@@ -13,8 +13,8 @@ from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.pairs import pair_mean
 from ...evidence.phrases import count, percent, points_text
-from .._members import Pair
-from .._pair_sample import judged_by, learned_kinds, networks_in, pairs_sample, run_of
+from .._members import Pair, run_of
+from .._pair_sample import judged_by, learned_kinds, networks_in, pairs_sample
 from .._sides import TRAINED
 from .measure import Mistakes
 

@@ -17,7 +17,7 @@ from ...evidence.judge import judge
 from ...evidence.left_out import remark
 from ...evidence.pairs import Pairs, pair_ratio
 from ...evidence.phrases import count, interval_text, listed, number, range_text, short, times
-from .._pair_sample import run_of
+from .._members import run_of
 from .measure import MapPoint, WeightMap
 
 __all__ = ["findings"]
