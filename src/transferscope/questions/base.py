@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -25,6 +26,7 @@ __all__ = [
     "Grid",
     "Metric",
     "NormPolicy",
+    "OfPairs",
     "OfSomeRuns",
     "Question",
     "Weights",
@@ -43,7 +45,7 @@ NormPolicy: TypeAlias = Literal["recalibrated", "interpolated", "kept"]
 Grid: TypeAlias = Annotated[int, Field(ge=3, le=1001)]
 
 
-class Question(Strict):
+class Question(Strict, ABC):
     """Settings of a question; the base of the class in each question's ``study.py``.
 
     Class attributes:
@@ -178,9 +180,9 @@ class Question(Strict):
         """
         return {target: plan.ask(self, target, [target], plan.runs(self, [target])) for target in targets}
 
+    @abstractmethod
     def answer(self, inputs: Inputs) -> Result:
         """Compute the answer."""
-        raise NotImplementedError(f"{type(self).__name__} has no answer")
 
     @classmethod
     def views(cls, result: Any) -> tuple[View, ...]:
@@ -221,6 +223,19 @@ class AtPoints(Question):
             "compiled": self.compiled,
             "recalibrate_on": train,
         }
+
+
+class OfPairs(AtPoints):
+    """What questions can be told that follow lines between pairs of networks."""
+
+    partners: PositiveInt | None = None
+    """Join each network with at most so many others that follow it, for each kind of pair; default: with all. With
+    many seeds the work then grows with their number, not with its square."""
+
+    def lines(self, networks: int) -> float:
+        """Estimate how many pairs are joined; of one network one."""
+        every = (networks - 1) / 2
+        return networks * max(1.0, every if self.partners is None else min(every, 2 * self.partners))
 
 
 def starts_asked(study: StudyView, question: Question) -> list[str]:

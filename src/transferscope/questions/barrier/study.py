@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
 from ...errors import SpecError
 from ..base import (
-    AtPoints,
     Ends,
     Grid,
     Metric,
     NormPolicy,
+    OfPairs,
 )
 from ..words import Words
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["BarrierQuestion"]
 
 
-class BarrierQuestion(AtPoints):
+class BarrierQuestion(OfPairs):
     """Do two solutions lie in one basin?"""
 
     least_runs: ClassVar[int] = 2
@@ -79,7 +78,7 @@ class BarrierQuestion(AtPoints):
 
     def cost(self, networks: int, images: Sequence[int]) -> float:
         """Count the points of the lines between all pairs, for each of the ends."""
-        return self.seen(images) * self.points * _pairs(networks) * len(self.ends)
+        return self.seen(images) * self.points * self.lines(networks) * len(self.ends)
 
     def lacks(self, where: str, study: StudyView, images: Mapping[str, ImagesView]) -> Iterator[SpecError]:
         """Yield that there are too few runs; the best and the final weights of one run make a pair."""
@@ -92,17 +91,19 @@ class BarrierQuestion(AtPoints):
 
     def answer(self, inputs: Inputs) -> Result:
         """Follow the lines between the runs' ends, and from the pre-trained weights to them."""
+        from .._run_pairs import pairs_among
         from .measure import barrier, run_pairs
 
         source, ends = inputs.source(), self.ends
         start = source[0] if source is not None else None
         given = inputs.given()
-        pairs = list(combinations(given, 2)) + [(start, s) for s in given if start is not None]
+        pairs = pairs_among(given) + [(start, s) for s in given if start is not None]
         # What does not depend on the end is asked for with the first of them only.
         of_runs = [
             run_pairs(
                 inputs.runs,
                 end=end,
+                partners=self.partners,
                 best_and_final=end == ends[0] and set(ends) == {"best", "final"},
                 start=start if end == ends[0] else None,
             )
@@ -121,7 +122,3 @@ class BarrierQuestion(AtPoints):
             progress=inputs.progress,
             **self.engine(inputs, inputs.splits.train),
         )
-
-
-def _pairs(networks: int) -> float:
-    return networks * max(1.0, (networks - 1) / 2)

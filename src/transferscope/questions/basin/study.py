@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
 from ...errors import SpecError
 from ..base import (
-    AtPoints,
     Ends,
     Metric,
     NormPolicy,
+    OfPairs,
 )
 from ..words import Words
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["BasinQuestion"]
 
 
-class BasinQuestion(AtPoints):
+class BasinQuestion(OfPairs):
     """Do solutions live in one (ε, δ)-basin, and how large are ε and δ?"""
 
     least_runs: ClassVar[int] = 2
@@ -88,7 +87,7 @@ class BasinQuestion(AtPoints):
     def cost(self, networks: int, images: Sequence[int]) -> float:
         """Count the points of what pairs span, and of some fourteen δ in two conditions."""
         points = (self.samples + 28 * self.draws) * (2 if self.extend else 1)
-        return self.seen(images) * points * _pairs(networks) / (1 if "mixed" in self.groups else 2)
+        return self.seen(images) * points * self.lines(networks) / (1 if "mixed" in self.groups else 2)
 
     def lacks(self, where: str, study: StudyView, images: Mapping[str, ImagesView]) -> Iterator[SpecError]:
         """Yield that there are too few runs, or too few that start alike."""
@@ -120,7 +119,7 @@ class BasinQuestion(AtPoints):
         (images,) = inputs.sets(("test",), self.images).values()
         return basin(
             inputs.net,
-            groups_of(inputs.solutions(self.weights), self.groups),
+            groups_of(inputs.solutions(self.weights), self.groups, self.partners),
             images,
             witnesses=inputs.witnesses(),
             rule=rule,
@@ -130,19 +129,24 @@ class BasinQuestion(AtPoints):
         )
 
 
-def _pairs(networks: int) -> float:
-    return networks * max(1.0, (networks - 1) / 2)
-
-
-def groups_of(solutions: Sequence[Solution], wanted: Sequence[str]) -> list[tuple[Solution, ...]]:
+def groups_of(
+    solutions: Sequence[Solution], wanted: Sequence[str], partners: int | None = None
+) -> list[tuple[Solution, ...]]:
     """Return what spans basins: ``pairs`` of one role, ``all`` of it, ``mixed`` pairs.
+
+    Args:
+        solutions: the networks.
+        wanted: which of these.
+        partners: how many others that follow it each network is paired with; ``None`` for all.
 
     >>> from transferscope.models.solution import Solution
     >>> a, b, c = (Solution(label, {}, role) for label, role in (("a", "P-T"), ("b", "P-T"), ("c", "RI-T")))
     >>> [[s.label for s in group] for group in groups_of([a, b, c], ["pairs", "all", "mixed"])]
     [['a', 'b'], ['a', 'c'], ['b', 'c']]
     """
-    pairs = list(combinations(solutions, 2))
+    from .._run_pairs import pairs_among
+
+    pairs = pairs_among(solutions, partners)
     groups: list[tuple[Solution, ...]] = [p for p in pairs if "pairs" in wanted and p[0].role == p[1].role]
     groups += [p for p in pairs if "mixed" in wanted and p[0].role != p[1].role]
     roles: dict[str, list[Solution]] = {}

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
 from ..base import (
-    AtPoints,
     Ends,
     Grid,
     Metric,
     NormPolicy,
+    OfPairs,
 )
 from ..words import Words
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ExtrapolationQuestion"]
 
 
-class ExtrapolationQuestion(AtPoints):
+class ExtrapolationQuestion(OfPairs):
     """Where does the basin end beyond the solutions?"""
 
     least_runs: ClassVar[int] = 2
@@ -68,18 +67,19 @@ class ExtrapolationQuestion(AtPoints):
 
     def cost(self, networks: int, images: Sequence[int]) -> float:
         """Count the points of the lines between all pairs."""
-        return self.seen(images) * self.points * _pairs(networks)
+        return self.seen(images) * self.points * self.lines(networks)
 
     def answer(self, inputs: Inputs) -> Result:
         """Follow the lines through all pairs of networks, beyond both."""
         import numpy as np
 
+        from .._run_pairs import pairs_among
         from .measure import extrapolation
 
         reach = self.reach
         return extrapolation(
             inputs.net,
-            list(combinations(inputs.solutions(self.weights), 2)),
+            pairs_among(inputs.solutions(self.weights), self.partners),
             inputs.sets(("test",), self.images),
             witnesses=inputs.witnesses(),
             lambdas=np.round(np.linspace(-reach, 1 + reach, self.points), 12),
@@ -88,7 +88,3 @@ class ExtrapolationQuestion(AtPoints):
             progress=inputs.progress,
             **self.engine(inputs, inputs.splits.train),
         )
-
-
-def _pairs(networks: int) -> float:
-    return networks * max(1.0, (networks - 1) / 2)
