@@ -11,7 +11,7 @@ from transferscope.evidence import (
     mean,
     measured,
     over_draws,
-    rank_correlations,
+    over_depth,
     ratio,
     slopes,
 )
@@ -82,7 +82,7 @@ def ranks(
 ) -> tuple[Estimate, ...]:
     """Kendall's τ of depth and a number of a module, network by network."""
     return tuple(
-        mean(np.nan_to_num(rank_correlations(np.arange(depth, dtype=float), rows)))
+        mean(np.nan_to_num(over_depth(np.arange(depth, dtype=float), rows)))
         for rows in modules(rng, n, truth, wander=wander, depth=depth)
     )
 

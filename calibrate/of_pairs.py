@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations, product
 
 import numpy as np
 
-from transferscope.evidence import Estimate, Pairs, pair_contrast, pair_mean, pair_ratio, rank_correlations
+from transferscope.evidence import Estimate, Pairs, pair_contrast, pair_mean, pair_ratio, over_depth
+from transferscope.questions.mistakes.difficulty import easier
 
 from .family import Truth
 from .latent import Array, alike, disagreement, kinds_alike
@@ -114,7 +116,7 @@ def ranks_of_pairs(
         of = np.array([rows[a] + rows[b] + 0.5 * rng.standard_normal(depth) for a, b in pairs])
         if ordered:
             of = of + 4.0 * np.arange(depth)
-        tau = np.nan_to_num(rank_correlations(np.arange(depth, dtype=float), of))
+        tau = np.nan_to_num(over_depth(np.arange(depth, dtype=float), of))
         found.append(pair_mean(Pairs(tuple((names[a], names[b]) for a, b in pairs), tau, _kinds(names))))
     return tuple(found)
 
@@ -213,20 +215,12 @@ def hardness(
     which gives about that truth (0.1 of 0.1 in a simulation of 400,000 images).
     """
     near, far, kinds, rows = _both(rng, n, images, rate, (within, within - 2.4 * truth[0]), across, network)
-    right = {name: 1 - row for name, row in rows.items()}
-    names, each = list(product(near, far)), []
-    for a, b in names:
-        others = [np.mean([right[x] for x in of if x not in (a, b)], axis=0) for of in (near, far)]
-        rate_of = np.mean(others, axis=0)
-        shares = []
-        for wrong, correct in ((b, a), (a, b)):
-            only = (rows[wrong] == 1) & (rows[correct] == 0)
-            total = int(only.sum())
-            share = float((only * rate_of).sum() / total) if total else float("nan")
-            shares.append(share + (only * rate_of - share * only) * (images / max(total, 1)))
-        each.append(shares[0] - shares[1])
-    rises = np.stack(each)
-    return (pair_mean(Pairs(tuple(names), rises.mean(1), kinds, rises)),)
+    right = np.stack([1 - rows[name] for name in (*near, *far)]).astype(np.int8)[:, :, None]
+    judging = {i: "P-T" if i < n else "RI-T" for i in range(2 * n)}
+    found = easier(right, [*near, *far], judging, list(product(range(n), range(n, 2 * n))))
+    if found is None:  # of few images, and networks that err alike
+        return (Estimate(math.nan),)
+    return (pair_mean(found.sample),)
 
 
 def basins(
