@@ -52,9 +52,7 @@ class Pairs:
     def __post_init__(self) -> None:
         for values in (self.values, *self.recomputed.values()):
             if np.shape(values) != (len(self.names),):
-                raise UsageError(
-                    f"{len(self.names)} pairs with numbers of shape {np.shape(values)}; give one a pair"
-                )
+                raise UsageError(f"{len(self.names)} pairs with numbers of shape {np.shape(values)}; give one a pair")
         for first, second in self.names:
             if first == second:
                 raise UsageError(f"pair of {first!r} with itself; a pair is two networks")
@@ -76,8 +74,8 @@ def pair_mean(pairs: Pairs, *, level: float = 0.95) -> Estimate:
 
     θ̂ ± √(t²·V + z²·V_images), V = Σ_k (n_k − 1)/n_k·Σ_j (θ₍₋ⱼ₎ − θ̄_k)² over the n_k networks j of kind k: θ₍₋ⱼ₎ is
     the mean of the pairs that network j is not in, as they are without it, θ̄_k the mean of these over j (jackknife,
-    Efron & Stein 1981: not too small on average). t has the degrees of freedom V²/Σ_k(V_k²/(n_k − 1)). V_images is the variance over images
-    of the mean over pairs.
+    Efron & Stein 1981: not too small on average). t has the degrees of freedom V²/Σ_k(V_k²/(n_k − 1)). V_images is
+    the variance over images of the mean over pairs.
 
     Args:
         pairs: the numbers.

@@ -171,8 +171,8 @@ CLAIMS: tuple[Claim, ...] = (
         question="mistakes",
         statistic=(
             "how much more often all other networks, both starts weighted alike, are right on what only an RI-T gets"
-            " wrong than on what only a P-T gets wrong; over networks (one left out at a time, among the others, too) and "
-            "images"
+            " wrong than on what only a P-T gets wrong; over networks (one left out at a time, among the others, too)"
+            " and images"
         ),
         rule=Above(),
         about="likeness",
@@ -303,9 +303,9 @@ CLAIMS: tuple[Claim, ...] = (
         "the distance of a module grows towards higher layers",
         question="distance",
         statistic=(
-            "for two P-T and for two RI-T, as far as there are: the factor by which the distance of a module grows from"
-            " the first to the last, by the slope of its logarithm over depth, pair by pair, heads left out, averaged; "
-            "over networks (one left out at a time)"
+            "for two P-T and for two RI-T, as far as there are: the factor by which the distance of a module grows "
+            "from the first to the last, by the slope of its logarithm over depth, pair by pair, heads left out, "
+            "averaged; over networks (one left out at a time)"
         ),
         rule=Each(Above(1.0)),
         about="position",

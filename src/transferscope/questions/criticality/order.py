@@ -29,7 +29,7 @@ Numbers = NDArray[np.float64]
 
 
 def order_findings(result: Criticality) -> list[Finding]:
-    """Return how μ_i changes with depth, kind by kind; networks that learned nothing play no part where others did."""
+    """Return how μ_i changes with depth; networks that learned nothing play no part where others did."""
     networks = [s for s in result.networks if main_path(result, s)]
     return [found for role in ("P-T", "RI-T") for found in _order(result, role, of_kind(networks, role))]
 
@@ -63,11 +63,11 @@ def _order(result: Criticality, role: str, networks: Sequence[Subject]) -> list[
 
 
 def growth(mu: Numbers, spans: Numbers) -> Estimate:
-    """Return how many times as large μ is of the last module as of the first: exp of the slope of log μ over depth.
+    """Return how many times as large μ is of the last module as of the first: exp of the slope of its logarithm.
 
-    A module that bears noise at its start has μ = 0, and one that bears none of the grid's an infinite one. They count
-    as the least number above 0 that the grid can show in any module of this network, and as the largest: no nearer to
-    the others than they are, and the same for all modules, so that modules that are alike have no order.
+    A module that bears noise at its start has μ = 0, and one that bears none of the grid's an infinite one. They
+    count as the least number above 0 that the grid can show in any module of this network, and as the largest: the
+    same for all modules, so that modules that are alike show no order.
 
     Args:
         mu: ``(networks, modules)``, from 0, in forward order.

@@ -127,7 +127,8 @@ def _depth(result: Distance, by_kind: dict[str, tuple[Pair, ...]]) -> list[Findi
     return [
         said(
             f"Distance {word} with depth, from {names[0]} to {names[-1]} (a line through the logarithms of all "
-            f"modules, a mean over pairs): {'; '.join(told)}; {count(len(kept), 'module')}{apart * bool(still.any())}.",
+            f"modules, a mean over pairs): {'; '.join(told)}; {count(len(kept), 'module')}"
+            f"{apart * bool(still.any())}.",
             min(found.values(), key=lambda e: e.value),
             n=networks_in(result.members, used),
             unit="networks",
@@ -138,7 +139,7 @@ def _depth(result: Distance, by_kind: dict[str, tuple[Pair, ...]]) -> list[Findi
 
 
 def growth(by_module: np.ndarray, sample: Callable[[np.ndarray], Pairs]) -> Estimate:
-    """Return how many times as far apart the last module is as the first: exp of the slope of log distance over depth.
+    """Return how many times as far apart the last module is as the first: exp of the slope of the logarithm.
 
     Args:
         by_module: ``(pairs, modules)`` distances over 0, in forward order.

@@ -30,7 +30,8 @@ class Difficulty:
 
     Attributes:
         kept: places of the pairs that have such answers of both sorts, in the pairs that were given.
-        sample: of these, the share that others get right where only the RI-T is wrong, less that where only the P-T is.
+        sample: of these, the share that others get right where only the RI-T is wrong, less that where only the P-T
+            is.
         easy: the mean over pairs of the former share.
         hard: that of the latter.
     """
@@ -87,12 +88,12 @@ def easier(
         pairs: places of a P-T and an RI-T.
 
     Returns:
-        The numbers of the pairs; ``None`` when no pair has them: each must be wrong alone somewhere, and there must be
-        others of both kinds.
+        The numbers of the pairs; ``None`` when no pair has them: each must be wrong alone somewhere, and there must
+        be others of both kinds.
 
     >>> right = np.array([[1, 1, 0, 1], [1, 1, 0, 1], [1, 0, 1, 1], [1, 1, 1, 0]])[:, :, None]
     >>> kinds = {0: "P-T", 1: "P-T", 2: "RI-T", 3: "RI-T"}
-    >>> found = easier(right, "abxy", kinds, [(0, 2)])  # the RI-T errs alone on the second image, the P-T on the third
+    >>> found = easier(right, "abxy", kinds, [(0, 2)])  # only the RI-T errs on the second image, the P-T on the third
     >>> found.easy, found.hard  # all others are right on the former, half of both kinds together on the latter
     (1.0, 0.5)
     """
