@@ -6,16 +6,18 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from transferscope.evidence import Verdict
 
+from .kept import lacking, merged
 from .null_study import null_studies
 from .page import page
 from .rows import ROWS
-from .simulate import QUICK, Amount, Cell, counted, run
+from .simulate import QUICK, Amount, Cell, cells_of, counted, run
 from .table import COLUMNS, over_the_limit
 
 _TIMES, _OTHER_SEEDS = 3, 10_000
@@ -30,6 +32,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="a few simulations; nothing is written")
     parser.add_argument("--page", action="store_true", help="only write the page anew from the counts that are kept")
     parser.add_argument("--again", action="store_true", help="only simulate again what is over the limit")
+    parser.add_argument(
+        "--claims", nargs="+", metavar="ID", help="only simulate these claims; the counts of all others are kept"
+    )
+    parser.add_argument("--new", action="store_true", help="only simulate rows that have no counts yet")
+    parser.add_argument(
+        "--studies", action="store_true", help="only put whole null studies together anew, from one cell a claim"
+    )
     parser.add_argument("--processes", type=int, default=2, help="how many at once (default: 2)")
     parser.add_argument(
         "--aa", action="store_true", help="train networks, split them at random, write calibrate/aa.csv"
@@ -40,38 +49,81 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.aa and (options.out is None or not 12 <= options.networks <= 40):
         parser.error("--aa needs --out FOLDER, and --networks from 12 to 40")
+    if unknown := sorted({*(options.claims or ())} - {row.claim for row in ROWS}):
+        parser.error(f"--claims: no row is of {', '.join(unknown)}; expected ids such as {ROWS[0].claim}")
+    if options.quick and (options.claims or options.new):
+        parser.error("--quick tries all rows and writes nothing; leave --claims and --new out")
+    some = options.page or options.again or options.aa or options.studies
     if options.aa:
         _aa(options.out, options.networks, options.splits)
-    elif not options.page and not options.again:
-        _simulate(QUICK if options.quick else Amount(), options.processes, keep=not options.quick)
-    if not options.quick and not options.page and not options.aa:
+    elif options.claims or options.new:
+        _some(options.claims or (), options.new, options.processes)
+    elif not some:
+        _all(QUICK if options.quick else Amount(), options.processes, keep=not options.quick)
+    if options.studies:
+        _studies(options.processes)
+    if options.again or options.claims or options.new or not (some or options.quick):
         _again(options.processes)
     if not options.quick and SIMULATED.exists():
+        counts = pd.read_csv(SIMULATED, keep_default_na=False)
+        if without := lacking(counts, ROWS):
+            names = ", ".join(f"{ROWS[i].claim} ({ROWS[i].family.name})" for i in without)
+            parser.error(f"no counts of {names}; simulate them with --new")
         aa = pd.read_csv(AA) if AA.exists() else None
-        PAGE.write_text(
-            page(pd.read_csv(SIMULATED, keep_default_na=False), json.loads(STUDY.read_text()), aa), encoding="utf-8"
-        )
+        PAGE.write_text(page(counts, json.loads(STUDY.read_text()), aa), encoding="utf-8")
         print(f"wrote {PAGE}")
     return 0
 
 
-def _simulate(amount: Amount, processes: int, *, keep: bool) -> None:
-    began, lines = time.monotonic(), []
-    outcomes: dict[str, list[tuple[Verdict, float | None]]] = {}
-    for count in run(range(len(ROWS)), amount, processes):
-        cell, row = count.cell, ROWS[count.cell.row]
-        lines.append((cell.row, row.claim, row.family.name, cell.case, cell.n, cell.images, cell.simulations,
-                      count.agrees, count.disagrees, ""))  # fmt: skip
-        if cell.case == row.cases[0].name and row.claim not in outcomes and cell.n > row.family.counts[0]:
-            outcomes[row.claim] = list(count.outcomes)
-        if not len(lines) % 50:
-            print(f"{len(lines)} cells, {time.monotonic() - began:.0f} s", flush=True)
-    counts = pd.DataFrame(lines, columns=COLUMNS).sort_values(["row"], kind="stable")
+def _all(amount: Amount, processes: int, *, keep: bool) -> None:
+    counts, outcomes = _simulated(range(len(ROWS)), amount, processes)
     studies = null_studies(outcomes, 250 if keep else 5)
     print(studies)
     if keep:
         counts.to_csv(SIMULATED, index=False)
         STUDY.write_text(json.dumps(vars(studies), indent=1) + "\n", encoding="utf-8")
+
+
+def _some(claims: Collection[str], new: bool, processes: int) -> None:
+    """Simulate the rows of some claims, or those without counts, and keep the counts of all others as they are."""
+    kept = pd.read_csv(SIMULATED, keep_default_na=False)
+    lacks = lacking(kept, ROWS) if new else []
+    counts, _ = _simulated(
+        [i for i, row in enumerate(ROWS) if row.claim in claims or i in lacks], Amount(), processes
+    )
+    merged(kept, counts, ROWS).to_csv(SIMULATED, index=False)
+
+
+def _studies(processes: int) -> None:
+    """Simulate, of each claim, the one cell that whole null studies are made of; seeds are those of the counts."""
+    claims = {row.claim: i for i, row in reversed(list(enumerate(ROWS)))}
+    cells = [next(c for c in cells_of(i, Amount()) if _in_studies(c)) for i in sorted(claims.values())]
+    outcomes = {ROWS[count.cell.row].claim: list(count.outcomes) for count in counted(cells, processes)}
+    studies = null_studies(outcomes, 250)
+    print(studies)
+    STUDY.write_text(json.dumps(vars(studies), indent=1) + "\n", encoding="utf-8")
+
+
+def _in_studies(cell: Cell) -> bool:
+    row = ROWS[cell.row]
+    return cell.case == row.cases[0].name and cell.n > row.family.counts[0]
+
+
+Outcomes = dict[str, list[tuple[Verdict, float | None]]]
+
+
+def _simulated(rows: Iterable[int], amount: Amount, processes: int) -> tuple[pd.DataFrame, Outcomes]:
+    began, lines = time.monotonic(), []
+    outcomes: Outcomes = {}
+    for count in run(rows, amount, processes):
+        cell, row = count.cell, ROWS[count.cell.row]
+        lines.append((cell.row, row.claim, row.family.name, cell.case, cell.n, cell.images, cell.simulations,
+                      count.agrees, count.disagrees, ""))  # fmt: skip
+        if row.claim not in outcomes and _in_studies(cell):
+            outcomes[row.claim] = list(count.outcomes)
+        if not len(lines) % 50:
+            print(f"{len(lines)} cells, {time.monotonic() - began:.0f} s", flush=True)
+    return pd.DataFrame(lines, columns=COLUMNS).sort_values(["row"], kind="stable"), outcomes
 
 
 def _again(processes: int) -> None:

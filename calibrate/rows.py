@@ -60,7 +60,6 @@ ROWS: tuple[Row, ...] = (
     *(_peak("000-3.3-a", f.PEAK_FEW[k], 0.0) for k in (1, 2)),
     _all("000-3.3-b", f.GAIN, (0.0, 0.0), (0.04, 0.04), (0.01, 0.01)),
     _peak("000-3.3-c", f.PEAK_TWO, 0.1),
-    *(_peak("000-3.3-c", f.PEAK_FEW[k], 0.1) for k in (1, 2)),
     _peak("000-3.3-d", f.PEAK_TWO, 0.1),
     _peak("000-3.3-e", f.PEAK_RUN, 0.0),
     _peak("000-3.3-f", f.PEAK_RUN, 0.04),
