@@ -57,6 +57,9 @@ def test_under_and_not_below_are_one_sided_tests_of_equivalence(values):
     if expected == "agrees":
         assert Under(0.02).judge([of_networks(values)])[1] == pytest.approx(under, rel=1e-6)
     assert NotBelow(-0.02).judge([of_networks([-v for v in values])])[0] == expected
+    stricter = "agrees" if under < 0.05 else "disagrees" if reference(values, 0.03)[0] < 0.025 else "cannot tell"
+    assert Under(0.02, against=0.03).judge([of_networks(values)])[0] == stricter
+    assert "lies above 0.03" in Under(0.02, against=0.03).text
 
 
 @pytest.mark.parametrize("values", VALUES)

@@ -104,3 +104,16 @@ def test_levels_and_quantiles() -> None:
     with pytest.raises(UsageError, match="confidence level 1"):
         measured(0.0, over="images", n=3, noise=1.0).interval(1.0)
     assert Estimate(0.3).p() is None
+
+
+def test_a_logarithm_as_its_ratio_has_the_same_p_and_the_same_interval() -> None:
+    log = measured(0.4, over="networks and images", n=5, images=90, spread=0.02, freedom=4.0, noise=0.01)
+    ratio = log.as_ratio()
+    for level in (0.9, 0.95):
+        assert ratio.interval(level) == pytest.approx(tuple(math.exp(end) for end in log.interval(level) or ()))
+    assert (ratio.p(1.0), ratio.p_under(2.0)) == pytest.approx((log.p(0.0), log.p_under(math.log(2.0))))
+    assert (ratio.over, ratio.n, ratio.images, ratio.general) == ("networks and images", 5, 90, True)
+    assert math.isnan(Estimate(math.nan).as_ratio().value)
+    assert Estimate(-math.inf).as_ratio().value > 0, "what a float cannot hold is no error"
+    with pytest.raises(UsageError, match="is no logarithm"):
+        ratio.as_ratio()

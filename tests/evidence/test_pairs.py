@@ -8,6 +8,8 @@ from scipy import stats
 from transferscope.errors import UsageError
 from transferscope.evidence.images import Resampled
 from transferscope.evidence.pairs import Pairs, pair_contrast, pair_mean, pair_ratio
+from transferscope.models.solution import Solution
+from transferscope.questions._run_pairs import pairs_among
 
 from .crossed import errors
 
@@ -118,6 +120,35 @@ def test_a_kind_must_be_there_three_times_on_every_side():
     assert pair_contrast(made(ACROSS), made(tuple(combinations(B, 2)))).over == "networks"
 
 
+def test_a_network_that_is_left_out_leaves_the_numbers_of_other_pairs_too():
+    """The number of a pair is a + b − the mean of all others: without a network it is that of the others left."""
+    x = dict(zip(A, [1.0, 4.0, 2.0, 7.0], strict=True))
+
+    def numbers(left=None):
+        there = [n for n in A if n != left]
+        rest = {p: [x[n] for n in there if n not in p] for p in WITHIN}
+        return np.array([x[a] + x[b] - (sum(r) / len(r) if r else math.nan) for (a, b), r in rest.items()])
+
+    pairs = Pairs(WITHIN, numbers(), KINDS, recomputed={n: numbers(n) for n in A})
+    # Over all pairs the mean is twice the mean of x less the mean of x, so its variance is that of one mean.
+    left = np.array([numbers(n)[[n not in p for p in WITHIN]].mean() for n in A])
+    e = pair_mean(pairs)
+    assert e.value == pytest.approx(np.mean([*x.values()]))
+    assert e.spread == pytest.approx(3 / 4 * ((left - left.mean()) ** 2).sum())
+    assert e.spread == pytest.approx(np.var([*x.values()], ddof=1) / 4)
+    assert pair_mean(Pairs(WITHIN, numbers(), KINDS)).spread != pytest.approx(e.spread)
+
+
+def test_a_network_beside_the_pairs_is_one_of_the_sample():
+    names = (("a0", "a1"), ("a0", "a2"), ("a1", "a2"))
+    beside = {"a3": np.array([2.0, 3.0, 4.0])}
+    e = pair_mean(Pairs(names, np.array([1.0, 2.0, 3.0]), KINDS, recomputed=beside))
+    left = np.array([3.0, 2.0, 1.0, 3.0])
+    assert e.n == 4 and e.spread == pytest.approx(3 / 4 * ((left - left.mean()) ** 2).sum())
+    lost = pair_mean(Pairs(names, np.array([1.0, 2.0, 3.0]), KINDS, recomputed={"a0": np.full(3, math.nan)}))
+    assert lost.over == "nothing", "without a0 there is no number"
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_what_is_not_finite_has_no_interval(bad):
     values = np.array([1.0, bad, 1.0, 1.0, 1.0, 1.0])
@@ -161,6 +192,26 @@ def told_apart(n, cases, pair, shift=0.0):
 @pytest.mark.parametrize("pair", [0.0, 0.02])
 def test_pairs_that_are_alike_are_told_apart_in_five_percent_at_most(n, pair):
     assert told_apart(n, 400, pair) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 400)
+
+
+@pytest.mark.parametrize("partners", [1, 2])
+@pytest.mark.parametrize("n", [5, 8, 12])
+def test_few_partners_a_network_keep_the_level(n, partners):
+    """Networks around a circle, each joined with the next few: means, two kinds, and within against across."""
+    rng, cases, outside = np.random.default_rng(n), 300, np.zeros(3)
+    every = [Solution(f"{role} {i}", {}, role, f"{role} {i}") for role in ("P-T", "RI-T") for i in range(n)]
+    kinds, sides = {s.label: s.role for s in every}, {}
+    for a, b in pairs_among(every, partners):
+        sides.setdefault((a.role, b.role), []).append((a.label, b.label))
+    for _ in range(cases):
+        own = {name: rng.standard_normal() for name in kinds}
+        near, far, across = (
+            Pairs(tuple(of), np.array([own[a] + own[b] + 0.5 * rng.standard_normal() for a, b in of]), kinds)
+            for of in (sides["P-T", "P-T"], sides["RI-T", "RI-T"], sides["P-T", "RI-T"])
+        )
+        found = pair_mean(near), pair_contrast(near, far), pair_contrast(near, across)
+        outside += [not e.low <= 0 <= e.high for e in found]
+    assert (outside / cases <= 0.05 + 2.6 * math.sqrt(0.05 * 0.95 / cases)).all()
 
 
 def test_pairs_that_differ_are_told_apart():

@@ -1,11 +1,13 @@
 """What pilots say: spreads come back as they went in, and power is that of simulated studies."""
 
+import math
+
 import numpy as np
 import pytest
 
 from transferscope.errors import StoreError
-from transferscope.evidence.claims import CLAIMS
-from transferscope.evidence.contrast import contrast
+from transferscope.evidence.claims import CLAIMS, claim_called
+from transferscope.evidence.contrast import contrast, mean
 from transferscope.evidence.finding import said
 from transferscope.evidence.judge import judge
 from transferscope.evidence.pilot import Pilot, asked, pilots, prospect, read_pilots, write_pilots
@@ -37,6 +39,17 @@ def test_seeds_are_those_with_which_studies_tell_it():
     assert share(got.seeds) > 0.74 and share(got.seeds - 2) < 0.85
     assert prospect(pilot, 2, 0).tells is None, "two networks of a kind tell nothing"
     assert prospect(pilot, 5, 0).tells > prospect(pilot, 9, 0).tells
+
+
+@pytest.mark.parametrize(("claim", "effect"), [("000-3.2-g", 1.97), ("000-B.6-a", 0.25), ("000-C-c", 1.1)])
+def test_a_ratio_is_held_against_the_margin_of_its_claim(claim, effect):
+    """Over 1, or under a half: what is told with four in five is told so by studies of so many seeds."""
+    got = prospect(Pilot(claim, "a", 1, 0.6, 0.0, True, 16), 12, 0)
+    rng = numpy_generator("pilot", "ratio", claim)
+    draws = [mean(math.log(got.tells) + 0.6 * rng.standard_normal(12)).as_ratio() for _ in range(300)]
+    said = [claim_called(claim).rule.judge([e] * (2 if claim == "000-C-c" else 1))[0] for e in draws]
+    assert said.count("agrees") / 300 == pytest.approx(0.8, abs=0.07)
+    assert got.claim.effect == effect and (effect > 1) == (got.tells > 1)
 
 
 def test_every_rule_asks_something_that_power_knows():

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from scipy.stats import kendalltau, spearmanr, ttest_ind
+from scipy.stats import linregress, spearmanr, ttest_ind
 from scipy.stats import t as student
 from torch import nn
 
@@ -18,6 +18,7 @@ from transferscope.models.build import build, initialise, wrap
 from transferscope.models.network import Input
 from transferscope.models.solution import Solution
 from transferscope.questions.criticality.measure import Criticality, criticality
+from transferscope.questions.criticality.order import growth
 from transferscope.rng import generator, numpy_generator
 from transferscope.train.recipe import Recipe
 from transferscope.train.run import Run
@@ -451,7 +452,7 @@ def test_claims_are_judged_over_networks():
         "000-B.9-a": "agrees",
     }
     assert {(f.unit, f.estimate.over) for f in found.values()} == {("networks", "networks")}
-    assert found["000-3.4-e"].n == 3 and found["000-3.4-e"].value > 0.7
+    assert found["000-3.4-e"].n == 3 and found["000-3.4-e"].value > 10
     assert found["000-3.4-f"].n == 6 and found["000-3.4-f"].value > 0.2
     assert found["000-B.9-a"].n == 6 and found["000-B.9-a"].value == pytest.approx(1.0, abs=1e-5)
     golden(result, "criticality")
@@ -469,6 +470,25 @@ def test_modules_and_cells_of_one_network_decide_nothing():
         assert found["000-3.4-e"].estimate.over == "nothing"
 
 
+def test_modules_that_are_alike_have_no_order():
+    """All bear noise at the start, or none does: whatever the grid can show in each, depth says nothing."""
+    for mu in (np.zeros((3, 4)), np.full((3, 4), math.inf)):
+        spans = np.stack([np.array([[0.01, 1.0], [0.1, 10.0], [0.2, 20.0], [5.0, 500.0]])] * 3)
+        assert growth(mu, spans).value == 1.0
+    still = growth(np.zeros((3, 4)), np.full((3, 4, 2), math.nan))
+    assert (still.value, still.low, still.high) == (1.0, 1.0, 1.0)
+    some = growth(np.array([[0.0, 1.0, math.inf]] * 3), np.array([[[math.nan] * 2, [0.1, 5.0], [0.5, 10.0]]] * 3))
+    assert some.value == pytest.approx(100.0)
+
+
+def test_what_mu_without_a_logarithm_counts_as_is_said():
+    text = by_claim(made([("P-T", TIGHTER)] * 3))["000-3.4-e"].text
+    assert text.endswith("of 18 μ_i 3 are 0, which counts as the least above it that the grid can show.")
+    [deep] = [f.text for f in made([("RI-T", DEEP)] * 3).findings() if "logarithms" in f.text]
+    assert deep.endswith("of 18 μ_i 18 are infinite, which counts as the largest that the grid can show.")
+    assert "by a factor of 1.00 (1.00 to 1.00)" in deep
+
+
 def test_one_number_a_network():
     ways = (
         TIGHTER,
@@ -477,11 +497,13 @@ def test_one_number_a_network():
     )
     result = made([("P-T", way) for way in ways] + [("RI-T", DEEP)] * 3)
     found = by_claim(result)
-    taus = [kendalltau(range(6), [v.relative for v in result.along(f"P-T {i}")]).statistic for i in range(3)]
+    # The grid shows from (0.5·2/(0.05·1))² = 400, at α = 0.5 with σ = 1, to (2/(0.05·0.1))² = 160,000.
+    logs = [[math.log(min(max(v.mu, 400), 160_000)) for v in result.along(f"P-T {i}")] for i in range(3)]
+    slopes = [linregress(np.linspace(0, 1, 6), row).slope for row in logs]
     order = found["000-3.4-e"].estimate
-    assert order.value == pytest.approx(np.mean(taus))
-    half = student.ppf(0.975, 2) * np.std(taus, ddof=1) / math.sqrt(3)
-    assert (order.low, order.high) == pytest.approx((order.value - half, order.value + half))
+    assert order.value == pytest.approx(math.exp(np.mean(slopes)))
+    half = student.ppf(0.975, 2) * np.std(slopes, ddof=1) / math.sqrt(3)
+    assert (order.low, order.high) == pytest.approx((order.value * math.exp(-half), order.value * math.exp(half)))
     # The share of cells within ε of each network, averaged over its modules, compared as Welch does.
     shares = []
     for subject in result.networks:

@@ -194,44 +194,78 @@ def test_claims_are_judged_over_networks():
     assert (close["000-3.2-g"].verdict, close["000-3.2-g"].why) == ("cannot tell", "")
 
 
-def test_depth_is_one_rank_a_pair():
-    """Five modules of one pair are no sample: however clear its rank is, networks decide."""
+def test_depth_is_one_slope_a_pair():
+    """Five modules of one pair are no sample: however clear its slope is, networks decide."""
     two = claims_of(made(n=2, slope=0.5))["000-3.2-j"]
-    assert (two.value, two.verdict) == (pytest.approx(1.0), "cannot tell")
+    assert (two.value, two.verdict) == (pytest.approx(math.exp(2.0), rel=0.1), "cannot tell")
     got = made(n=3, slope=0.01)
     found = claims_of(got)["000-3.2-j"]
-    taus = {
-        kind: np.mean(
-            [
-                stats.kendalltau(range(5), d).statistic
-                for p, d in zip(got.pairs, got.distance, strict=True)
-                if p.kind == kind
-            ]
+    factors = {
+        kind: math.exp(
+            np.mean(
+                [
+                    stats.linregress(np.linspace(0, 1, 5), np.log(d)).slope
+                    for p, d in zip(got.pairs, got.distance, strict=True)
+                    if p.kind == kind
+                ]
+            )
         )
         for kind in ("P-T & P-T", "RI-T & RI-T")
     }
-    assert found.value == pytest.approx(min(taus.values()))
+    assert found.value == pytest.approx(min(factors.values()))
     wrong = 0
     for seed in range(200):
         wrong += claims_of(made(n=3, seed=seed))["000-3.2-j"].verdict != "cannot tell"
     assert wrong / 200 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 200)
 
 
-def test_one_dip_in_one_run_does_not_disagree():
-    """The smallest step in mean steps is one number a run; five runs of six never dip, and one does a little."""
+def test_a_module_that_did_not_move_has_no_logarithm_and_is_named():
+    got = made(n=3, slope=0.3)
+    still = got.distance.copy()
+    still[got.pairs.index(next(p for p in got.pairs if p.kind == "P-T & P-T")), 1] = 0.0
+    found = claims_of(dataclasses.replace(got, distance=still))["000-3.2-j"]
+    assert found.text.endswith("4 modules; layer1 left out, where a distance is 0.")
+    assert found.verdict == "agrees" and found.low > 1
+
+
+def test_growth_is_judged_in_every_interval():
+    """One interval is one number a run; of three intervals one shrinks clearly, or in one run of three."""
     steps = {f"P-T {i}": [3.0, 1.0 + 0.1 * i, 0.8, 0.9] for i in range(3)}
     steps |= {f"RI-T {i}": [4.0, 2.0, 1.5 + 0.2 * i, 0.7] for i in range(3)}
     always = claims_of(made(n=3, followed=[follow(*x) for x in steps.items()]))["002-3-d"]
     assert always.verdict == "agrees"
+    assert "8 intervals of P-T and RI-T, each judged over networks" in always.text
     steps["RI-T 2"][3] = -0.1
     dip = claims_of(made(n=3, followed=[follow(*x) for x in steps.items()]))["002-3-d"]
     assert (dip.verdict, dip.why) == ("cannot tell", "")
-    smallest = [min(s) / np.mean(s) for label, s in steps.items() if label.startswith("RI-T")]
-    ends = stats.ttest_1samp(smallest, 0.0).confidence_interval(0.95)
-    assert (dip.value, dip.low, dip.high) == pytest.approx((np.mean(smallest), *ends))
-    back = [follow(label, [*s[:3], -1.0 - 0.1 * i]) for i, (label, s) in enumerate(steps.items())]
+    last = [s[3] / np.mean(s) for label, s in steps.items() if label.startswith("RI-T")]
+    ends = stats.ttest_1samp(last, 0.0).confidence_interval(0.95)
+    assert (dip.value, dip.low, dip.high) == pytest.approx((np.mean(last), *ends))
+    assert "least from epoch 3 to 4 of RI-T" in dip.text and "in 5 of 6 runs" in dip.text
+    back = [follow(label, [*s[:3], -1.0 - 0.01 * i]) for i, (label, s) in enumerate(steps.items())]
     assert claims_of(made(n=3, followed=back))["002-3-d"].verdict == "disagrees"
     assert claims_of(made(n=3, followed=back[:2]))["002-3-d"].verdict == "cannot tell"
+
+
+def test_a_smallest_step_that_falls_at_another_time_in_every_run_is_noise():
+    """Each run shrinks a little once, each at another time; on average they grow in every interval."""
+    steps = 1.0 + 0.01 * np.arange(8)[:, None] + np.zeros((8, 8)) - 1.1 * np.eye(8)
+    found = claims_of(made(n=3, followed=[follow(f"P-T {i}", s) for i, s in enumerate(steps)]))["002-3-d"]
+    assert found.verdict == "agrees" and "in 0 of 8 runs" in found.text
+
+
+def test_runs_that_recorded_other_epochs_are_compared_where_both_did():
+    path = np.array([0.0, 3.0, 4.0, 4.5])
+    runs = [
+        Trajectory(f"P-T {i}", "P-T", "", np.array(epochs), np.zeros((len(epochs), 5)), path[: len(epochs)] * (1 + i))
+        for i, epochs in enumerate(([0, 1, 2, 4], [0, 1, 4], [0, 1, 3, 4]))
+    ]
+    found = claims_of(made(n=3, followed=runs))["002-3-d"]
+    assert "2 intervals of P-T" in found.text and "from epoch 1 to 4" in found.text
+    assert found.value == pytest.approx(np.mean([2 / 3, 2 / 4 * 1.0, 2 / 3]))
+    apart = [dataclasses.replace(runs[0], label=f"RI-T {i}", role="RI-T", epochs=runs[0].epochs + i) for i in (0, 9)]
+    text = claims_of(made(n=3, followed=[*runs, *apart]))["002-3-d"].text
+    assert text.endswith("; RI-T left out, whose runs recorded too few epochs in common.")
 
 
 def test_deviations_are_compared_over_runs():

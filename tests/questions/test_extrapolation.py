@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -130,8 +131,21 @@ def test_two_p_t_close_to_the_boundary_over_networks_and_images():
     assert (first.claim, first.verdict, first.n, first.unit) == ("000-B.6-a", "agrees", 6, "networks")
     assert (first.estimate.over, first.estimate.n) == ("networks and images", 6)
     values = [r.beyond for p in bowl(LEFT, RIGHT).paths for r in p.reached]
-    assert first.value == pytest.approx(np.mean(values)) and first.high < 0.1
+    assert first.value == pytest.approx(np.exp(np.log(values).mean())) and first.high < 0.1
+    assert first.estimate.scale == "log", "distances over 0 are skewed"
     assert "range over pairs" in first.text and "not within reach" not in first.text
+
+
+def test_an_edge_at_the_network_itself_counts_as_the_first_step():
+    """Nothing is finite beyond one pair of nine: where in the first step it ends is not known."""
+    found = bowl(LEFT, RIGHT)
+    paths = list(found.paths)
+    zero = dataclasses.replace(paths[0].reached[0], beyond=0.0, draws=np.zeros(1000, np.float32))
+    paths[0] = dataclasses.replace(paths[0], reached=(zero,))
+    first = dataclasses.replace(found, paths=tuple(paths)).findings()[0]
+    values = [0.05, *(r.beyond for p in paths[1:] for r in p.reached)]
+    assert first.value == pytest.approx(np.exp(np.log(values).mean()))
+    assert "; beyond 1 pair nothing is finite, which counts as the first step of the grid" in first.text
 
 
 def test_far_from_the_boundary_disagrees_as_far_as_the_line_goes():

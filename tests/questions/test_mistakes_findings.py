@@ -139,6 +139,26 @@ def test_difficulty_image_by_image_is_that_of_a_plain_loop():
     assert (found.estimate.over, found.estimate.n) == ("networks and images", 6)
 
 
+def test_a_network_that_is_left_out_judges_no_longer():
+    """Without each network: pairs without it, judged by others without it, in plain loops."""
+    right = drawn(4, n=4, images=150)
+
+    def number(left=None):
+        kinds = [[i for i in kind if i != left] for kind in (range(4), range(4, 8))]
+        values = []
+        for a, b in itertools.product(*kinds):
+            rate = np.mean([np.mean([right[i] for i in of if i not in (a, b)], axis=0) for of in kinds], axis=0)
+            values.append(rate[right[b] < right[a]].mean() - rate[right[a] < right[b]].mean())
+        return np.mean(values)
+
+    found = claims_of(made(right))["000-3.2-b"].estimate
+    spread = 0.0
+    for kind in (range(4), range(4, 8)):
+        without = np.array([number(i) for i in kind])
+        spread += 3 / 4 * ((without - without.mean()) ** 2).sum()
+    assert found.value == pytest.approx(number()) and found.spread == pytest.approx(spread)
+
+
 def test_every_class_is_not_most_classes():
     labels = np.repeat([0, 1, 2], 400)
     rng = np.random.default_rng(0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.stats import kendalltau
+from scipy.stats import linregress
 from scipy.stats import t as student
 from torch import nn
 
@@ -228,9 +228,15 @@ def test_claims_are_judged_over_networks():
     half = math.sqrt(student.ppf(0.975, 2) ** 2 * spread + 1.959964**2 * (noise + max(0, (2 / 4000) ** 2 - spread)))
     assert head.over == "networks and images" and head.n == 3 and head.images == 4000
     assert (head.low, head.high) == pytest.approx((np.mean(values) - half, np.mean(values) + half))
-    taus = [kendalltau(range(5), one[:-1]).statistic for one in (UP, OTHER, UP)]
+    # One slope over depth a network, the head left out; of each image its own slope.
+    depth = np.linspace(0, 1, 5)
+    slopes = [linregress(depth, one[:-1]).slope for one in (UP, OTHER, UP)]
+    mean = np.mean([one.examples[:-1] for one in result.networks[:3]], axis=0)
+    each = [linregress(depth, image).slope for image in mean.T]
     order = found["000-3.4-d"].estimate
-    assert order.value == pytest.approx(np.mean(taus)) and order.over == "networks" and order.n == 3
+    assert order.value == pytest.approx(np.mean(slopes)) and order.over == "networks and images" and order.n == 3
+    assert order.spread == pytest.approx(np.var(slopes, ddof=1) / 3)
+    assert order.noise == pytest.approx(np.var(each, ddof=1) / 4000)
     golden(result, "rewind")
     turned = by_claim(made([("P-T", DOWN)] * 3 + [("RI-T", UP)] * 3))
     assert {claim: f.verdict for claim, f in turned.items()} == {
@@ -270,6 +276,14 @@ def test_networks_that_learned_nothing_decide_nothing():
 def test_without_images_networks_still_decide():
     found = by_claim(made([("P-T", UP), ("P-T", OTHER), ("P-T", UP)], examples=False))["000-3.4-a"]
     assert found.verdict == "agrees" and found.estimate.over == "networks"
+    order = by_claim(made([("P-T", UP), ("P-T", OTHER), ("P-T", UP)], examples=False))["000-3.4-d"]
+    assert order.verdict == "agrees" and order.estimate.over == "networks"
+
+
+def test_a_loss_has_no_claim_about_depth():
+    loss = replace(made([("P-T", UP)] * 3), metrics=("loss",))
+    [order] = [f for f in loss.findings() if "with depth" in f.text]
+    assert order.claim is None and "by 0.04 nats" in order.text
 
 
 def test_each_image_adds_to_the_increase(net, run, images):

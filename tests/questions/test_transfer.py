@@ -185,6 +185,28 @@ def test_what_the_printed_tables_say():
     assert fit.verdict == "agrees" and fit.n == 8 and fit.target == ""
 
 
+def test_training_errors_are_judged_by_their_logarithms():
+    """Errors near 0 are skewed; 0 counts as half of the 2,000 training images, and 1 to 2 % decides nothing."""
+
+    def fit(*errors):
+        runs = [
+            dataclasses.replace(r, train_error=errors[r.seed])
+            if (r.target, r.kind) == ("Webcam", "fine-tuned")
+            else r
+            for r in paper().runs
+        ]
+        return judged(dataclasses.replace(paper(), runs=tuple(runs)))[FIT][0]
+
+    small = fit(0.0, 0.004, 0.003)
+    logs = np.log([0.5 / 2000, 0.004, 0.003])
+    ends = stats.ttest_1samp(logs, 0).confidence_interval(0.95)
+    assert (small.value, small.low, small.high) == pytest.approx(tuple(np.exp([logs.mean(), *ends])))
+    assert small.verdict == "cannot tell", "three such errors do not show that they are under 1 %"
+    assert fit(0.0, 0.0, 0.0005).verdict == "agrees"
+    assert fit(0.015, 0.0151, 0.0149).verdict == "cannot tell"
+    assert fit(0.03, 0.031, 0.029).verdict == "disagrees"
+
+
 def test_an_improvement_is_printed_with_fiellers_interval():
     result = paper()
     tuned, scratch = (result.best("Webcam", kind) for kind in ("fine-tuned", "scratch"))

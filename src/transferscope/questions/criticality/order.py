@@ -92,6 +92,7 @@ def _span(v: Valley) -> tuple[float, float]:
 
 def _clamped(mu: Numbers) -> str:
     """Say what numbers without a logarithm count as, where there are some."""
-    told = [f"{int((mu == 0).sum())} of 0 as the least above it"] if (mu == 0).any() else []
-    told += [f"{int(np.isinf(mu).sum())} infinite as the largest"] if np.isinf(mu).any() else []
+    zero, infinite = int((mu == 0).sum()), int(np.isinf(mu).sum())
+    told = [f"{zero} are 0, which counts as the least above it"] if zero else []
+    told += [f"{infinite} are infinite, which counts as the largest"] if infinite else []
     return f"; of {mu.size} μ_i {' and '.join(told)} that the grid can show" if told else ""
