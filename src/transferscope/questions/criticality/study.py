@@ -54,10 +54,10 @@ class CriticalityQuestion(AtPoints, OfSomeRuns):
             "μ of a module is the least α²‖θ − θ⁰‖²/σ² over the cells with noise whose mean error on training "
             "images stays within ε; the criticality of a network is the sum. The table has both, and where on "
             "the grid they are.",
-            "Claims are judged by one number a network: the rank correlation of depth and μ, the share of cells "
-            "within ε, the share of modules with a transition, the rank correlation of two errors over cells. "
-            "Networks are the sample, three of each kind at least that learned something; modules and cells of "
-            "one network are not.",
+            "Claims are judged by one number a network: by how much μ changes with depth (the slope of its "
+            "logarithm), the share of cells within ε, the share of modules with a transition, the rank correlation "
+            "of two errors over cells. Networks are the sample, three of each kind at least that learned something; "
+            "modules and cells of one network are not.",
         ),
         caption="Criticality of each module, and error over place and noise on each path of the first one.",
     )

@@ -37,10 +37,11 @@ class DistanceQuestion(Question):
             "Euclidean distance between weights in float64, whole and module by module. Heads of different "
             "size cannot be compared and are left out, which is said where it happens. The deviation of Liu et "
             "al. sums the distances to the start over layers.",
-            "The distance of given networks is exact, so networks are the sample: intervals leave out one network at "
-            "a time, with all its pairs; pre-trained and random starts are given. Whether distance grows with depth, "
-            "or throughout training, is one number a pair or a run, never one a module or an epoch. A verdict needs "
-            "three networks of each kind that learned something.",
+            "The distance of given networks is exact, so networks are the sample: intervals leave out one network "
+            "at a time, with all its pairs; pre-trained and random starts are given. Whether distance grows with "
+            "depth is one slope a pair, of the logarithms of its modules' distances; whether it grows throughout "
+            "training, one number a run in every interval between recorded epochs. Neither modules nor epochs are a "
+            "sample. A verdict needs three networks of each kind that learned something.",
         ),
         caption="Distance by module, in forward order.",
     )

@@ -38,9 +38,11 @@ class ExtrapolationQuestion(OfPairs):
             "As for the barrier, with λ from −1 to 2. The edge on each side is the first λ beyond the solution "
             "at which the error has risen by the stated threshold over that of the solution.",
             "Of a kind of pair one number a pair is taken: how far beyond the solutions the error has risen by 2 "
-            "points, both sides averaged; what is not within reach counts as the reach. Its interval is over "
-            "networks, each of which is left out in turn, as it is in several pairs, and over images. A verdict "
-            "needs three networks that learned something, and a line that goes further than half the distance.",
+            "points, both sides averaged; what is not within reach counts as the reach, and where nothing is finite "
+            "beyond a pair, the edge as the first step of the grid. Judged is the geometric mean over pairs, as "
+            "such distances are skewed. Its interval is over networks, each of which is left out in turn, as it is "
+            "in several pairs, and over images. A verdict needs three networks that learned something, and a line "
+            "that goes further than half the distance.",
         ),
         caption=(
             "Metric along the line through both solutions, which sit at λ = 0 and λ = 1. Bands and bars are 95 % "

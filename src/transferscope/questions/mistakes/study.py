@@ -34,10 +34,11 @@ class MistakesQuestion(Question):
             "Both networks classify the same test images. Counted are images that only one of them gets right, "
             "and those both get wrong. The share of uncommon mistakes of a network is the part of its mistakes "
             "that the other one gets right.",
-            "Networks are the sample: intervals of pairs leave out one network at a time, with all its pairs; those "
-            "of single networks have one number a network; what other test images would change is added. A verdict "
-            "needs three networks of each kind that learned something; one that gives the same answer to all "
-            "images did not.",
+            "Networks are the sample: intervals of pairs leave out one network at a time, with all its pairs, and "
+            "where others are asked whether what only one network gets wrong is hard, it is no longer one of them. "
+            "Those of single networks have one number a network; what other test images would change is added. A "
+            "verdict needs three networks of each kind that learned something; one that gives the same answer to "
+            "all images did not.",
         ),
         caption="Images only one of the networks gets right, and both get wrong, for each pair.",
     )

@@ -46,9 +46,9 @@ class RewindQuestion(AtPoints, OfSomeRuns):
             "anew as the network's constructor does; all others stay as trained. Increases are over the "
             "trained network on the same test images; intervals of one network resample the images, the same ones "
             "for both.",
-            "Of a kind of networks one number a network is judged: the increase with the final or the first layer "
-            "at the start, over networks and images, and the rank correlation of depth and increase, over "
-            "networks. A verdict needs three networks that learned something.",
+            "Of a kind of networks one number a network is judged, over networks and images: the increase with the "
+            "final or the first layer at the start, and how the increase changes with depth (its slope from the "
+            "first module to the last, the head left out). A verdict needs three networks that learned something.",
         ),
         caption="Increase of the error when a module (column) is set back to an earlier time (row), or drawn anew.",
     )

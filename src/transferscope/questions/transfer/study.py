@@ -31,12 +31,13 @@ class TransferQuestion(Question):
             "Training and test error at the end of each run (1 − AUC for several labels an image), and the "
             "deviation (1/√n)·Σ‖W − W⁰‖ over weight matrices and kernels, n the training images: from the run's "
             "own start and, without the head, from the pre-trained weights.",
-            "A difference of test errors varies with the networks and with the test images: its interval is "
-            "over both, paired image by image; a verdict takes three networks of each kind. That difference "
-            "decides; the improvement 1 − e/e_scratch is printed beside it (Fieller's interval). Training "
-            "errors and deviations have intervals over networks. Of several starts of one kind the one with the "
-            "lowest error on validation images is compared. A run that diverged counts as chance in claims "
-            "about errors.",
+            "A difference of test errors varies with the networks and with the test images: its interval is over "
+            "both, paired image by image; a verdict takes three networks of each kind. That difference decides; the "
+            "improvement 1 − e/e_scratch is printed beside it (Fieller's interval). Training errors and deviations "
+            "have intervals over networks. Whether training errors come to nearly zero is judged by geometric "
+            "means, in which 0 counts as half a training image, as small errors are skewed: under 1 % agrees, over "
+            "2 % disagrees. Of several starts of one kind the one with the lowest error on validation images is "
+            "compared. A run that diverged counts as chance in claims about errors.",
         ),
         caption="Test error and deviation of the weights for each target.",
     )
