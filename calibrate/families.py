@@ -233,7 +233,7 @@ GATHERING = _of_networks(
 )
 DEPTHS = _of_networks(
     "distance of modules",
-    "lognormal: 0.2 of each network and module, 0.1 of each pair and module; six modules",
+    "lognormal: 0.1 of each network and module, 0.05 of each pair and module; six modules",
     partial(p.depths_of_pairs, wander=False),
 )
 DEPTHS_WANDER = _of_networks(

@@ -117,10 +117,10 @@ def depths_of_pairs(
     found = []
     for letter, t in zip("PR", truth, strict=True):
         names = _named(letter, n)
-        rows = 0.2 * rng.standard_normal((n, depth))
+        rows = 0.1 * rng.standard_normal((n, depth))
         rows = rows.cumsum(1) if wander else rows
         pairs = list(combinations(range(n), 2))
-        logs = np.array([rows[a] + rows[b] + 0.1 * rng.standard_normal(depth) for a, b in pairs])
+        logs = np.array([rows[a] + rows[b] + 0.05 * rng.standard_normal(depth) for a, b in pairs])
         logs = logs + np.log(t) * np.linspace(0, 1, depth)
         sample = partial(Pairs, tuple((names[a], names[b]) for a, b in pairs), kinds=_kinds(names))
         found.append(growth(np.exp(logs), sample))
