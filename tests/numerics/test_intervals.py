@@ -6,7 +6,7 @@ from scipy import stats
 
 from transferscope.errors import UsageError
 from transferscope.numerics import paired_difference, wilson
-from transferscope.numerics.intervals import Interval, t_quantile
+from transferscope.numerics.intervals import t_quantile
 from transferscope.rng import numpy_generator
 
 
