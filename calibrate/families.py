@@ -16,12 +16,12 @@ from .family import Family
 
 __all__ = [
     "ACCURACY", "AGREEING", "AUC_LOSS", "BASIN", "BEST_CHECKPOINT", "CHECKPOINTS", "CHECKPOINT_SPEED", "CKA",
-    "CLASSES", "CLASS_SIZE", "CRITICAL", "CURVATURE", "DISAGREE_ACROSS", "DISAGREE_WITHIN", "DISTANCES",
-    "DOMAINS", "DROP", "EARLIER", "EDGES", "GAIN", "GATHERING", "GIVEN", "GRADIENT", "GROWTH", "HARDNESS",
-    "HEIGHTS", "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE", "MODULES", "NEAR", "NORMS", "OVERFIT",
-    "PEAK_ACROSS", "PEAK_RUN", "PEAK_TWO", "PLATEAU", "PRETRAININGS", "RANKS", "RANKS_PAIRS",
-    "RANKS_PAIRS_WANDER", "RANKS_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOURCES", "SPEED", "STARTS",
-    "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING",
+    "CLASSES", "CLASS_SIZE", "CRITICAL", "CURVATURE", "DEPTHS", "DEPTHS_WANDER", "DISAGREE_ACROSS",
+    "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW", "DOMAINS", "DROP", "EARLIER", "EDGES", "GAIN", "GATHERING",
+    "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS", "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE",
+    "MODULES", "NEAR", "NORMS", "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU",
+    "PRETRAININGS", "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOURCES",
+    "SPEED", "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING", "VALLEYS", "VALLEYS_WANDER",
 ]  # fmt: skip
 
 
@@ -139,19 +139,34 @@ NORMS = _of_networks(
 )
 TRAINING = _of_networks(
     "training error",
-    "gamma, a coefficient of variation of 0.3, eight tasks (four targets, two ways to train)",
+    "gamma, a coefficient of variation of 0.3, eight tasks (four targets, two ways to train), 5,000 images",
     partial(n.training_errors, variation=0.3),
 )
 STEPS = _of_networks(
-    "smallest step", "Gumbel's for minima (skewed to the left), spread 0.1", partial(n.smallest_steps, spread=0.1)
+    "steps from the start",
+    "six intervals of two kinds of runs, in mean steps: normal, spread 0.1 of each but the first, which has the rest",
+    partial(n.steps, spread=0.1),
 )
-RANKS = _of_networks(
-    "τ of a network", "τ with depth of six modules that are alike (independent normal numbers)", partial(n.ranks)
+REWOUND_DEPTH = Family(
+    "module set back, depth",
+    "errors after less before each of six modules is set back, 10 points on average; latent 0.3 of each network and "
+    "module",
+    partial(i.rewound_depth, rate=0.2, network=0.3, wander=False),
 )
-RANKS_WANDER = _of_networks(
-    "τ of a network, wandering",
-    "as τ of a network, of numbers that wander from module to module (a random walk)",
-    partial(n.ranks, wander=True),
+REWOUND_DEPTH_WANDER = Family(
+    "module set back, depth, wandering",
+    "the same, of modules that wander from one to the next (a random walk, steps of 0.15)",
+    partial(i.rewound_depth, rate=0.2, network=0.15, wander=True),
+)
+VALLEYS = _of_networks(
+    "μ of modules",
+    "lognormal with spread 1.5 in each of six modules of a network, in steps of four; 0 under 4⁻⁵, infinite over 4⁵",
+    partial(n.criticality, wander=False),
+)
+VALLEYS_WANDER = _of_networks(
+    "μ of modules, wandering",
+    "the same, of modules that wander from one to the next (a random walk)",
+    partial(n.criticality, wander=True),
 )
 CHECKPOINT_SPEED = _of_networks(
     "slope of speed",
@@ -198,6 +213,15 @@ DISTANCES = _of_networks(
     "lognormal: 0.02 (P-T) and 0.04 (RI-T) of each network, 0.02 of each pair",
     partial(p.distances, near=0.02, far=0.04, own=0.02),
 )
+DISTANCES_FEW = {
+    partners: _of_networks(
+        f"distance of pairs, {partners} partner{'s' * (partners > 1)}",
+        "as distance of pairs, each network joined with the next so many around a circle",
+        partial(p.distances, near=0.02, far=0.04, own=0.02, partners=partners),
+        counts=(5, 8, 12),
+    )
+    for partners in (1, 2)
+}
 TARGET_STARTS = _of_networks(
     "distance of pairs over targets",
     "lognormal: 0.05 of each network, 0.02 of each pair; three targets, the count is of networks a target",
@@ -207,17 +231,15 @@ TARGET_STARTS = _of_networks(
 GATHERING = _of_networks(
     "distance to one network", "lognormal, 0.05 of each network", partial(p.gathering, each=0.05)
 )
-RANKS_PAIRS = _of_networks(
-    "τ of pairs",
-    "τ with depth of the sum of what two networks have in six modules",
-    partial(p.ranks_of_pairs, wander=False),
-    slow=True,
+DEPTHS = _of_networks(
+    "distance of modules",
+    "lognormal: 0.2 of each network and module, 0.1 of each pair and module; six modules",
+    partial(p.depths_of_pairs, wander=False),
 )
-RANKS_PAIRS_WANDER = _of_networks(
-    "τ of pairs, wandering",
-    "as τ of pairs, of numbers that wander from module to module",
-    partial(p.ranks_of_pairs, wander=True),
-    slow=True,
+DEPTHS_WANDER = _of_networks(
+    "distance of modules, wandering",
+    "the same, of networks that wander from module to module (a random walk)",
+    partial(p.depths_of_pairs, wander=True),
 )
 _CKA: dict[str, Any] = {"each": 0.02, "own": 0.01, "hard": 0.15, "of_images": 0.1}
 _SAYS_CKA = "0.02 of each network, 0.01 of each pair; over images 0.15 common to all and 0.1 of each network"
@@ -254,12 +276,23 @@ BASIN = Family(
 )
 EDGES = Family(
     "edge of a basin",
-    "lognormal: 0.15 of each network, 0.1 of each pair; over images 1 common to all and 0.5 of each network",
+    "lognormal: 0.15 of each network, 0.1 of each pair; over images 1 common to all and 0.5 of each network; a "
+    "reach of 1",
     partial(p.edges, each=0.15, own=0.1, of_images=1.0),
 )
 
 _PEAK = "errors at 11 places, 2 points between ends, 1 point between heights"
 PEAK_TWO = Family("line, two of a kind", _PEAK, partial(lines.peaks, of="two", ends=0.02, each=0.01), slow=True)
+PEAK_FEW = {
+    partners: Family(
+        f"line, two of a kind, {partners} partner{'s' * (partners > 1)}",
+        f"{_PEAK}; each network joined with the next so many around a circle",
+        partial(lines.peaks, of="two", ends=0.02, each=0.01, partners=partners),
+        counts=(5, 12),
+        slow=True,
+    )
+    for partners in (1, 2)
+}
 PEAK_ACROSS = Family(
     "line, across kinds", f"{_PEAK}, networks of both kinds", partial(lines.peaks, of="across", ends=0.02, each=0.01),
     counts=(3, 5), slow=True,

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtri, owens_t
 
-__all__ = ["Array", "alike", "changed", "correlated", "disagreement", "errors_of", "kinds_alike"]
+from transferscope.models.solution import Solution
+from transferscope.questions._run_pairs import pairs_among
+
+__all__ = ["Array", "alike", "changed", "correlated", "disagreement", "errors_of", "kinds_alike", "ring"]
 
 Array = NDArray[np.float64]
 
@@ -123,3 +126,13 @@ def correlated(rng: np.random.Generator, shape: tuple[int, ...], parts: int, cor
     common = rng.standard_normal(shape)
     own = rng.standard_normal((parts, *shape))
     return np.asarray(np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own)
+
+
+def ring(n: int, partners: int | None = None) -> list[tuple[int, int]]:
+    """Return the pairs of n networks of a kind, each with the next few others, as a study joins them; or all.
+
+    >>> ring(4, 1)
+    [(0, 1), (0, 3), (1, 2), (2, 3)]
+    """
+    networks = [Solution(str(i), {}, "P-T", "P") for i in range(n)]
+    return [(int(a.label), int(b.label)) for a, b in pairs_among(networks, partners)]

@@ -13,13 +13,14 @@ from transferscope.numerics.auc import auroc_influence
 from transferscope.questions._counted import Series
 from transferscope.questions._sides import times_given
 from transferscope.questions.block_shuffle.slopes import drop_slope
+from transferscope.questions.rewind.findings import change_over_depth
 
 from .family import Truth
 from .latent import Array, changed, errors_of
 from .of_networks import lasting
 
 __all__ = ["accuracies", "auc_and_loss", "best_checkpoint", "checkpoint_slopes", "classes", "drop_slopes",
-           "gradient_size", "metric_slopes", "overfitting", "rewound"]  # fmt: skip
+           "gradient_size", "metric_slopes", "overfitting", "rewound", "rewound_depth"]  # fmt: skip
 
 Rng = np.random.Generator
 
@@ -87,6 +88,24 @@ def rewound(rng: Rng, n: int, images: int, truth: Truth, *, rate: float, network
         rise = changed(rng, n, images, t, rate=rate, network=network, keep=0.95)
         found.append(mean(rise.mean(1), rise))
     return tuple(found)
+
+
+def rewound_depth(
+    rng: Rng, n: int, images: int, truth: Truth, *, rate: float, network: float, wander: bool, depth: int = 6
+) -> tuple[Estimate, ...]:
+    """By how much more the error rises with a late module set back: a rise of 10 points, and what modules add."""
+    hard, own = rng.standard_normal(images), rng.standard_normal((n, images))
+    before = hard + own > -np.sqrt(2) * ndtri(rate)
+    each = network * rng.standard_normal((n, depth))
+    each = each.cumsum(1) if wander else each
+    rises = 0.1 + truth[0] * (np.linspace(0, 1, depth) - 0.5)
+    found = []
+    for m, rise in enumerate(rises):
+        latent = hard + 0.8 * own + 0.6 * rng.standard_normal((n, images)) + each[:, m : m + 1]
+        total = np.sqrt(2 + network**2 * (m + 1 if wander else 1))
+        found.append((latent > -total * ndtri(rate + rise)).astype(np.float64) - before)
+    examples = np.stack(found, axis=1)
+    return (change_over_depth(examples.mean(2), examples),)
 
 
 def auc_and_loss(

@@ -10,7 +10,7 @@ from tests.evidence.crossed import PARABOLA, PLACES, paths
 from transferscope.evidence import Estimate, Pairs, Peak, cross_fitted, excess, kind_gain, kind_peak, pair_contrast
 
 from .family import Truth
-from .latent import Array
+from .latent import Array, ring
 
 __all__ = ["gains", "heights", "peaks"]
 
@@ -20,10 +20,10 @@ _FIRST_END = np.where(PLACES == 0, 0.0, 1.0).tolist()
 _LAST_END = np.where(PLACES == 1, 0.0, 1.0).tolist()
 
 
-def _which(n: int, of: str) -> tuple[int, list[tuple[int, int]] | None, dict[str, str]]:
+def _which(n: int, of: str, partners: int | None = None) -> tuple[int, list[tuple[int, int]] | None, dict[str, str]]:
     """How many networks, the pairs of them, and which networks vary, as what kind."""
     if of == "two":
-        return n, None, {f"n{i}": "P-T" for i in range(n)}
+        return n, ring(n, partners), {f"n{i}": "P-T" for i in range(n)}
     if of == "across":
         return 2 * n, list(product(range(n), range(n, 2 * n))), {f"n{i}": "PR"[i >= n] for i in range(2 * n)}
     if of == "domains":
@@ -31,10 +31,12 @@ def _which(n: int, of: str) -> tuple[int, list[tuple[int, int]] | None, dict[str
     return 2 * n, [(2 * i, 2 * i + 1) for i in range(n)], {f"n{2 * i + 1}": "P-T" for i in range(n)}
 
 
-def peaks(rng: Rng, n: int, images: int, truth: Truth, *, of: str, ends: float, each: float) -> tuple[Peak, ...]:
+def peaks(
+    rng: Rng, n: int, images: int, truth: Truth, *, of: str, ends: float, each: float, partners: int | None = None
+) -> tuple[Peak, ...]:
     """The highest rise over the straight line: of a parabola, or, where the second number is 1, alike all along."""
     height, flat = truth
-    networks, pairs, kinds = _which(n, of)
+    networks, pairs, kinds = _which(n, of, partners)
     shape = None if flat else PARABOLA.tolist()
     found, names = paths(rng, networks, images, height, ends=ends, heights=each, shape=shape, pairs=pairs)
     return (kind_peak([excess(p, PLACES) for p in found], names, kinds),)

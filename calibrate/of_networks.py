@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import digamma
 
 from transferscope.evidence import (
     Estimate,
@@ -11,19 +12,21 @@ from transferscope.evidence import (
     mean,
     measured,
     over_draws,
-    rank_correlations,
     ratio,
     slopes,
 )
 from transferscope.questions._sides import less_given, times_given
+from transferscope.questions.criticality.order import growth
+from transferscope.questions.distance.training import growing
+from transferscope.questions.transfer.findings import typical_error
 
 from .family import Truth
 from .latent import Array, correlated
 
 __all__ = [
-    "bounded_rho", "changes", "far_from_given", "gradient_growth", "lasting", "log_slopes", "modules", "numbers",
-    "over_targets", "plateaus", "pretrainings", "ranks", "ratios", "roughness", "shares", "smallest_steps",
-    "times_far", "training_errors",
+    "bounded_rho", "changes", "criticality", "far_from_given", "gradient_growth", "lasting", "log_slopes", "numbers",
+    "over_targets", "plateaus", "pretrainings", "ratios", "roughness", "shares", "steps", "times_far",
+    "training_errors",
 ]  # fmt: skip
 
 Rng = np.random.Generator
@@ -49,42 +52,40 @@ def ratios(rng: Rng, n: int, images: int, truth: Truth, *, first: float, second:
     )  # fmt: skip
 
 
-def training_errors(rng: Rng, n: int, images: int, truth: Truth, *, variation: float) -> tuple[Estimate, ...]:
-    """Small errors that are never negative: gamma with a coefficient of variation, several tasks."""
+def training_errors(
+    rng: Rng, n: int, images: int, truth: Truth, *, variation: float, trained: int = 5000
+) -> tuple[Estimate, ...]:
+    """Small errors that are never negative, several tasks: gamma with a coefficient of variation."""
     shape = 1 / variation**2
-    return tuple(mean(t * rng.gamma(shape, 1 / shape, n)) for t in truth)
+    typical = np.exp(digamma(shape)) / shape  # the geometric mean of such numbers with mean 1
+    return tuple(typical_error(t / typical * rng.gamma(shape, 1 / shape, n), 0.5 / trained) for t in truth)
 
 
-def smallest_steps(rng: Rng, n: int, images: int, truth: Truth, *, spread: float) -> tuple[Estimate, ...]:
-    """The smallest of several steps in units of their mean, of two kinds: skewed to the left as minima are."""
-    found = []
-    for t in truth:
-        least = -rng.gumbel(-np.euler_gamma, 1.0, n) * np.sqrt(6) / np.pi  # mean 0, variance 1
-        found.append(mean(t + spread * least))
+def steps(rng: Rng, n: int, images: int, truth: Truth, *, spread: float, kinds: int = 2) -> tuple[Estimate, ...]:
+    """How far runs of two kinds move from their start in each interval, in mean steps, as many for each kind."""
+    found: list[Estimate] = []
+    for of in np.split(np.array(truth), kinds):
+        made = of + spread * rng.standard_normal((n, len(of)))
+        rest = (
+            len(of) + 1.0 - made.sum(1, keepdims=True)
+        )  # the way is as long as there are steps, so these are in means
+        found += growing(np.concatenate([np.zeros((n, 1)), rest, made], axis=1).cumsum(1))[1:]
     return tuple(found)
 
 
-def modules(rng: Rng, n: int, truth: Truth, *, wander: bool, depth: int) -> list[Array]:
-    """Numbers of the modules ``(n, depth)`` of networks whose mean τ with depth is the truth, for each part."""
+def criticality(rng: Rng, n: int, images: int, truth: Truth, *, wander: bool, depth: int = 6) -> tuple[Estimate, ...]:
+    """How much μ grows with depth, twice, as sizes of modules do: in steps of four, 0 and infinite beyond a range."""
+    x = np.linspace(0, 1, depth)
+    logs = 1.5 * rng.standard_normal((n, depth))
+    logs = logs.cumsum(1) if wander else logs
     found = []
     for t in truth:
-        rows = rng.standard_normal((n, depth))
-        rows = rows.cumsum(1) if wander else rows
-        # With probability t a network's modules are in order, so the mean of τ is t whatever the rest does.
-        ordered = rng.random(n) < t
-        rows[ordered] = np.sort(rows[ordered], axis=1)
-        found.append(rows)
-    return found
-
-
-def ranks(
-    rng: Rng, n: int, images: int, truth: Truth, *, wander: bool = False, depth: int = 6
-) -> tuple[Estimate, ...]:
-    """Kendall's τ of depth and a number of a module, network by network."""
-    return tuple(
-        mean(np.nan_to_num(rank_correlations(np.arange(depth, dtype=float), rows)))
-        for rows in modules(rng, n, truth, wander=wander, depth=depth)
-    )
+        # Sizes grow as the two truths say; the middle of the grid is that of the numbers.
+        mu = 4.0 ** np.round((logs + np.log(t) * (x - 0.5)) / np.log(4.0))
+        least, most = 4.0**-5, 4.0**5
+        mu = np.where(mu < least, 0.0, np.where(mu > most, np.inf, mu))
+        found.append(growth(mu, np.broadcast_to([least, most], (n, depth, 2))))
+    return tuple(found)
 
 
 def lasting(rng: Rng, points: int, common: float) -> Array:

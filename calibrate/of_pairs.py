@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import combinations, product
 
 import numpy as np
 
-from transferscope.evidence import Estimate, Pairs, pair_contrast, pair_mean, pair_ratio, rank_correlations
+from transferscope.evidence import Estimate, Pairs, pair_contrast, pair_mean, pair_ratio
+from transferscope.evidence.images import Resampled
+from transferscope.questions.distance.findings import growth
+from transferscope.questions.extrapolation.findings import typical_edge
+from transferscope.questions.mistakes.difficulty import easier
 
 from .family import Truth
-from .latent import Array, alike, disagreement, kinds_alike
+from .latent import Array, alike, disagreement, kinds_alike, ring
 
-__all__ = ["basins", "disagreements_across", "disagreements_within", "distances", "edges", "gathering", "hardness",
-           "last_modules", "likeness", "ranks_of_pairs", "targets_and_starts"]  # fmt: skip
+__all__ = ["basins", "depths_of_pairs", "disagreements_across", "disagreements_within", "distances", "edges",
+           "gathering", "hardness", "last_modules", "likeness", "targets_and_starts"]  # fmt: skip
+
+_RESAMPLES = 200
 
 Rng = np.random.Generator
 Names = list[tuple[str, str]]
@@ -56,13 +65,14 @@ class _Numbers:
 
 
 def distances(
-    rng: Rng, n: int, images: int, truth: Truth, *, near: float, far: float, own: float
+    rng: Rng, n: int, images: int, truth: Truth, *, near: float, far: float, own: float, partners: int | None = None
 ) -> tuple[Estimate, ...]:
     """Distances of two RI-T over those of two P-T; a logarithm is a sum of what both networks bring and the rest."""
     sides = []
     for letter, level, spread in (("R", truth[0], far), ("P", 1.0, near)):
         names = _named(letter, n)
-        effect, pairs = dict(zip(names, spread * rng.standard_normal(n), strict=True)), list(combinations(names, 2))
+        effect = dict(zip(names, spread * rng.standard_normal(n), strict=True))
+        pairs = [(names[a], names[b]) for a, b in ring(n, partners)]
         values = [level * np.exp(effect[a] + effect[b] + own * rng.standard_normal()) for a, b in pairs]
         # Means are compared, so the means of both kinds are made equal.
         values = np.array(values) / np.exp(spread**2 + own**2 / 2)
@@ -100,22 +110,20 @@ def gathering(rng: Rng, n: int, images: int, truth: Truth, *, each: float) -> tu
     return (pair_ratio(*sides),)
 
 
-def ranks_of_pairs(
+def depths_of_pairs(
     rng: Rng, n: int, images: int, truth: Truth, *, wander: bool, depth: int = 6
 ) -> tuple[Estimate, ...]:
-    """Kendall's τ of depth and the distance of a module, pair by pair: a network's modules tell in all its pairs."""
+    """How much the distance of a module grows with depth, pair by pair: a network's modules tell in all its pairs."""
     found = []
     for letter, t in zip("PR", truth, strict=True):
         names = _named(letter, n)
-        rows = rng.standard_normal((n, depth))
+        rows = 0.2 * rng.standard_normal((n, depth))
         rows = rows.cumsum(1) if wander else rows
-        ordered = rng.random() < t  # of a whole study, so the mean of τ is t whatever pairs do
         pairs = list(combinations(range(n), 2))
-        of = np.array([rows[a] + rows[b] + 0.5 * rng.standard_normal(depth) for a, b in pairs])
-        if ordered:
-            of = of + 4.0 * np.arange(depth)
-        tau = np.nan_to_num(rank_correlations(np.arange(depth, dtype=float), of))
-        found.append(pair_mean(Pairs(tuple((names[a], names[b]) for a, b in pairs), tau, _kinds(names))))
+        logs = np.array([rows[a] + rows[b] + 0.1 * rng.standard_normal(depth) for a, b in pairs])
+        logs = logs + np.log(t) * np.linspace(0, 1, depth)
+        sample = partial(Pairs, tuple((names[a], names[b]) for a, b in pairs), kinds=_kinds(names))
+        found.append(growth(np.exp(logs), sample))
     return tuple(found)
 
 
@@ -212,21 +220,13 @@ def hardness(
     RI-T are less alike than P-T where the truth is not 0: their correlation is ``within`` less 2.4 times the truth,
     which gives about that truth (0.1 of 0.1 in a simulation of 400,000 images).
     """
-    near, far, kinds, rows = _both(rng, n, images, rate, (within, within - 2.4 * truth[0]), across, network)
-    right = {name: 1 - row for name, row in rows.items()}
-    names, each = list(product(near, far)), []
-    for a, b in names:
-        others = [np.mean([right[x] for x in of if x not in (a, b)], axis=0) for of in (near, far)]
-        rate_of = np.mean(others, axis=0)
-        shares = []
-        for wrong, correct in ((b, a), (a, b)):
-            only = (rows[wrong] == 1) & (rows[correct] == 0)
-            total = int(only.sum())
-            share = float((only * rate_of).sum() / total) if total else float("nan")
-            shares.append(share + (only * rate_of - share * only) * (images / max(total, 1)))
-        each.append(shares[0] - shares[1])
-    rises = np.stack(each)
-    return (pair_mean(Pairs(tuple(names), rises.mean(1), kinds, rises)),)
+    near, far, _, rows = _both(rng, n, images, rate, (within, within - 2.4 * truth[0]), across, network)
+    right = np.stack([1 - rows[name] for name in (*near, *far)]).astype(np.int8)[:, :, None]
+    judging = {i: "P-T" if i < n else "RI-T" for i in range(2 * n)}
+    found = easier(right, [*near, *far], judging, list(product(range(n), range(n, 2 * n))))
+    if found is None:  # of few images, and networks that err alike
+        return (Estimate(math.nan),)
+    return (pair_mean(found.sample),)
 
 
 def basins(
@@ -248,12 +248,13 @@ def basins(
 def edges(
     rng: Rng, n: int, images: int, truth: Truth, *, each: float, own: float, of_images: float, reach: float = 1.0
 ) -> tuple[Estimate, ...]:
-    """Where the error has risen, in distances, of pairs of P-T: never under 0, and skewed."""
+    """Where the error has risen, in distances, of pairs of P-T: never under 0, skewed, and known up to a reach."""
     names = _named("P", n)
     pairs, kinds = list(combinations(names, 2)), _kinds(names)
     what = _Numbers(rng, names, images, each=each, own=own, hard=of_images, of_images=of_images / 2)
-    found = what.pairs(pairs, kinds, 0.0)
+    found = what.pairs(pairs, kinds, np.log(truth[0]))
     assert isinstance(found.examples, np.ndarray)
-    scale = truth[0] * np.exp(found.values) / np.exp(each**2 + own**2 / 2)
-    rows = scale[:, None] * (1 + found.examples - found.values[:, None])
-    return (pair_mean(Pairs(tuple(pairs), scale, kinds, rows)),)
+    drawn = rng.integers(images, size=(_RESAMPLES, images)) + images * np.arange(_RESAMPLES)[:, None]
+    weights = np.bincount(drawn.ravel(), minlength=_RESAMPLES * images).reshape(_RESAMPLES, images) / images
+    draws = Resampled(np.minimum(np.exp(found.examples @ weights.T), reach), images)
+    return (typical_edge(replace(found, values=np.minimum(np.exp(found.values), reach), examples=draws), 0.1),)

@@ -23,7 +23,7 @@ module                  what it holds
 :mod:`.pairs`           pairs of networks, each of which is in several
 :mod:`.peaks`           a maximum on a line, chosen and measured on different images
 :mod:`.draws`           draws of noise, directions, planes
-:mod:`.trend`           slopes and ranks, one a network
+:mod:`.trend`           slopes, one a network
 :mod:`.proportion`      shares of images, correlations over targets
 :mod:`.power`           which difference can be told
 :mod:`.pilot`           what earlier runs say of those to come
@@ -46,7 +46,7 @@ from .pairs import Pairs, pair_contrast, pair_mean, pair_ratio
 from .peaks import Gain, Peak, excess, gain, kind_gain, kind_peak, peak
 from .proportion import correlation, proportion
 from .tally import ClaimTally, Tally, TargetVerdict, tally
-from .trend import rank_correlations, slopes
+from .trend import over_depth, slopes
 from .verdict import Judgement, Verdict
 
 __all__ = [
@@ -83,13 +83,13 @@ __all__ = [
     "learned",
     "mean",
     "measured",
+    "over_depth",
     "over_draws",
     "pair_contrast",
     "pair_mean",
     "pair_ratio",
     "peak",
     "proportion",
-    "rank_correlations",
     "ratio",
     "ratio_of_means",
     "reduction",

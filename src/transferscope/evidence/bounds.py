@@ -98,11 +98,17 @@ class Below(_Bound):
 class Under(_Bound):
     """A number is no larger than a margin: the one-sided test of equivalence.
 
+    Attributes:
+        margin: what it is to be under.
+        against: what it is to be over to disagree; the margin itself by default.
+        general: whether the number must be of kinds of networks.
+
     >>> Under(0.02).judge([Estimate(0.0, -0.01, 0.01, over="networks", n=6)])[0]
     'agrees'
     """
 
     margin: float
+    against: float | None = None
     general: bool = True
 
     def agreement(self, evidence: Sequence[Evidence]) -> Test:
@@ -111,7 +117,11 @@ class Under(_Bound):
 
     def disagreement(self, evidence: Sequence[Evidence]) -> Test:
         """Test whether the 95 % interval lies above it."""
-        return over(estimate_of(evidence), self.margin, TWO_SIDED, self.general)
+        return over(estimate_of(evidence), self._against, TWO_SIDED, self.general)
+
+    @property
+    def _against(self) -> float:
+        return self.margin if self.against is None else self.against
 
     @property
     def agrees_when(self) -> str:
@@ -121,7 +131,7 @@ class Under(_Bound):
     @property
     def disagrees_when(self) -> str:
         """When it disagrees, in words."""
-        return f"its 95 % interval lies above {written(self.margin)}"
+        return f"its 95 % interval lies above {written(self._against)}"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,14 @@ def _artanh(x: float) -> float:
     return math.atanh(x) if abs(x) < 1 else math.copysign(math.inf, x)
 
 
+_WIDEST = 700.0
+"""Of the logarithms whose number a float can hold."""
+
+
+def _exp(x: float) -> float:
+    return x if math.isnan(x) else math.exp(max(-_WIDEST, min(_WIDEST, x)))
+
+
 _TO: dict[Scale, Callable[[float], float]] = {"plain": float, "log": math.log, "fisher": _artanh}
 _FROM: dict[Scale, Callable[[float], float]] = {"plain": float, "log": math.exp, "fisher": math.tanh}
 
@@ -165,6 +173,22 @@ class Estimate:
         low, high = ends if factor >= 0 else ends[::-1]
         return replace(self, value=self.value * scaled, low=low, high=high, spread=spread, noise=noise)
 
+    def as_ratio(self) -> Estimate:
+        """Return the ratio of which this is the logarithm, judged by it: variances and level stay as they are.
+
+        Raises:
+            UsageError: when this is a ratio or a correlation already.
+
+        >>> e = measured(math.log(2.0), over="networks", n=4, spread=0.01, freedom=3.0).as_ratio()
+        >>> round(e.value, 6), round(e.low, 3), e.scale  # 2·exp(−3.182·0.1)
+        (2.0, 1.455, 'log')
+        """
+        if self.scale != "plain":
+            raise UsageError(f"a number on the {self.scale} scale is no logarithm")
+        value, low, high = (None if x is None else _exp(x) for x in (self.value, self.low, self.high))
+        assert value is not None
+        return replace(self, value=value, low=low, high=high, scale="log")
+
     def _distance(self, reference: float) -> float | None:
         """How far the number lies over the reference, on its scale; ``None`` where no test can be made."""
         if not math.isfinite(self.value) or (self.spread is None and self.noise is None):
@@ -251,7 +275,7 @@ def measured(
 
 def _ends(value: float, half: float, scale: Scale) -> tuple[float, float]:
     if scale == "log":
-        widest = 700.0 - abs(math.log(value))  # of what a float can hold
+        widest = _WIDEST - abs(math.log(value))
         return value * math.exp(-half), value * math.exp(half) if half < widest else math.inf
     centre = _TO[scale](value)
     return _FROM[scale](centre - half), _FROM[scale](centre + half)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,29 +30,37 @@ class Pairs:
             pre-trained network that all others started from.
         examples: ``(pairs, images)``, numbers whose mean over images is the pair's number; or resampled numbers;
             ``None`` where no images are behind the numbers.
+        recomputed: for each network that also plays a part in the numbers of pairs that it is not in, as one of all
+            others does, the numbers ``(pairs,)`` as they are without it; those of its own pairs are of no matter.
 
     Raises:
         UsageError: when the numbers are not one a pair, or a network is paired with itself.
+
+    >>> names = (("a", "b"), ("a", "c"), ("b", "c"))
+    >>> less = {"c": np.array([1.5, 0.0, 0.0])}  # without c, the number of a and b is another one
+    >>> pairs = Pairs(names, np.array([1.0, 2.0, 3.0]), dict.fromkeys("abc", "P-T"), recomputed=less)
+    >>> pairs.without("c").tolist(), pairs.without("a").tolist()
+    ([1.5], [3.0])
     """
 
     names: tuple[tuple[str, str], ...]
     values: NDArray[np.floating]
     kinds: Mapping[str, str]
     examples: PerImage | None = None
+    recomputed: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if np.shape(self.values) != (len(self.names),):
-            raise UsageError(
-                f"{len(self.names)} pairs with numbers of shape {np.shape(self.values)}; give one a pair"
-            )
+        for values in (self.values, *self.recomputed.values()):
+            if np.shape(values) != (len(self.names),):
+                raise UsageError(f"{len(self.names)} pairs with numbers of shape {np.shape(values)}; give one a pair")
         for first, second in self.names:
             if first == second:
                 raise UsageError(f"pair of {first!r} with itself; a pair is two networks")
 
     def without(self, network: str) -> NDArray[np.float64]:
-        """Return the numbers of the pairs that this network is not in."""
+        """Return the numbers of the pairs that this network is not in, as they are without it."""
         kept = [network not in pair for pair in self.names]
-        return np.asarray(self.values, dtype=np.float64)[kept]
+        return np.asarray(self.recomputed.get(network, self.values), dtype=np.float64)[kept]
 
     def counts(self) -> dict[str, int]:
         """Return how many networks of each kind are in the pairs."""
@@ -65,9 +73,9 @@ def pair_mean(pairs: Pairs, *, level: float = 0.95) -> Estimate:
     """Return the mean over pairs, with an interval over networks (and images).
 
     θ̂ ± √(t²·V + z²·V_images), V = Σ_k (n_k − 1)/n_k·Σ_j (θ₍₋ⱼ₎ − θ̄_k)² over the n_k networks j of kind k: θ₍₋ⱼ₎ is
-    the mean of the pairs that network j is not in, θ̄_k the mean of these over j (jackknife, Efron & Stein 1981: not
-    too small on average). t has the degrees of freedom V²/Σ_k(V_k²/(n_k − 1)). V_images is the variance over images
-    of the mean over pairs.
+    the mean of the pairs that network j is not in, as they are without it, θ̄_k the mean of these over j (jackknife,
+    Efron & Stein 1981: not too small on average). t has the degrees of freedom V²/Σ_k(V_k²/(n_k − 1)). V_images is
+    the variance over images of the mean over pairs.
 
     Args:
         pairs: the numbers.
@@ -166,7 +174,7 @@ def _estimate(
 
 def _part(sides: Sequence[Pairs], statistic: Statistic, kind: str, least: int) -> Part:
     """Leave out the networks of one kind in turn; without variance when nothing is left without one of them."""
-    names = sorted({n for side in sides for pair in side.names for n in pair if side.kinds.get(n) == kind})
+    names = sorted({n for side in sides for n in _networks(side) if side.kinds.get(n) == kind})
     left = []
     for name in names:
         kept = [side.without(name) for side in sides]
@@ -175,8 +183,15 @@ def _part(sides: Sequence[Pairs], statistic: Statistic, kind: str, least: int) -
         left.append(statistic(kept))
     n = len(names)
     theta = np.array(left)
+    if not np.isfinite(theta).all():
+        return Part(math.nan, n, 0.0, enough=False)
     variance = (n - 1) / n * float(((theta - theta.mean()) ** 2).sum())
     return Part(variance, n, least - 1.0, enough=least >= LEAST["networks"])
+
+
+def _networks(side: Pairs) -> set[str]:
+    """All networks that have a part in the numbers, in a pair or beside it."""
+    return {name for pair in side.names for name in pair} | set(side.recomputed)
 
 
 def _joint_counts(sides: Iterable[Pairs]) -> tuple[dict[str, int], dict[str, int]]:
@@ -184,7 +199,7 @@ def _joint_counts(sides: Iterable[Pairs]) -> tuple[dict[str, int], dict[str, int
     kinds: dict[str, str] = {}
     least: dict[str, int] = {}
     for side in sides:
-        for name in {n for pair in side.names for n in pair}:
+        for name in _networks(side):
             kind = side.kinds.get(name, "")
             if kinds.setdefault(name, kind) != kind:
                 raise UsageError(

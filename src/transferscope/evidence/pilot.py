@@ -134,8 +134,8 @@ def prospect(pilot: Pilot, networks: int, images: int) -> Prospect:
     claim = claim_called(pilot.claim)
     assert claim.rule is not None, "pilots are of claims that are judged"
     question, margin, level = asked(claim.rule)
-    if pilot.log:  # a ratio over 1 is a logarithm that differs from 0
-        question, margin, level = "difference", 0.0, 0.95
+    if pilot.log and margin:  # a ratio over 1 is a logarithm over 0
+        margin = math.log(margin)
     image_sd = pilot.image_sd if images else 0.0
     sds = (pilot.sd,) * pilot.kinds
     effect = None if claim.effect is None else math.log(claim.effect) if pilot.log else claim.effect

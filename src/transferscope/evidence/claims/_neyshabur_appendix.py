@@ -167,8 +167,8 @@ CLAIMS: tuple[Claim, ...] = (
         question="extrapolation",
         statistic=(
             "where beyond a P-T, on the line through another, the test error has risen by 2 points, in units of "
-            "their distance, averaged over both ends; what is not reached counts as the reach; over networks (one "
-            "left out at a time) and images"
+            "their distance, averaged over both ends; the geometric mean over pairs; what is not reached counts as "
+            "the reach; over networks (one left out at a time) and images"
         ),
         rule=Under(0.5),
         about="position",

@@ -185,15 +185,15 @@ CLAIMS: tuple[Claim, ...] = (
         "higher layers of P-T are more critical than lower ones",
         question="rewind",
         statistic=(
-            "P-T: Kendall's τ of depth and the rise of the test error with a module set back to the start, network "
-            "by network, the head left out; over networks"
+            "P-T: by how much more the test error rises with the last module set back to the start than with the "
+            "first, by the slope over depth, network by network, the head left out; over networks and images"
         ),
         rule=Above(),
         about="criticality",
         kinds=("P-T",),
         pretrained=True,
-        effect=0.3,
-        units="τ",
+        effect=0.1,
+        units="share of test images from the first to the last module",
         effect_from=CHOSEN,
     ),
     Claim(
@@ -202,15 +202,16 @@ CLAIMS: tuple[Claim, ...] = (
         "from input to output the valleys of P-T become tighter, i.e. modules more critical",
         question="criticality",
         statistic=(
-            "P-T: Kendall's τ of depth and (1) μ_i for the module's size, as noise in proportion to it gives, (2) "
-            "μ_i as defined, network by network; over networks"
+            "P-T: the factor by which (1) μ_i for the module's size, as noise in proportion to it gives, (2) μ_i as "
+            "defined grows from the first module to the last, by the slope of its logarithm over depth, network by "
+            "network; 0 counts as the least above it that the grid can show, infinite as the largest; over networks"
         ),
-        rule=AllOf(Above(), Above()),
+        rule=AllOf(Above(1.0), Above(1.0)),
         about="criticality",
         kinds=("P-T",),
         pretrained=True,
-        effect=0.3,
-        units="τ",
+        effect=10.0,
+        units="times from the first to the last module",
         effect_from=CHOSEN,
     ),
     Claim(

@@ -171,7 +171,8 @@ CLAIMS: tuple[Claim, ...] = (
         question="mistakes",
         statistic=(
             "how much more often all other networks, both starts weighted alike, are right on what only an RI-T gets"
-            " wrong than on what only a P-T gets wrong; over networks (one left out at a time) and images"
+            " wrong than on what only a P-T gets wrong; over networks (one left out at a time, among the others, too)"
+            " and images"
         ),
         rule=Above(),
         about="likeness",
@@ -302,14 +303,15 @@ CLAIMS: tuple[Claim, ...] = (
         "the distance of a module grows towards higher layers",
         question="distance",
         statistic=(
-            "for two P-T and for two RI-T, as far as there are: Kendall's τ of depth and the distance of a module, "
-            "pair by pair, heads left out, averaged; over networks (one left out at a time)"
+            "for two P-T and for two RI-T, as far as there are: the factor by which the distance of a module grows "
+            "from the first to the last, by the slope of its logarithm over depth, pair by pair, heads left out, "
+            "averaged; over networks (one left out at a time)"
         ),
-        rule=Each(Above()),
+        rule=Each(Above(1.0)),
         about="position",
         kinds=("P-T", "RI-T"),
-        effect=0.3,
-        units="τ",
+        effect=1.5,
+        units="times from the first to the last module",
         effect_from=CHOSEN,
     ),
 )

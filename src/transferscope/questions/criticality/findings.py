@@ -14,6 +14,7 @@ from ...evidence.phrases import count, points_text, range_text, short, shortened
 from .._path_phrases import level, name_of
 from .kinds import kind_findings, main_path, share_within
 from .measure import Criticality
+from .order import order_findings
 from .valleys import Subject, spread_of_sum
 
 __all__ = ["findings"]
@@ -26,7 +27,8 @@ def findings(result: Criticality) -> tuple[Finding, ...]:
     """Return the findings of a result: how critical networks and modules are, the claims, and what is missing."""
     if not result.valleys:
         return tuple(_left_out(result))
-    found = [_level(result, s) for s in result.networks if main_path(result, s)] + kind_findings(result)
+    found = [_level(result, s) for s in result.networks if main_path(result, s)]
+    found += order_findings(result) + kind_findings(result)
     if result.valleys[0].values.shape[2]:
         found += _ends(result) + _not_finite(result)
     return tuple(found + _left_out(result))

@@ -12,7 +12,6 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.phrases import count, interval_text, number, percent, points_text, short, shortened, times
-from ...evidence.trend import rank_correlations
 from .._learned import as_witnesses, of_kind
 from .._path_phrases import name_of
 from .measure import Criticality
@@ -20,8 +19,8 @@ from .valleys import Subject, Valley
 
 __all__ = ["has_transition", "kind_findings", "main_path", "share_within", "widths"]
 
-_LEAST_MODULES = 3
-"""Fewer modules have no order to speak of."""
+_LEAST_VALUES = 3
+"""A train error with fewer different values has nothing to be followed."""
 _RANGE = 0.1
 _SMALL = 2.0
 """Standard errors of a gap up to which it may be of the images that were drawn."""
@@ -32,7 +31,7 @@ def kind_findings(result: Criticality) -> list[Finding]:
     networks = [s for s in result.networks if main_path(result, s)]
     p, ri = of_kind(networks, "P-T"), of_kind(networks, "RI-T")
     surface = result.valleys[0].values.shape[2] > 0
-    found = _order(result, "P-T", p) + _order(result, "RI-T", ri)
+    found: list[Finding] = []
     if p and ri:
         found += _sums(result, p, ri)
         if surface:
@@ -72,37 +71,6 @@ def has_transition(width: np.ndarray) -> bool:
     (True, False)
     """
     return any(width[i] < min(width[:i].max(), width[i + 1 :].max()) for i in range(1, len(width) - 1))
-
-
-def _order(result: Criticality, role: str, networks: Sequence[Subject]) -> list[Finding]:
-    """Whether modules become more critical from input to output: a rank correlation a network."""
-    from scipy.stats import rankdata
-
-    table = [{v.module: v for v in main_path(result, s)} for s in networks]
-    modules = [m for m in result.modules if table and all(m in t and not math.isnan(t[m].mu) for t in table)]
-    if len(modules) < _LEAST_MODULES:
-        return []
-    depth = [float(i) for i in range(len(modules))]
-    taus = []
-    for numbers in ([[t[m].relative for m in modules] for t in table], [[t[m].mu for m in modules] for t in table]):
-        ranks = np.array([rankdata(row) for row in numbers])  # where μ is infinite, too
-        found = rank_correlations(depth, ranks)
-        taus.append(mean(np.where(np.isnan(found), 0.0, found)))  # where all are equal there is no order
-    ends = [short(float(np.mean([t[m].relative for t in table]))) for m in (modules[0], modules[-1])]
-    claimed = role == "P-T"
-    told = [f"{number(tau.value)}{interval_text(tau)}" for tau in taus]
-    return [
-        said(
-            f"{role} ({count(len(networks), 'network')}): from {modules[0]} to {modules[-1]} μ_i for the module's "
-            f"size goes from {ends[0]} to {ends[1]}; its rank correlation with depth, network by network, is τ = "
-            f"{told[0]}, that of μ_i itself {told[1]}; {count(len(modules), 'module')}.",
-            taus[0],
-            n=len(networks),
-            unit="networks",
-            weight=0.8 if claimed else 0.4,
-            judged=judge("000-3.4-e", *taus, networks=as_witnesses(networks, result.witnesses)) if claimed else None,
-        )
-    ]
 
 
 def _sums(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]) -> list[Finding]:
@@ -230,7 +198,7 @@ def _same(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]) -> l
 def _nothing_to_follow(result: Criticality, s: Subject) -> str:
     metric, test = result.place(result.judge), result.parts.index("test")
     train, held = _cells(result, s)
-    if len(np.unique(train)) < _LEAST_MODULES or np.ptp(train) < _RANGE or len(np.unique(held - train)) < 2:
+    if len(np.unique(train)) < _LEAST_VALUES or np.ptp(train) < _RANGE or len(np.unique(held - train)) < 2:
         return f"their train {name_of(result.judge)} hardly moves over the cells"
     if result.judge == "error":
         both = s.trained[[0, test], metric]

@@ -37,7 +37,7 @@ class Criticality(Result):
     """Metrics of networks one module of which is on its way from start to end, with noise, and μ_i of each module.
 
     How claims are judged: on the direct path to the first end (a transition on every path to it), one number a
-    network, and networks are the sample: Kendall's τ of depth and μ_i, both as defined and over the number of
+    network, and networks are the sample: the slope of log μ_i over depth, both as defined and over the number of
     parameters; the share of cells within ε and the share of modules with a transition, means over modules;
     Spearman's ρ over cells. Modules and cells of one network are not independent and are never counted as a sample.
 

@@ -7,7 +7,8 @@ the sample, one left out at a time with all its pairs; P and random starts are g
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -15,18 +16,18 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.pairs import Pairs, pair_mean, pair_ratio
-from ...evidence.phrases import count, interval_text, number, range_text, short, times
-from ...evidence.trend import rank_correlations
+from ...evidence.phrases import count, interval_text, range_text, short, shortened, times
+from ...evidence.trend import over_depth
 from .._members import TWO_RI_T, Pair, first_of
 from .._pair_sample import both_learned, judged_by, learned_kinds, networks_in, pairs_sample
 from .._sides import TRAINED, said_unlearned
 from .measure import Distance
 from .training import deviations, steady
 
-__all__ = ["findings"]
+__all__ = ["findings", "growth"]
 
 _LEAST = 4
-"""Modules in which a rank over depth means something."""
+"""Modules in which an order over depth means something."""
 
 Side = tuple[str, Sequence[Pair]]
 
@@ -100,13 +101,16 @@ def _order(result: Distance, claim: str, more: Side, less: Side, weight: float) 
 
 
 def _depth(result: Distance, by_kind: dict[str, tuple[Pair, ...]]) -> list[Finding]:
-    """Whether modules that come later lie farther apart: one rank correlation a pair, and networks are the sample."""
+    """Whether modules that come later lie farther apart: one factor a pair, and networks are the sample."""
     at = {kind: [result.pairs.index(p) for p in pairs] for kind, pairs in by_kind.items()}
-    kept = np.flatnonzero(np.isfinite(result.distance[[p for of in at.values() for p in of]]).all(0) & ~result.heads)
+    every = result.distance[[p for of in at.values() for p in of]]
+    body = np.isfinite(every).all(0) & ~result.heads
+    still = body & (every == 0).any(0)
+    kept = np.flatnonzero(body & ~still)
     if not by_kind or len(kept) < _LEAST:
         return []
     found = {
-        kind: pair_mean(pairs_sample(result.members, by_kind[kind], _ranks(result.distance[of][:, kept])))
+        kind: growth(result.distance[of][:, kept], partial(pairs_sample, result.members, by_kind[kind]))
         for kind, of in at.items()
     }
     used = [pair for pairs in by_kind.values() for pair in pairs]
@@ -115,12 +119,16 @@ def _depth(result: Distance, by_kind: dict[str, tuple[Pair, ...]]) -> list[Findi
     told = []
     for kind, e in found.items():
         ends = [short(float(result.distance[at[kind], m].mean())) for m in (kept[0], kept[-1])]
-        told.append(f"{kind} τ = {number(e.value)}{interval_text(e)}, from {ends[0]} to {ends[1]}")
+        told.append(
+            f"{kind} by a factor of {times(e.value)}{interval_text(e, form='times')}, from {ends[0]} to {ends[1]}"
+        )
     names = [result.modules[m] for m in kept]
+    apart = f"; {shortened([result.modules[m] for m in np.flatnonzero(still)])} left out, where a distance is 0"
     return [
         said(
-            f"Distance {word} with depth, from {names[0]} to {names[-1]} (Kendall's τ, a mean over pairs): "
-            f"{'; '.join(told)}; {count(len(kept), 'module')}.",
+            f"Distance {word} with depth, from {names[0]} to {names[-1]} (a line through the logarithms of all "
+            f"modules, a mean over pairs): {'; '.join(told)}; {count(len(kept), 'module')}"
+            f"{apart * bool(still.any())}.",
             min(found.values(), key=lambda e: e.value),
             n=networks_in(result.members, used),
             unit="networks",
@@ -130,9 +138,19 @@ def _depth(result: Distance, by_kind: dict[str, tuple[Pair, ...]]) -> list[Findi
     ]
 
 
-def _ranks(by_module: np.ndarray) -> np.ndarray:
-    """Kendall's τ of depth and distance, one a pair."""
-    return rank_correlations(np.arange(by_module.shape[1], dtype=np.float64), by_module)
+def growth(by_module: np.ndarray, sample: Callable[[np.ndarray], Pairs]) -> Estimate:
+    """Return how many times as far apart the last module is as the first: exp of the slope of the logarithm.
+
+    Args:
+        by_module: ``(pairs, modules)`` distances over 0, in forward order.
+        sample: makes a sample of one number a pair.
+
+    >>> names = (("a", "b"), ("a", "c"), ("b", "c"))
+    >>> e = growth(np.array([[1.0, 2.0, 4.0]] * 3), lambda x: Pairs(names, x, dict.fromkeys("abc", "P-T")))
+    >>> round(e.value, 6), e.over
+    (4.0, 'networks')
+    """
+    return pair_mean(sample(over_depth(np.log(by_module)))).as_ratio()
 
 
 def _tensors(result: Distance) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from .._path_phrases import amount, name_of, not_finite, remarks
 from .._paths import principal
 from .measure import Edge, ExtendedPath, Extrapolation, Reached
 
-__all__ = ["findings"]
+__all__ = ["findings", "typical_edge"]
 
 _CLAIM = "000-B.6-a"
 _CLOSE = 0.5
@@ -50,7 +51,34 @@ def _estimate(paths: list[ExtendedPath], images: str) -> Estimate:
     if len(paths) == 1:
         return examples.estimate(reached[0].beyond)
     names = tuple(names_of(p.path) for p in paths)
-    return pair_mean(Pairs(names, np.array([r.beyond for r in reached]), kinds_of(paths), examples))
+    return typical_edge(Pairs(names, np.array([r.beyond for r in reached]), kinds_of(paths), examples), _step(paths))
+
+
+def typical_edge(pairs: Pairs, step: float) -> Estimate:
+    """Return the geometric mean of where pairs leave the basin, over networks and images.
+
+    Distances over 0 that differ by factors are skewed to the right; their logarithms hardly are.
+
+    Args:
+        pairs: one distance a pair, with the same on resampled images.
+        step: what a distance of 0 counts as: where the error is not finite from the first step on, the edge lies
+            within that step.
+
+    >>> names, kinds = (("a", "b"), ("a", "c"), ("b", "c")), dict.fromkeys("abc", "P-T")
+    >>> e = typical_edge(Pairs(names, np.array([0.1, 0.4, 0.2]), kinds, Resampled(np.full((3, 2), 0.2), 9)), 0.05)
+    >>> round(e.value, 6), e.over
+    (0.2, 'networks and images')
+    """
+    assert isinstance(pairs.examples, Resampled)
+    draws = pairs.examples.values.astype(np.float64)
+    logs = [np.log(np.where(x == 0, step, x)) for x in (np.asarray(pairs.values, dtype=np.float64), draws)]
+    return pair_mean(replace(pairs, values=logs[0], examples=Resampled(logs[1], pairs.examples.images))).as_ratio()
+
+
+def _step(paths: list[ExtendedPath]) -> float:
+    """The first step of the grid beyond a network, the longer one of both sides, which are both there."""
+    places = paths[0].path.lambdas
+    return float(max(-places[places < 0].max(), places[places > 1].min() - 1))
 
 
 def _of_kind(result: Extrapolation, paths: list[ExtendedPath], images: str) -> Finding | None:
@@ -64,11 +92,9 @@ def _of_kind(result: Extrapolation, paths: list[ExtendedPath], images: str) -> F
     of = f"{paths[0].path.kind} ({count(len(paths), 'pair')} of {count(networks, 'network')})"
     values = [r.beyond for r in reached]
     if math.isfinite(e.value):
-        capped = sum(r.capped for r in reached)
-        beyond = f"; {capped} of {2 * len(paths)} edges are not within reach and count as {number(one.reach)}"
         told = (
-            f"{what} at {number(e.value)}{interval_text(e)} beyond them, both sides averaged"
-            f"{range_text(min(values), max(values), 'pairs', digits=2)}{beyond * bool(capped)}"
+            f"{what} at {number(e.value)}{interval_text(e)} beyond them, both sides averaged, a geometric mean"
+            f"{range_text(min(values), max(values), 'pairs', digits=2)}{_counted(reached)}"
         )
     else:
         told = f"where {what} cannot be told, as an end is not finite"
@@ -80,6 +106,14 @@ def _of_kind(result: Extrapolation, paths: list[ExtendedPath], images: str) -> F
         weight=0.5 if _claimed(paths, one) else 0.3,
         judged=judge(_CLAIM, e, networks=witnesses_of(paths, result.witnesses)) if _claimed(paths, one) else None,
     )
+
+
+def _counted(reached: list[Reached]) -> str:
+    """What edges that are not known count as, where there are some."""
+    capped, none = sum(r.capped for r in reached), sum(r.beyond == 0 for r in reached)
+    told = [f"{capped} of {2 * len(reached)} edges are not within reach and count as {number(reached[0].reach)}"]
+    told += [f"beyond {count(none, 'pair')} nothing is finite, which counts as the first step of the grid"]
+    return "".join(f"; {text}" for text, there in zip(told, (capped, none), strict=True) if there)
 
 
 def _claimed(paths: list[ExtendedPath], reached: Reached | None) -> bool:

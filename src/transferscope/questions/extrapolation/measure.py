@@ -121,8 +121,8 @@ class Extrapolation(Result):
     barrier between the two ends is :class:`~transferscope.questions.barrier.measure.Barrier`'s question.
 
     The claim (000 B.6: two P-T lie close to the boundary) is about one number a pair, the mean of both edges for a
-    rise of 2 points, and its interval is over networks, each of which is left out in turn, and images; networks that
-    learned nothing are left out.
+    rise of 2 points; judged is its geometric mean over pairs, with an interval over networks, each of which is left
+    out in turn, and images. Networks that learned nothing are left out.
 
     Attributes:
         paths: one a pair.

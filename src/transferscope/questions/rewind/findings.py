@@ -12,15 +12,15 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.left_out import joined
-from ...evidence.phrases import count, interval_text, listed, number, shortened
-from ...evidence.trend import rank_correlations
+from ...evidence.phrases import count, listed, shortened
+from ...evidence.trend import over_depth
 from ...evidence.verdict import Judgement
 from .._learned import as_witnesses, of_kind
 from .._path_phrases import amount, level, name_of, spread
 from .measure import Rewind
 from .rises import Rewound
 
-__all__ = ["findings"]
+__all__ = ["change_over_depth", "findings"]
 
 _LEAST_MODULES = 3
 """Fewer modules have no order to speak of."""
@@ -135,7 +135,8 @@ def _said(
 
 def _order(result: Rewind, role: str, group: Sequence[Rewound]) -> list[Finding]:
     """Whether the increase grows from input to output; the head, new in P-T, has its own claim and is left out."""
-    m = result.place(result.principal())
+    metric = result.principal()
+    m = result.place(metric)
     rises = [dict(zip(one.modules, one.increase[m, :, 0], strict=True)) for one in group]
     modules = [
         name
@@ -144,23 +145,44 @@ def _order(result: Rewind, role: str, group: Sequence[Rewound]) -> list[Finding]
     ]
     if len(modules) < _LEAST_MODULES:
         return []
-    rows = np.array([[r[name] for name in modules] for r in rises])
-    taus = rank_correlations([float(i) for i in range(len(modules))], rows)
-    tau = mean(np.where(np.isnan(taus), 0.0, taus))  # where all are equal there is no order
+    kept = all(one.examples.size for one in group)
+    examples = np.stack([_rows(one, modules) for one in group]) if kept else None
+    found = change_over_depth(np.array([[r[name] for name in modules] for r in rises]), examples)
     claimed = role == "P-T"
+    verb, sign = ("falls", -1) if found.value < 0 else ("rises", 1)
     return [
         said(
-            f"{role} ({count(len(group), 'network')}): from {modules[0]} to {modules[-1]} the increase of a module "
-            f"set back to the start has a rank correlation with depth, network by network, of τ = "
-            f"{number(tau.value)}{interval_text(tau)}; {count(len(modules), 'module')}"
-            f"{', the head left out' if result.head else ''}.",
-            tau,
+            f"{role} ({count(len(group), 'network')}): from {modules[0]} to {modules[-1]} the increase of the "
+            f"{name_of(metric)} with a module set back to the start {verb} with depth, by "
+            f"{amount(metric, sign * found.value)}{spread(metric, found, sign)} on a line through "
+            f"{count(len(modules), 'module')}{', the head left out' if result.head else ''}.",
+            found,
             n=len(group),
             unit="networks",
             weight=0.7 if claimed else 0.4,
-            judged=judge("000-3.4-d", tau, networks=as_witnesses(group, result.witnesses)) if claimed else None,
+            judged=_judged(result, "000-3.4-d", [found], group) if claimed else None,
         )
     ]
+
+
+def change_over_depth(rises: np.ndarray, examples: np.ndarray | None) -> Estimate:
+    """Return by how much more the error rises with the last module set back than with the first, over networks.
+
+    Args:
+        rises: ``(networks, modules)``, in forward order.
+        examples: ``(networks, modules, images)`` whose means over images are the rises; ``None`` where not kept.
+
+    >>> e = change_over_depth(np.array([[0.0, 0.1, 0.2]] * 3), None)
+    >>> round(e.value, 6), e.over
+    (0.2, 'networks')
+    """
+    weights = over_depth(np.eye(rises.shape[1]))  # a slope is a sum of the numbers, each with a weight
+    each = None if examples is None else np.einsum("nmi,m->ni", examples, weights)
+    return mean(rises @ weights, each)
+
+
+def _rows(one: Rewound, modules: Sequence[str]) -> np.ndarray:
+    return one.examples[[one.modules.index(name) for name in modules]].astype(np.float64)
 
 
 def _drawn(result: Rewind, one: Rewound) -> list[Finding]:

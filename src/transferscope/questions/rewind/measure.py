@@ -33,8 +33,8 @@ class Rewind(Result):
     """By how much the error rises when one module is set back, or drawn anew, and all others stay as trained.
 
     How claims are judged: by the increase of the error (1 − AUC where there is an AUC) with the module at the start,
-    one number a network; networks are the sample, and images vary, too. The order of modules is one Kendall's τ a
-    network. Of one network a module is called critical when the interval of its increase over images lies above
+    one number a network; networks are the sample, and images vary, too. The order of modules is one slope over depth
+    a network. Of one network a module is called critical when the interval of its increase over images lies above
     ``threshold``; that describes this network and judges no claim.
 
     Attributes:
