@@ -63,6 +63,11 @@ def test_what_is_said(kept: Path) -> None:
     )
 
 
+def test_nothing_is_said_where_no_claim_is_asked_about() -> None:
+    assert told([], "from pilots") == []
+    assert told([], "")[0].startswith("which differences could be told is not known")
+
+
 def test_a_study_of_no_paper_has_no_pilots(tmp_path: Path) -> None:
     demo = load_study("demo")
     assert pilot_file(demo) is None and pilots_for(demo, tmp_path) == ((), "")

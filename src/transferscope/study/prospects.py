@@ -115,6 +115,8 @@ def told(found: list[Prospect], where: str) -> list[str]:
         found: the prospects.
         where: from where it is known how much numbers vary.
     """
+    if not found and where:
+        return []  # it is known how much numbers vary, but no claim is asked about
     if not found:
         return [
             "which differences could be told is not known before the first run: --plan says it for a run folder that "
