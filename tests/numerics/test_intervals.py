@@ -5,28 +5,9 @@ import pytest
 from scipy import stats
 
 from transferscope.errors import UsageError
-from transferscope.numerics import mean_interval, paired_difference, wilson
-from transferscope.numerics.intervals import Interval, mean_difference, t_quantile
+from transferscope.numerics import paired_difference, wilson
+from transferscope.numerics.intervals import t_quantile
 from transferscope.rng import numpy_generator
-
-
-@pytest.mark.parametrize("level", [0.5, 0.95, 0.99])
-def test_mean_interval_is_scipys(level):
-    values = [0.71, 0.75, 0.69, 0.74]
-    got = mean_interval(values, level)
-    low, high = stats.t.interval(level, 3, np.mean(values), stats.sem(values))
-    assert (got.mean, got.interval.low, got.interval.high) == pytest.approx((np.mean(values), low, high), rel=1e-12)
-    assert got.n == 4 and got.interval.level == level
-
-
-def test_one_run_has_no_interval_and_nan_stays_nan():
-    one = mean_interval([0.5])
-    assert one.mean == 0.5 and one.interval is None and one.n == 1
-    diverged = mean_interval(np.array([0.5, math.nan, 0.7]))
-    assert math.isnan(diverged.mean) and math.isnan(diverged.interval.low) and diverged.n == 3
-    assert mean_interval([math.inf]).interval is None
-    same = mean_interval([2, 2, 2])
-    assert same.interval.low == same.interval.high == 2
 
 
 @pytest.mark.parametrize("k, n", [(0, 5), (5, 5), (3, 7), (830, 1000), (1, 100_000)])
@@ -75,25 +56,13 @@ def test_paired_difference_keeps_its_level_on_small_samples():
     assert paired_difference(3, 0, 3).interval.high <= 1
 
 
-def test_mean_difference_is_welchs():
-    a, b = [0.9, 0.7, 0.8], [0.1, 0.5, 0.2, 0.6]
-    got, want = mean_difference(a, b), stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
-    assert got.mean == pytest.approx(np.mean(a) - np.mean(b)) and got.n == 7
-    assert (got.interval.low, got.interval.high) == pytest.approx((want.low, want.high), rel=1e-9)
-    assert mean_difference([1.0], b).interval is None and mean_difference(a, [1.0]).interval is None
-    assert mean_difference([2.0, 2.0], [1.0, 1.0]).interval == Interval(1.0, 1.0, 0.95)
-    assert math.isnan(mean_difference([1.0, math.nan], b).interval.low)
-
-
 def test_t_quantile():
     assert t_quantile(0.95, 7) == pytest.approx(stats.t.ppf(0.975, 7), rel=1e-12)
 
 
 def test_bad_input_is_named(unchecked):
-    with pytest.raises(UsageError, match="mean of no values"):
-        mean_interval([])
     with pytest.raises(UsageError, match=r"confidence level 1\.0"):
-        mean_interval([1.0, 2.0], 1.0)
+        wilson(1, 2, 1.0)
     with pytest.raises(UsageError, match="proportion 6 of 5"):
         wilson(6, 5)
     with pytest.raises(UsageError, match="proportion 0 of 0"):

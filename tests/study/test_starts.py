@@ -172,3 +172,11 @@ def test_runs_know_where_they_come_from(loaded: StoredStudy) -> None:
         "table2",
     ]
     assert any("singular" in remark.text for remark in loaded.notes), "what was kept of the weights is in the report"
+
+
+def test_no_run_starts_where_a_pretraining_started(starts: Tree) -> None:
+    plan = plan_of(starts())
+    of = {s.name: s.spec["start"] for s in plan.steps if s.kind == "train"}
+    assert of["source"] == {"from": "random", "seed": 0, "stream": "pre-training"}
+    assert of["photo RI-T 0"] == {"from": "random", "seed": 0}
+    assert of["colours"] == of["source"], "pre-trainings of one seed differ in nothing but their images"

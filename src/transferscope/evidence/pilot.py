@@ -14,7 +14,7 @@ from .claim import Claim
 from .claims import claim_called
 from .combined import AllOf, Each, InOrder, Not
 from .finding import Finding
-from .power import Design, Question, detectable, seeds_needed
+from .power import Design, Question, detectable, power, seeds_needed
 from .rules import Rule
 
 __all__ = ["Pilot", "Prospect", "asked", "pilots", "prospect", "read_pilots", "write_pilots"]
@@ -57,6 +57,8 @@ class Prospect:
         images: planned test images.
         tells: the number (a difference; on the log scale a ratio) that is told with 80 % power; ``None`` when fewer
             than three networks of a kind are planned.
+        chance: the probability of the verdict that the claim's effect gives, with what is planned; ``None`` as for
+            ``tells``, or without a listed effect.
         seeds: networks of each kind that the claim's effect takes; ``None`` when no number up to 200 is enough.
     """
 
@@ -65,6 +67,7 @@ class Prospect:
     networks: int
     images: int
     tells: float | None
+    chance: float | None
     seeds: int | None
 
 
@@ -135,18 +138,19 @@ def prospect(pilot: Pilot, networks: int, images: int) -> Prospect:
         margin = math.log(margin)
     image_sd = pilot.image_sd if images else 0.0
     sds = (pilot.sd,) * pilot.kinds
-    tells = None
+    effect = None if claim.effect is None else math.log(claim.effect) if pilot.log else claim.effect
+    tells = chance = None
     if networks >= 3:
         design = Design((networks,) * pilot.kinds, sds, image_sd, images if image_sd else 0)
         tells = detectable(question, design, margin=margin, level=level)
         tells = math.exp(tells) if pilot.log else tells
+        chance = None if effect is None else power(question, effect, design, margin=margin, level=level)
     seeds = None
-    if claim.effect is not None:
-        effect = math.log(claim.effect) if pilot.log else claim.effect
+    if effect is not None:
         seeds = seeds_needed(
             question, effect, sds, margin=margin, image_sd=image_sd, images=images if image_sd else 0, level=level
         )
-    return Prospect(claim, pilot.target, networks, images, tells, seeds)
+    return Prospect(claim, pilot.target, networks, images, tells, chance, seeds)
 
 
 def write_pilots(found: Sequence[Pilot], path: Path) -> None:

@@ -7,10 +7,7 @@ from .cka import CKAAccumulator, batch_slices, hsic1, linear_cka, pair_vector
 from .correlation import Correlation, pearson
 from .intervals import (
     Interval,
-    MeanInterval,
     PairedDifference,
-    mean_difference,
-    mean_interval,
     paired_difference,
     wilson,
 )
@@ -21,7 +18,6 @@ __all__ = [
     "Correlation",
     "Interval",
     "MacroAuroc",
-    "MeanInterval",
     "PairedDifference",
     "auroc",
     "auroc_influence",
@@ -33,8 +29,6 @@ __all__ = [
     "hsic1",
     "linear_cka",
     "macro_auroc",
-    "mean_difference",
-    "mean_interval",
     "pair_vector",
     "paired_difference",
     "pearson",

@@ -1,7 +1,6 @@
-"""Intervals for the numbers a report prints: few seeds, proportions, differences of paired proportions.
+"""Intervals of proportions, of differences of paired proportions, and Student's quantile.
 
-Wilson's interval is SciPy's. Of Student's and Welch's only the quantile is: ``ttest_1samp`` and ``ttest_ind`` warn
-about runs that are all alike, which diverged runs are, and of which the interval is right all the same.
+What is said of runs has its intervals from :mod:`transferscope.evidence`.
 """
 
 from __future__ import annotations
@@ -10,17 +9,11 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from ..errors import UsageError
 
 __all__ = [
     "Interval",
-    "MeanInterval",
     "PairedDifference",
-    "mean_difference",
-    "mean_interval",
     "paired_difference",
     "t_quantile",
     "wilson",
@@ -43,21 +36,6 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class MeanInterval:
-    """A mean over n runs.
-
-    Attributes:
-        mean: the mean.
-        interval: where the mean of many runs lies; ``None`` for one run, from which nothing about spread is known.
-        n: number of runs.
-    """
-
-    mean: float
-    interval: Interval | None
-    n: int
-
-
-@dataclass(frozen=True)
 class PairedDifference:
     """How much more often one of two classifiers is right on the same examples.
 
@@ -72,74 +50,6 @@ class PairedDifference:
     interval: Interval
     p: float
     n: int
-
-
-def mean_interval(values: ArrayLike, level: float = 0.95) -> MeanInterval:
-    """Return the mean of a few independent runs with Student's interval.
-
-    mean ± t_{n−1}·s/√n, with s² = Σ(x − mean)²/(n − 1) (Student 1908).
-
-    Args:
-        values: one number a run, at least one.
-        level: of the interval.
-
-    Returns:
-        Mean, interval (``None`` for one run) and n; a value that is not finite makes the mean and both ends nan.
-
-    Raises:
-        UsageError: when there are no values, or the level is not between 0 and 1.
-
-    >>> mean_interval([1.0, 2.0, 3.0]).mean, mean_interval([5.0]).interval
-    (2.0, None)
-    """
-    numbers: list[float] = np.asarray(values, dtype=np.float64).ravel().tolist()
-    n = len(numbers)
-    if n == 0:
-        raise UsageError("mean of no values; give at least one")
-    _check_level(level)
-    if not all(map(math.isfinite, numbers)):
-        return MeanInterval(math.nan, Interval(math.nan, math.nan, level) if n > 1 else None, n)
-    mean = math.fsum(numbers) / n
-    if n == 1:
-        return MeanInterval(mean, None, 1)
-    error = math.sqrt(math.fsum((x - mean) ** 2 for x in numbers) / (n - 1) / n)
-    half = t_quantile(level, n - 1) * error
-    return MeanInterval(mean, Interval(mean - half, mean + half, level), n)
-
-
-def mean_difference(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> MeanInterval:
-    """Return by how much the mean of some runs exceeds that of other, independent runs, with Welch's interval.
-
-    x̄ − ȳ ± t_ν·√(v + w), v = s_x²/n_x, w = s_y²/n_y, ν = (v + w)²/(v²/(n_x − 1) + w²/(n_y − 1)) (Welch 1947).
-
-    Args:
-        first: one number a run, at least one.
-        second: the same of the other runs; their spread may differ.
-        level: of the interval.
-
-    Returns:
-        Difference, interval (``None`` when either side is one run) and n_x + n_y; a value that is not finite makes
-        the difference and both ends nan.
-
-    Raises:
-        UsageError: when a side has no values, or the level is not between 0 and 1.
-
-    >>> d = mean_difference([3.0, 5.0], [1.0, 3.0])
-    >>> d.mean, round(d.interval.low, 3), round(d.interval.high, 3)
-    (2.0, -4.085, 8.085)
-    """
-    a, b = mean_interval(first, level), mean_interval(second, level)
-    n, difference = a.n + b.n, a.mean - b.mean
-    if a.interval is None or b.interval is None:
-        return MeanInterval(difference, None, n)
-    if not math.isfinite(difference):
-        return MeanInterval(difference, Interval(math.nan, math.nan, level), n)
-    v, w = (float(np.var(np.ravel(x), ddof=1, dtype=np.float64)) / m.n for x, m in ((first, a), (second, b)))
-    if v + w == 0:
-        return MeanInterval(difference, Interval(difference, difference, level), n)
-    freedom = (v + w) ** 2 / (v * v / (a.n - 1) + w * w / (b.n - 1))
-    half = t_quantile(level, freedom) * math.sqrt(v + w)
-    return MeanInterval(difference, Interval(difference - half, difference + half, level), n)
 
 
 def wilson(successes: int, n: int, level: float = 0.95) -> Interval:

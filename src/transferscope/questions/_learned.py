@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from ..evidence.guard import Witness
 from ._sides import Named
 
-__all__ = ["as_witnesses", "of_kind"]
+__all__ = ["as_witnesses", "of_kind", "those_that_learned"]
 
+Thing = TypeVar("Thing")
 Some = TypeVar("Some", bound=Named)
 
 
+def those_that_learned(every: Iterable[Thing], unfit: Callable[[Thing], object]) -> list[Thing]:
+    """Return those that learned something; all where none did: they decide nothing then, and the reason is said.
+
+    Args:
+        every: networks, or pairs or paths between them.
+        unfit: says what is wrong with one, nothing where it learned something.
+
+    >>> those_that_learned(["ok", "diverged"], lambda one: one == "diverged")
+    ['ok']
+    >>> those_that_learned(["diverged"], lambda one: one == "diverged")
+    ['diverged']
+    """
+    found = list(every)
+    return [one for one in found if not unfit(one)] or found
+
+
 def of_kind(networks: Sequence[Some], kind: str) -> list[Some]:
-    """Return the networks of a kind that learned something; all of it where none did, which then decide nothing.
+    """Return the networks of a kind that learned something (:func:`those_that_learned`).
 
     >>> class Network(Witness): group = ""
     >>> networks = [Network("a", "P-T"), Network("b", "P-T", "diverged at step 3"), Network("c", "RI-T")]
     >>> [one.label for one in of_kind(networks, "P-T")]
     ['a']
     """
-    every = [one for one in networks if one.role == kind]
-    return [one for one in every if not one.unfit] or every
+    return those_that_learned((one for one in networks if one.role == kind), lambda one: one.unfit)
 
 
 def as_witnesses(networks: Iterable[Named], witnesses: Iterable[Witness]) -> tuple[Witness, ...]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..evidence.guard import Witness
 from ..evidence.images import PerImage
 from ..evidence.pairs import Pairs
+from ._learned import those_that_learned
 from ._members import Member, Pair, kinds, run_of
 from ._sides import TRAINED
 
@@ -24,8 +25,7 @@ def both_learned(members: Sequence[Member], pairs: Iterable[Pair]) -> tuple[Pair
     >>> [(p.a, p.b) for p in both_learned(members, [Pair(0, 1, ""), Pair(0, 2, "")])]
     [(0, 1)]
     """
-    every = tuple(pairs)
-    return tuple(p for p in every if not (members[p.a].unfit or members[p.b].unfit)) or every
+    return tuple(those_that_learned(pairs, lambda pair: members[pair.a].unfit or members[pair.b].unfit))
 
 
 def learned_kinds(members: Sequence[Member], pairs: Sequence[Pair]) -> dict[str, tuple[Pair, ...]]:

@@ -15,6 +15,7 @@ from ..evidence.left_out import LeftOut
 from ..evidence.pairs import Pairs
 from ..evidence.peaks import Gain, Peak, excess, gain, kind_gain, kind_peak, peak
 from ..probes.metrics import as_error
+from ._learned import those_that_learned
 from ._members import run_of
 from ._paths import Path, Traced, principal
 
@@ -101,8 +102,7 @@ def sample_of(p: Sampled, images: str) -> ImageErrors | None:
 
 def both_learned(paths: Iterable[J]) -> list[J]:
     """Return the paths whose networks both learned something; all where there is none, so that a reason is said."""
-    every = list(paths)
-    return [p for p in every if not any(p.path.unfit)] or every
+    return those_that_learned(paths, lambda one: any(one.path.unfit))
 
 
 def unlearned(paths: Iterable[Joining], target: str = "") -> tuple[LeftOut, ...]:

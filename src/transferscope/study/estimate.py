@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -96,11 +97,15 @@ class Estimate:
             *lines,
             "",
             f"{len(self.steps)} steps, about {_hours(self.seconds)} one after the other on this {self.device} "
-            f"(measured: {self.training:,.0f} training images and {self.evaluation:,.0f} evaluated images a second), "
+            f"(measured: {self._rates()} a second), "
             "without preparing images",
             f"{_counted(operations)} ({_counted(self.image_operations)} an image forward)"
             + (elsewhere if there >= _WORTH_A_GPU else ""),
         ]
+
+    def _rates(self) -> str:
+        rates = ((self.training, "training images"), (self.evaluation, "evaluated images"))
+        return " and ".join(f"{rate:,.0f} {what}" for rate, what in rates if not math.isnan(rate))
 
 
 def estimate(steps: Sequence[Step], *, device: str = "auto") -> Estimate:

@@ -7,22 +7,24 @@ from importlib import resources
 from pathlib import Path
 
 from ..errors import StoreError
+from ..evidence.claims import claim_called
 from ..evidence.finding import Finding
-from ..evidence.phrases import short
+from ..evidence.phrases import percent, short
 from ..evidence.pilot import Pilot, Prospect, pilots, prospect, read_pilots
 from ..questions.base import Question, starts_asked
 from .check import Checked
+from .load import load_study
 from .schema import Study
 from .stored_study import StoredStudy, open_study
 
-__all__ = ["pilots_for", "prospects", "told"]
+__all__ = ["pilot_file", "pilots_for", "pilots_in", "prospects", "told"]
 
 
 def pilots_for(study: Study, folder: Path) -> tuple[tuple[Pilot, ...], str]:
     """Return how much the numbers of claims vary, and where that is known from.
 
-    It is what the run folder holds, where it holds something of this study; else what pilot runs of a paper's study
-    have shown, which come with the package; else nothing.
+    It is what the run folder holds, where it holds something of this study; else, of a paper's study with its own
+    network and images, what pilot runs have shown, which come with the package; else nothing.
 
     Args:
         study: the study.
@@ -30,16 +32,30 @@ def pilots_for(study: Study, folder: Path) -> tuple[tuple[Pilot, ...], str]:
     """
     try:
         stored = open_study(folder)
-        here = pilots(_findings(stored)) if stored.name == study.name else ()
+        here = pilots_in(stored) if stored.name == study.name else ()
     except StoreError:
         here = ()
     if here:
         return here, "as measured in the run folder"
-    if study.paper is not None:
-        file = resources.files("transferscope.papers").joinpath(study.paper, f"{study.name}.csv")
-        if file.is_file():
-            return read_pilots(Path(str(file))), "from pilot runs with other seeds"
+    file = pilot_file(study)
+    if file is not None and file.is_file():
+        packaged = load_study(f"paper:{study.paper}")
+        same = (packaged.targets, packaged.network, packaged.images) == (study.targets, study.network, study.images)
+        if same:
+            return read_pilots(file), "from pilot runs with other seeds"
     return (), ""
+
+
+def pilot_file(study: Study) -> Path | None:
+    """Return where it is kept what pilot runs of a paper's study have shown; ``None`` for a study of no paper."""
+    if study.paper is None:
+        return None
+    return Path(str(resources.files("transferscope.papers"))) / study.paper / f"{study.name}.csv"
+
+
+def pilots_in(stored: StoredStudy) -> tuple[Pilot, ...]:
+    """Return how much the numbers of claims vary in a run folder."""
+    return pilots(_findings(stored))
 
 
 def _findings(stored: StoredStudy) -> list[Finding]:
@@ -62,23 +78,34 @@ def prospects(checked: Checked, known: tuple[Pilot, ...]) -> list[Prospect]:
         by_question.setdefault(question.called(), []).append(question)
     found = []
     for pilot in known:
-        one = prospect(pilot, 2, 0).claim
-        for question in by_question.get(one.question or "", ())[:1]:
+        claim = claim_called(pilot.claim)
+        for question in by_question.get(claim.question or "", ())[:1]:
             targets = question.targets or tuple(checked.targets)
-            if pilot.target and pilot.target not in targets:
+            about = pilot.target.split(" & ") if pilot.target else targets
+            if not set(about) <= set(targets):
                 continue
-            images = [checked.targets[t].test for t in targets if not pilot.target or t == pilot.target]
+            images = [checked.targets[target].test for target in about]
             limit = getattr(question, "images", None)
             seen = min(images) if limit is None else min(limit, *images)
-            found.append(prospect(pilot, _networks(checked.study, question), seen))
+            found.append(prospect(pilot, _networks(checked.study, question, claim.kinds), seen))
     return found
 
 
-def _networks(study: Study, question: Question) -> int:
-    """Return how many networks of each kind the question is about: of the start with the fewest."""
+def _networks(study: Study, question: Question, kinds: tuple[str, ...]) -> int:
+    """Return how many networks of each kind the question has: of the kind with the fewest.
+
+    A kind has those of the start with the most seeds. Where starts of a kind are held against each other, the start
+    with the fewest counts.
+    """
     limit = getattr(question, "runs", None) or getattr(question, "seeds", None)
-    plain = [study.starts[name] for name in starts_asked(study, question) if not study.starts[name].altered]
-    return min((len(start.seeds[:limit]) for start in plain), default=0)
+    of_kind: dict[str, list[int]] = {}
+    for name in starts_asked(study, question):
+        start = study.starts[name]
+        if not start.altered:
+            of_kind.setdefault("RI-T" if start.source is None else "P-T", []).append(len(start.seeds[:limit]))
+    apart = question.tells_apart or question.called() == "learning_curves"
+    counts = [min(n) if apart else max(n) for kind, n in of_kind.items() if kind in (kinds or of_kind)]
+    return min(counts, default=0)
 
 
 def told(found: list[Prospect], where: str) -> list[str]:
@@ -88,6 +115,8 @@ def told(found: list[Prospect], where: str) -> list[str]:
         found: the prospects.
         where: from where it is known how much numbers vary.
     """
+    if not found and where:
+        return []  # it is known how much numbers vary, but no claim is asked about
     if not found:
         return [
             "which differences could be told is not known before the first run: --plan says it for a run folder that "
@@ -98,7 +127,13 @@ def told(found: list[Prospect], where: str) -> list[str]:
         on = f" {p.target}" if p.target else ""
         size = f"{p.networks} networks of a kind" + (f", {p.images:,} images" if p.images else "")
         tells = "no verdict under 3 of a kind" if p.tells is None else f"{short(p.tells)} {p.claim.units}"
-        effect = "" if p.claim.effect is None else f"; its listed effect, {short(p.claim.effect)}, takes "
-        seeds = "" if p.claim.effect is None else "more than 200" if p.seeds is None else str(p.seeds)
-        lines.append(f"  {p.claim.id}{on}: {size}: {tells}{effect}{seeds}")
+        lines.append(f"  {p.claim.id}{on}: {size}: {tells}{_effect(p)}")
     return lines
+
+
+def _effect(p: Prospect) -> str:
+    if p.claim.effect is None:
+        return ""
+    takes = "more than 200" if p.seeds is None else str(p.seeds)
+    now = "" if p.chance is None else f" is told with a probability of {percent(p.chance, 0)};"
+    return f"; its listed effect, {short(p.claim.effect)},{now} 80 % takes {takes}"

@@ -14,7 +14,6 @@ Example:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
@@ -29,6 +28,7 @@ from transferscope.data.synthetic._photo import PhotoStyle
 from transferscope.data.synthetic._quickdraw import SketchStyle
 from transferscope.errors import DataError, nearest
 from transferscope.rng import numpy_generator
+from transferscope.runtime import cores
 
 __all__ = ["DOMAINS", "classes", "render"]
 
@@ -124,7 +124,7 @@ def render(
         answers[first : first + _CHUNK] = drawn[: len(out)]
 
     chunks = range(-(-count // _CHUNK))
-    workers = min(len(chunks), threads or os.cpu_count() or 1)
+    workers = min(len(chunks), threads or cores())
     if workers <= 1:
         for number in chunks:
             chunk(number)

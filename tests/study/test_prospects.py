@@ -1,0 +1,73 @@
+"""Which differences a study can tell: pilots are of its own images, and networks are counted by kind."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from transferscope.evidence.pilot import Pilot, write_pilots
+from transferscope.study import prospects as module
+from transferscope.study.check import check
+from transferscope.study.load import load_study
+from transferscope.study.prospects import pilot_file, pilots_for, prospects, told
+
+PILOTS = (
+    Pilot("000-3.3-a", "photo", 1, 0.01, 0.1, False, 8),
+    Pilot("000-3.1-a", "photo", 2, 0.02, 0.4, False, 16),
+    Pilot("000-3.1-h", "clipart", 2, 0.02, 0.4, False, 10),
+    Pilot("000-B.7-b", "photo & clipart & quickdraw", 1, 0.02, 0.1, False, 8),
+)
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "kept.csv"
+    write_pilots(PILOTS, file)
+    monkeypatch.setattr(module, "pilot_file", lambda study: file)
+    return tmp_path / "no run folder"
+
+
+def test_pilots_are_of_the_papers_own_images_and_network(kept: Path) -> None:
+    found, where = pilots_for(load_study("paper:neyshabur2020"), kept)
+    assert found == PILOTS and where == "from pilot runs with other seeds"
+    longer = load_study("paper:neyshabur2020", settings={"recipe.epochs": 20})
+    assert pilots_for(longer, kept)[0] == PILOTS
+    others = load_study("paper:neyshabur2020", data={"photo": "synthetic:photo?train=500&test=500"})
+    assert pilots_for(others, kept) == ((), "")
+    deeper = load_study("paper:neyshabur2020", settings={"network.name": "fixup_resnet8"})
+    assert pilots_for(deeper, kept) == ((), "")
+
+
+def test_networks_are_counted_by_kind() -> None:
+    seeds = {"starts.P-T.seeds": [0, 1, 2, 3, 4, 5], "starts.RI-T.seeds": [0, 1, 2, 3, 4]}
+    checked = check(load_study("paper:neyshabur2020", settings={**seeds, "analyses.block_shuffle.seeds": 4}))
+    found = {p.claim.id: p for p in prospects(checked, PILOTS)}
+    assert set(found) == {one.claim for one in PILOTS}
+    assert found["000-3.3-a"].networks == 6, "two P-T, whatever there is of RI-T"
+    assert found["000-3.1-a"].networks == 4, "of the rate that has the fewest, as each may be the better one"
+    assert found["000-3.1-h"].networks == 4, "as many as the question takes"
+    assert found["000-3.1-a"].images == 2000
+
+
+def test_what_is_said(kept: Path) -> None:
+    [one] = prospects(check(load_study("paper:neyshabur2020")), PILOTS[1:2])
+    assert one.chance is not None and one.seeds is not None and one.tells is not None
+    lines = told([replace(one, networks=4, tells=0.03, chance=0.716, seeds=5)], "from pilots")
+    assert lines == [
+        "what can be told with 80 % power, by claim and target (from pilots):",
+        "  000-3.1-a photo: 4 networks of a kind, 2,000 images: 0.0300 share of test images; its listed effect, "
+        "0.0820, is told with a probability of 72 %; 80 % takes 5",
+    ]
+    assert told([replace(one, networks=2, tells=None, chance=None, seeds=None)], "x")[1].endswith(
+        "2,000 images: no verdict under 3 of a kind; its listed effect, 0.0820, 80 % takes more than 200"
+    )
+
+
+def test_nothing_is_said_where_no_claim_is_asked_about() -> None:
+    assert told([], "from pilots") == []
+    assert told([], "")[0].startswith("which differences could be told is not known")
+
+
+def test_a_study_of_no_paper_has_no_pilots(tmp_path: Path) -> None:
+    demo = load_study("demo")
+    assert pilot_file(demo) is None and pilots_for(demo, tmp_path) == ((), "")
