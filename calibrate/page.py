@@ -230,14 +230,21 @@ def _how(counts: pd.DataFrame) -> str:
     error = [100 * (0.05 * 0.95 / n) ** 0.5 for n in (null.max(), null.min())]
     sizes = ", ".join(f"{n:,}" for n in sorted(set(null), reverse=True))
     settled = int((false_of(again) <= again["simulations"].map(most)).sum()) if len(again) else 0
+    cells = len(null) + len(again)
+    over = (
+        f"Some of {cells} cells exceed a limit of 1 % by chance, so the {len(again)} that did were simulated once "
+        f"more with other seeds and three times as often; only that counts, and {settled} of them then were within "
+        "the limit."
+        if len(again)
+        else f"None of {cells} cells exceeds a limit of 1 %; one that did would be simulated again with other seeds."
+    )
     return f"""## How much was simulated
 
 {sizes} studies for each null truth and size: most where no images vary, fewest where one takes long;
 {power.max():,} for each power. The standard error of a share of 5 % is {error[0]:.1f} to {error[1]:.1f} points, that
-of a power of 50 % {50 / power.max() ** 0.5:.0f}. Some of {len(null) + len(again)} cells exceed a limit of 1 % by
-chance, so the {len(again)} that did were simulated once more with other seeds and three times as often;
-only that counts, and {settled} of them then were within the limit. Rows of equal data, rule, truth and size share one
-simulation. All seeds are fixed; the numbers do not depend on how many processes there are.
+of a power of 50 % {50 / power.max() ** 0.5:.0f}. {over}
+Rows of equal data, rule, truth and size share one simulation. All seeds are fixed; the numbers
+do not depend on how many processes there are.
 `calibrate/simulated.csv` has all counts, `calibrate/rows.py` the table of rows.
 
 What is simpler here than in a study: networks that learned nothing are not simulated (the guard has its own tests);
