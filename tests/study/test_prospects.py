@@ -46,7 +46,7 @@ def test_networks_are_counted_by_kind() -> None:
     assert found["000-3.3-a"].networks == 6, "two P-T, whatever there is of RI-T"
     assert found["000-3.1-a"].networks == 4, "of the rate that has the fewest, as each may be the better one"
     assert found["000-3.1-h"].networks == 4, "as many as the question takes"
-    assert found["000-3.1-a"].images == 2000
+    assert found["000-3.1-a"].images == 2500, "as many as the study takes of 3,000"
 
 
 def test_what_is_said(kept: Path) -> None:
@@ -55,11 +55,11 @@ def test_what_is_said(kept: Path) -> None:
     lines = told([replace(one, networks=4, tells=0.03, chance=0.716, seeds=5)], "from pilots")
     assert lines == [
         "what can be told with 80 % power, by claim and target (from pilots):",
-        "  000-3.1-a photo: 4 networks of a kind, 2,000 images: 0.0300 share of test images; its listed effect, "
+        "  000-3.1-a photo: 4 networks of a kind, 2,500 images: 0.0300 share of test images; its listed effect, "
         "0.0820, is told with a probability of 72 %; 80 % takes 5",
     ]
     assert told([replace(one, networks=2, tells=None, chance=None, seeds=None)], "x")[1].endswith(
-        "2,000 images: no verdict under 3 of a kind; its listed effect, 0.0820, 80 % takes more than 200"
+        "2,500 images: no verdict under 3 of a kind; its listed effect, 0.0820, 80 % takes more than 200"
     )
 
 
