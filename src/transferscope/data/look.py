@@ -40,6 +40,9 @@ def looked_at(listings: Mapping[str, Listing], prepared: Mapping[str, Prepared])
     ids = {part: listings[part].ids[prepared[part].kept] for part in images}
     glances = {part: _glance(of) for part, of in images.items()}
     said = list(_said_of_equal(_equal(images, {part: g.keys for part, g in glances.items()}), images, ids))
+    labels = {part: listings[part].labels[prepared[part].kept] for part in images}
+    if all(of.ndim == 1 for of in labels.values()):
+        said += _said_of_conflicts(images, glances, labels, ids)
     pale = [(part, int(i)) for part, of in images.items() for i in _pale(of, glances[part].pale)]
     if pale:
         part, i = pale[0]
@@ -147,6 +150,33 @@ def _said_of_equal(
     for (one, two), pairs in equal.items():
         shown = several((f"{quoted(str(ids[two][j]))} is {quoted(str(ids[one][i]))}" for i, j in pairs), 3)
         yield f"{len(pairs)} of {len(images[two])} {two} images are, pixel by pixel, {one} images, too: {shown}"
+
+
+def _said_of_conflicts(
+    images: Mapping[str, np.ndarray],
+    glances: Mapping[str, _Glance],
+    labels: Mapping[str, np.ndarray],
+    ids: Mapping[str, np.ndarray],
+) -> Iterator[str]:
+    """Say which pictures stand under two classes."""
+    places = [(part, i) for part, of in images.items() for i in range(len(of))]
+    keys = np.concatenate([glances[part].keys for part in images])
+    classes = np.concatenate([labels[part] for part in images])
+    _, group = np.unique(keys, return_inverse=True)
+    least, most = np.full(len(keys), np.iinfo(np.int64).max), np.full(len(keys), -1)
+    np.minimum.at(least, group, classes)
+    np.maximum.at(most, group, classes)
+    whole = {part: _Whole(of) for part, of in images.items()}
+    same: dict[bytes, list[int]] = {}
+    for at in np.flatnonzero(least[group] < most[group]):
+        part, i = places[at]
+        same.setdefault(whole[part][i], []).append(int(at))
+    torn = [of for of in same.values() if len({int(classes[at]) for at in of}) > 1]
+    if torn:
+        pairs = [(of[0], next(at for at in of if classes[at] != classes[of[0]])) for of in torn]
+        named = [[quoted(str(ids[part][i])) for part, i in (places[a], places[b])] for a, b in pairs]
+        shown = several((f"{one} is {two}" for one, two in named), 3)
+        yield f"{sum(map(len, torn))} images are, pixel by pixel, images of another class, too: {shown}"
 
 
 def _range(listing: Listing, position: int, seen: np.ndarray) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..questions import QUESTIONS, question_class
+from ..questions.result import Result
 from ..store.atomic import said_plainly, write_bytes
 from .attempts import Attempts
 from .beside import BesideSection, beside_section
@@ -19,7 +20,6 @@ from .sections import Answer, Said, Section, make_section
 from .tables import Table, table_of
 
 if TYPE_CHECKING:
-    from ..questions.result import Result
     from ..study.stored_study import StoredStudy
 
 __all__ = ["write_report"]
@@ -56,19 +56,23 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
     for part in ("figures", "tables"):
         with said_plainly(root / part):
             (root / part).mkdir(exist_ok=True)
-    results = {item: study.results(item) for item in study.items}
     tries = Attempts()
+    results = {
+        item: tries.make(f"the section {item}", partial(study.results, item), dict[str, Result]())
+        for item in study.items
+    }
     sections = _sections(study, results, root, tries)
     page = root / "report.html"
     claims = tries.make("the claims", lambda: claims_section(study, sections, root / "tables"), None)
     printed = tries.make("the paper's tables", lambda: beside_section(study, results, root / "tables"), None)
     for section in sections:
-        for part in section.parts:
-            where = f"{section.title}{f', {part.name}' if part.name else ''}"
-            tries.failed += [f"{where}: {line}" for line in part.failed]
+        for answer in section.parts:
+            where = f"{section.title}, {answer.name}" if answer.name else section.title
+            tries.failed += [f"{where}: {line}" for line in answer.failed]
     write_bytes(page, _render(study, sections, claims, printed, tries.failed).encode())
-    for line in tries.failed if failed is not None else ():
-        failed(line)
+    if failed is not None:
+        for line in tries.failed:
+            failed(line)
     return page
 
 
@@ -96,7 +100,7 @@ def _render(
     sections: Sequence[Section],
     claims: ClaimsSection | None,
     printed: BesideSection | None,
-    failed: Sequence[str],
+    failed: Sequence[str] = (),
 ) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup

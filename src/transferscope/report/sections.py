@@ -176,16 +176,19 @@ def _part(question: type[Question], item: str, target: str, answer: Answer, figu
     name = slug(f"{item}-{target}") if target else slug(item)
     anchor = f"part-{name}"
     result, tries = answer.result, Attempts()
-    found = tries.make("the findings", result.findings, ())
-    said = tries.make("the findings", lambda: tuple(_said(f, target, anchor) for f in found), ())
+    said: tuple[Said, ...] = ()
+    evidence: tuple[Finding, ...] = ()
+    more: tuple[View, ...] = ()
+    evidence = tries.make("the findings", result.findings, evidence)
+    said = tries.make("the findings", lambda: tuple(_said(f, target, anchor) for f in evidence), said)
     table = tries.make("the table", lambda: _table(result, tables, f"{name}.csv"), EMPTY)
-    more = tries.make("the list of figures", lambda: tuple(question.views(result)), ())
+    more = tries.make("the list of figures", lambda: tuple(question.views(result)), more)
     pictures = []
     for view in (View("", question.words.caption), *more):
         what = f"the figure {view.name!r}" if view.name else "the figure"
         picture = tries.make(what, partial(_picture, question, view, target, name, answer, figures), None)
         pictures += [] if picture is None else [picture]
-    return Part(anchor, target, said, found if said else (), tuple(pictures), table, tuple(tries.failed))
+    return Part(anchor, target, said, evidence if said else (), tuple(pictures), table, tuple(tries.failed))
 
 
 def _table(result: Result, tables: Path, name: str) -> Table:

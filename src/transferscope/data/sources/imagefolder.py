@@ -2,8 +2,8 @@
 
 The table has a column ``file_name`` (paths as seen from the table) and one of labels: ``label``, or the only other
 one, or what ``?label=`` names. It lies in ``ROOT``, or one in the folder of each part. Of a table in ``ROOT``, the
-parts are its column ``split``, or the first folders of the paths where these are called like parts. Without a table it
-is a folder for each class, as ``folder:``.
+parts are its column ``split``, or the first folders of the paths where these are called like parts. Without a table
+it is a folder for each class, as ``folder:``.
 """
 
 from __future__ import annotations

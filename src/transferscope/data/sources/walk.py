@@ -116,37 +116,45 @@ class _Walk(Generic[K]):
                 self._folder(key, f"{at}/{folder}", f"{name}/{folder}")
 
     def _follow(self) -> None:
-        """Follow the links to what was not read, those in ``first`` before others."""
+        """Follow the links to what was not read, those in ``first`` before others; folders before files."""
         taken: dict[str, str] = {}
         added = set()
+        waiting: list[_Link[K]] = []
         while self.links:
-            links, self.links = sorted(self.links, key=lambda k: self.rank.get(k.key, len(self.rank))), []
-            for link in links:
-                real = os.path.realpath(link.at)
-                before = len(self.found.paths[link.key])
-                if link.folder:
-                    holds = os.path.realpath(os.path.dirname(link.at))  # noqa: PTH120
-                    if holds == real or holds.startswith(real.rstrip("/") + "/"):
-                        self.left.append((link, "a folder that it lies in"))
-                    elif real in self.read:
-                        self.left.append((link, self.read[real]))
-                    else:
-                        self._folder(link.key, real, link.path)
-                elif (known := taken.get(real) or self._listed(real)) is not None:
-                    self.left.append((link, known))
+            links, self.links = sorted(self.links, key=self._order), []
+            waiting += [link for link in links if not link.folder]
+            for link in (link for link in links if link.folder):
+                real, before = os.path.realpath(link.at), len(self.found.paths[link.key])
+                holds = os.path.realpath(os.path.dirname(link.at))  # noqa: PTH120
+                if holds == real or holds.startswith(real.rstrip("/") + "/"):
+                    self.left.append((link, "a folder that it lies in"))
+                elif real in self.read:
+                    self.left.append((link, self.read[real]))
                 else:
-                    taken[real] = link.path
-                    self.found.paths[link.key].append(link.path)
+                    self._folder(link.key, real, link.path)
                 if len(self.found.paths[link.key]) > before:
                     self.found.followed += 1
                     added.add(link.key)
+        for link in sorted(waiting, key=self._order):
+            real = os.path.realpath(link.at)
+            if (known := taken.get(real) or self._listed(real)) is not None:
+                self.left.append((link, known))
+                continue
+            taken[real] = link.path
+            self.found.paths[link.key].append(link.path)
+            self.found.followed += 1
+            added.add(link.key)
         for key in added:
             self.found.paths[key].sort(key=_place)
+
+    def _order(self, link: _Link[K]) -> tuple[int, str]:
+        return self.rank.get(link.key, len(self.rank)), link.path
 
     def _listed(self, real: str) -> str | None:
         """Return what a real file is called when it was read with its folder."""
         folder, _, name = real.rpartition("/")
-        if folder in self.read and not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES):
+        shown = not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
+        if folder in self.read and shown and os.path.exists(real):  # noqa: PTH110
             return f"{self.read[folder]}/{name}"
         return None
 

@@ -189,8 +189,8 @@ def mistakes(
     nets = as_networks(net, len(named))
     if images.multilabel and not (images.labels >= 0).any():
         raise UsageError(
-            f"{images.name}: of none of the {len(images.classes)} classes is known which of these {len(images)} images "
-            "have it, so there are no mistakes to count; use images with labels that are known"
+            f"{images.name}: of none of the {len(images.classes)} classes is known which of these {len(images)} "
+            "images have it, so there are no mistakes to count; use images with labels that are known"
         )
     if train is not None and train.classes != images.classes:
         raise UsageError(f"{train.name} and {images.name} have different classes; give the training part of one set")
