@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from transferscope.data.sources.walk import walk
 from transferscope.data.spec import load_images
 from transferscope.errors import DataError
 
@@ -136,3 +137,19 @@ def test_names_that_are_no_utf8(write_folder, write_image):
     write_image(root / r"ca\xe9" / "x.png", 99)
     with pytest.raises(DataError, match="two class folders would both be called"):
         load_images(f"folder:{root}?val=0")
+
+
+def test_the_order_is_that_of_a_plain_walk(write_folder, write_image):
+    """Folders with links to elsewhere were read right before, and are read in the same order."""
+    root = write_folder({"cat": {"b": 2, "a": 2}})
+    for i, name in enumerate(("zz.png", "00.png", "b.png", "a/deeper/0.png")):
+        write_image(root / "cat" / name, 50 + i)
+        write_image(root.parent / "elsewhere" / name, 60 + i)
+    (root / "cat" / "aa").symlink_to(root.parent / "elsewhere")
+    (root / "cat" / "y.png").symlink_to(write_image(root.parent / "one.png", 70))
+    expected = []
+    for at, below, names in os.walk(root / "cat", followlinks=True):
+        below.sort()
+        expected += [os.path.relpath(f"{at}/{name}", root) for name in sorted(names)]
+    found = walk(root, {"cat": root / "cat"})
+    assert found.paths["cat"] == expected and len(expected) == 13 and found.followed == 2 and not found.remarks
