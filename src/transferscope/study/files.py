@@ -18,7 +18,7 @@ from ..store.atomic import write_bytes
 from ..store.digest import digest, file_digest
 from ..store.folder import About, RunFolder
 from .check import network_spec
-from .events import Listener, unheard
+from .events import Listener, StepEvent, unheard
 from .execute import execute, resources
 from .feasibility import of_labels, of_network
 from .graph import Plan, Step, in_order
@@ -167,7 +167,9 @@ def run_files(
         StoreError: when the folder is not ours, belongs to something else, or cannot be written.
     """
     resources(jobs, device, threads)
-    plan, text = plan_files(asked)
+    plan, text, remarks = plan_files(asked)
+    for remark in remarks:
+        listener(StepEvent("noted", "data images", "", text=remark))
     inputs = [step for step in plan.steps if step.kind != "analysis"]
     files = [step.name for step in inputs if step.kind == "checkpoint"]
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
@@ -178,8 +180,8 @@ def run_files(
     return folder, execute(plan.steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)
 
 
-def plan_files(asked: Files) -> tuple[Plan, str]:
-    """Check everything and return the steps, and what was asked as YAML."""
+def plan_files(asked: Files) -> tuple[Plan, str, tuple[str, ...]]:
+    """Check everything and return the steps, what was asked as YAML, and what there is to say of the images."""
     settings = ImageSettings(size=asked.size, channels=asked.channels, skip_unreadable=asked.skip_unreadable)
     try:
         network = network_spec(asked.model, settings, asked.mean, asked.std)
@@ -222,7 +224,7 @@ def plan_files(asked: Files) -> tuple[Plan, str]:
         }
         items[name] = {"": Step("analysis", name, body, inputs, question.cost(len(given), [found.test]))}
     steps = in_order(step for of in items.values() for step in of.values())
-    return Plan(steps, items, {}), _as_text(asked, found, network)
+    return Plan(steps, items, {}), _as_text(asked, found, network), found.remarks
 
 
 def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
