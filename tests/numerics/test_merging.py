@@ -189,5 +189,5 @@ def test_two_networks_are_refused(merge):
         merge({"w": torch.ones(1), "b": torch.ones(1)}, [{"w": torch.ones(1)}] * 2, [])
     with pytest.raises(UsageError, match=r"'w' is \(2,\) in the first and \(1,\) in the second"):
         merge({"w": torch.ones(2)}, [{"w": torch.ones(1)}] * 2, [])
-    with pytest.raises(UsageError, match="no fine-tuned weights to merge|give at least 2, got 0"):
+    with pytest.raises(UsageError, match=r"no fine-tuned weights to merge|give at least 2, got 0"):
         merge(START, [], [])
