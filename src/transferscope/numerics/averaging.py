@@ -65,7 +65,7 @@ class Mean:
             check_same(self._like, params)
             for name, value in params.items():
                 if name in self._sums:
-                    self._sums[name].add_(value.to(torch.float64))
+                    self._sums[name].add_(value.detach())  # as float64, without a copy in it
                 elif not torch.equal(value, self._like[name]):
                     self._differ[name] = None
         self.count += 1
@@ -95,8 +95,8 @@ class Mean:
                 continue
             total = self._sums[name]
             if more is not None:
-                total = total + more[name].to(torch.float64)
-            found[name] = (total / count).to(like.dtype)
+                total = total + more[name].detach()
+            found[name] = torch.div(total, count, out=torch.empty(like.shape, dtype=like.dtype, device=total.device))
         return found
 
 
