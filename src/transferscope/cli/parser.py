@@ -122,7 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
         compare,
         "instead of the quick ones (mistakes, similarity, distance, barrier, extrapolation), ask these, "
         "comma-separated; also there, taking longer: basin, spectrum, hessian, landscape, "
-        "loss_variation, gradient_flow",
+        "loss_variation, gradient_flow, soup (see also 'transferscope soup')",
     )
     _add_run_options(compare, out="comparison")
 

@@ -50,6 +50,9 @@ def _beside(result: Soup, images: str) -> Finding:
     for name in ("uniform soup", "logit ensemble", "probability ensemble", "greedy ensemble"):
         entry = result.entry(name)
         cost = f", {count(entry.passes, 'network')} an answer" if entry.kind == "ensemble" else ""
+        if entry.members == (result.best,):
+            parts.append(f"{name} is the best single one alone")
+            continue
         over = points_text(result.less(name, result.best, images))
         parts.append(f"{name} {percent(result.value(name, images))} ({over}{cost})")
     oracle = result.oracle(images)

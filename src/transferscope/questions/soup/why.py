@@ -51,7 +51,7 @@ def against(check: PreCheck, best: str) -> list[str]:
 def _barriers(check: PreCheck, best: str) -> Reason:
     high = {k: e for k, e in check.rises.items() if e.low is not None and e.low > _MARGIN}
     worst = max(check.rises, key=lambda k: check.rises[k].value)
-    rise = points_text(check.rises[worst])
+    rise = points_text(check.rises[worst]).replace("these test images", "these held-out images")
     if high:
         named = shortened(sorted(high, key=lambda k: -high[k].value))
         return Reason(
