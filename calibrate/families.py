@@ -20,7 +20,7 @@ __all__ = [
     "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW", "DOMAINS", "DROP", "EARLIER", "EDGES", "GAIN", "GATHERING",
     "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS", "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE",
     "MODULES", "NEAR", "NORMS", "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU",
-    "PRETRAININGS", "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOURCES",
+    "PRETRAININGS", "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS", "SOURCES",
     "SPEED", "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING", "VALLEYS", "VALLEYS_WANDER",
 ]  # fmt: skip
 
@@ -79,6 +79,12 @@ OVERFIT = Family(
     "errors of the last epoch less those of the best one, on four targets, both kinds weighted alike (latent 0.05)",
     partial(i.overfitting, rate=0.3, network=0.05),
     slow=True,
+)
+SOUPS = Family(
+    "soup of a seed",
+    "errors at a rate of 20 % of a best single network, its ensemble and its soup, alike but for a tenth of what is "
+    "their own (latent 0.05 between seeds)",
+    partial(i.soups, rate=0.2, network=0.05),
 )
 CRITICAL = Family(
     "module set back",

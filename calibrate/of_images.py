@@ -20,7 +20,7 @@ from .latent import Array, changed, errors_of
 from .of_networks import lasting
 
 __all__ = ["accuracies", "auc_and_loss", "best_checkpoint", "checkpoint_slopes", "classes", "drop_slopes",
-           "gradient_size", "metric_slopes", "overfitting", "rewound", "rewound_depth"]  # fmt: skip
+           "gradient_size", "metric_slopes", "overfitting", "rewound", "rewound_depth", "soups"]  # fmt: skip
 
 Rng = np.random.Generator
 
@@ -106,6 +106,32 @@ def rewound_depth(
         found.append((latent > -total * ndtri(rate + rise)).astype(np.float64) - before)
     examples = np.stack(found, axis=1)
     return (change_over_depth(examples.mean(2), examples),)
+
+
+def soups(
+    rng: Rng, n: int, images: int, truth: Truth, *, rate: float, network: float, keep: float = 0.9
+) -> tuple[Estimate, ...]:
+    """Soups of n seeds against the best single network of each, as the question has them.
+
+    One number: by how much soups are better. Two: by how much ensembles are, and soups beyond half of that.
+    """
+    hard, own = rng.standard_normal(images), rng.standard_normal((n, images))
+
+    def wrong(at: float, *, changed: bool) -> Array:
+        latent, spread = hard + own, 2.0
+        if changed:
+            fresh, each = rng.standard_normal((n, images)), network * rng.standard_normal((n, 1))
+            latent, spread = hard + keep * own + np.sqrt(1 - keep**2) * fresh + each, 2.0 + network**2
+        found: Array = (latent > -np.sqrt(spread) * ndtri(at)).astype(np.float64)
+        return found
+
+    best = wrong(rate, changed=False)
+    if len(truth) == 1:
+        gains = [best - wrong(rate - truth[0], changed=True)]
+    else:
+        together = best - wrong(rate - truth[0], changed=True)
+        gains = [together, best - wrong(rate - truth[1] - truth[0] / 2, changed=True) - together / 2]
+    return tuple(mean(gain.mean(1), gain) for gain in gains)
 
 
 def auc_and_loss(

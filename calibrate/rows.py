@@ -147,6 +147,8 @@ ROWS: tuple[Row, ...] = (
     _difference("002-B.3-c", f.STARTS, 1.33, null=1.0),
     _all("002-B.4-a", f.ROUGH, (1.0, 1.0, 1.25), (10.0, 10.0, 0.8), (1.5, 1.5, 1.0)),
     _peak("003-a", f.PEAK_ACROSS, 0.1),
+    _difference("003-b", f.SOUPS, 0.005),
+    _all("003-c", f.SOUPS, (0.0, 0.0), (0.05, 0.05), (0.005, 0.005)),
 )
 
 

@@ -84,6 +84,7 @@ STUDY = {
         },
         "gradient_flow": {"images": 16, "targets": ["photo"], "starts": PLAIN, "runs": 1},
         "variants": {"points": 3, "targets": ["photo"], "starts": [*PLAIN, "noise"]},
+        "soup": {"targets": ["photo"], "starts": PLAIN},
     },
 }
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)

@@ -68,6 +68,7 @@ analyses:
   mistakes: {starts: [P-T, RI-T], shows: {table3: [xray], table6: [photo]}}
   weight_map: {starts: [P-T, RI-T, colours]}
   variants: {targets: [photo], starts: [P-T, RI-T, top, noise, average], points: 3}
+  soup: {targets: [photo], methods: [wise_ft, ties], coefficients: [0.5, 1.0]}
 """
 """Another small study: what is asked about starts, with runs that questions train for themselves."""
 

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from ..study.schedule import Outcome
     from ..study.schema import Study
 
-__all__ = ["compare", "demo", "doctor", "inspect", "papers", "questions", "report", "schema", "status", "study"]
+__all__ = [
+    "compare",
+    "demo",
+    "doctor",
+    "inspect",
+    "papers",
+    "questions",
+    "report",
+    "schema",
+    "soup",
+    "status",
+    "study",
+]
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -61,6 +73,26 @@ def inspect(options: argparse.Namespace) -> int:
     from ..study.inspect import Inspection
 
     return _files(options, Inspection((options.checkpoint,), **_file_options(options)))
+
+
+def soup(options: argparse.Namespace) -> int:
+    """Average fine-tuned checkpoints, and say whether to take the average."""
+    from ..study.soup import SoupFiles, make_soup
+
+    asked = SoupFiles(
+        tuple(options.checkpoints), options.model, options.data, save=options.save, init=options.init,
+        tests=_named("--test", options.test), held_out=options.held_out, method=options.method,
+        accept=options.accept.replace("-", " "), methods=tuple(options.methods or ()), **_image_options(options),
+    )  # fmt: skip
+    _prepare()
+    display = Display()
+    try:
+        told = lambda done, total, unit: display.update(done / total, f"{done}/{total} {unit}")  # noqa: E731
+        _, lines = make_soup(asked, device=options.device, progress=told)
+    finally:
+        display.close()
+    print("\n".join(lines))
+    return 0
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -215,6 +247,12 @@ def _file_options(options: argparse.Namespace) -> dict[str, Any]:
         "head": options.head,
         "only": tuple(name.strip() for name in options.only.split(",")) if options.only else None,
         "settings": _settings(options.set),
+        **_image_options(options),
+    }
+
+
+def _image_options(options: argparse.Namespace) -> dict[str, Any]:
+    return {
         "size": options.size,
         "channels": options.channels,
         "samples": options.samples,
@@ -222,6 +260,19 @@ def _file_options(options: argparse.Namespace) -> dict[str, Any]:
         "std": _numbers("--std", options.std),
         "skip_unreadable": options.skip_unreadable,
     }
+
+
+def _named(option: str, given: Sequence[str]) -> dict[str, str]:
+    """Read ``NAME=SPEC``, each name once."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, is_given, spec = text.partition("=")
+        if not (is_given and name and spec) or ":" in name:
+            raise UsageError(f"{option} {text!r}: expected NAME=SPEC, e.g. sketch=folder:sketches")
+        if name in found or name in ("test", "held-out"):
+            raise UsageError(f"{option} {text!r}: there is a set called {name!r} already; give it another name")
+        found[name] = spec
+    return found
 
 
 def _files(options: argparse.Namespace, asked: Files) -> int:

@@ -53,6 +53,7 @@ _COMMANDS = {
     "study": "run a study file: train, compare, report",
     "compare": "compare two or more checkpoints of one network",
     "inspect": "look into one checkpoint: spectrum, curvature, landscape, gradients",
+    "soup": "average fine-tuned checkpoints of one network, and say whether to take the average",
     "doctor": "say what is in a checkpoint and whether it fits a network",
     "report": "write report.html of a run folder again",
     "papers": "list the papers that can be run as studies, with their figures and tables",
@@ -122,7 +123,7 @@ def build_parser() -> argparse.ArgumentParser:
         compare,
         "instead of the quick ones (mistakes, similarity, distance, barrier, extrapolation), ask these, "
         "comma-separated; also there, taking longer: basin, spectrum, hessian, landscape, "
-        "loss_variation, gradient_flow",
+        "loss_variation, gradient_flow, soup (see also 'transferscope soup')",
     )
     _add_run_options(compare, out="comparison")
 
@@ -134,6 +135,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--init criticality, rewind (default: all that apply but loss_variation; the last two take longest)",
     )
     _add_run_options(inspect, out="inspection")
+
+    _add_soup(command("soup", "soup a.pt b.pt c.pt --model NAME --data folder:birds --save soup.safetensors"))
 
     doctor = command(
         "doctor",
@@ -175,6 +178,42 @@ def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:
         "out only those that do not fit; drop leaves out all of them. Where one is left out, only questions about "
         "features and weights are asked",
     )
+    _add_image_options(parser)
+
+
+def _add_soup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights")
+    parser.add_argument("--model", required=True, metavar="NAME", help="the network, e.g. resnet20, timm/NAME")
+    parser.add_argument(
+        "--data", required=True, metavar="SPEC", help=f"{_DATA}; its validation images choose, its test images judge"
+    )
+    parser.add_argument("--save", metavar="FILE", help="write the soup there, as safetensors, with what went in")
+    parser.add_argument("--init", metavar="P", help="the weights they all started from")
+    parser.add_argument(
+        "--test", action="append", default=[], metavar="NAME=SPEC",
+        help="judge on the test images of another set, too; can be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--held-out", metavar="SPEC",
+        help="choose on the validation images of this set instead, or on its test images where it has no others",
+    )  # fmt: skip
+    parser.add_argument(
+        "--method", choices=("greedy", "uniform"), default="greedy", help="which soup is written (default: greedy)"
+    )
+    parser.add_argument(
+        "--accept", choices=("not-worse", "better"), default="not-worse",
+        help="when the greedy soup takes one more: when it is not worse for it (default, the paper), or only better",
+    )  # fmt: skip
+    parser.add_argument(
+        "--methods", nargs="+", choices=("wise_ft", "model_stock", "task_arithmetic", "ties", "dare"),
+        help="try these, too; they need --init",
+    )  # fmt: skip
+    _add_image_options(parser)
+    parser.add_argument("--device", default="auto", metavar="cpu|cuda|cuda:1|auto", help="where to compute")
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
+
+
+def _add_image_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, metavar="PX", help="side of the images in pixels")
     parser.add_argument(
         "--channels", type=int, choices=(1, 3), default=3, help="1 for a network that wants grey images"

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,13 +74,15 @@ class CheckpointFile:
     nonfinite: Mapping[str, int] = field(default_factory=dict)
 
 
-def read(path: str | Path, *, at: str | None = None, finite: bool = True) -> CheckpointFile:
+def read(path: str | Path, *, at: str | None = None, finite: bool = True, mapped: bool = False) -> CheckpointFile:
     """Read a file of weights; nothing in it is ever run.
 
     Args:
         path: of the file.
         at: place of the weights in a file that holds several, e.g. ``"ema"`` or ``"ema.module"``.
         finite: refuse weights that are not finite, as every analysis must.
+        mapped: leave tensors in the file until they are looked at, where its format allows it; not for files that
+            may be written to meanwhile. Without ``finite`` nothing is then said of what is not finite.
 
     Raises:
         CheckpointError: when there is no such file, or it is no checkpoint, damaged, a program, not finite, or holds
@@ -87,7 +90,7 @@ def read(path: str | Path, *, at: str | None = None, finite: bool = True) -> Che
     """
     path = Path(path)
     kind = _format(path)
-    content, extra = _read_safetensors(path) if kind == "safetensors" else (_read_pytorch(path), {})
+    content, extra = _read_safetensors(path) if kind == "safetensors" else (_read_pytorch(path, mapped), {})
     nested, weights, beside = _unnest(path, content, at)
     params: Params = {}
     dropped: list[str] = []
@@ -99,7 +102,8 @@ def read(path: str | Path, *, at: str | None = None, finite: bool = True) -> Che
         else:
             dropped.append(place)
     params, prefix = _without_prefix(params)
-    bad = {k: n for k, v in params.items() if v.is_floating_point() and (n := int((~v.isfinite()).sum()))}
+    looked = params if finite or not mapped else {}  # to look at a tensor is to read it
+    bad = {k: n for k, v in looked.items() if v.is_floating_point() and (n := int((~v.isfinite()).sum()))}
     if bad and finite:
         name, count = next(iter(bad.items()))
         more = f" and in {len(bad) - 1} other tensors" if len(bad) > 1 else ""
@@ -193,11 +197,12 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         raise CheckpointError(f"{path}: is damaged or truncated: {_line(e)}") from e
 
 
-def _read_pytorch(path: Path) -> Any:
+def _read_pytorch(path: Path, mapped: bool) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said again in the error, where it matters
-            return torch.load(path, map_location="cpu", weights_only=True)
+            mmap = mapped and zipfile.is_zipfile(path)  # the older format has no place that could be mapped
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except Exception as e:  # a damaged file can end in any of a dozen types
         raise CheckpointError(f"{path}: {_why_not(str(e) or type(e).__name__)}") from e
 

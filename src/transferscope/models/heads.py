@@ -14,7 +14,7 @@ from ..params import Params
 from .checkpoint import PREFIXES, CheckpointFile
 from .network import Network
 
-__all__ = ["FitReport", "HeadPolicy", "Loaded", "Mismatch", "compare", "fit_to"]
+__all__ = ["FitReport", "HeadPolicy", "Loaded", "Mismatch", "compare", "fit_to", "lent"]
 
 HeadPolicy: TypeAlias = Literal["refuse", "drop", "keep"]
 """What to do with the file's head: it must fit (``refuse``), it is never taken (``drop``), or it is taken when it
@@ -153,6 +153,22 @@ def fit_to(
     }
     params |= {name: torch.zeros_like(params[name]) for name in report.filled}
     return Loaded(params, report)
+
+
+def lent(net: Network, file: CheckpointFile) -> Params:
+    """Return the tensors of a file that fits a network whole, under the network's names and as they lie in the file.
+
+    Nothing is copied: of a file that is mapped, only what is looked at is read. Counters of batch norm that the file
+    lacks count from 0.
+
+    Raises:
+        CheckpointError: when the file does not fit.
+    """
+    taken, report = _match(net, file)
+    if not report.complete:
+        raise CheckpointError(f"{file.path}: {_complaint(report)}")
+    wanted = net.module.state_dict()
+    return {name: taken[name] if name in taken else torch.zeros_like(value) for name, value in wanted.items()}
 
 
 def _match(net: Network, file: CheckpointFile) -> tuple[Params, FitReport]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .rewind.measure import Rewind, rewind
     from .samples.measure import Samples, samples
     from .similarity.measure import Similarity, similarity
+    from .soup.measure import Soup, soup
     from .source_choice.measure import SourceChoice, source_choice
     from .spectrum.measure import Spectrum, spectrum
     from .transfer.measure import Transfer, transfer
@@ -64,6 +65,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "loss_variation": ("LossVariation", "loss_variation"),
     "gradient_flow": ("GradientFlow", "gradient_flow"),
     "variants": ("Variants", "variants"),
+    "soup": ("Soup", "soup"),
 }
 """Their names in the order in which a report answers them, each with what of its ``measure.py`` the package's face
 shows: its result, its function, and what else one calls it with."""

@@ -44,6 +44,10 @@ class ImagesView(Protocol):
         """Number of training images."""
 
     @property
+    def val(self) -> int:
+        """Number of validation images."""
+
+    @property
     def test(self) -> int:
         """Number of test images."""
 

@@ -31,7 +31,7 @@ from .work.checkpoint import file_into
 from .work.network import network_of
 from .yaml_output import as_yaml
 
-__all__ = ["Files", "run_files"]
+__all__ = ["Files", "labels_of", "run_files"]
 
 _KEPT = "whose runs keep weights at several epochs; a file holds one set"
 
@@ -190,7 +190,7 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[str, ...]]:
     spec = absolute(asked.data, Path.cwd(), "--data")
     found = survey(spec, settings, asked.samples, "--data")
     images = data_step("images", found, network, settings)
-    labels = _labels([*asked.checkpoints, *filter(None, [asked.init])])
+    labels = labels_of([*asked.checkpoints, *filter(None, [asked.init])])
     inputs: dict[str, Step] = {"images images": images}
     given, headless = [], []
     for path in asked.checkpoints:
@@ -256,7 +256,7 @@ def _file_step(path: str, label: str, network: dict[str, Any], classes: int | No
     return Step("checkpoint", label, {**body, "content": file_digest(Path(full))}, cost=100), whole
 
 
-def _labels(paths: Sequence[str]) -> dict[str, str]:
+def labels_of(paths: Sequence[str]) -> dict[str, str]:
     """Name files by what tells them apart: their own names, the names of their folders, or as much as it takes."""
     parts = {path: Path(path).expanduser().absolute().parts for path in paths}
     for depth in range(1, min(map(len, parts.values()))):
