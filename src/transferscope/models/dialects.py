@@ -135,19 +135,18 @@ def _columns() -> dict[str, dict[str, dict[str, str]]]:
     for family, rows in families.items():
         for layer, names in rows:
             for library, name in names.items():
+                # Both ways in one: names and layers share no word, as layers hold ``|``.
                 column = columns.setdefault(family, {}).setdefault(library, {})
-                if layer.endswith("|"):  # a tensor of its own
-                    column[name] = layer
-                    continue
-                for kind in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
-                    column[f"{name}{'' if name.endswith('_') else '.'}{kind}"] = f"{layer}|{kind}"
-    return {family: {library: _both(column) for library, column in of.items()} for family, of in columns.items()}
+                kinds = [""] if layer.endswith("|") else _KINDS  # a tensor of its own, or those of a layer
+                for kind in kinds:
+                    tensor = f"{name}{'.' if kind and not name.endswith('_') else ''}{kind}"
+                    key = layer if not kind else f"{layer}|{kind}"
+                    column.setdefault(tensor, key)
+                    column.setdefault(key, tensor)
+    return columns
 
 
-def _both(column: dict[str, str]) -> dict[str, str]:
-    """Name → layer and layer → name in one: they share no word, as layers hold ``|``."""
-    return column | {layer: name for name, layer in column.items()}
-
+_KINDS = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
 
 _HF, _TIMM, _TV, _META = "Hugging Face's", "timm's", "torchvision's", "Meta's"
 

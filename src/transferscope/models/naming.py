@@ -16,8 +16,9 @@ from torch import Tensor
 __all__ = ["Naming", "find_naming"]
 
 _NO_PART = re.compile(
-    r"^(aux\d?|AuxLogits|aux_\w+|criterion|loss\w*|metrics?|(train|val|valid|test)_\w+|queue\w*|mask_token|pooler|"
-    r"decoder\w*|center|momentum_\w+|projector|predictor|proj_head|projection_head)(\.|$)"
+    r"^(aux\d?|AuxLogits|aux_\w+|criterion|loss\w*|metrics?|(train|val|valid|test)_\w+|queue\w*|"
+    r"center|momentum_\w+|projector|predictor|proj_head|projection_head)(\.|$)|"
+    r"(^|\.)(mask_token|pooler|decoder\w*)(\.|$)"
 )
 """Names of what is beside a network in the files of usual training code: auxiliary heads, losses, metrics, queues,
 the decoder of a masked autoencoder."""
@@ -86,7 +87,7 @@ def find_naming(params: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> N
     no_part = {
         name
         for name, new in names.items()
-        if new not in wanted and (_NO_PART.match(name[len(prefix) :]) or name.startswith(twins))
+        if new not in wanted and (_NO_PART.search(name[len(prefix) :]) or name.startswith(twins))
     }
     return Naming(
         {name: new for name, new in names.items() if name not in no_part},
