@@ -102,7 +102,7 @@ def test_another_architecture(net):
     deeper = build("resnet32", 10)
     with pytest.raises(
         CheckpointError,
-        match=r"resnet20: the file has 5 blocks in layer1 where resnet20 has 3, .*; 72 left over in the file: layer1\.3",
+        match=r"the file has 5 blocks in layer1 where resnet20 has 3, .*; 72 left over in the file: layer1\.3",
     ):
         fit_to(net, file(deeper.params()))
 

@@ -114,6 +114,8 @@ def _value(folder: Path, described: Any, pieces: list[tuple[Any, Any]]) -> Any:
         return parts[0][1] if parts else None
     if not parts:
         raise CheckpointError(f"{folder}: has no piece of a tensor that its index names")
+    if len(parts) > 1 and any(offset is None for offset, _ in parts):
+        raise CheckpointError(f"{folder}: does not say where the pieces of a tensor belong; {_CONVERT}")
     dtype = described.properties.made_from[0]
     whole = torch.zeros(described.size, dtype=dtype)
     filled = 0
@@ -138,7 +140,7 @@ def _read(folder: Path, pieces: list[tuple[Any, Any]]) -> Iterator[tuple[Any, Te
                 content = _part(f, where.offset, where.length)
         except OSError as e:
             raise CheckpointError(f"{path}: cannot be opened: {e.strerror}") from e
-        yield key.offset, read_pickled(content, path)
+        yield getattr(key, "offset", None), read_pickled(content, path)  # what is None is not in the index
 
 
 def _part(f: BinaryIO, offset: int, length: int) -> bytes:

@@ -182,6 +182,11 @@ def complaint(report: FitReport) -> str:
 def _of_head(report: FitReport) -> str:
     if report.mismatched:
         m = report.mismatched[0]
+        if m.in_file[:1] == m.in_network[:1]:
+            return (
+                f"its head takes other features ({m.name} {m.in_file}, {report.network} wants {m.in_network}); "
+                "leave it out (--head drop)"
+            )
         return (
             f"its head is of another size ({m.name} {m.in_file}, {report.network} wants {m.in_network}); "
             "give images of the classes it was trained for, or leave it out (--head drop)"
