@@ -178,7 +178,7 @@ class LossVariation(Result):
 
 def loss_variation(
     net: Network,
-    runs: Sequence[Run | Solution] | Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]],
+    runs: Solution | Sequence[Run | Solution] | Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]],
     images: ImageSet,
     *,
     protocol: Protocol = "own",
@@ -225,6 +225,8 @@ def loss_variation(
         UsageError: for runs that recorded nothing on the way (with what to record), labels that are not distinct, or
             options that cannot be.
     """
+    if isinstance(runs, Solution):
+        runs = [runs]
     tracks = (
         given(runs)
         if isinstance(runs, Mapping)
