@@ -42,7 +42,9 @@ def test_student_and_teacher_are_chosen_by_name(net, two, tmp_path):
     same(teacher.params, b)
     assert (student.label, teacher.label) == ("dino.pth at student", "dino.pth at teacher")
     same(load_weights(net, path, at="student.module.backbone").params, a)
-    with pytest.raises(CheckpointError, match=r"no weights at 'techer'; there are some at .*; did you mean 'teacher'"):
+    with pytest.raises(
+        CheckpointError, match=r"no weights at 'techer'; there are some at .*; did you mean 'teacher'"
+    ):
         read(path, at="techer")
     d = doctor(path, at="teacher")
     assert (d.nested, d.others, d.model) == ("teacher", ("student",), "resnet20")
