@@ -151,3 +151,17 @@ def test_files_of_other_kinds_are_named(tmp_path, start, what):
     (tmp_path / "a.pt").write_bytes(start + b"x" * 30)
     with pytest.raises(CheckpointError, match=f"is {what}.*; expected safetensors or PyTorch"):
         read(tmp_path / "a.pt")
+
+
+def test_archives_of_other_kinds_are_named(tmp_path):
+    import numpy as np
+
+    np.savez(tmp_path / "a.npz", a=np.ones(2))
+    with pytest.raises(CheckpointError, match="is an archive of NumPy arrays; expected safetensors or PyTorch"):
+        read(tmp_path / "a.npz")
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 2), torch.ones(1, 2)), str(tmp_path / "a.pt"))
+    with pytest.raises(CheckpointError, match="is a TorchScript program"):
+        read(tmp_path / "a.pt")
+    torch.export.save(torch.export.export(torch.nn.Linear(2, 2), (torch.ones(1, 2),)), tmp_path / "a.pt2")
+    with pytest.raises(CheckpointError, match=r"is a program of torch\.export"):
+        read(tmp_path / "a.pt2")
