@@ -85,14 +85,14 @@ class Journey:
         if len(named) < 2:
             raise UsageError(f"{len(named)} weights of a network; give those at its start and those at its end")
         (_, first), *between, (_, end) = named.items()
-        start, last = as_solution(first, "start").params, as_solution(end, "network")
+        start, last = as_solution(first, "start", net).params, as_solution(end, "network", net)
         check_same(net.module.state_dict(), last.params)
         head = net.head_tensors()
         fixed = frozenset(k for k in head if k not in start or start[k].shape != last.params[k].shape)
         begin = (
             {k: v for k, v in start.items() if k not in head} | {k: last.params[k] for k in head} if fixed else start
         )
-        kept = {tag: as_solution(w, tag).params for tag, w in between}
+        kept = {tag: as_solution(w, tag, net).params for tag, w in between}
         found = cls(
             last.label, last.role, last.group, dict(begin), {"end": last.params}, kept, {"end": len(kept)},
             fixed=fixed, unfit=last.unfit,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..evidence.phrases import count
 from ..models.network import Network
-from ..models.solution import Solution, Solutions, as_solution, letter, pair_kind
+from ..models.solution import Given, Solution, Solutions, as_solution, letter, pair_kind
 
 __all__ = [
     "TWO_RI_T",
@@ -92,28 +93,45 @@ class Pair:
     kind: str
 
 
-def as_solutions(solutions: Solutions, least: int = 2) -> tuple[Solution, ...]:
+def as_solutions(
+    solutions: Solutions, least: int = 2, net: Network | Sequence[Network] | None = None
+) -> tuple[Solution, ...]:
     """Give every network a name of its own; plain weights are called A, B, C, … or by the key of a mapping.
 
-    The weights of one network alone, a mapping of tensors, are one solution.
+    The weights of one network alone (a solution, a mapping of tensors, a module, a path) are one solution.
+
+    Args:
+        solutions: the weights.
+        least: how many there must be.
+        net: the network they are of, or that of each; files among them are read into it.
 
     Raises:
         UsageError: when there are too few, or two have one name.
+        CheckpointError: when a file cannot be read or does not fit the network.
     """
-    if isinstance(solutions, Solution):
-        named: tuple[Solution, ...] = (solutions,)
+    if isinstance(solutions, (Solution, nn.Module, str, os.PathLike)):
+        named: tuple[Solution, ...] = (as_solution(solutions, letter(0), _network(net, 0)),)
     elif isinstance(solutions, Mapping):
         alone = {name: value for name, value in solutions.items() if isinstance(value, Tensor)}
         several = {label: params for label, params in solutions.items() if not isinstance(params, Tensor)}
-        labelled = {letter(0): alone} if alone else several
-        named = tuple(as_solution(params, label) for label, params in labelled.items())
+        labelled: Mapping[str, Given] = {letter(0): alone} if alone else several
+        named = tuple(
+            x if isinstance(x, Solution) else replace(as_solution(x, label, _network(net, i)), label=label)
+            for i, (label, x) in enumerate(labelled.items())
+        )
     else:
-        named = tuple(as_solution(x, letter(i)) for i, x in enumerate(solutions))
+        named = tuple(as_solution(x, letter(i), _network(net, i)) for i, x in enumerate(solutions))
     if len(named) < least:
         raise UsageError(f"{len(named)} solution(s) given; a comparison needs at least {least}")
     if twice := [label for label, count in Counter(s.label for s in named).items() if count > 1]:
         raise UsageError(f"two solutions are called {twice[0]!r}; give each a label of its own")
     return named
+
+
+def _network(net: Network | Sequence[Network] | None, place: int) -> Network | None:
+    if net is None or isinstance(net, Network):
+        return net
+    return net[place] if place < len(net) else None
 
 
 def as_networks(net: Network | Sequence[Network], count: int) -> tuple[Network, ...]:

@@ -240,7 +240,7 @@ def gradient_flow(
         UsageError: for no solutions, labels that are not distinct, or options that cannot be.
         ModelError: when a module does not exist, never runs, or has no gradient of single images.
     """
-    named = as_solutions(solutions, least=1)
+    named = as_solutions(solutions, least=1, net=net)
     if statistics not in get_args(Statistics):
         raise UsageError(f"statistics {statistics!r}{nearest(statistics, get_args(Statistics))}")
     if examples is not None and examples < 1:

@@ -178,7 +178,7 @@ class LossVariation(Result):
 
 def loss_variation(
     net: Network,
-    runs: Sequence[Run | Solution] | Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]],
+    runs: Solution | Sequence[Run | Solution] | Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]],
     images: ImageSet,
     *,
     protocol: Protocol = "own",
@@ -225,11 +225,10 @@ def loss_variation(
         UsageError: for runs that recorded nothing on the way (with what to record), labels that are not distinct, or
             options that cannot be.
     """
-    tracks = (
-        given(runs)
-        if isinstance(runs, Mapping)
-        else [single(run) if isinstance(run, Solution) else trajectory(run, tags) for run in runs]
-    )
+    if isinstance(runs, Mapping):
+        tracks = [single(runs)] if isinstance(runs, Solution) else given(runs)
+    else:
+        tracks = [single(run) if isinstance(run, Solution) else trajectory(run, tags) for run in runs]
     early = [t for t in tracks if not t.steps]
     left_out = tuple(LeftOut(t.label, f"{t.ended}, before anything was recorded") for t in early)
     seen = (*(Witness(t.label, t.role, t.unfit) for t in early), *witnesses)

@@ -185,7 +185,7 @@ def mistakes(
         UsageError: for fewer than two solutions, images without a known label, or training images of other classes.
         ModelError: when a network has another number of outputs than there are classes.
     """
-    named = as_solutions(solutions)
+    named = as_solutions(solutions, net=net)
     nets = as_networks(net, len(named))
     if images.multilabel and not (images.labels >= 0).any():
         raise UsageError(
