@@ -46,7 +46,7 @@ class UpperHull:
         end = self.peak + 1
         return UpperHull(self.index[:end], self.x[:end], self.y[:end], self.peak)
 
-    def height(self, at: ArrayLike) -> NDArray[np.float64]:
+    def height(self, at: ArrayLike | float) -> NDArray[np.float64]:
         """Return the height of the chain at each x, nan outside of it.
 
         It is the expected y of a mixture of two neighbouring vertices, drawn so that its expected x is ``at``.
@@ -54,7 +54,7 @@ class UpperHull:
         >>> upper_hull([0.0, 1.0], [0.25, 0.75]).height([0.25, 2.0]).tolist()
         [0.375, nan]
         """
-        return np.interp(np.asarray(at, dtype=np.float64), self.x, self.y, left=np.nan, right=np.nan)
+        return np.asarray(np.interp(np.asarray(at, dtype=np.float64), self.x, self.y, left=np.nan, right=np.nan))
 
     def area(self, low: float, high: float) -> float:
         """Return the mean height between two x inside the chain.

@@ -87,11 +87,11 @@ def floor_profile(x: ArrayLike, y: ArrayLike, law: PowerLaw | None = None, level
 def _why(law: PowerLaw, n: int, low: float, high: float, least: float) -> str:
     if n < _LEAST:
         return f"{n} points, a law has three numbers"
+    if law.k <= 0:
+        return "y does not rise with x"
     if law.at_bound:
         end = "largest" if law.alpha > 1 else "smallest"
         return f"α ran to the {end} that is tried, {ALPHAS[1] if law.alpha > 1 else ALPHAS[0]:g}"
-    if law.k <= 0:
-        return "y does not rise with x"
     if low <= 0.0:
         return "even a floor of 0 goes with the points"
     if min(high, least) - low > _WHOLE * least:

@@ -67,15 +67,15 @@ class PowerLaw:
         low, high = math.log(ALPHAS[0]), math.log(ALPHAS[1])
         return not low + _AT_BOUND < math.log(self.alpha) < high - _AT_BOUND
 
-    def __call__(self, x: ArrayLike) -> Array:
+    def __call__(self, x: ArrayLike | float) -> Array:
         """Return the law at each x.
 
         >>> PowerLaw(0.5, 2.0, 0.1, 0.0, 3, 1.0)([0.0, 0.5]).round(6).tolist()
         [0.1, 0.225]
         """
-        return self.excess(x) + self.floor
+        return np.asarray(self.excess(x) + self.floor)
 
-    def excess(self, x: ArrayLike) -> Array:
+    def excess(self, x: ArrayLike | float) -> Array:
         """Return k·x^α, what x adds to the floor; at the median of x a number that can be compared between laws."""
         return _powers(np.asarray(x, dtype=np.float64), self.k, self.alpha)
 
@@ -150,7 +150,9 @@ def fit_power_laws(x: ArrayLike, y: ArrayLike, weights: ArrayLike) -> tuple[Arra
     w = np.atleast_2d(np.asarray(weights, dtype=np.float64))
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if a.shape != b.shape or a.ndim not in (1, 2) or a.shape[-1] != w.shape[1] or (a.ndim == 2 and len(a) != len(w)):
-        raise UsageError(f"laws of x {a.shape}, y {b.shape}, weights {w.shape}; give n, n and (fits, n), or all alike")
+        raise UsageError(
+            f"laws of x {a.shape}, y {b.shape}, weights {w.shape}; give n, n and (fits, n), or all alike"
+        )
     if not all(np.isfinite(v).all() and (v >= 0).all() for v in (a, b, w)):
         raise UsageError("a power law of negative numbers, or of some that are not finite; leave them out first")
     out = [np.full(len(w), np.nan) for _ in range(4)]
