@@ -6,6 +6,7 @@ from scipy.spatial import ConvexHull
 
 from transferscope.errors import UsageError
 from transferscope.numerics.hull import upper_hull
+from transferscope.numerics.mixture import mixed
 
 
 def scipy_upper(x: np.ndarray, y: np.ndarray) -> set[int]:
@@ -54,15 +55,19 @@ def test_a_tail_after_the_peak_is_counted_and_can_be_left_out() -> None:
     assert descending.peak == 0 and descending.tail == 2
 
 
-def test_a_mixture_of_two_models_lies_on_the_hull() -> None:
-    """The lemma of Abnar et al., on answers: a coin for each image between two models."""
+def test_a_mixture_of_models_lies_on_the_hull() -> None:
+    """The lemma of Abnar et al. on answers: a coin for each image between two models, which err on other images."""
     rng = np.random.default_rng(0)
-    right = rng.random((2, 2, 200_000)) < np.array([[[0.2], [0.3]], [[0.8], [0.7]]])  # model, task, image
-    coin = rng.random(200_000) < 0.25
-    mixed = np.where(coin, right[1], right[0]).mean(axis=1)
-    hull = upper_hull([0.2, 0.8], [0.3, 0.7])
-    assert mixed[0] == pytest.approx(0.35, abs=0.004)
-    assert mixed[1] == pytest.approx(hull.height(0.35), abs=0.004)
+    us, ds = (rng.random((2, 200_000)) < np.array([[low], [high]]) for low, high in ((0.2, 0.8), (0.3, 0.7)))
+    hull = upper_hull(us.mean(axis=1), ds.mean(axis=1))
+    of_us, of_ds = (mixed(right, [0.75, 0.25], rng) for right in (us, ds))
+    assert of_us.expected == pytest.approx(0.35, abs=0.005)
+    assert float(hull.height(of_us.expected)) == pytest.approx(of_ds.expected)
+    draws = [mixed(ds, [0.75, 0.25], rng).accuracy for _ in range(40)]
+    assert np.mean(draws) == pytest.approx(of_ds.expected, abs=4 * of_ds.error / np.sqrt(40))
+    assert np.std(draws) == pytest.approx(of_ds.error, rel=0.4)
+    with pytest.raises(UsageError, match="2 shares that sum to 1.2 for 2 models"):
+        mixed(us, [0.6, 0.6], rng)
 
 
 def test_what_is_no_set_of_points_is_refused() -> None:

@@ -11,7 +11,7 @@ from ..errors import UsageError
 from .hull import chain
 from .power_law import fit_power_laws
 
-__all__ = ["Laws", "laws_of_halves", "laws_of_images"]
+__all__ = ["Laws", "laws_of_halves", "laws_of_images", "laws_of_parts"]
 
 Array = NDArray[np.float64]
 
@@ -24,18 +24,20 @@ class Laws:
         k: factors.
         alpha: exponents.
         floor: floors.
+        rmse: root mean squared residual of each on the points it was fitted to.
         drawn: resamples, with those that could not be fitted.
     """
 
     k: Array
     alpha: Array
     floor: Array
+    rmse: Array
     drawn: int
 
     def at(self, error: ArrayLike | float) -> Array:
         """Return what each law says at some upstream errors, one row a law.
 
-        >>> Laws(np.array([0.5]), np.array([2.0]), np.array([0.1]), 1).at([0.0, 1.0]).tolist()
+        >>> Laws(np.array([0.5]), np.array([2.0]), np.array([0.1]), np.zeros(1), 1).at([0.0, 1.0]).tolist()
         [[0.1, 0.6]]
         """
         x = np.atleast_1d(np.asarray(error, dtype=np.float64))
@@ -71,7 +73,37 @@ def laws_of_halves(
     x, y = np.asarray(us, dtype=np.float64).ravel(), np.asarray(ds, dtype=np.float64).ravel()
     if len(x) < 8:
         raise UsageError(f"halves of {len(x)} models; a law of a half takes eight models at least")
-    order = np.argsort(generator.random((draws, len(x))), axis=1)[:, : len(x) // 2]
+    return laws_of_parts(x, y, len(x) // 2, draws, generator, hull=hull, tail=tail)
+
+
+def laws_of_parts(
+    us: ArrayLike,
+    ds: ArrayLike,
+    size: int,
+    draws: int,
+    generator: np.random.Generator,
+    *,
+    hull: bool,
+    tail: bool = False,
+) -> Laws:
+    """Fit laws to random parts of the models, drawn without replacement.
+
+    Args:
+        us: upstream accuracies.
+        ds: downstream accuracies.
+        size: models of each part.
+        draws: how many parts.
+        generator: of the draws.
+        hull: as in :func:`laws_of_halves`.
+        tail: as there.
+
+    Raises:
+        UsageError: for parts larger than the whole.
+    """
+    x, y = np.asarray(us, dtype=np.float64).ravel(), np.asarray(ds, dtype=np.float64).ravel()
+    if not 1 <= size <= len(x):
+        raise UsageError(f"parts of {size} of {len(x)} models; expected a number from 1 to {len(x)}")
+    order = np.argsort(generator.random((draws, len(x))), axis=1)[:, :size]
     weights = np.zeros((draws, len(x)))
     np.put_along_axis(weights, order, 1.0, axis=1)
     if hull:
@@ -151,10 +183,11 @@ def _laws(x: Array, y: Array, weights: Array, draws: int) -> Laws:
         used = weights.any(axis=0)
         x, y, weights = x[used], y[used], weights[:, used]
     if not len(weights):
-        return Laws(np.empty(0), np.empty(0), np.empty(0), draws)
-    k, alpha, floor, _ = fit_power_laws(x, y, weights)
+        return Laws(*(np.empty(0) for _ in range(4)), draws)
+    k, alpha, floor, sse = fit_power_laws(x, y, weights)
     good = np.isfinite(k)
-    return Laws(k[good], alpha[good], floor[good], draws)
+    rmse = np.sqrt(sse[good] / weights[good].sum(axis=1))
+    return Laws(k[good], alpha[good], floor[good], rmse, draws)
 
 
 def _packed(x: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
