@@ -66,7 +66,7 @@ def test_a_mixture_of_models_lies_on_the_hull() -> None:
     draws = [mixed(ds, [0.75, 0.25], rng).accuracy for _ in range(40)]
     assert np.mean(draws) == pytest.approx(of_ds.expected, abs=4 * of_ds.error / np.sqrt(40))
     assert np.std(draws) == pytest.approx(of_ds.error, rel=0.4)
-    with pytest.raises(UsageError, match="2 shares that sum to 1.2 for 2 models"):
+    with pytest.raises(UsageError, match=r"2 shares that sum to 1\.2 for 2 models"):
         mixed(us, [0.6, 0.6], rng)
 
 

@@ -183,8 +183,9 @@ def _laws(x: Array, y: Array, weights: Array, draws: int) -> Laws:
         used = weights.any(axis=0)
         x, y, weights = x[used], y[used], weights[:, used]
     if not len(weights):
-        return Laws(*(np.empty(0) for _ in range(4)), draws)
-    k, alpha, floor, sse = fit_power_laws(x, y, weights)
+        none = np.empty(0)
+        return Laws(none, none, none, none, draws)
+    k, alpha, floor, sse = fit_power_laws(x, y, weights, precise=False)
     good = np.isfinite(k)
     rmse = np.sqrt(sse[good] / weights[good].sum(axis=1))
     return Laws(k[good], alpha[good], floor[good], rmse, draws)

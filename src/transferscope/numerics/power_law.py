@@ -22,8 +22,8 @@ ALPHAS = (0.05, 60.0)
 
 _GRID = np.linspace(math.log(ALPHAS[0]), math.log(ALPHAS[1]), 96)
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
-_STEPS = 44
-"""Golden sections: the bracket of two grid steps shrinks to 1e-10 of log α."""
+_STEPS = {True: 44, False: 20}
+"""Golden sections: they leave 1e-10 of log α, or 1e-5 where that is enough."""
 _AT_BOUND = 1e-6
 _CHUNK = 4_000_000
 """Numbers held at once."""
@@ -128,13 +128,16 @@ def fit_power_law(x: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) 
     return PowerLaw(k, alpha, floor, sse, int(used.sum()), float(np.sum(w * (b - mean) ** 2)))
 
 
-def fit_power_laws(x: ArrayLike, y: ArrayLike, weights: ArrayLike) -> tuple[Array, Array, Array, Array]:
+def fit_power_laws(
+    x: ArrayLike, y: ArrayLike, weights: ArrayLike, *, precise: bool = True
+) -> tuple[Array, Array, Array, Array]:
     """Fit many laws at once, as :func:`fit_power_law` fits one.
 
     Args:
         x: one row of n numbers for all fits, or a row for each of them.
         y: like x.
         weights: a row of n for each fit; 0 leaves a point out, 2 counts it twice.
+        precise: find α to ten places instead of five, in twice the time; resamples do not need it.
 
     Returns:
         k, α, floor and the weighted sum of squared residuals, one of each a fit; nan where a fit has fewer than two
@@ -161,12 +164,12 @@ def fit_power_laws(x: ArrayLike, y: ArrayLike, weights: ArrayLike) -> tuple[Arra
     for start in range(0, len(w), step):
         rows = slice(start, start + step)
         part = (a, b) if a.ndim == 1 else (a[rows], b[rows])
-        for into, found in zip(out, _fit(*part, w[rows]), strict=True):
+        for into, found in zip(out, _fit(*part, w[rows], _STEPS[precise]), strict=True):
             into[rows] = found
     return out[0], out[1], out[2], out[3]
 
 
-def _fit(x: Array, y: Array, w: Array) -> tuple[Array, Array, Array, Array]:
+def _fit(x: Array, y: Array, w: Array, steps: int) -> tuple[Array, Array, Array, Array]:
     top = np.where(w > 0, x, 0.0).max(axis=1, keepdims=True)
     enough = (np.where(w > 0, x, np.inf).min(axis=1) < top[:, 0]) & (w.sum(axis=1) > 0)
     top = np.where(top > 0, top, 1.0)
@@ -180,7 +183,7 @@ def _fit(x: Array, y: Array, w: Array) -> tuple[Array, Array, Array, Array]:
 
     inner, outer = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     left, right = cost(inner), cost(outer)
-    for _ in range(_STEPS):
+    for _ in range(steps):
         lower = left <= right
         high, low = np.where(lower, outer, high), np.where(lower, low, inner)
         fresh = np.where(lower, high - _GOLDEN * (high - low), low + _GOLDEN * (high - low))

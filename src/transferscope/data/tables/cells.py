@@ -88,7 +88,7 @@ def accuracies(table: RawTable, column: str, unit: Unit = "guess") -> tuple[NDAr
         The shares, and the unit that they were in.
 
     Raises:
-        DataError: for a cell that is no number or no accuracy, and for numbers a little over 1, which could be either.
+        DataError: for a cell that is no number or no accuracy, and for numbers a little over 1, which may be both.
     """
     values = numbers(table, column, what="an accuracy")
     known = values[np.isfinite(values)]
@@ -99,8 +99,8 @@ def accuracies(table: RawTable, column: str, unit: Unit = "guess") -> tuple[NDAr
     for i in np.flatnonzero(np.isfinite(values) & ((values < 0) | (values > most * (1 + 1e-9)))):
         hint = "; if these are percentages say --unit percent" if unit == "share" and values[i] > 1 else ""
         raise DataError(
-            f"{table.where(int(i))}, column {column!r}: {values[i]:g} is no accuracy in the unit {unit}; "
-            f"expected a number from 0 to {most:g}{hint}"
+            f"{table.where(int(i))}, column {column!r}: {values[i]:g} is no accuracy in the unit {unit}; expected "
+            f"a number from 0 to {most:g}{hint}"
         )
     return np.minimum(values / most, 1.0), unit
 
