@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from ..study.schedule import Outcome
     from ..study.schema import Study
 
-__all__ = ["compare", "demo", "doctor", "inspect", "papers", "questions", "report", "schema", "status", "study"]
+__all__ = [
+    "compare",
+    "demo",
+    "doctor",
+    "inspect",
+    "papers",
+    "questions",
+    "report",
+    "scaling",
+    "schema",
+    "status",
+    "study",
+]
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -97,6 +109,13 @@ def status(options: argparse.Namespace) -> int:
 
     print("\n".join(status_of(options.folder).lines()))
     return 0
+
+
+def scaling(options: argparse.Namespace) -> int:
+    """Say what raising upstream accuracy buys, from a table of models."""
+    from .scaling import run
+
+    return run(options)
 
 
 def schema(options: argparse.Namespace) -> int:

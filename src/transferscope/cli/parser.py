@@ -53,6 +53,7 @@ _COMMANDS = {
     "compare": "compare two or more checkpoints of one network",
     "inspect": "look into one checkpoint: spectrum, curvature, landscape, gradients",
     "doctor": "say what is in a checkpoint and whether it fits a network",
+    "scaling": "say from a table of models what raising upstream accuracy buys downstream",
     "report": "write report.html of a run folder again",
     "papers": "list the papers that can be run as studies, with their figures and tables",
     "questions": "list the questions that can be asked of studies and of checkpoints",
@@ -143,6 +144,10 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("checkpoint", metavar="CHECKPOINT", help="a safetensors, .pt, .pth or .th file")
     doctor.add_argument("--model", metavar="NAME", help="hold the file against this network")
     doctor.add_argument("--classes", type=int, metavar="K", help="number of classes of that network")
+
+    from .scaling import add_options
+
+    add_options(command("scaling", "scaling models.csv --us imagenet1k --ds cars food101 --out scaling"))
 
     report = command("report", "report runs/my-study")
     report.add_argument("folder", metavar="DIR", help="a run folder")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import __version__
 from ..questions import QUESTIONS, question_class
@@ -17,10 +17,12 @@ from .sections import Answer, Said, Section, make_section
 from .tables import Table, table_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..questions.result import Result
     from ..study.stored_study import StoredStudy
 
-__all__ = ["write_report"]
+__all__ = ["Told", "render", "write_report"]
 
 _IN_SHORT = 8
 """How many findings stand at the top; all of them stand in their sections."""
@@ -56,8 +58,54 @@ def write_report(folder: str | Path) -> Path:
     page = root / "report.html"
     claims = claims_section(study, sections, root / "tables")
     printed = beside_section(study, results, root / "tables")
-    write_bytes(page, _render(study, sections, claims, printed).encode())
+    write_bytes(page, render(study, sections, claims, printed).encode())
     return page
+
+
+class Told(Protocol):
+    """What a page says besides its sections; a run folder, or a table of models."""
+
+    @property
+    def name(self) -> str:
+        """The page's title."""
+
+    @property
+    def description(self) -> str:
+        """What it is about."""
+
+    @property
+    def asked(self) -> Sequence[str] | None:
+        """What alone was asked for, where that is not all."""
+
+    @property
+    def unfinished(self) -> str:
+        """What is missing; empty for nothing."""
+
+    @property
+    def unlearned(self) -> str:
+        """Which pre-training learned nothing; empty for none."""
+
+    @property
+    def notes(self) -> Sequence[Any]:
+        """What was left out, dropped or changed: where and text."""
+
+    @property
+    def cost(self) -> str:
+        """What it took."""
+
+    @property
+    def machine(self) -> dict[str, Any]:
+        """On what it was made."""
+
+    @property
+    def text(self) -> str:
+        """The file it was made from."""
+
+    def runs(self) -> pd.DataFrame:
+        """Return the runs, one a row."""
+
+    def steps(self) -> pd.DataFrame:
+        """Return the steps, one a row."""
 
 
 def _sections(study: StoredStudy, results: Mapping[str, Mapping[str, Result]], root: Path) -> list[Section]:
@@ -75,9 +123,17 @@ def _sections(study: StoredStudy, results: Mapping[str, Mapping[str, Result]], r
     return made
 
 
-def _render(
-    study: StoredStudy, sections: Sequence[Section], claims: ClaimsSection | None, printed: BesideSection | None
+def render(
+    study: Told, sections: Sequence[Section], claims: ClaimsSection | None, printed: BesideSection | None
 ) -> str:
+    """Return the page as text.
+
+    Args:
+        study: what it is about.
+        sections: one a question.
+        claims: the papers' claims; ``None`` for none.
+        printed: printed tables beside the measured; ``None`` for none.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 

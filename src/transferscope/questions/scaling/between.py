@@ -95,7 +95,7 @@ def against_shots(laws: Sequence[TaskLaw]) -> tuple[ShotRow, ...]:
                 "e_∞": tuple(fit.law.floor for _, fit in fits),
             }
             for parameter, of in values.items():
-                found = pearson(shots, of)
+                found = pearson(np.array(shots), np.array(of))
                 rows.append(ShotRow(us, base, what, parameter, shots, of, found.r, found.p, unknown))
     return tuple(rows)
 

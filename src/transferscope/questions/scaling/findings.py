@@ -19,16 +19,21 @@ _ALWAYS = 0.995
 
 
 def findings(result: Scaling) -> tuple[Finding, ...]:
-    """Return for each pair of tasks what it comes to, then what tasks say together."""
+    """Return for each pair of tasks what it comes to, then what tasks say together.
+
+    With several pairs of tasks each has its plain answer only; ``result.only(law).findings()`` has the rest.
+    """
+    alone = len(result.laws) == 1
     several = len({law.us for law in result.laws}) > 1
     robust = {(r.us, r.task): r for r in result.robustness}
     found: list[Finding] = []
     for law in result.laws:
         target = f"{law.task} against {law.us}" if several else law.task
         found.append(_answer(law, result, target))
-        if law.points is not None:
+        if alone and law.points is not None:
             found += _of_law(law, result, target)
-        if (about := robust.get((law.us, law.task))) is not None and law.points is not None:
+        about = robust.get((law.us, law.task))
+        if alone and about is not None and law.points is not None:
             found += _of_robustness(law, about, target)
     found += [_of_shots(row) for row in result.shots if row.what == "points"]
     found += [_of_overlay(overlay) for overlay in result.overlays]
@@ -97,7 +102,8 @@ def _of_law(law: TaskLaw, result: Scaling, target: str) -> Iterator[Finding]:
         behind = "is left out of" if not result.tail else "is part of"
         text = (
             f"{law.task}: {count(law.tail, 'vertex', 'vertices')} of the hull of {len(law.vertices)} "
-            f"{'lie' if law.tail > 1 else 'lies'} after its best: better upstream, worse downstream. This tail {behind} the hull's law."
+            f"{'lie' if law.tail > 1 else 'lies'} after its best: better upstream, worse "
+            f"downstream. This tail {behind} the hull's law."
         )
         yield said(text, Estimate(float(law.tail)), n=n, unit="models", target=target, weight=0.3)
     slope = law.points.slope
@@ -204,8 +210,9 @@ def _of_overlay(overlay: Overlay) -> Finding:
     closes = "" if math.isnan(overlay.r) else f" (rank correlation with upstream accuracy {number(overlay.r)})"
     text = (
         f"{overlay.task}: the {len(overlay.models)} models on the hull of {overlay.reference} lie "
-        f"{number(100 * overlay.below, 1)} points under this task's own hull in the lower half of their upstream range "
-        f"and {number(100 * overlay.above, 1)} in the upper half{closes}; the two ends are left out, where all hulls meet."
+        f"{number(100 * overlay.below, 1)} points under this task's own hull in the lower half of their upstream "
+        f"range and {number(100 * overlay.above, 1)} in the upper half{closes}; the two ends are left out, where all "
+        "hulls meet."
     )
     return said(
         text,

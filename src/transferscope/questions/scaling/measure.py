@@ -197,7 +197,7 @@ def _robustness(law: TaskLaw, repeats: int, seed: int) -> Robustness:
     if law.points is None:
         return Robustness(law.us, law.task, (), None, None)
     generator = numpy_generator(seed, "scaling sizes", law.us, law.task)
-    rows = sizes(law.x, law.y, repeats, generator) if len(law.x) >= _LEAST_MODELS else ()
+    rows = sizes(law.x, law.y, repeats, generator, hull=law.hull is not None) if len(law.x) >= _LEAST_MODELS else ()
     even = density(law.x, law.y, law.points.law, law.start, law.end)
     return Robustness(law.us, law.task, rows, even, narrow(law.x, law.y))
 
@@ -226,7 +226,8 @@ def _row(law: TaskLaw, what: str, fit: Fit | None) -> dict[str, Any]:
         return row | {"no law because": law.refused if what == "all points" else law.hull_refused}
     made = fit.law
     row |= {
-        "k": made.k, "alpha": made.alpha, "e_inf": made.floor, "e_inf low": fit.floor.low, "e_inf high": fit.floor.high,
+        "k": made.k, "alpha": made.alpha, "e_inf": made.floor, "e_inf low": fit.floor.low,
+        "e_inf high": fit.floor.high,
         "e_inf identified": fit.floor.identified, "e_inf unknown because": fit.floor.unknown,
         "k·e_ref^alpha": fit.reference, "rmse": made.rmse, "r2": made.r2, "from": law.start, "to": law.end,
         "gain": fit.gain.value, "gain low": fit.gain.low, "gain high": fit.gain.high,

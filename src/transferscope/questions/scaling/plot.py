@@ -172,6 +172,7 @@ def _ticks(ax: Axes, law: TaskLaw, to: Callable[[Any], np.ndarray]) -> None:
     for axis, values in ((ax.xaxis, law.x), (ax.yaxis, law.y)):
         low, high = float(np.min(values)), float(np.max(values))
         chosen = [t for t in _TICKS if low * 0.8 <= t <= 1 - (1 - high) * 0.3] or [low, high]
+        chosen = _apart(chosen, to)
         axis.set_ticks(to(chosen), [f"{100 * t:g}" for t in chosen])
     at, up = (
         to([float(law.x.min()), 1 - (1 - float(law.x.max())) * 0.4]),
@@ -179,6 +180,16 @@ def _ticks(ax: Axes, law: TaskLaw, to: Callable[[Any], np.ndarray]) -> None:
     )
     ax.set_xlim(at[0] - 0.03 * (at[1] - at[0]), at[1])
     ax.set_ylim(up[0] - 0.1 * (up[1] - up[0]), up[1] + 0.3 * (up[1] - up[0]))
+
+
+def _apart(shares: list[float], to: Callable[[Any], np.ndarray]) -> list[float]:
+    """Leave out ticks that lie too near the one before."""
+    at = to(shares)
+    kept = [len(shares) - 1]
+    for i in range(len(shares) - 2, -1, -1):
+        if at[kept[-1]] - at[i] > 0.09 * (at[-1] - at[0]):
+            kept.append(i)
+    return [shares[i] for i in reversed(kept)]
 
 
 def _sizes(result: Scaling) -> Figure:
@@ -198,11 +209,10 @@ def _size_panel(ax: Axes, about: Robustness) -> None:
         at = [row.models for row in rows]
         ax.plot(at, [row.prediction for row in rows], dash, color=colour, marker="o", markersize=4,
                 label=f"{name}: prediction of the best tenth")  # fmt: skip
-        ax.fill_between(
-            at, [r.prediction_low for r in rows], [r.prediction_high for r in rows], color=colour, alpha=0.15, lw=0
-        )
-        ax.plot(at, [row.fitting for row in rows], dash, color=colour, lw=0.9, marker="s", mfc="white", markersize=3.5,
-                label=f"{name}: fitting")  # fmt: skip
+        low, high = [row.prediction_low for row in rows], [row.prediction_high for row in rows]
+        ax.fill_between(at, low, high, color=colour, alpha=0.15, lw=0)
+        ax.plot(at, [row.fitting for row in rows], dash, color=colour, lw=0.9, marker="s", mfc="white",
+                markersize=3.5, label=f"{name}: fitting")  # fmt: skip
     ax.set_yscale("log")
     ax.set_title(about.task)
     ax.set_xlabel("models fitted")
@@ -239,8 +249,9 @@ def _shots(result: Scaling) -> Figure:
                 continue
             colour, _ = tasks[row.task]
             hull = row.what == "hull"
-            ax.plot(row.shots, row.values, "--" if hull else "-", color=colour, marker=MARKERS[order.index(row.task) % len(MARKERS)],
-                    mfc="white" if hull else colour, markersize=4.5, label=f"{row.task}{', hull' if hull else ''}")  # fmt: skip
+            marker = MARKERS[order.index(row.task) % len(MARKERS)]
+            ax.plot(row.shots, row.values, "--" if hull else "-", color=colour, marker=marker, markersize=4.5,
+                    mfc="white" if hull else colour, label=f"{row.task}{', hull' if hull else ''}")  # fmt: skip
         ax.set_xscale("log")
         ax.set_xlabel("shots")
         ax.set_title(parameter)

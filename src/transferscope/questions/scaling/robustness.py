@@ -89,7 +89,9 @@ class Narrow:
     beyond: float
 
 
-def sizes(x: np.ndarray, y: np.ndarray, repeats: int, generator: np.random.Generator) -> tuple[SizeRow, ...]:
+def sizes(
+    x: np.ndarray, y: np.ndarray, repeats: int, generator: np.random.Generator, *, hull: bool
+) -> tuple[SizeRow, ...]:
     """Fit to fewer and fewer models, and predict the best tenth, which is never fitted to.
 
     Args:
@@ -97,6 +99,7 @@ def sizes(x: np.ndarray, y: np.ndarray, repeats: int, generator: np.random.Gener
         y: downstream accuracies.
         repeats: draws of each size.
         generator: of the draws.
+        hull: whether the hull has a law, too.
     """
     n = len(x)
     order = np.argsort(x, kind="stable")
@@ -105,7 +108,7 @@ def sizes(x: np.ndarray, y: np.ndarray, repeats: int, generator: np.random.Gener
     whole = upper_hull(x, y).rising()
     reach = held[x[held] <= whole.x[-1]]
     rows = []
-    for what in ("points", "hull"):
+    for what in ("points", "hull")[: 1 + hull]:
         at = held if what == "points" else reach
         actual = y[at] if what == "points" else whole.height(x[at])
         for size in sorted({max(_LEAST, round(share * len(rest))) for share in _SHARES}):
@@ -117,17 +120,8 @@ def sizes(x: np.ndarray, y: np.ndarray, repeats: int, generator: np.random.Gener
                 continue
             wrong = np.mean((1 - laws.at(1 - x[at]) - actual) ** 2, axis=1)
             low, high = np.quantile(wrong, (0.025, 0.975))
-            rows.append(
-                SizeRow(
-                    what,
-                    size,
-                    len(laws.k),
-                    float(np.mean(laws.rmse**2)),
-                    float(np.mean(wrong)),
-                    float(low),
-                    float(high),
-                )
-            )
+            fitting = float(np.mean(laws.rmse**2))
+            rows.append(SizeRow(what, size, len(laws.k), fitting, float(np.mean(wrong)), float(low), float(high)))
     return tuple(rows)
 
 

@@ -53,7 +53,7 @@ class Fit:
             where the law has no excess.
         stops_range: its range over halves.
         grid: upstream accuracies from the least to 1, at which the law is drawn.
-        band: 2.5 % and 97.5 % quantiles over halves of the downstream accuracy there, (2, grid); empty without halves.
+        band: 2.5 % and 97.5 % quantiles over halves of downstream accuracy there, (2, grid); empty without halves.
     """
 
     law: PowerLaw
