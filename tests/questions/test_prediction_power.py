@@ -115,10 +115,9 @@ def test_designs_and_inflation() -> None:
     assert variance_inflation(np.c_[x, x**2]).min() > 100
     with pytest.raises(UsageError, match="'a' has numbers that are not finite"):
         design(["a"], [np.array([1.0, np.nan])])
+    few = design(["a"], [x[:5]])
     with pytest.raises(UsageError, match="5 models in 5 groups"):
-        cross_validated(
-            x[:5], x[:5], design(["a"], [x[:5]]), np.arange(5), repeats=1, generator=np.random.default_rng(0)
-        )
+        cross_validated(x[:5], x[:5], few, np.arange(5), repeats=1, generator=np.random.default_rng(0))
 
 
 def test_what_cannot_be_asked_is_said() -> None:
@@ -127,8 +126,8 @@ def test_what_cannot_be_asked_is_said() -> None:
         prediction_power(models, group="lrr")
     with pytest.raises(UsageError, match="no covariates; name some with --covariates"):
         prediction_power(ModelTable("t", models.names, models.upstream, models.tasks))
-    few = ModelTable("t", models.names[:9], {"us": models.upstream["us"][:9]},
-                     (Task("ds", None, models.tasks[0].accuracy[:9]),), (Covariate("lr", models.covariates[0].values[:9]),))  # fmt: skip
+    task, lr = Task("ds", None, models.tasks[0].accuracy[:9]), Covariate("lr", models.covariates[0].values[:9])
+    few = ModelTable("t", models.names[:9], {"us": models.upstream["us"][:9]}, (task,), (lr,))
     result = prediction_power(few)
     assert not result.tasks and "9 models in 9 groups with 1 covariates that vary" in result.left_out[0].text
 

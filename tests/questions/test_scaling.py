@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from transferscope.data.tables.models import ModelTable, Task, read_models
+from transferscope.data.tables.models import Covariate, ModelTable, Task, read_models
 from transferscope.errors import UsageError
 from transferscope.numerics.power_law import fit_power_law
 from transferscope.questions.scaling.findings import plain_answer
@@ -172,6 +172,19 @@ def test_openclip_says_what_pays_and_what_does_not() -> None:
     assert result.law("Food-101").held_out is not None
     for what in ("laws", "axes"):
         assert len(result.only(result.laws[0]).plot(what=what).axes) >= 1
+
+
+def test_one_factor_at_a_time_follows_the_curve_of_the_grid() -> None:
+    models = made(48)
+    factors = (Covariate("size", np.repeat(np.arange(6.0), 8)), Covariate("data", np.tile(list("abcdefgh"), 6)))
+    whole = ModelTable("t.csv", models.names, models.upstream, models.tasks, factors)
+    result = quick(whole, repeats=0, grid=["size", "data"])
+    size, data = result.grids
+    assert len(size.axis.index) == 6 and len(data.axis.index) == 8 and set(size.axis.fixed) == {"data"}
+    assert size.axis.low < 0 < size.axis.high
+    assert any("6 models that differ in size alone (data " in f.text for f in result.findings())
+    with pytest.raises(UsageError, match="no covariate 'siz' for the grid; did you mean 'size'"):
+        quick(whole, repeats=0, grid=["siz", "data"])
 
 
 def test_what_cannot_be_right_is_refused() -> None:

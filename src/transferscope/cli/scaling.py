@@ -62,6 +62,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--margin", type=float, default=0.01, metavar="M", help="what the rest of the way must buy (default: 0.01)")
     add("--draws", type=int, default=1000, metavar="N", help="halves of the models that are fitted (default: 1000)")
     add("--overlay", metavar="NAME", help="follow the best models of this task on the others (default: the first)")
+    add(
+        "--grid", nargs="+", default=[], metavar="COLUMN", help="factors of a grid: does each alone follow the curve?"
+    )
     add("--tail", action="store_true", help="fit hulls with their descending tail")
     add("--seed", type=int, default=0, metavar="S", help="of all draws (default: 0)")
     add("--out", metavar="DIR", help="write tables, figures and report.html here (default: print only)")
@@ -86,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         result = scaling(
             table, start=options.start, end=options.end, margin=options.margin, draws=options.draws,
-            overlay=options.overlay, tail=options.tail, seed=options.seed,
+            overlay=options.overlay, grid=options.grid, tail=options.tail, seed=options.seed,
             progress=lambda done, of: display.update(0.7 * done / max(of, 1), "laws"),
         )  # fmt: skip
         power = None
@@ -147,7 +150,7 @@ def _versions() -> dict[str, str]:
 def _given(options: argparse.Namespace) -> list[str]:
     """What was typed, as far as it is not what would be there anyway."""
     words = [options.table, "--us", *options.us]
-    for name in ("ds", "name", "dataset", "value", "shots", "covariates", "group", "images", "overlay"):
+    for name in ("ds", "name", "dataset", "value", "shots", "covariates", "group", "images", "overlay", "grid"):
         if given := getattr(options, name):
             words += [f"--{name}", *([given] if isinstance(given, str) else given)]
     plain = {"unit": "guess", "duplicates": "refuse", "margin": 0.01, "draws": 1000, "seed": 0}

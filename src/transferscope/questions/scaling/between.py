@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...data.tables.models import ModelTable
+from ...errors import UsageError, nearest
 from ...numerics.correlation import pearson
+from ...numerics.grid import AxisOffset, axis_offsets
 from .task_law import TaskLaw
 
-__all__ = ["Overlay", "ShotRow", "against_shots", "overlays"]
+__all__ = ["GridAxis", "Overlay", "ShotRow", "against_shots", "grid_axes", "overlays"]
 
 _LEAST_SHOTS = 3
 _LEAST_VERTICES = 3
@@ -74,6 +77,42 @@ class Overlay:
     above: float
     r: float
     p: float
+
+
+@dataclass(frozen=True)
+class GridAxis:
+    """How far models that differ in one factor alone lie from the law of all others.
+
+    Attributes:
+        us: upstream task.
+        task: downstream task with its shots.
+        axis: the factor, its models and their distance.
+    """
+
+    us: str
+    task: str
+    axis: AxisOffset
+
+
+def grid_axes(law: TaskLaw, table: ModelTable, factors: Sequence[str]) -> tuple[GridAxis, ...]:
+    """Ask whether scaling one factor at a time gives the curve of the whole grid.
+
+    Args:
+        law: of a pair of tasks.
+        table: with the factors among its covariates.
+        factors: their names.
+
+    Raises:
+        UsageError: for a factor that is no covariate, or fewer than two.
+    """
+    known = {c.name: c.values for c in table.covariates}
+    for name in factors:
+        if name not in known:
+            raise UsageError(f"{table.source}: no covariate {name!r} for the grid{nearest(name, known)}")
+    place = {name: i for i, name in enumerate(table.names)}
+    rows = [place[name] for name in law.names]
+    found = axis_offsets(law.x, law.y, factors, [known[name][rows] for name in factors])
+    return tuple(GridAxis(law.us, law.task, axis) for axis in found)
 
 
 def against_shots(laws: Sequence[TaskLaw]) -> tuple[ShotRow, ...]:

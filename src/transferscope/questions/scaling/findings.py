@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.phrases import count, interval_text, number, percent, points_text, range_text, short
-from .between import Overlay, ShotRow
+from .between import GridAxis, Overlay, ShotRow
 from .measure import Robustness, Scaling
 from .task_law import Fit, TaskLaw
 
@@ -36,6 +36,7 @@ def findings(result: Scaling) -> tuple[Finding, ...]:
         if alone and about is not None and law.points is not None:
             found += _of_robustness(law, about, target)
     found += [_of_shots(row) for row in result.shots if row.what == "points"]
+    found += [_of_grid(grid) for grid in result.grids]
     found += [_of_overlay(overlay) for overlay in result.overlays]
     return tuple(found)
 
@@ -204,6 +205,19 @@ def _of_shots(row: ShotRow) -> Finding:
         f"{count(len(row.shots), 'number')} of shots{p}{unknown}."
     )
     return said(text, Estimate(row.r), n=len(row.shots), unit="numbers of shots", target=row.task, weight=0.35)
+
+
+def _of_grid(grid: GridAxis) -> Finding:
+    axis = grid.axis
+    n = len(axis.index)
+    fixed = ", ".join(f"{name} {value}" for name, value in axis.fixed.items())
+    offset = Estimate(axis.offset, axis.low, axis.high, 0.95, "networks", n)
+    text = (
+        f"{grid.task}: {count(n, 'model')} that differ in {axis.factor} alone ({fixed}) lie {points_text(offset)} "
+        f"over the law of all others; they scatter by {number(100 * axis.spread, 1)} points about it, the others by "
+        f"{number(100 * axis.elsewhere, 1)}."
+    )
+    return said(text, offset, n=n, unit="models", target=grid.task, weight=0.35)
 
 
 def _of_overlay(overlay: Overlay) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +13,7 @@ from ...errors import UsageError, nearest
 from ...evidence.left_out import LeftOut
 from ...rng import numpy_generator
 from ..result import Result
-from .between import Overlay, ShotRow, against_shots, overlays
+from .between import GridAxis, Overlay, ShotRow, against_shots, grid_axes, overlays
 from .robustness import Density, Narrow, SizeRow, density, narrow, sizes
 from .task_law import Fit, Options, TaskLaw, task_law
 
@@ -55,6 +55,7 @@ class Scaling(Result):
         robustness: what changes them, in the same order; empty when not asked.
         shots: how their parameters go with the number of shots.
         overlays: how the best models of one task do on the others.
+        grids: how models that differ in one factor alone lie to the law of all others.
         margin: accuracy that the rest of the way must buy to pay.
         draws: halves of the models that were fitted.
         tail: whether hulls were fitted with their descending tail.
@@ -70,6 +71,7 @@ class Scaling(Result):
     robustness: tuple[Robustness, ...]
     shots: tuple[ShotRow, ...]
     overlays: tuple[Overlay, ...]
+    grids: tuple[GridAxis, ...]
     margin: float
     draws: int
     tail: bool
@@ -95,7 +97,10 @@ class Scaling(Result):
         """
         robust = tuple(r for r in self.robustness if (r.us, r.task) == (law.us, law.task))
         left = tuple(gone for gone in self.left_out if gone.target == law.task)
-        return replace(self, laws=(law,), robustness=robust, shots=(), overlays=(), notes=(), left_out=left)
+        grids = tuple(g for g in self.grids if (g.us, g.task) == (law.us, law.task))
+        return replace(
+            self, laws=(law,), robustness=robust, shots=(), overlays=(), grids=grids, notes=(), left_out=left
+        )
 
     def frame(self) -> pd.DataFrame:
         """Return one row for each law: of all points and of the hull, for each pair of tasks."""
@@ -126,6 +131,7 @@ def scaling(
     draws: int = 1000,
     repeats: int = 100,
     overlay: str | None = None,
+    grid: Sequence[str] = (),
     tail: bool = False,
     level: float = 0.95,
     seed: int = 0,
@@ -141,6 +147,8 @@ def scaling(
         draws: random halves of the models, for intervals and ranges.
         repeats: draws for each smaller number of models; 0: do not ask what changes the laws.
         overlay: the task whose best models are followed on the others; default: the first.
+        grid: covariates that were varied as a grid, such as size, data and compute, to see whether one at a time
+            follows the curve of all (grid-search equivalence).
         tail: fit hulls with their descending tail, which a rising law cannot follow.
         level: of intervals.
         seed: of all draws.
@@ -174,9 +182,11 @@ def scaling(
             robust.append(_robustness(law, repeats, seed))
     if progress is not None:
         progress(len(pairs), len(pairs))
+    has_law = [law for law in laws if law.points is not None]
+    grids = tuple(axis for law in has_law for axis in grid_axes(law, table, grid)) if grid else ()
     return Scaling(
-        table.source, tuple(laws), tuple(robust), against_shots(laws), _overlays(laws, overlay), margin, draws, tail,
-        table.notes, tuple(left),
+        table.source, tuple(laws), tuple(robust), against_shots(laws), _overlays(laws, overlay), grids, margin, draws,
+        tail, table.notes, tuple(left),
     )  # fmt: skip
 
 
