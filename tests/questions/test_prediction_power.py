@@ -45,8 +45,8 @@ def test_where_nothing_is_left_that_is_said() -> None:
 
 def test_null_covariates_hardly_ever_gain() -> None:
     """Under no effect the interval of the gain lies above 0 in few of many tables."""
-    false = [prediction_power(made(0.0, seed, 60), repeats=1).tasks[0].gained.low > 0 for seed in range(12)]  # type: ignore[operator]
-    assert sum(false) <= 2
+    false = [prediction_power(made(0.0, seed, 40), repeats=1).tasks[0].gained.low > 0 for seed in range(5)]  # type: ignore[operator]
+    assert sum(false) <= 1
 
 
 def test_the_seventy_two_fine_tunings_are_the_counter_example(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def design(names: Sequence[str], values: Sequence[np.ndarray]) -> Design:
         UsageError: for numbers that are not finite.
 
     >>> made = design(["lr", "aug"], [np.array([1e-5, 1e-3]), np.array(["no", "yes"])])
-    >>> made.names, made.owner.tolist(), made.matrix.tolist()
+    >>> made.names, made.owner.tolist(), made.matrix.round(6).tolist()
     (('log lr', 'aug'), [0, 1], [[-1.0, -1.0], [1.0, 1.0]])
     """
     columns: list[Array] = []
