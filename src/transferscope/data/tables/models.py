@@ -65,7 +65,7 @@ class Covariate:
 
     Attributes:
         name: of the column.
-        values: float64 numbers, nan where missing; or words, empty where missing.
+        values: float64 numbers, nan where missing; or words, of which an empty one is one.
     """
 
     name: str
@@ -353,4 +353,4 @@ def _covariate(raw: RawTable, column: str) -> Covariate:
     cells = raw.column(column)
     if all(missing(c) or number(c) is not None for c in cells):
         return Covariate(column, numbers(raw, column))
-    return Covariate(column, np.array(["" if missing(c) else c for c in cells], dtype=np.str_))
+    return Covariate(column, np.array(cells, dtype=np.str_))

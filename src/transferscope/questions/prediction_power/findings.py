@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
-from ...evidence.left_out import remark
+from ...evidence.left_out import joined
 from ...evidence.phrases import count, interval_text, listed, number, percent, short
 from .measure import CovariatePower, PredictionPower, TaskPower
 
@@ -24,7 +25,10 @@ def findings(result: PredictionPower) -> tuple[Finding, ...]:
         target = f"{task.task} against {task.us}" if several else task.task
         found += [_left(task, result, target), _alone(task, target), _tested(task, target)]
     found += _collinear(result)
-    found += remark(result.left_out, len(result.tasks) + len(result.left_out), "tasks and covariates", weight=0.3)
+    if result.left_out:
+        n = len(result.left_out)
+        text = f"Left out: {'; '.join(joined(result.left_out))}."
+        found.append(said(text, Estimate(float(n)), n=n, unit="things left out", weight=0.3))
     return tuple(found)
 
 

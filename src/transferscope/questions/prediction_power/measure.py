@@ -186,7 +186,10 @@ def _complete(table: ModelTable, left: list[LeftOut]) -> list[Covariate]:
 
 
 def _lacks(covariate: Covariate) -> np.ndarray:
-    return np.asarray(np.isnan(covariate.values) if covariate.is_number else covariate.values == "")
+    """Which models lack it; of words an empty one is a word like others: no augmentation, no mixing."""
+    if not covariate.is_number:
+        return np.zeros(len(covariate.values), dtype=np.bool_)
+    return np.asarray(np.isnan(covariate.values))
 
 
 def _task(
