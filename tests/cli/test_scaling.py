@@ -25,9 +25,10 @@ def test_it_prints_the_answer_and_what_was_guessed(tmp_path: Path, capsys: pytes
     assert "note: 'food101' is the column 'Food-101'" in shown.err
 
 
+@pytest.mark.timeout(900)
 def test_it_writes_a_page_tables_and_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--ds", "food101", "sun397", "--draws", "40",
+    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--ds", "food101", "--draws", "40",
             "--images", "food101=25250", "--out", str(out)]  # fmt: skip
     assert main(args) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(out / "report.html")
@@ -37,7 +38,7 @@ def test_it_writes_a_page_tables_and_figures(tmp_path: Path, capsys: pytest.Capt
     assert "http://" not in page.replace("http://www.w3.org", "")  # asks nothing of any network
     tables = {p.name for p in (out / "tables").iterdir()}
     assert {"scaling.csv", "points.csv", "prediction-power.csv", "scaling-task-food-101.csv"} <= tables
-    assert len(list((out / "figures").glob("*.svg"))) == len(list((out / "figures").glob("*.pdf"))) >= 8
+    assert len(list((out / "figures").glob("*.svg"))) == len(list((out / "figures").glob("*.pdf"))) >= 5
 
 
 @pytest.mark.parametrize(
