@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .data.imageset import ImageSet, ImageSplits
     from .data.shuffle import shuffle_blocks
     from .data.spec import load_images
+    from .data.tables.models import ModelTable, read_models
     from .errors import TransferscopeError
     from .evidence.finding import Finding
     from .models.build import build, initialise, wrap
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from .probes.points import Points
     from .questions import *  # noqa: F403  # what the list of questions shows
     from .questions.doctor.measure import doctor
+    from .questions.prediction_power.measure import PredictionPower, prediction_power
     from .questions.result import Result
+    from .questions.scaling.measure import Scaling, scaling
     from .train.altered import basin_noise, top_singular
     from .train.averaged import fit_averaged
     from .train.fit import fit
@@ -47,11 +50,14 @@ _FACE = {
     "ImageSet": "data.imageset",
     "ImageSplits": "data.imageset",
     "Input": "models.network",
+    "ModelTable": "data.tables.models",
     "Network": "models.network",
     "Params": "params",
     "Points": "probes.points",
+    "PredictionPower": "questions.prediction_power.measure",
     "Recipe": "train.recipe",
     "Result": "questions.result",
+    "Scaling": "questions.scaling.measure",
     "Solution": "models.solution",
     "TransferscopeError": "errors",
     "basin_noise": "train.altered",
@@ -63,7 +69,10 @@ _FACE = {
     "initialise": "models.build",
     "load_images": "data.spec",
     "load_weights": "models.load",
+    "prediction_power": "questions.prediction_power.measure",
     "read": "models.checkpoint",
+    "read_models": "data.tables.models",
+    "scaling": "questions.scaling.measure",
     "shuffle_blocks": "data.shuffle",
     "top_singular": "train.altered",
     "wrap": "models.build",

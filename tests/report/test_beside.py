@@ -10,7 +10,7 @@ from transferscope.evidence.finding import Finding
 from transferscope.questions.transfer.measure import Transfer, Transferred
 from transferscope.report.beside import beside_section
 from transferscope.report.claims import claims_section
-from transferscope.report.page import _render
+from transferscope.report.page import render
 from transferscope.report.sections import Part, Said, Section
 from transferscope.report.tables import Table
 
@@ -125,7 +125,7 @@ def test_tables_stand_beside_a_study_of_a_paper_only(tmp_path):
     wrong = Study(paper="liu2019", stands_for={"birds": "CUB-200", EVIL: "webcam"})
     got = beside_section(wrong, transferred(), tmp_path)
     assert got.strange == (f"{EVIL} (webcam)",) and [len(g.lines) for g in got.grids] == [1, 1]
-    assert "these targets stand for: &lt;script&gt;" in _render(wrong, [], None, got)
+    assert "these targets stand for: &lt;script&gt;" in render(wrong, [], None, got)
 
 
 @pytest.mark.parametrize("paper", [None, "liu2019"])
@@ -133,7 +133,7 @@ def test_the_page_shows_them_and_escapes_what_people_write(tmp_path, paper):
     study = Study(paper=paper)
     sections = page_of()
     claims, printed = claims_section(study, sections, tmp_path), beside_section(study, transferred(), tmp_path)
-    text = _render(study, sections, claims, printed)
+    text = render(study, sections, claims, printed)
     assert "<script" not in text and text.count('<section id="claims">') == 1
     assert text.count('<section id="beside">') == text.count('href="#beside"') == (paper is not None)
     ids = re.findall(r'id="([^"]+)"', text)
@@ -144,5 +144,5 @@ def test_the_page_shows_them_and_escapes_what_people_write(tmp_path, paper):
 
 
 def test_a_page_without_either_has_neither():
-    text = _render(Study(), [], None, None)
+    text = render(Study(), [], None, None)
     assert 'id="claims"' not in text and 'id="beside"' not in text

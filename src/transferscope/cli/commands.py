@@ -28,6 +28,7 @@ __all__ = [
     "papers",
     "questions",
     "report",
+    "scaling",
     "schema",
     "soup",
     "status",
@@ -131,6 +132,13 @@ def status(options: argparse.Namespace) -> int:
 
     print("\n".join(status_of(options.folder).lines()))
     return 0
+
+
+def scaling(options: argparse.Namespace) -> int:
+    """Say what raising upstream accuracy buys, from a table of models."""
+    from .scaling import run
+
+    return run(options)
 
 
 def schema(options: argparse.Namespace) -> int:

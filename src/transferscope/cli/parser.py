@@ -56,6 +56,7 @@ _COMMANDS = {
     "inspect": "look into one checkpoint: spectrum, curvature, landscape, gradients",
     "soup": "average fine-tuned checkpoints of one network, and say whether to take the average",
     "doctor": "say what is in a checkpoint and whether it fits a network",
+    "scaling": "say from a table of models what raising upstream accuracy buys downstream",
     "report": "write report.html of a run folder again",
     "papers": "list the papers that can be run as studies, with their figures and tables",
     "questions": "list the questions that can be asked of studies and of checkpoints",
@@ -155,6 +156,10 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--classes", type=int, metavar="K", help="number of classes of that network")
     doctor.add_argument("--size", type=int, metavar="PX", help="side of the images that network is built for")
     doctor.add_argument("--at", metavar="NAME", help=_AT)
+
+    from .scaling import add_options
+
+    add_options(command("scaling", "scaling models.csv --us imagenet1k --ds cars food101 --out scaling"))
 
     report = command("report", "report runs/my-study")
     report.add_argument("folder", metavar="DIR", help="a run folder")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import __version__
 from ..questions import QUESTIONS, question_class
@@ -20,9 +20,11 @@ from .sections import Answer, Said, Section, make_section
 from .tables import Table, table_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..study.stored_study import StoredStudy
 
-__all__ = ["write_report"]
+__all__ = ["Told", "render", "write_report"]
 
 _IN_SHORT = 8
 """How many findings stand at the top; all of them stand in their sections."""
@@ -69,11 +71,57 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
         for answer in section.parts:
             where = f"{section.title}, {answer.name}" if answer.name else section.title
             tries.failed += [f"{where}: {line}" for line in answer.failed]
-    write_bytes(page, _render(study, sections, claims, printed, tries.failed).encode())
+    write_bytes(page, render(study, sections, claims, printed, tries.failed).encode())
     if failed is not None:
         for line in tries.failed:
             failed(line)
     return page
+
+
+class Told(Protocol):
+    """What a page says besides its sections; a run folder, or a table of models."""
+
+    @property
+    def name(self) -> str:
+        """The page's title."""
+
+    @property
+    def description(self) -> str:
+        """What it is about."""
+
+    @property
+    def asked(self) -> Sequence[str] | None:
+        """What alone was asked for, where that is not all."""
+
+    @property
+    def unfinished(self) -> str:
+        """What is missing; empty for nothing."""
+
+    @property
+    def unlearned(self) -> str:
+        """Which pre-training learned nothing; empty for none."""
+
+    @property
+    def notes(self) -> Sequence[Any]:
+        """What was left out, dropped or changed: where and text."""
+
+    @property
+    def cost(self) -> str:
+        """What it took."""
+
+    @property
+    def machine(self) -> dict[str, Any]:
+        """On what it was made."""
+
+    @property
+    def text(self) -> str:
+        """The file it was made from."""
+
+    def runs(self) -> pd.DataFrame:
+        """Return the runs, one a row."""
+
+    def steps(self) -> pd.DataFrame:
+        """Return the steps, one a row."""
 
 
 def _sections(
@@ -95,13 +143,22 @@ def _sections(
     return made
 
 
-def _render(
-    study: StoredStudy,
+def render(
+    study: Told,
     sections: Sequence[Section],
     claims: ClaimsSection | None,
     printed: BesideSection | None,
     failed: Sequence[str] = (),
 ) -> str:
+    """Return the page as text.
+
+    Args:
+        study: what it is about.
+        sections: one a question.
+        claims: the papers' claims; ``None`` for none.
+        printed: printed tables beside the measured; ``None`` for none.
+        failed: what could not be made, a line each.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 

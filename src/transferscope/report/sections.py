@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..evidence.claims import claim_called
 from ..evidence.finding import Finding
 from ..papers import paper_called
-from ..questions.base import Question
-from ..questions.words import View
+from ..questions.words import View, Words
 from ..store.atomic import write_bytes
 from .attempts import Attempts
 from .figures import Figures
@@ -124,6 +123,20 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
 
 
+class Asked(Protocol):
+    """What a section must know of a question: the class of a study's question, or words around a table's answer."""
+
+    @property
+    def words(self) -> Words:
+        """Its title, what it asks, how it is answered."""
+
+    def called(self) -> str:
+        """Return its one name."""
+
+    def views(self, result: Any) -> tuple[View, ...]:
+        """Return the pictures of a result besides the first."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """A result and the identity of its numbers."""
@@ -148,7 +161,7 @@ def named(figures: Sequence[str]) -> str:
 
 
 def make_section(
-    question: type[Question],
+    question: Asked,
     item: str,
     answers: Mapping[str, Answer],
     figures: Figures,
@@ -172,7 +185,7 @@ def make_section(
     )
 
 
-def _part(question: type[Question], item: str, target: str, answer: Answer, figures: Figures, tables: Path) -> Part:
+def _part(question: Asked, item: str, target: str, answer: Answer, figures: Figures, tables: Path) -> Part:
     name = slug(f"{item}-{target}") if target else slug(item)
     anchor = f"part-{name}"
     result, tries = answer.result, Attempts()
@@ -198,9 +211,7 @@ def _table(result: Result, tables: Path, name: str) -> Table:
     return table
 
 
-def _picture(
-    question: type[Question], view: View, target: str, part: str, answer: Answer, figures: Figures
-) -> Picture:
+def _picture(question: Asked, view: View, target: str, part: str, answer: Answer, figures: Figures) -> Picture:
     name = f"{part}-{slug(view.name)}" if view.name else part
     numbers = f"{answer.identity} {dict(view.options)}" if view.options else answer.identity
     saved = figures.save(name, numbers, partial(answer.result.plot, **view.options))

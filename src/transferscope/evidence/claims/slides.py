@@ -11,6 +11,11 @@ __all__ = ["CLAIMS"]
 KEY, NAME, SHORT = "003", "sedghi", "Sedghi (slides)"
 TITLE = "Towards understanding transfer learning and its limits"
 
+_TABLES = (
+    "`transferscope scaling` measures it on a table of models, task by task, with its interval; models of a table "
+    "are no sample of a kind of networks, so no rule makes a verdict of it"
+)
+
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "003-a",
@@ -67,6 +72,49 @@ CLAIMS: tuple[Claim, ...] = (
         "",
         "there is no barrier between fine-tuned models, so their weights can be averaged",
         undecided="the same as 000-3.3-a, which the barrier judges; soups say it of given networks",
+    ),
+    Claim(
+        "003-e",
+        "",
+        "raising upstream accuracy stops paying: downstream accuracy saturates even as upstream accuracy goes to 1",
+        undecided=_TABLES,
+    ),
+    Claim(
+        "003-f",
+        "",
+        "downstream error is a power law of upstream error with an irreducible error, and no straight line",
+        undecided=_TABLES,
+    ),
+    Claim(
+        "003-g",
+        "",
+        "k and e_∞ correlate negatively with the number of shots, α positively",
+        undecided=f"{_TABLES}; and the slides' own table contradicts it (cars with ImageNet-21k: k +0.72)",
+    ),
+    Claim(
+        "003-h",
+        "",
+        "the law is predicted well from many fewer models",
+        undecided=_TABLES,
+    ),
+    Claim(
+        "003-i",
+        "",
+        "scaling size, data or compute leads to the same curve",
+        undecided=f"{_TABLES}; it wants a grid of pre-trainings in which one of the three varies alone",
+    ),
+    Claim(
+        "003-j",
+        "",
+        "conditioned on upstream accuracy not much is left for all other parameters to predict",
+        undecided=f"{_TABLES}; and it is about the covariates that a table happens to have: of 72 published "
+        "fine-tunings upstream accuracy explains nothing of ImageNet-R and hyper-parameters nearly all",
+    ),
+    Claim(
+        "003-k",
+        "",
+        "the gap between models best on ImageNet and those best on a task closes as upstream accuracy rises",
+        undecided=_TABLES,
     ),
 )
 """In the order of the paper."""

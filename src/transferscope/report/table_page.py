@@ -1,0 +1,109 @@
+"""The page of a table of models: the same page as a study's, without runs and steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..store.atomic import said_plainly, write_bytes
+from ..store.digest import digest
+from .figures import Figures
+from .page import render
+from .sections import Answer, Asked, make_section
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..questions.result import Result
+
+__all__ = ["Shown", "TableNote", "TablePage", "write_table_page"]
+
+
+@dataclass(frozen=True)
+class TableNote:
+    """What was left out, dropped or changed."""
+
+    where: str
+    text: str
+
+
+@dataclass(frozen=True)
+class TablePage:
+    """What the page says besides its sections; see :class:`~transferscope.report.page.Told`."""
+
+    name: str
+    description: str
+    text: str
+    notes: Sequence[TableNote] = ()
+    cost: str = ""
+    machine: dict[str, Any] = field(default_factory=dict)
+    asked: Sequence[str] | None = None
+    unfinished: str = ""
+    unlearned: str = ""
+
+    def runs(self) -> pd.DataFrame:
+        """Return no runs."""
+        import pandas as pd
+
+        return pd.DataFrame()
+
+    def steps(self) -> pd.DataFrame:
+        """Return no steps."""
+        import pandas as pd
+
+        return pd.DataFrame()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A section to make: its words, and results by the part's name, the name ``""`` when there is one."""
+
+    asked: Asked
+    results: Mapping[str, Result]
+
+
+def write_table_page(
+    folder: str | Path, about: TablePage, shown: Sequence[Shown], tables: Mapping[str, pd.DataFrame]
+) -> Path:
+    """Write ``report.html``, ``figures/`` and ``tables/``.
+
+    Args:
+        folder: made if absent.
+        about: title and notes.
+        shown: the sections in order.
+        tables: further tables to write beside the page, by name.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        StoreError: when the folder cannot be written.
+    """
+    root = Path(folder)
+    for part in (root, root / "figures", root / "tables"):
+        with said_plainly(part):
+            part.mkdir(parents=True, exist_ok=True)
+    figures = Figures(root / "figures")
+    sections = []
+    for section in shown:
+        answers = {name: Answer(result, _identity(result)) for name, result in section.results.items()}
+        sections.append(make_section(section.asked, section.asked.called(), answers, figures, root / "tables"))
+    figures.close()
+    for name, frame in tables.items():
+        write_bytes(root / "tables" / f"{name}.csv", frame.to_csv(index=False).encode())
+    page = root / "report.html"
+    write_bytes(page, render(about, sections, None, None).encode())
+    return page
+
+
+def _identity(result: Result) -> str:
+    """Identity of the numbers: of all that the result would be stored as."""
+    from hashlib import blake2b
+
+    from ..records import to_tree
+
+    tree, arrays = to_tree(result)
+    hashes = {key: blake2b(value.tobytes(), digest_size=16).hexdigest() for key, value in arrays.items()}
+    return digest({"kind": type(result).__name__, "tree": tree, "arrays": hashes})

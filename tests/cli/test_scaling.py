@@ -1,0 +1,58 @@
+"""The command scaling: the plain answer, the page, and one line for what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from transferscope.cli.main import main
+
+TABLE = Path(__file__).parents[1] / "tables" / "openclip.csv"
+
+
+def small(folder: Path, rows: int = 30) -> Path:
+    lines = TABLE.read_text().splitlines()
+    path = folder / "models.csv"
+    path.write_text("\n".join([lines[0], *lines[1::4][:rows]]) + "\n")
+    return path
+
+
+def test_it_prints_the_answer_and_what_was_guessed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--ds", "food101", "--covariates", "--draws", "40"]
+    assert main(args) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Food-101: raising ImageNet 1k accuracy from ") and " over 30 models" in shown.out
+    assert shown.out.count("\n") == 1
+    assert "note: 'food101' is the column 'Food-101'" in shown.err
+
+
+@pytest.mark.timeout(900)
+def test_it_writes_a_page_tables_and_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--ds", "food101", "--draws", "40",
+            "--images", "food101=25250", "--out", str(out)]  # fmt: skip
+    assert main(args) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(out / "report.html")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Food-101: raising ImageNet 1k accuracy" in page and "Prediction power of upstream accuracy" in page
+    assert "is the column" in page and "food101=25250" in page  # what was changed, and the command
+    assert "http://" not in page.replace("http://www.w3.org", "")  # asks nothing of any network
+    tables = {p.name for p in (out / "tables").iterdir()}
+    assert {"scaling.csv", "points.csv", "prediction-power.csv", "scaling-task-food-101.csv"} <= tables
+    assert len(list((out / "figures").glob("*.svg"))) == len(list((out / "figures").glob("*.pdf"))) >= 5
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--us", "imagenet9k"], "there is no column 'imagenet9k'; did you mean 'ImageNet 1k'?"),
+        (["--us", "imagenet1k", "--images", "cars"], "--images 'cars': expected NAME=N with a whole number"),
+        (["--us", "imagenet1k", "--ds", "food101", "--from", "70"], "start 70.0: expected an accuracy as a share"),
+        (["--us", "imagenet1k", "--ds", "food101", "--covariates", "parms"], "there is no column 'parms'"),
+    ],
+)
+def test_one_line_for_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], said: str
+) -> None:
+    assert main(["scaling", str(small(tmp_path)), *more]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("note: ")]
+    assert len(lines) == 1 and lines[0].startswith("error: ") and said in lines[0]
