@@ -21,7 +21,7 @@ __all__ = [
     "HEIGHTS", "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE", "MODULES", "NEAR", "NORMS", "OVERFIT",
     "PEAK_ACROSS", "PEAK_RUN", "PEAK_TWO", "PLATEAU", "PRETRAININGS", "RANKS", "RANKS_PAIRS",
     "RANKS_PAIRS_WANDER", "RANKS_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOURCES", "SPEED", "STARTS",
-    "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING",
+    "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING", "WIDE",
 ]  # fmt: skip
 
 
@@ -112,6 +112,11 @@ GROWTH = Family(
     partial(n.gradient_growth, starts=0.15),
 )
 
+WIDE = _of_networks(
+    "squares of wide networks",
+    "the square of 16 numbers that are each off by a normal error, over what is predicted, less 1 (spread 0.04)",
+    partial(n.squares, each=0.02),
+)
 SPEED = _of_networks("speed", "normal, spread 0.02 and 0.03", partial(n.numbers, first=0.02, second=0.03))
 SINGULAR = _of_networks(
     "share of values", "normal, spread 0.01 and 0.03", partial(n.numbers, first=0.01, second=0.03)

@@ -145,6 +145,8 @@ ROWS: tuple[Row, ...] = (
     _difference("002-B.3-c", f.STARTS, 1.33, null=1.0),
     _all("002-B.4-a", f.ROUGH, (1.0, 1.0, 1.25), (10.0, 10.0, 0.8), (1.5, 1.5, 1.0)),
     _peak("003-a", f.PEAK_ACROSS, 0.1),
+    _difference("002-6-a", f.WIDE, 0.0, null=0.1),
+    _difference("002-6-b", f.WIDE, 0.0, null=0.1),
 )
 
 

@@ -108,7 +108,7 @@ def test_units_that_change_side_become_fewer():
 def test_bad_input_is_named():
     with pytest.raises(UsageError, match="3 units; expected at least 1, and an even number of mirrored ones"):
         start_two_layer(3, 2, generator=generator("net"))
-    with pytest.raises(UsageError, match="weights of size 0.0; expected κ over 0, such as 1"):
+    with pytest.raises(UsageError, match=r"weights of size 0\.0; expected κ over 0, such as 1"):
         start_two_layer(4, 2, size=0.0, generator=generator("net"))
     net = start_two_layer(4, 12, generator=generator("net"))
     x, y = task(5)

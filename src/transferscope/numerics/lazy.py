@@ -1,4 +1,4 @@
-"""What wide two-layer networks do when they are trained on one task, then on another: Liu et al. 2019, §6, in numbers.
+"""What wide two-layer networks do when they are trained on one task, then on another (Liu et al. 2019, §6).
 
 A network so wide that its weights hardly move ("lazy") is linear in them, so all of training follows from the kernel
 H of :mod:`.relu_gram`: its inverse where training ends, its eigenvalues after finitely many steps.
@@ -73,7 +73,8 @@ def labelled(x: Float[Tensor, "n d"], y: Float[Tensor, "n k"], what: str = "inpu
     for row in (first != torch.arange(len(rows))).nonzero()[:, 0].tolist():
         if not torch.allclose(labels[row], labels[first[row]], rtol=0, atol=1e-12):
             raise UsageError(
-                f"{what}: rows {int(first[row])} and {row} are the same input with other labels; leave one of them out"
+                f"{what}: rows {int(first[row])} and {row} are the same input with other labels; leave one of them "
+                "out"
             )
     kept = first == torch.arange(len(rows))
     return Labelled(rows[kept], labels[kept], int((~kept).sum()))

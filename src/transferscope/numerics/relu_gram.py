@@ -41,7 +41,8 @@ def unit_rows(x: Float[Tensor, "n d"], what: str = "inputs") -> Float[Tensor, "n
         raise UsageError(
             f"{what}: row {row} is zero (after centring, if asked), so it has no direction; leave it out"
         )
-    return rows / length
+    unit: Tensor = rows / length
+    return unit
 
 
 def relu_gram(

@@ -16,7 +16,7 @@ from ..errors import UsageError
 __all__ = ["Start", "TwoLayer", "rotated", "start_two_layer"]
 
 Start = Literal["mirrored", "independent"]
-"""``mirrored``: units in pairs with equal weights and opposite signs, so that f = 0; ``independent``: as the paper."""
+"""``mirrored``: units in pairs of equal weights and opposite signs, so that f = 0; ``independent``: as the paper."""
 
 
 @dataclass(eq=False)
