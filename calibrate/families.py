@@ -116,6 +116,8 @@ WIDE = _of_networks(
     "squares of wide networks",
     "the square of 16 numbers that are each off by a normal error, over what is predicted, less 1 (spread 0.04)",
     partial(n.squares, each=0.02),
+    counts=(4, 5, 8),
+    few=3,
 )
 SPEED = _of_networks("speed", "normal, spread 0.02 and 0.03", partial(n.numbers, first=0.02, second=0.03))
 SINGULAR = _of_networks(

@@ -149,7 +149,7 @@ def squares(rng: Rng, n: int, images: int, truth: Truth, *, each: float) -> tupl
     off = each * rng.standard_normal((n, 16))
     unit = np.full(16, 0.25)
     found = np.square(unit + off).sum(1) - 16 * each**2  # 1 in the mean
-    return (mean(truth[0] + found - 1),)
+    return (mean(truth[0] + found - 1, over="pre-trainings"),)
 
 
 def over_targets(rng: Rng, n: int, images: int, truth: Truth) -> tuple[Estimate, ...]:

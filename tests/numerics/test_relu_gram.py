@@ -89,7 +89,9 @@ def test_it_is_what_neural_tangents_says():
 
     Its diagonal is off by up to 2.4e-9, where the cosine of an input with itself is not 1 to the last digit.
     """
-    x = torch.tensor([[1, 0, 0], [0.6, 0.8, 0], [-0.28, 0.96, 0], [1 / 3, 2 / 3, -2 / 3], [-1, 0, 0]]).double()
+    x = torch.tensor(
+        [[1, 0, 0], [0.6, 0.8, 0], [-0.28, 0.96, 0], [1 / 3, 2 / 3, -2 / 3], [-1, 0, 0]], dtype=torch.float64
+    )
     theirs = [
         [0.5, 0.211449829409740, -0.057353174115757, 0.101362241328232, 0.0],
         [0.211449829409740, 0.5, 0.211449829409740, 0.279413387272826, -0.088550170590260],

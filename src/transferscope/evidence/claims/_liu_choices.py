@@ -93,14 +93,15 @@ CLAIMS: tuple[Claim, ...] = (
         question="theory",
         statistic=(
             "‖∂L/∂X₁‖² at the pre-trained weights of the widest two-layer networks (mirrored start) over the "
-            "right-hand side as printed, less 1; over networks, the images as given"
+            "right-hand side as printed, less 1; over networks, each with a pre-training of its own, on given images"
         ),
         rule=Within(0.1),
         about="curvature",
+        pretrained=True,
         effect=0.0,
         units="share of what is predicted",
         effect_from="no difference",
-        needs="at least three networks",
+        needs="at least four networks, each pre-trained anew",
     ),
     Claim(
         "002-6-b",
@@ -109,14 +110,15 @@ CLAIMS: tuple[Claim, ...] = (
         question="theory",
         statistic=(
             "‖W(Q) − W(P)‖² of the widest two-layer networks (mirrored start) over the right-hand side as its proof "
-            "has it, with the square, less 1; over networks, the images as given"
+            "has it, with the square, less 1; over networks, each with a pre-training of its own, on given images"
         ),
         rule=Under(0.1),
         about="position",
+        pretrained=True,
         effect=0.0,
         units="share of what is predicted",
         effect_from="no difference: the bound is reached",
-        needs="at least three networks",
+        needs="at least four networks, each pre-trained anew",
     ),
     Claim(
         "002-B.3-a",

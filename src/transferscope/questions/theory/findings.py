@@ -42,7 +42,7 @@ def _gradient(result: Theory, of: Experiment) -> Finding:
         f"{_mean(widest, 'at_start')}; Theorem 1 as printed says {_mean(widest, 'gradient_printed')}, so it is "
         f"{_more(excess)}{_exact(result, of, 'gradient')}{_falls(result, of, 'gradient')}."
     )
-    judged = judge("002-6-a", excess)
+    judged = judge("002-6-a", excess) if of.start == "mirrored" else None
     return said(text, excess, n=len(widest), unit="networks", target=of.target, weight=0.8, judged=judged)
 
 
@@ -54,7 +54,7 @@ def _moved(result: Theory, of: Experiment) -> Finding:
         f"{_mean(widest, 'moved')}; Theorem 2 as printed says at most {_mean(widest, 'moved_printed')}, so it is "
         f"{_more(excess)}{_exact(result, of, 'moved')}{_falls(result, of, 'moved')}."
     )
-    judged = judge("002-6-b", excess)
+    judged = judge("002-6-b", excess) if of.start == "mirrored" else None
     return said(text, excess, n=len(widest), unit="networks", target=of.target, weight=0.8, judged=judged)
 
 
@@ -92,21 +92,21 @@ def _not_lazy(of: Experiment) -> list[Finding]:
 
 
 def _score(one: TaskScore) -> Finding:
-    """Both ratios of one source and target."""
+    """Both ratios of one source and target; it helps where one is clearly under 1 and neither clearly over it."""
     moves, gradients = one.moves, one.gradients
-    if moves.high is not None and moves.high < 1:
-        word = "helps"
-    elif moves.low is not None and moves.low > 1:
-        word = "is in the way"
+    helps = any(e.high is not None and e.high < 1 for e in (moves, gradients))
+    hinders = any(e.low is not None and e.low > 1 for e in (moves, gradients))
+    if helps != hinders:
+        word = "helps" if helps else "is in the way"
     else:
-        word = "neither clearly helps nor is in the way"
+        word = "neither clearly helps nor is in the way" if moves.known else "has no interval, of so few images"
     fit = ", a linear head between their classes fitted" if one.fitted else ""
     sure = "" if math.isnan(one.p) else f" (p = {number(one.p)} against shuffled labels of the source)"
     text = (
         f"{one.target}: by the kernels of {count(one.source_images, 'image')} of {one.source} and "
         f"{one.target_images:,} of {one.target}{fit}, pre-training {word}: the squared distance to go is "
-        f"{number(one.move)} times that from scratch{interval_text(moves)}, the squared gradient "
-        f"{number(one.gradient)} times{interval_text(gradients)}; labels and transferred labels have a cosine of "
+        f"{number(one.move)} times that from scratch{_over_images(moves)}, the squared gradient "
+        f"{number(one.gradient)} times{_over_images(gradients)}; labels and transferred labels have a cosine of "
         f"{number(one.alignment)}{sure}."
     )
     n = one.source_images + one.target_images
@@ -144,8 +144,8 @@ def _singular(result: Theory) -> list[Finding]:
     condition = max(least.source_condition, least.target_condition)
     ridge = f"; a ridge of {result.ridge:g} of the mean of the diagonal is in all scores" if result.ridge else ""
     text = (
-        f"The smallest eigenvalue of a kernel is {short(value)}, of {where} (condition up to {short(condition)}); the "
-        f"mean input is {'subtracted' if result.centred else 'not subtracted'}{ridge}."
+        f"The smallest eigenvalue of a kernel is {short(value)}, of {where} (condition up to {short(condition)}); "
+        f"the mean input is {'subtracted' if result.centred else 'not subtracted'}{ridge}."
     )
     return [said(text, Estimate(value), n=len(result.scores), unit="sources and targets", weight=0.3)]
 
@@ -166,6 +166,12 @@ def _networks(of: Experiment) -> str:
 
 def _mean(runs: tuple[object, ...], what: str) -> str:
     return short(float(np.mean([getattr(run, what) for run in runs])))
+
+
+def _over_images(ratio: Estimate) -> str:
+    if ratio.low is None or ratio.high is None:
+        return ""
+    return f" ({number(ratio.low)} to {number(ratio.high)} over images of both)"
 
 
 def _more(excess: Estimate) -> str:

@@ -64,12 +64,14 @@ class Theory(Result):
     def excess(self, of: Experiment, what: What, against: str = "printed") -> Estimate:
         """Return measured over predicted less 1, of the widest networks; the mean over seeds.
 
+        Each seed has a pre-training of its own, so pre-trainings are the sample.
+
         Args:
             of: the networks.
             what: ``gradient`` or ``moved``.
             against: ``printed``, ``exact`` or ``finite``.
         """
-        return mean([_excess(run, what, against) for run in of.of(of.widths[-1])])
+        return mean([_excess(run, what, against) for run in of.of(of.widths[-1])], over="pre-trainings")
 
     def slope(self, of: Experiment, what: What | Literal["outputs"]) -> Estimate:
         """Return how the error falls with width: the slope of log |error| in log m, one a seed; −½ in theory.
@@ -85,7 +87,7 @@ class Theory(Result):
             mine = [next(run for run in of.of(m) if run.seed == seed) for m in of.widths]
             errors = [run.outputs_error if what == "outputs" else abs(_excess(run, what, "finite")) for run in mine]
             rows.append(np.log(np.maximum(errors, 1e-16)))
-        return mean(slopes(np.log(of.widths), np.array(rows)))
+        return mean(slopes(np.log(of.widths), np.array(rows)), over="pre-trainings")
 
     def frame(self) -> pd.DataFrame:
         """Return one row for each source and target: both scores with intervals over images, and the null."""
@@ -123,9 +125,9 @@ def ntk_transfer(
 
     With H∞ the kernel of :func:`~transferscope.numerics.relu_gram.relu_gram`, y_{P→Q} = H_PQᵀH_P⁻¹y_P and
     r = y_Q − y_{P→Q}: ‖∂L/∂X₁‖² at the pre-trained weights is ‖r‖², under ‖y_Q‖² where P helps (Theorem 1); and
-    ‖W(Q) − W(P)‖²_F is rᵀH_Q⁻¹r, under y_QᵀH_Q⁻¹y_Q where it helps (Theorem 2; the body prints it without the square).
-    As printed both need u(0) = 0, which independent units have only for κ → 0 and a mirrored start has always; the
-    exact form with u(0), and that after the steps that were taken, stand beside the printed one.
+    ‖W(Q) − W(P)‖²_F is rᵀH_Q⁻¹r, under y_QᵀH_Q⁻¹y_Q where it helps (Theorem 2; the paper's body prints it without
+    the square). As printed both need u(0) = 0, which independent units have only for κ → 0 and a mirrored start has
+    always; the exact form with u(0), and that after the steps that were taken, stand beside the printed one.
 
     Source: Liu et al. 2019, §6 and Appendix C.
 
@@ -133,7 +135,7 @@ def ntk_transfer(
         P: the source: images, or ``(inputs, labels)``; labels ``(n,)`` or ``(n, k)`` from −1 to 1.
         Q: the target, of inputs as long. With as many columns labels are taken as of the same meaning.
         widths: numbers of units m; none trains nothing.
-        seeds: networks of each width; three at least for intervals.
+        seeds: networks of each width, each with a pre-training of its own; four at least for intervals.
         start: ``mirrored``, or ``independent`` units as the paper has them.
         size: κ, the standard deviation of the weights at the start.
         most_steps: of each training, at η = 1/λ_max; it ends when a thousandth of the slowest direction is left.
@@ -219,11 +221,11 @@ def theory_scores(
         UsageError: for no source or target, and what :func:`ntk_transfer` refuses.
 
     >>> rng = np.random.default_rng(0)
-    >>> x = rng.standard_normal((60, 5))
+    >>> x = rng.standard_normal((120, 20))
     >>> y = np.sign(x[:, 0])
-    >>> found = theory_scores({"P": (x[:30], y[:30])}, {"same": (x[30:], y[30:]), "flipped": (x[30:], -y[30:])})
-    >>> [round(one.alignment, 1) for one in found.scores]
-    [0.6, -0.6]
+    >>> found = theory_scores({"P": (x[:60], y[:60])}, {"same": (x[60:], y[60:]), "flipped": (x[60:], -y[60:])})
+    >>> [round(one.gradient, 1) for one in found.scores]
+    [0.5, 2.6]
     """
     given = named(sources, "source"), named(targets, "target")
     pairs = [(p, q) for p in given[0] for q in given[1] if given[0][p] is not given[1][q]]

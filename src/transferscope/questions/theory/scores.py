@@ -91,7 +91,7 @@ class TaskScore:
         return (1 + as_far) / (n + 1) if n and math.isfinite(self.alignment) else math.nan
 
     def _estimate(self, value: float, halves: np.ndarray) -> Estimate:
-        """The delete-half jackknife of the logarithm: its variance over halves is that of the whole (Shao & Wu 1989)."""
+        """The delete-half jackknife: over halves the logarithm varies as the whole does (Shao & Wu 1989)."""
         images = self.source_images + self.target_images
         if len(halves) < 2 or not (halves > 0).all():
             return Estimate(value, scale="log")

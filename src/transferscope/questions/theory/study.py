@@ -43,8 +43,8 @@ class TheoryQuestion(Question):
             "From the first source on each target, networks f(x) = aᵀσ(Wᵀx)/√m of growing width m are trained as the "
             "theorems have it (plain gradient descent on ½‖y − f‖², only W, rate 1/λ_max) on a few images of each, "
             "half of the classes against the rest. Units start in mirrored pairs, so that f = 0 at the start: with "
-            "independent units the theorems as printed are off by a part that no width removes. The networks are the "
-            "sample; the images are given.",
+            "independent units the theorems as printed are off by a part that no width removes. The networks, each "
+            "pre-trained anew, are the sample; the images are given.",
         ),
         caption=(
             "Two-layer networks against the theorems: measured over predicted, a dot a network; the error of the "
