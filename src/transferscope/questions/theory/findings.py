@@ -96,7 +96,10 @@ def _score(one: TaskScore) -> Finding:
     moves, gradients = one.moves, one.gradients
     helps = any(e.high is not None and e.high < 1 for e in (moves, gradients))
     hinders = any(e.low is not None and e.low > 1 for e in (moves, gradients))
-    if helps != hinders:
+    if one.fitted:
+        # A fitted head alone brings both under 1; only the null, which has it too, says whether labels matter.
+        word = "helps" if one.p < _CLEAR else "helps no more than one with shuffled labels does, which has a fit, too"
+    elif helps != hinders:
         word = "helps" if helps else "is in the way"
     else:
         word = "neither clearly helps nor is in the way" if moves.known else "has no interval, of so few images"

@@ -112,9 +112,9 @@ def _scores(ax: Axes, result: Theory) -> None:
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
-    fitted = "; open: head fitted" if any(one.fitted for one in result.scores) else ""
+    fitted = " (open: with a fitted head)" if any(one.fitted for one in result.scores) else ""
     ax.set_title("Over that from scratch")
-    ax.set_xlabel(f"ratio; under 1 the source helps{fitted}")
+    ax.set_xlabel(f"ratio{fitted}")
     if result.scores:
         ax.legend()
 
