@@ -21,7 +21,7 @@ __all__ = [
     "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS", "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE",
     "MODULES", "NEAR", "NORMS", "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU",
     "PRETRAININGS", "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS", "SOURCES",
-    "SPEED", "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING", "VALLEYS", "VALLEYS_WANDER",
+    "SPEED", "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING", "VALLEYS", "VALLEYS_WANDER", "WIDE",
 ]  # fmt: skip
 
 
@@ -118,6 +118,13 @@ GROWTH = Family(
     partial(n.gradient_growth, starts=0.15),
 )
 
+WIDE = _of_networks(
+    "squares of wide networks",
+    "the square of 16 numbers that are each off by a normal error, over what is predicted, less 1 (spread 0.04)",
+    partial(n.squares, each=0.02),
+    counts=(4, 5, 8),
+    few=3,
+)
 SPEED = _of_networks("speed", "normal, spread 0.02 and 0.03", partial(n.numbers, first=0.02, second=0.03))
 SINGULAR = _of_networks(
     "share of values", "normal, spread 0.01 and 0.03", partial(n.numbers, first=0.01, second=0.03)

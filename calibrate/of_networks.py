@@ -25,7 +25,7 @@ from .latent import Array, correlated
 
 __all__ = [
     "bounded_rho", "changes", "criticality", "far_from_given", "gradient_growth", "lasting", "log_slopes", "numbers",
-    "over_targets", "plateaus", "pretrainings", "ratios", "roughness", "shares", "steps", "times_far",
+    "over_targets", "plateaus", "pretrainings", "ratios", "roughness", "shares", "squares", "steps", "times_far",
     "training_errors",
 ]  # fmt: skip
 
@@ -143,6 +143,14 @@ def bounded_rho(rng: Rng, n: int, images: int, truth: Truth, *, shape: float) ->
         first, second = (1 - (1 - t) * rng.gamma(shape, 1 / shape, n) for _ in range(2))
         found.append(contrast(first / 2, -second / 2))
     return tuple(found)
+
+
+def squares(rng: Rng, n: int, images: int, truth: Truth, *, each: float) -> tuple[Estimate, ...]:
+    """The square of a vector of 16 numbers over what is predicted, less 1: skewed, as squares are."""
+    off = each * rng.standard_normal((n, 16))
+    unit = np.full(16, 0.25)
+    found = np.square(unit + off).sum(1) - 16 * each**2  # 1 in the mean
+    return (mean(truth[0] + found - 1, over="pre-trainings"),)
 
 
 def over_targets(rng: Rng, n: int, images: int, truth: Truth) -> tuple[Estimate, ...]:

@@ -149,6 +149,8 @@ ROWS: tuple[Row, ...] = (
     _peak("003-a", f.PEAK_ACROSS, 0.1),
     _difference("003-b", f.SOUPS, 0.005),
     _all("003-c", f.SOUPS, (0.0, 0.0), (0.05, 0.05), (0.005, 0.005)),
+    _difference("002-6-a", f.WIDE, 0.0, null=0.1),
+    _difference("002-6-b", f.WIDE, 0.0, null=0.1),
 )
 
 

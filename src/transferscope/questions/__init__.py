@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .soup.measure import Soup, soup
     from .source_choice.measure import SourceChoice, source_choice
     from .spectrum.measure import Spectrum, spectrum
+    from .theory.measure import Theory, ntk_transfer, theory_scores
     from .transfer.measure import Transfer, transfer
     from .variants.measure import Variants, variants
     from .weight_map.measure import WeightMap, weight_map
@@ -48,6 +49,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "transfer": ("Transfer", "transfer"),
     "checkpoints": ("Checkpoints", "checkpoints"),
     "source_choice": ("SourceChoice", "source_choice"),
+    "theory": ("Theory", "ntk_transfer", "theory_scores"),
     "mistakes": ("Mistakes", "mistakes"),
     "similarity": ("Similarity", "similarity"),
     "distance": ("Distance", "distance"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..claim import Claim
-from ..rules import Above, AllOf, Each, Under
+from ..rules import Above, AllOf, Each, Under, Within
 from ._shared import CHOSEN
 
 __all__ = ["CLAIMS"]
@@ -90,13 +90,35 @@ CLAIMS: tuple[Claim, ...] = (
         "002-6-a",
         "§6.2, Theorem 1",
         "the gradient at the pre-trained weights is smaller by what pre-training already explains",
-        undecided="a theorem about wide two-layer networks; what it needs is not measured here",
+        question="theory",
+        statistic=(
+            "‖∂L/∂X₁‖² at the pre-trained weights of the widest two-layer networks (mirrored start) over the "
+            "right-hand side as printed, less 1; over networks, each with a pre-training of its own, on given images"
+        ),
+        rule=Within(0.1),
+        about="curvature",
+        pretrained=True,
+        effect=0.0,
+        units="share of what is predicted",
+        effect_from="no difference",
+        needs="at least four networks, each pre-trained anew",
     ),
     Claim(
         "002-6-b",
         "§6.3, Theorem 2",
         "how far fine-tuning goes is bounded by the mismatch of source and target labels",
-        undecided="a theorem about wide two-layer networks; what it needs is not measured here",
+        question="theory",
+        statistic=(
+            "‖W(Q) − W(P)‖² of the widest two-layer networks (mirrored start) over the right-hand side as its proof "
+            "has it, with the square, less 1; over networks, each with a pre-training of its own, on given images"
+        ),
+        rule=Under(0.1),
+        about="position",
+        pretrained=True,
+        effect=0.0,
+        units="share of what is predicted",
+        effect_from="no difference: the bound is reached",
+        needs="at least four networks, each pre-trained anew",
     ),
     Claim(
         "002-B.3-a",
