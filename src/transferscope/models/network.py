@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..errors import ModelError
+from ..errors import ModelError, UsageError
 from ..params import Params, clone
 from .modules import Granularity, Module, partition
+from .prepared import is_extra, load_into, same
 from .tracing import Trace, trace
 
 __all__ = ["Granularity", "Input", "Module", "Network"]
@@ -65,6 +66,8 @@ class Network:
         input: what it wants to see.
         head: prefix of the final classifier's tensors, e.g. ``"fc"``; ``""`` when there is none to tell apart.
         make: constructs the module again with fresh random weights, ``None`` when nobody said how.
+        aliases: further names of tensors that have several, each with the name under which it is counted.
+        notes: what is other than in the module it was made of, a sentence each.
     """
 
     module: nn.Module
@@ -73,6 +76,8 @@ class Network:
     input: Input = field(default_factory=Input)
     head: str = ""
     make: Callable[[], nn.Module] | None = field(default=None, repr=False)
+    aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
 
     def __call__(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Return logits ``(b, classes)`` of the module with these weights, in the mode of the template."""
@@ -87,8 +92,28 @@ class Network:
         """Return a private copy of the module in eval mode, holding ``params`` when given."""
         module = copy.deepcopy(self.module)
         if params is not None:
-            module.load_state_dict(dict(params), strict=True)
+            load_into(module, params)
         return module.eval()
+
+    def weights(self, params: Mapping[str, Tensor], label: str = "") -> Params:
+        """Return weights as this network counts them, from what ``state_dict()`` of the module it was made of holds.
+
+        Further names of tied weights and extra state are left out; other names, and shapes, are not looked at.
+
+        Args:
+            params: by name.
+            label: whose they are, for errors.
+
+        Raises:
+            UsageError: when names of one tensor hold different numbers.
+        """
+        twice = {name: first for name, first in self.aliases.items() if name in params}
+        for name, first in twice.items():
+            if first in params and not same(params[name], params[first]):
+                whose = f"{label}: " if label else ""
+                raise UsageError(f"{whose}{name!r} and {first!r} are one weight in {self.name} and differ here")
+        out = {k: v for k, v in params.items() if isinstance(v, Tensor) and k not in twice and not is_extra(k)}
+        return out | {first: params[name] for name, first in twice.items() if first not in params}
 
     def modules(self, granularity: Granularity = "layer") -> tuple[Module, ...]:
         """List the modules in forward order: an ordered partition of all tensors.

@@ -11,6 +11,7 @@ from ..data.feed import Batch
 from ..data.imageset import ImageSet
 from ..errors import DataError, UsageError
 from ..models.network import Network
+from ..models.prepared import load_into
 from ..params import floating
 from ..runtime import full_float32, out_of_memory
 
@@ -92,5 +93,5 @@ def _check_fits(net: Network, params: Mapping[str, Tensor]) -> None:
 
 def _in_float64(net: Network, params: Mapping[str, Tensor]) -> nn.Module:
     module = net.fresh().double()
-    module.load_state_dict(dict(params), strict=True)
+    load_into(module, params)
     return module

@@ -57,9 +57,8 @@ class Gradients:
 
     @property
     def size(self) -> float:
-        """‖∂L/∂θ‖₂; a parameter that has two names counts once."""
-        once = {id(value): name for name, value in self.weights.items()}
-        return norm(self.weights, once.values())
+        """‖∂L/∂θ‖₂."""
+        return norm(self.weights)
 
     @property
     def finite(self) -> bool:
@@ -179,7 +178,7 @@ def _sweep(
                 norms.setdefault(name, []).append(value)
             progress(part.start + len(part.images), len(images), "images")
     mean = {id(leaf): total / len(images) for leaf, total in zip(leaves, totals, strict=True)}
-    named = module.named_parameters(remove_duplicate=False) if weights else ()
+    named = module.named_parameters() if weights else ()
     return Gradients(
         losses=torch.cat(losses).double().cpu().numpy(),
         weights={name: mean[id(leaf)] for name, leaf in named},

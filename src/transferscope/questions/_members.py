@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import UsageError
 from ..evidence.phrases import count
 from ..models.network import Network
+from ..models.prepared import is_extra
 from ..models.solution import Solution, Solutions, as_solution, letter, pair_kind
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "first_of",
     "kinds",
     "networks_of",
+    "of_network",
     "pairs_of",
     "run_of",
 ]
@@ -92,10 +94,17 @@ class Pair:
     kind: str
 
 
-def as_solutions(solutions: Solutions, least: int = 2) -> tuple[Solution, ...]:
+def as_solutions(
+    solutions: Solutions, least: int = 2, net: Network | Sequence[Network] | None = None
+) -> tuple[Solution, ...]:
     """Give every network a name of its own; plain weights are called A, B, C, … or by the key of a mapping.
 
     The weights of one network alone, a mapping of tensors, are one solution.
+
+    Args:
+        solutions: as they were given.
+        least: how many there must be.
+        net: the network they are of, or one each: weights are taken as it counts them (:func:`of_network`).
 
     Raises:
         UsageError: when there are too few, or two have one name.
@@ -113,7 +122,15 @@ def as_solutions(solutions: Solutions, least: int = 2) -> tuple[Solution, ...]:
         raise UsageError(f"{len(named)} solution(s) given; a comparison needs at least {least}")
     if twice := [label for label, count in Counter(s.label for s in named).items() if count > 1]:
         raise UsageError(f"two solutions are called {twice[0]!r}; give each a label of its own")
-    return named
+    nets = (net,) * len(named) if net is None or isinstance(net, Network) else tuple(net)
+    return tuple(of_network(one, s) for one, s in zip(nets, named, strict=True)) if len(nets) == len(named) else named
+
+
+def of_network(net: Network | None, solution: Solution) -> Solution:
+    """Return a solution with its weights as the network counts them: tied ones once, without extra state."""
+    if net is None or not (net.aliases.keys() & solution.params.keys() or any(map(is_extra, solution.params))):
+        return solution
+    return replace(solution, params=net.weights(solution.params, solution.label))
 
 
 def as_networks(net: Network | Sequence[Network], count: int) -> tuple[Network, ...]:

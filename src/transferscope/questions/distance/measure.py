@@ -222,7 +222,7 @@ def distance(
     Raises:
         UsageError: for fewer than two solutions, or networks that differ in more than their heads.
     """
-    named = as_solutions(solutions)
+    named = as_solutions(solutions, net=net)
     compare = _Compare(net, granularity)
     pairs, total = pairs_of(named), len(named) * (len(named) - 1) // 2 + len(runs)
     measured = []

@@ -240,7 +240,7 @@ def gradient_flow(
         UsageError: for no solutions, labels that are not distinct, or options that cannot be.
         ModelError: when a module does not exist, never runs, or has no gradient of single images.
     """
-    named = as_solutions(solutions, least=1)
+    named = as_solutions(solutions, least=1, net=net)
     if statistics not in get_args(Statistics):
         raise UsageError(f"statistics {statistics!r}{nearest(statistics, get_args(Statistics))}")
     if examples is not None and examples < 1:
@@ -296,7 +296,7 @@ def gradient_flow(
 def _matrices(net: Network) -> tuple[tuple[LinearMap, ...], tuple[LeftOut, ...]]:
     """Return the linear maps that have a gradient, and what else is one."""
     maps, others = linear_maps(net)
-    trained = {name for name, _ in net.module.named_parameters(remove_duplicate=False)}
+    trained = {name for name, _ in net.module.named_parameters()}
     fixed = [(one.tensor, "not trained") for one in maps if one.tensor not in trained]
     return tuple(one for one in maps if one.tensor in trained), tuple(LeftOut(*one) for one in (*others, *fixed))
 

@@ -178,7 +178,7 @@ def hessian(
         UsageError: for no solutions, or k, probes or steps that cannot be.
         ModelError: for a module that does not exist, or a loss that is not finite.
     """
-    named = as_solutions(solutions, least=1)
+    named = as_solutions(solutions, least=1, net=net)
     nets = as_networks(net, len(named))
     if probes < 0 or steps < 1 or (examples is not None and examples < 1):
         raise UsageError(f"{probes} probes, {steps} steps, {examples} examples; give 0, 1 and 1 at least")

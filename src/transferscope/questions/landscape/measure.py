@@ -236,7 +236,7 @@ def landscape(
     >>> found.axis, found.centre.round(4), found.loss.shape  # log(1 + exp(−4)) at θ
     (array([-0.1,  0. ,  0.1]), array([[0.0181]]), (1, 1, 3, 3))
     """
-    named = as_solutions(solutions, least=1)
+    named = as_solutions(solutions, least=1, net=net)
     _check_settings(span, points, planes, examples, scale)
     distances = np.sort(np.asarray([span / 4, span / 2, span] if radii is None else radii, dtype=np.float64))
     if distances.ndim != 1 or not len(distances) or not (np.isfinite(distances) & (distances > 0)).all():
@@ -299,7 +299,7 @@ def _filters_of(
     """Return the parameters that have filters by module, and the modules that have none."""
     state = net.module.state_dict()
     if modules is None:
-        trained = [name for name, _ in net.module.named_parameters(remove_duplicate=False)]
+        trained = [name for name, _ in net.module.named_parameters()]
         every: dict[str, Sequence[str]] = {"": trained}
         left_out: list[LeftOut] = []
     else:

@@ -226,7 +226,7 @@ def loss_variation(
             options that cannot be.
     """
     tracks = (
-        given(runs)
+        given(runs, net)
         if isinstance(runs, Mapping)
         else [single(run) if isinstance(run, Solution) else trajectory(run, tags) for run in runs]
     )

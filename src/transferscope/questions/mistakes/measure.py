@@ -185,7 +185,7 @@ def mistakes(
         UsageError: for fewer than two solutions, or training images of other classes.
         ModelError: when a network has another number of outputs than there are classes.
     """
-    named = as_solutions(solutions)
+    named = as_solutions(solutions, net=net)
     nets = as_networks(net, len(named))
     if train is not None and train.classes != images.classes:
         raise UsageError(f"{train.name} and {images.name} have different classes; give the training part of one set")

@@ -247,7 +247,7 @@ def similarity(
         UsageError: for fewer than two solutions or 4 images, or labels that are not distinct.
         ModelError: when a module does not exist or has no features.
     """
-    named = as_solutions(solutions)
+    named = as_solutions(solutions, net=net)
     nets = as_networks(net, len(named))
     where = pick_device(device)
     chosen = [taps(n, _modules_of(modules, s)) for n, s in zip(nets, named, strict=True)]

@@ -209,7 +209,7 @@ def spectrum(
         ModelError: when a network has no linear map, or weights that are missing (of a final layer they may be), of
             other shapes, or not finite.
     """
-    named = as_solutions(solutions, least=1)
+    named = as_solutions(solutions, least=1, net=net)
     maps, others = linear_maps(net)
     left_out = [LeftOut(*other) for other in others]
     headless = {f"{net.head}.weight"} if any(f"{net.head}.weight" not in s.params for s in named) else set()
