@@ -13,6 +13,7 @@ from ..errors import CheckpointError, UsageError
 from ..params import Params
 from .checkpoint import PREFIXES, CheckpointFile
 from .network import Network
+from .prepared import same
 
 __all__ = ["FitReport", "HeadPolicy", "Loaded", "Mismatch", "compare", "fit_to"]
 
@@ -156,13 +157,17 @@ def fit_to(
 
 
 def _match(net: Network, file: CheckpointFile) -> tuple[Params, FitReport]:
-    wanted = net.module.state_dict()
+    wanted = net.named()
     names = max(
         _namings(file),
         key=lambda n: sum(wanted[b].shape == file.params[a].shape for a, b in n.items() if b in wanted),
     )
     whole = len({b.removesuffix(a) for a, b in names.items()}) == 1  # all as in the file, its prefix put back perhaps
     there = {b: file.params[a] for a, b in names.items() if b in wanted}
+    for a, b in net.tied():
+        if a in there and b in there and not same(there[a], there[b]):
+            raise CheckpointError(f"{file.path}: {a!r} and {b!r} are one weight in {net.name}, and differ in the file")
+    there |= {a: there[b] for a, b in net.tied() if a not in there and b in there}
     taken = {name: there[name] for name in wanted if name in there and there[name].shape == wanted[name].shape}
     lacking = [name for name in wanted if name not in there]
     filled = tuple(name for name in lacking if name.endswith("num_batches_tracked"))

@@ -95,6 +95,18 @@ class Network:
             load_into(module, params)
         return module.eval()
 
+    def named(self) -> Params:
+        """Return the template's tensors by name, tied ones under each of their names; not a copy."""
+        state = self.module.state_dict()
+        return state | {name: state[first] for name, first in self.aliases.items()}
+
+    def tied(self) -> tuple[tuple[str, str], ...]:
+        """List all pairs of names under which the network has one tensor, both ways round."""
+        kin: dict[str, list[str]] = {}
+        for name, first in self.aliases.items():
+            kin.setdefault(first, [first]).append(name)
+        return tuple((a, b) for names in kin.values() for a in names for b in names if a != b)
+
     def weights(self, params: Mapping[str, Tensor], label: str = "") -> Params:
         """Return weights as this network counts them, from what ``state_dict()`` of the module it was made of holds.
 

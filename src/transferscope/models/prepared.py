@@ -82,12 +82,12 @@ def aliases(module: nn.Module) -> dict[str, str]:
     """
     first: dict[int, str] = {}
     found: dict[str, str] = {}
-    named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
-    order = {key: i for i, key in enumerate(_plain_state(module))}
-    for name, value in sorted((pair for pair in named if pair[0] in order), key=lambda pair: order[pair[0]]):
-        known = first.setdefault(id(value), name)
-        if known != name:
-            found[name] = known
+    for path, part in module.named_modules(remove_duplicate=False):
+        kept = {k: v for k, v in part._buffers.items() if k not in part._non_persistent_buffers_set}
+        for leaf, value in (part._parameters | kept).items():
+            name = f"{path}.{leaf}" if path else leaf
+            if value is not None and first.setdefault(id(value), name) != name:
+                found[name] = first[id(value)]
     return found
 
 
@@ -179,10 +179,6 @@ def _set_up(module: nn.Module) -> None:
     twice = aliases(module)
     module.register_state_dict_post_hook(partial(_without, tuple(twice)))
     module.register_load_state_dict_pre_hook(partial(_with, tuple(twice.items())))
-
-
-def _plain_state(module: nn.Module) -> list[str]:
-    return [key for key in module.state_dict(keep_vars=True) if not is_extra(key)]
 
 
 def _without(twice: tuple[str, ...], module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:

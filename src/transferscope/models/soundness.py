@@ -45,7 +45,7 @@ def check_function(module: nn.Module, name: str, size: tuple[int, int], channels
     >>> alive = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.Dropout(0.5).train())
     >>> check_function(alive, "alive", (2, 2), 1)
     Traceback (most recent call last):
-    transferscope.errors.ModelError: alive: two passes of one image differ, first in '2' (Dropout), as random...
+    transferscope.errors.ModelError: alive: two passes of one image differ, first seen at '2' (Dropout), as random...
     """
     x = torch.rand((_IMAGES, channels, *size), generator=generator("two passes")) * 2 - 1
     before = _held(module)
@@ -66,7 +66,7 @@ def _compare(
     if draws and any(_differ(_run(module, last, name), alone) for _ in range(_DRAWS)):
         where = _first_difference(module, last, last)
         raise ModelError(
-            f"{name}: two passes of one image differ, first in {where}, as random numbers are drawn in eval mode "
+            f"{name}: two passes of one image differ, first seen at {where}, as random numbers are drawn in eval mode "
             "(dropout that eval() does not switch off?); make it a function of its weights and image"
         )
     if changed:
@@ -79,10 +79,10 @@ def _compare(
     if _differ(_run(module, last, name), alone):
         where = _first_difference(module, last, last)
         raise ModelError(
-            f"{name}: two passes of one image differ, first in {where}; make it a function of its weights and image"
+            f"{name}: two passes of one image differ, first seen at {where}; make it a function of its weights and image"
         )
     raise ModelError(
-        f"{name}: what it says of an image depends on the others of the batch, first in "
+        f"{name}: what it says of an image depends on the others of the batch, first seen at "
         f"{_first_difference(module, x, last)} (batch norm without running statistics?); "
         "make it look at images one by one"
     )

@@ -18,7 +18,7 @@ from ..store.atomic import write_bytes
 from ..store.digest import digest, file_digest
 from ..store.folder import About, RunFolder
 from .check import network_spec
-from .events import Listener, unheard
+from .events import Listener, StepEvent, unheard
 from .execute import execute, resources
 from .feasibility import of_labels, of_network
 from .graph import Plan, Step, in_order
@@ -167,7 +167,7 @@ def run_files(
         StoreError: when the folder is not ours, belongs to something else, or cannot be written.
     """
     resources(jobs, device, threads)
-    plan, text = plan_files(asked)
+    plan, text, refused = plan_files(asked)
     inputs = [step for step in plan.steps if step.kind != "analysis"]
     files = [step.name for step in inputs if step.kind == "checkpoint"]
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
@@ -175,11 +175,13 @@ def run_files(
     folder = RunFolder.create(out, asked.about, name)
     write_bytes(folder.root / "study.yaml", text.encode())
     folder.write("plan.json", plan.to_json())
+    for question, why in refused.items():
+        listener(StepEvent("skipped", question, "", text=why))
     return folder, execute(plan.steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)
 
 
-def plan_files(asked: Files) -> tuple[Plan, str]:
-    """Check everything and return the steps, and what was asked as YAML."""
+def plan_files(asked: Files) -> tuple[Plan, str, dict[str, str]]:
+    """Check everything and return the steps, what was asked as YAML, and what this network is not asked and why."""
     settings = ImageSettings(size=asked.size, channels=asked.channels, skip_unreadable=asked.skip_unreadable)
     try:
         network = network_spec(asked.model, settings, asked.mean, asked.std)
@@ -205,10 +207,13 @@ def plan_files(asked: Files) -> tuple[Plan, str]:
     for name in asked.settings:
         if name not in chosen:
             raise UsageError(f"--set {name}: {name} is not asked; name it with --only")
-    items, net = {}, network_of(network, len(found.classes))
+    items, net, refused = {}, network_of(network, len(found.classes)), dict[str, str]()
     for name in chosen:
         question = asked.question(name)
-        where = f"--set {name}"
+        where = f"--set {name}" if name in asked.settings else f"--only {name}"
+        if asked.only is None and (why := question.refuses(net)):
+            refused[name] = why  # nobody asked for it by name
+            continue
         raise_all([*of_network(where, question, net), *of_labels(where, question, {"--data": found})])
         body = {
             "revision": question.revision,
@@ -222,7 +227,7 @@ def plan_files(asked: Files) -> tuple[Plan, str]:
         }
         items[name] = {"": Step("analysis", name, body, inputs, question.cost(len(given), [found.test]))}
     steps = in_order(step for of in items.values() for step in of.values())
-    return Plan(steps, items, {}), _as_text(asked, found, network)
+    return Plan(steps, items, {}), _as_text(asked, found, network, refused), refused
 
 
 def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
@@ -263,13 +268,18 @@ def _labels(paths: Sequence[str]) -> dict[str, str]:
     return {path: str(Path(*p)) for path, p in parts.items()}
 
 
-def _as_text(asked: Files, found: Found, network: dict[str, Any]) -> str:
+def _as_text(asked: Files, found: Found, network: dict[str, Any], refused: Mapping[str, str]) -> str:
     count = len(asked.checkpoints)
     done = (
         f"{count} checkpoints of {asked.model} compared" if count > 1 else f"A checkpoint of {asked.model} inspected"
     )
     tree: dict[str, Any] = {
-        "description": f"{done} on {found.train} training and {found.test} test images.",
+        "description": " ".join(
+            [
+                f"{done} on {found.train} training and {found.test} test images.",
+                *(f"Not asked is {name}: {why}." for name, why in refused.items()),
+            ]
+        ),
         asked.about: [str(Path(p).expanduser().absolute()) for p in asked.checkpoints],
         "model": network,
         "data": found.spec,

@@ -181,7 +181,7 @@ def basin(
     """
     check_options(options, basin)
     rule = rule or BasinRule()
-    named = _named(groups)
+    named = _named(net, groups)
     broken = {i: reason for i, group in enumerate(named) if (reason := _unfit(net, group))}
     kept = [group for i, group in enumerate(named) if i not in broken]
     if not kept:
@@ -201,7 +201,7 @@ def basin(
     return Basin(tuple(found), tuple(every), images.name, len(images), rule, engine.how, tuple(witnesses))
 
 
-def _named(groups: Sequence[Solutions]) -> list[tuple[Solution, ...]]:
+def _named(net: Network, groups: Sequence[Solutions]) -> list[tuple[Solution, ...]]:
     """Name the solutions of each group; those without a name are called A, B, C, … throughout."""
     named: list[tuple[Solution, ...]] = []
     for group in groups:
@@ -211,7 +211,7 @@ def _named(groups: Sequence[Solutions]) -> list[tuple[Solution, ...]]:
         if not isinstance(group, Mapping):
             before = sum(map(len, named))
             group = [as_solution(x, letter(before + i)) for i, x in enumerate(group)]
-        named.append(as_solutions(group))
+        named.append(as_solutions(group, net=net))
     return named
 
 

@@ -31,6 +31,7 @@ from ...rng import numpy_generator
 from ...runtime import pick_device
 from ...train.run import Run
 from .._sides import unlearned
+from .._members import of_network
 from .._trajectories import Trajectory, given, single, trajectory
 from ..result import Result
 
@@ -228,7 +229,7 @@ def loss_variation(
     tracks = (
         given(runs, net)
         if isinstance(runs, Mapping)
-        else [single(run) if isinstance(run, Solution) else trajectory(run, tags) for run in runs]
+        else [single(of_network(net, run)) if isinstance(run, Solution) else trajectory(run, tags) for run in runs]
     )
     early = [t for t in tracks if not t.steps]
     left_out = tuple(LeftOut(t.label, f"{t.ended}, before anything was recorded") for t in early)
