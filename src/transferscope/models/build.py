@@ -24,7 +24,7 @@ from .mlp import mlp
 from .modules import find_head
 from .network import Input, Network
 from .options import split_name
-from .prepared import aliases, prepared
+from .prepared import aliases, choose_output, prepared
 from .resnet_cifar import DEPTHS, cifar_resnet
 from .soundness import check_function
 from .tracing import trace
@@ -151,8 +151,13 @@ def _network(
     output: int | str | None = None,
     known_as: str | None = None,
 ) -> Network:
-    module, notes = prepared(module, name, output)
+    module, notes = prepared(module, name)
     seen = trace(module, wanted.size, wanted.channels)
+    if seen.returns != "Tensor":
+        choose_output(module, output)
+        several, seen = seen.returns, trace(module, wanted.size, wanted.channels)
+        if seen.returns == "Tensor":
+            notes = (*notes, f"of its outputs ({several}) {'logits' if output is None else output!r} is taken")
     returned = seen.calls[""].shape
     if seen.returns != "Tensor" or returned != (classes,):
         what = f"{seen.returns} of shape {('b', *returned)}".replace("'", "")

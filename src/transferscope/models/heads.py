@@ -166,7 +166,9 @@ def _match(net: Network, file: CheckpointFile) -> tuple[Params, FitReport]:
     there = {b: file.params[a] for a, b in names.items() if b in wanted}
     for a, b in net.tied():
         if a in there and b in there and not same(there[a], there[b]):
-            raise CheckpointError(f"{file.path}: {a!r} and {b!r} are one weight in {net.name}, and differ in the file")
+            raise CheckpointError(
+                f"{file.path}: {a!r} and {b!r} are one weight in {net.name}, and differ in the file"
+            )
     there |= {a: there[b] for a, b in net.tied() if a not in there and b in there}
     taken = {name: there[name] for name in wanted if name in there and there[name].shape == wanted[name].shape}
     lacking = [name for name in wanted if name not in there]

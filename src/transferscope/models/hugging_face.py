@@ -81,7 +81,9 @@ def constructed(folder: str, options: Mapping[str, str], classes: int, wanted: I
 def _folder(folder: str) -> Path:
     path = Path(folder).expanduser()
     if not path.is_dir():
-        raise ModelError(f"hf/{folder}: no such folder; expected a local folder with config.json (nothing is downloaded)")
+        raise ModelError(
+            f"hf/{folder}: no such folder; expected a local folder with config.json (nothing is downloaded)"
+        )
     return path
 
 

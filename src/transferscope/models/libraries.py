@@ -165,8 +165,11 @@ def _from_timm(name: str, given: Mapping[str, Any], classes: int, wanted: Input)
     timm = library("timm")
     options: dict[str, Any] = {"pretrained": False, "num_classes": classes, "in_chans": wanted.channels, **given}
     config = timm.get_pretrained_cfg(name)
-    if wanted.size != designed.size and config is not None and config.fixed_input_size and not (
-        options.get("dynamic_img_size")
+    if (
+        wanted.size != designed.size
+        and config is not None
+        and config.fixed_input_size
+        and not (options.get("dynamic_img_size"))
     ):
         options["img_size"] = wanted.size
     return made(f"timm/{name}", partial(timm.create_model, name, **options))

@@ -8,7 +8,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,9 @@ def _factory(rest: str) -> Callable[..., Any]:
     module = _run(path.absolute(), path.stat().st_mtime_ns)
     factory = getattr(module, name, None)
     if not callable(factory):
-        known = [k for k, v in vars(module).items() if callable(v) and getattr(v, "__module__", "") == module.__name__]
+        known = [
+            k for k, v in vars(module).items() if callable(v) and getattr(v, "__module__", "") == module.__name__
+        ]
         raise ModelError(f"py:{rest}: {path} has no factory {name!r}{nearest(name, known)}")
     return factory  # type: ignore[no-any-return]
 

@@ -20,19 +20,18 @@ from torch.nn.parameter import UninitializedTensorMixin
 
 from ..errors import ModelError
 
-__all__ = ["aliases", "is_extra", "load_into", "logits_of", "prepared", "same"]
+__all__ = ["aliases", "choose_output", "is_extra", "load_into", "logits_of", "prepared", "same"]
 
 _EXTRA = "_extra_state"
 _ORDINARY = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
-def prepared(module: nn.Module, name: str, output: int | str | None = None) -> tuple[nn.Module, tuple[str, ...]]:
+def prepared(module: nn.Module, name: str) -> tuple[nn.Module, tuple[str, ...]]:
     """Copy a module as a network needs it.
 
     Args:
         module: is not touched.
         name: of the network, for errors.
-        output: which of several outputs are the logits, by place or name; by default the one called ``logits``.
 
     Returns:
         The copy in eval mode, and what is other than in the module, a sentence each.
@@ -52,7 +51,12 @@ def prepared(module: nn.Module, name: str, output: int | str | None = None) -> t
     _check_kinds(module, name)
     try:
         copied = copy.deepcopy(module).cpu()
-    except (RuntimeError, TypeError, ValueError, AttributeError) as e:  # weights computed by a hook, open files, locks
+    except (
+        RuntimeError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as e:  # weights computed by a hook, open files, locks
         raise ModelError(f"{name}: cannot be copied: {next(iter(str(e).splitlines()), type(e).__name__)}") from e
     named = {k: v for k, v in copied.state_dict(keep_vars=True).items() if isinstance(v, Tensor)}
     formats = {str(v.dtype).removeprefix("torch.") for v in named.values() if v.is_floating_point()} - {"float32"}
@@ -69,7 +73,6 @@ def prepared(module: nn.Module, name: str, output: int | str | None = None) -> t
     kept = [key for key in module.state_dict() if is_extra(key)]
     if kept:
         notes.append(f"extra state ({', '.join(kept[:3])}{', …' * (len(kept) > 3)}) is no weight and stays as it is")
-    copied.register_forward_hook(partial(_pick, output))
     return copied.eval(), tuple(notes)
 
 
@@ -116,6 +119,11 @@ def load_into(module: nn.Module, params: Mapping[str, Tensor]) -> None:
     module.load_state_dict(state, strict=True)
 
 
+def choose_output(module: nn.Module, output: int | str | None) -> None:
+    """Let a copy return the logits alone, of several outputs (:func:`logits_of`)."""
+    module.register_forward_hook(partial(_pick, output))
+
+
 def logits_of(returned: Any, output: int | str | None) -> Any:
     """Choose the logits among several outputs; what is a tensor, or holds none of this name, is returned as it is.
 
@@ -141,7 +149,9 @@ def _check_kinds(module: nn.Module, name: str) -> None:
     """Refuse weights that no question could move."""
     for key, value in (*module.named_parameters(), *module.named_buffers()):
         if isinstance(value, UninitializedTensorMixin):
-            raise ModelError(f"{name}: {key!r} has no shape yet (a lazy layer); run the module once on an image first")
+            raise ModelError(
+                f"{name}: {key!r} has no shape yet (a lazy layer); run the module once on an image first"
+            )
         if value.is_meta:
             raise ModelError(f"{name}: {key!r} holds no numbers (it is on the meta device); build it on the CPU")
         if value.layout is not torch.strided or value.is_quantized:
@@ -171,7 +181,9 @@ def _check_memory(module: nn.Module, name: str) -> None:
         placed.sort()
         for (_, end, one), (start, _, other) in zip(placed, placed[1:], strict=False):
             if start < end:
-                raise ModelError(f"{name}: {one!r} and {other!r} share memory without being one parameter; make them one")
+                raise ModelError(
+                    f"{name}: {one!r} and {other!r} share memory without being one parameter; make them one"
+                )
 
 
 def _set_up(module: nn.Module) -> None:
@@ -187,9 +199,7 @@ def _without(twice: tuple[str, ...], module: nn.Module, state: dict[str, Any], p
         state.pop(key, None)
 
 
-def _with(
-    twice: tuple[tuple[str, str], ...], module: nn.Module, state: dict[str, Any], prefix: str, *_: Any
-) -> None:
+def _with(twice: tuple[tuple[str, str], ...], module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
     for name, first in twice:
         if prefix + first in state:
             state.setdefault(prefix + name, state[prefix + first])

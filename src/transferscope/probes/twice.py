@@ -93,7 +93,9 @@ def as_error(net: Network, e: RuntimeError) -> ModelError | None:
     operation = refused_twice(e)
     if operation is None:
         return None
-    return ModelError(f"{net.name} has no Hessian: {operation} has no second derivative in PyTorch; ask other questions")
+    return ModelError(
+        f"{net.name} has no Hessian: {operation} has no second derivative in PyTorch; ask other questions"
+    )
 
 
 def _hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:

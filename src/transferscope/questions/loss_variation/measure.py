@@ -30,8 +30,8 @@ from ...progress import Progress, silent
 from ...rng import numpy_generator
 from ...runtime import pick_device
 from ...train.run import Run
-from .._sides import unlearned
 from .._members import of_network
+from .._sides import unlearned
 from .._trajectories import Trajectory, given, single, trajectory
 from ..result import Result
 
