@@ -265,7 +265,7 @@ def outputs_of(name: str, usual: int) -> int:
     >>> outputs_of("lenet", 10)
     10
     """
-    kind, rest, options = _parts(name)
+    kind, rest, _ = _parts(name)
     if kind != "py" or not own_file.fixed_outputs(rest):
         return usual
     wanted = designed_for(name)

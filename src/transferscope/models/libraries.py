@@ -23,7 +23,7 @@ SIZES = ("img_size", "image_size", "input_size")
 """What the option is called that says for images of which size a network is built."""
 
 _AUXILIARY = ("inception_v3", "googlenet")
-"""Networks of torchvision with auxiliary classifiers, whose weights want the images as another library scales them."""
+"""Networks of torchvision with auxiliary classifiers, whose weights want images that are scaled otherwise."""
 
 
 def names(of: Literal["torchvision", "timm"]) -> tuple[str, ...]:

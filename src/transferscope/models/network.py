@@ -42,6 +42,16 @@ class Input:
                 f"mean and std must have {self.channels} entries each and std be positive: {self.mean}, {self.std}"
             )
 
+    def described(self) -> str:
+        """Say it in a line.
+
+        >>> Input((32, 48), 1, (0.5,), (0.25,)).described()
+        'grey images of 32×48 pixels, mean 0.5, std 0.25'
+        """
+        kind = {1: "grey images", 3: "RGB images"}.get(self.channels, f"images of {self.channels} channels")
+        mean, std = (" ".join(f"{v:.3g}" for v in values) for values in (self.mean, self.std))
+        return f"{kind} of {self.size[0]}×{self.size[1]} pixels, mean {mean}, std {std}"
+
     def prepare(self, images: Tensor) -> Tensor:
         """Turn uint8 ``(b, h, w, c)`` into normalised float32 ``(b, c, h, w)`` (channels-last in memory)."""
         mean, scale = _normalisation(self.mean, self.std, images.device)

@@ -1,4 +1,4 @@
-"""Networks that a factory in the user's own file makes: ``py:FILE:FACTORY``. The file is run, as that is asked for."""
+"""Networks that a factory in the user's own file makes, ``py:FILE:FACTORY``; the file is run, as is asked for."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""A module as a network can be made of it: a private copy on the CPU, of one number format, each weight under one name.
+"""A module as a network can be made of it: a private copy on the CPU, of one number format, each weight once.
 
-``state_dict`` of such a copy holds its weights and nothing else. A tensor that has several names (tied layers, a layer
-that is used twice) is there under the first of them, so that it is moved, measured and counted once; loading gives it
-to all. What a part adds by ``get_extra_state`` is no weight: it stays as it is in the copy. Loading keeps the version
-numbers that modules write beside their weights, as some would otherwise take them for weights of an older version.
+``state_dict`` of such a copy holds its weights and nothing else. A tensor that has several names (tied layers, a
+layer that is used twice) is there under the first of them, so that it is moved, measured and counted once; loading
+gives it to all. What a part adds by ``get_extra_state`` is no weight: it stays as it is in the copy. Loading keeps
+the version numbers that modules write beside their weights: without them some take weights for those of an older
+version.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -179,10 +181,10 @@ def _check_memory(module: nn.Module, name: str) -> None:
             )
     for placed in spans.values():
         placed.sort()
-        for (_, end, one), (start, _, other) in zip(placed, placed[1:], strict=False):
+        for (_, end, one), (start, _, other) in pairwise(placed):
             if start < end:
                 raise ModelError(
-                    f"{name}: {one!r} and {other!r} share memory without being one parameter; make them one"
+                    f"{name}: {one!r} and {other!r} share memory but are not one parameter; make them one"
                 )
 
 

@@ -66,12 +66,12 @@ def _compare(
     if draws and any(_differ(_run(module, last, name), alone) for _ in range(_DRAWS)):
         where = _first_difference(module, last, last)
         raise ModelError(
-            f"{name}: two passes of one image differ, first seen at {where}, as random numbers are drawn in eval mode "
-            "(dropout that eval() does not switch off?); make it a function of its weights and image"
+            f"{name}: two passes of one image differ, first seen at {where}, as random numbers are drawn in eval "
+            "mode (dropout that eval() does not switch off?); make it a function of its weights and image"
         )
     if changed:
         raise ModelError(
-            f"{name}: a forward pass in eval mode changes {_some(changed)}, so no two passes are of the same network; "
+            f"{name}: a forward pass in eval mode changes {_some(changed)}, so no two passes are of one network; "
             "let it change in training mode only"
         )
     if not _differ(together[-1:], alone):
@@ -79,7 +79,7 @@ def _compare(
     if _differ(_run(module, last, name), alone):
         where = _first_difference(module, last, last)
         raise ModelError(
-            f"{name}: two passes of one image differ, first seen at {where}; make it a function of its weights and image"
+            f"{name}: two passes of one image differ, first seen at {where}; make it a function of weights and image"
         )
     raise ModelError(
         f"{name}: what it says of an image depends on the others of the batch, first seen at "

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ValidationError
 
 from ..errors import ModelError, SpecError, UsageError, nearest
+from ..models.build import with_absolute_path
 from ..questions import QUESTIONS, question_class
 from ..questions.base import Question
 from ..store.atomic import write_bytes
@@ -184,7 +185,7 @@ def plan_files(asked: Files) -> tuple[Plan, str, dict[str, str]]:
     """Check everything and return the steps, what was asked as YAML, and what this network is not asked and why."""
     settings = ImageSettings(size=asked.size, channels=asked.channels, skip_unreadable=asked.skip_unreadable)
     try:
-        network = network_spec(asked.model, settings, asked.mean, asked.std)
+        network = network_spec(with_absolute_path(asked.model, Path.cwd()), settings, asked.mean, asked.std)
     except ModelError as e:
         raise ModelError(f"--model: {e}") from e
     spec = absolute(asked.data, Path.cwd(), "--data")

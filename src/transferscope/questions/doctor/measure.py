@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from torch import Tensor
 
 from ...errors import ModelError
-from ...models.build import build, designed_for
+from ...models.build import build, designed_for, outputs_of
 from ...models.checkpoint import CheckpointFile, read
 from ...models.guess import guess
 from ...models.heads import FitReport, compare
@@ -68,6 +68,8 @@ class Diagnosis(Result):
         input: what it sees, where that is not what it gets unless told.
         guessed: whether the network was found by its tensors instead of being given.
         fit: the comparison.
+        images: what that network sees and how it is normalised, unless told otherwise.
+        notes: what is special about that network.
     """
 
     question: ClassVar[str] = "doctor"
@@ -86,6 +88,8 @@ class Diagnosis(Result):
     input: str = ""
     guessed: bool = False
     fit: FitReport | None = None
+    images: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> int:
@@ -147,6 +151,8 @@ class Diagnosis(Result):
             if self.fit.but_for_head:
                 verdict = "fits but for its head; leave that out with --head drop"
             lines.append(f"  network    {how}{self.model} with {self.classes} outputs{self.input}: {verdict}")
+            lines += [f"  images     {self.images}"] if self.images else []
+            lines += [f"  note       {note}" for note in self.notes]
             lines.append(f"  fits       {len(self.fit.fits)} tensors")
             lines += _lists(self.fit)
         return "\n".join(lines)
@@ -196,11 +202,13 @@ def doctor(
         input="" if net is None or isinstance(model, Network) else _unusual(net),
         guessed=model is None and net is not None,
         fit=fit,
+        images="" if net is None else net.input.described(),
+        notes=() if net is None else net.notes,
     )
 
 
 def _built(name: str, classes: int | None, file: CheckpointFile) -> Network:
-    net = build(name, _ANY if classes is None else classes)
+    net = build(name, outputs_of(name, _ANY) if classes is None else classes)
     if classes is None and (weight := file.params.get(f"{net.head}.weight")) is not None:
         net = build(name, len(weight))
     fit = compare(net, file)

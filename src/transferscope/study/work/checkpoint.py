@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...models.build import outputs_of
 from ...models.checkpoint import CheckpointFile, read
 from ...models.heads import FitReport, Loaded, fit_to
 from ...models.network import Network
@@ -64,7 +65,8 @@ def file_into(spec: Mapping[str, Any]) -> tuple[Network, CheckpointFile, Loaded]
     file = read(spec["path"])
     classes, policy = spec["classes"], spec["head"]
     if classes is None:
-        head = file.params.get(f"{network_of(spec['network'], 2).head}.weight")
+        usual = outputs_of(spec["network"]["name"], 2)
+        head = file.params.get(f"{network_of(spec['network'], usual).head}.weight")
         classes, policy = (len(head), policy) if head is not None else (2, "drop")
     net = network_of(spec["network"], classes)
     return net, file, fit_to(net, file, head=policy if net.head else "refuse")
