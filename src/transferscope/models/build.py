@@ -157,7 +157,7 @@ def _network(
         choose_output(module, output)
         several, seen = seen.returns, trace(module, wanted.size, wanted.channels)
         if seen.returns == "Tensor":
-            notes = (*notes, f"of its outputs ({several}) {'logits' if output is None else output!r} is taken")
+            notes = (*notes, f"of its outputs ({several}) {('logits' if output is None else output)!r} is taken")
     returned = seen.calls[""].shape
     if seen.returns != "Tensor" or returned != (classes,):
         what = f"{seen.returns} of shape {('b', *returned)}".replace("'", "")
