@@ -13,7 +13,7 @@ from transferscope.models.network import Input
 from transferscope.models.options import split_name, taken_by, typed
 
 TINY_VIT = "timm/vit_tiny_patch16_224?img_size=32&depth=1&drop_rate=0.25"
-MINE = '''
+MINE = """
 import helper
 from torch import nn
 from transferscope import Input
@@ -45,7 +45,7 @@ def nothing():
 
 def alters(classes=2):
     raise SystemExit(4)
-'''
+"""
 
 
 @pytest.fixture
@@ -66,7 +66,10 @@ def test_options_reach_the_constructor():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("timm/resnet18?drp_rate=0.1", r"timm/resnet18: unknown option 'drp_rate'; did you mean 'drop_rate'\? \(there"),
+        (
+            "timm/resnet18?drp_rate=0.1",
+            r"timm/resnet18: unknown option 'drp_rate'; did you mean 'drop_rate'\? \(there",
+        ),
         ("timm/resnet18?zzz=1", "unknown option 'zzz'; known: act_layer, avg_down, base_width"),
         ("timm/resnet18?drop_rate=much", "timm/resnet18: option drop_rate='much' must be a number"),
         ("timm/resnet18?zero_init_last=1.5", "option zero_init_last='1.5' must be true or false"),
@@ -86,12 +89,12 @@ def test_options_that_cannot_be(name, message):
 
 
 def test_a_size_is_said_once():
-    with pytest.raises(ModelError, match="is built for images of 32×32 pixels .* and gets 48×48; leave one"):
+    with pytest.raises(ModelError, match=r"is built for images of 32×32 pixels .* and gets 48×48; leave one"):
         build(TINY_VIT, 3, input=Input((48, 48)))
 
 
 def test_kinds_of_options_come_from_the_signature():
-    def make(a: int | None = None, b=0.5, c: bool = True, d=(1, 2), e=print, f: "unreadable" = 3):  # noqa: F821
+    def make(a: int | None = None, b=0.5, c: bool = True, d=(1, 2), e=print, f: "unreadable" = 3):
         """Take options."""
 
     known = taken_by(make)
@@ -110,7 +113,9 @@ def test_torchvision_says_how_its_weights_want_images():
     net = build("torchvision/googlenet", 2, input=Input((64, 64)))
     assert net.module.transform_input is True
     assert not any(k.startswith("aux") for k in net.params())
-    assert build("torchvision/googlenet?transform_input=false", 2, input=Input((64, 64))).module.transform_input is False
+    assert (
+        build("torchvision/googlenet?transform_input=false", 2, input=Input((64, 64))).module.transform_input is False
+    )
 
 
 def test_a_factory_in_a_file_of_ones_own(mine):
@@ -219,7 +224,9 @@ def test_hugging_face_folders_that_cannot_be(tmp_path, text, message):
 
 def test_without_the_library_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "transformers", None)
-    with pytest.raises(ModelError, match=r"hf/.*: wants the library transformers .*pip install 'transferscope\[hf\]'"):
+    with pytest.raises(
+        ModelError, match=r"hf/.*: wants the library transformers .*pip install 'transferscope\[hf\]'"
+    ):
         build(f"hf/{hf_folder(tmp_path)}", 3)
 
 

@@ -1,4 +1,4 @@
-"""Modules that people wrap: tied weights, extra state, other number formats, several outputs, versions of state dicts."""
+"""Modules that people wrap: tied weights, extra state, other number formats, several outputs, versions of layers."""
 
 import copy
 from collections import namedtuple
@@ -152,7 +152,9 @@ def test_one_of_several_outputs(how, output, said):
 
 
 def test_several_outputs_without_a_word_are_refused():
-    with pytest.raises(ModelError, match=r"returns a tuple .*of several outputs choose one, wrap\(\.\.\., output=0\)"):
+    with pytest.raises(
+        ModelError, match=r"returns a tuple .*of several outputs choose one, wrap\(\.\.\., output=0\)"
+    ):
         wrapped(Several(lambda y, f: (y, f)))
 
 
@@ -172,7 +174,10 @@ def complex_weight():
     ("make", "message"),
     [
         (lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(2)), r"'1\.weight' has no shape yet \(a lazy layer\)"),
-        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 2, device="meta")), r"holds no numbers \(it is on the meta"),
+        (
+            lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 2, device="meta")),
+            r"holds no numbers \(it is on the meta",
+        ),
         (complex_weight, r"'spectrum' is complex; questions move real weights"),
         (shared_memory, r"'2\.weight' and '1\.weight' share memory but are not one parameter"),
         (

@@ -100,7 +100,10 @@ class ZeroHead(AliveInForward):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (AliveInForward, r"two passes of one image differ, first seen at 'fc' \(Linear\), as random numbers are drawn"),
+        (
+            AliveInForward,
+            r"two passes of one image differ, first seen at 'fc' \(Linear\), as random numbers are drawn",
+        ),
         (ZeroHead, r"two passes of one image differ, first seen at 'fc' \(Linear\), as random numbers are drawn"),
         (Rare, "two passes of one image differ, first seen at 'fc'"),
         (NumPyNoise, r"first seen at its own forward \(NumPyNoise\), as random numbers are drawn"),

@@ -190,7 +190,9 @@ class _Check:
             return {}
         side, mean, std = spec["size"], tuple(spec["mean"]), tuple(spec["std"])
         try:
-            net = build(settings.name, outputs_of(settings.name, 2), input=Input((side, side), spec["channels"], mean, std))
+            net = build(
+                settings.name, outputs_of(settings.name, 2), input=Input((side, side), spec["channels"], mean, std)
+            )
         except ModelError as e:
             self._add("network", str(e))
             return {}
