@@ -128,7 +128,7 @@ def test_several_sets_of_weights(tmp_path):
         read(tmp_path / "a.pt", at="emma")
     torch.save({"generator": WEIGHTS, "critic": other}, tmp_path / "b.pt")
     with pytest.raises(
-        CheckpointError, match="several sets of weights, at 'generator', 'critic'; choose one with at=…"
+        CheckpointError, match="several sets of weights, at 'generator', 'critic'; choose one with --at NAME"
     ):
         read(tmp_path / "b.pt")
     same(read(tmp_path / "b.pt", at="critic").params, other)

@@ -100,7 +100,10 @@ def test_another_architecture(net):
     with pytest.raises(CheckpointError, match="is of another architecture than resnet20: it has conv1"):
         fit_to(net, file(build("lenet", 10, input=Input((32, 32))).params()))
     deeper = build("resnet32", 10)
-    with pytest.raises(CheckpointError, match=r"does not fit resnet20: \d+ left over in the file: layer1\.3\.conv1"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"the file has 5 blocks in layer1 where resnet20 has 3, .*; 72 left over in the file: layer1\.3",
+    ):
         fit_to(net, file(deeper.params()))
 
 
@@ -108,8 +111,12 @@ def test_a_prefix_that_only_some_names_have(net, other):
     """A Lightning module that holds its loss weights beside the model."""
     names = {**{f"model.{k}": v for k, v in other.items()}, "criterion.weight": torch.ones(10)}
     report = compare(net, file(names))
-    assert report.fits == tuple(other) and report.left_over == ("criterion.weight",)
-    assert ("model.conv1.weight", "conv1.weight") in report.renamed
+    assert report.complete and report.fits == tuple(other) and report.aside == ("criterion.weight",)
+    assert (report.prefix, report.renamed) == ("model.", ())
+    assert report.notes() == (
+        "under 'model.' in the file",
+        "1 beside the network in the file, left out: criterion.weight",
+    )
 
 
 def test_a_prefix_that_is_the_networks_own(tmp_path):

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from transferscope.errors import ModelError, UsageError
+from transferscope.errors import CheckpointError, ModelError, UsageError
 from transferscope.models.build import build, initialise, wrap
-from transferscope.models.network import Input
-from transferscope.models.prepared import aliases, load_into, prepared
+from transferscope.models.load import load_weights
+from transferscope.models.network import Input, put
+from transferscope.models.prepared import aliases, prepared
 from transferscope.params import lerp
 from transferscope.rng import generator
 
@@ -85,6 +86,29 @@ def test_names_of_one_weight_that_differ_are_refused():
     given = dict(Tied().state_dict()) | {"c2.weight": torch.zeros(4, 4, 3, 3)}
     with pytest.raises(UsageError, match=r"A: 'c2\.weight' and 'c1\.weight' are one weight in mine and differ here"):
         net.weights(given, "A")
+
+
+@pytest.mark.parametrize("without", [(), ("c1.weight",), ("c2.weight",)])
+def test_files_name_a_tied_weight_once_or_twice(tmp_path, without):
+    module = Tied()
+    torch.save({k: v for k, v in module.state_dict().items() if k not in without}, tmp_path / "tied.pt")
+    taken = load_weights(wrapped(Tied()), tmp_path / "tied.pt").params
+    assert torch.equal(taken["c1.weight"], module.c1.weight) and "c2.weight" not in taken
+
+
+def test_files_whose_names_of_one_weight_differ_are_refused(tmp_path):
+    torch.save(dict(Tied().state_dict()) | {"c2.weight": torch.zeros(4, 4, 3, 3)}, tmp_path / "tied.pt")
+    with pytest.raises(
+        CheckpointError, match=r"'c\d\.weight' and 'c\d\.weight' are one weight in mine and differ in the"
+    ):
+        load_weights(wrapped(Tied()), tmp_path / "tied.pt")
+
+
+def test_files_with_extra_state(tmp_path):
+    module = nn.Sequential(Noted(), nn.Identity())
+    torch.save(module.state_dict(), tmp_path / "noted.pt")
+    taken = load_weights(wrapped(module), tmp_path / "noted.pt").params
+    assert sorted(taken) == ["0.fc.bias", "0.fc.weight"]
 
 
 def test_a_layer_used_twice_under_two_names():
@@ -228,7 +252,7 @@ def test_state_dicts_keep_their_versions():
     params = {k: v + 1 for k, v in net.params().items()}
     assert torch.equal(net.fresh(params).fc.weight, params["fc.weight"])
     module = net.fresh()
-    load_into(module, params)
+    put(module, params)
     assert module.fc.out_features == 2
 
 

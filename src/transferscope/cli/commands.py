@@ -67,7 +67,7 @@ def doctor(options: argparse.Namespace) -> int:
     """Say what is in a checkpoint; 1 when it does not fit or is not finite."""
     from ..questions.doctor.measure import doctor as diagnose
 
-    diagnosis = diagnose(options.checkpoint, options.model, classes=options.classes)
+    diagnosis = diagnose(options.checkpoint, options.model, classes=options.classes, at=options.at, size=options.size)
     print(diagnosis.text())
     return 0 if diagnosis.usable else 1
 
@@ -206,6 +206,8 @@ def _file_options(options: argparse.Namespace) -> dict[str, Any]:
         "model": options.model,
         "data": options.data,
         "init": options.init,
+        "at": tuple(options.at),
+        "init_at": options.init_at,
         "head": options.head,
         "only": tuple(name.strip() for name in options.only.split(",")) if options.only else None,
         "settings": _settings(options.set),

@@ -15,6 +15,7 @@ _DATA = (
     "where images come from: folder:PATH, domainnet:ROOT?domain=clipart, chexpert:ROOT, "
     "torchvision:CIFAR10?root=PATH, npz:FILE, synthetic:photo"
 )
+_AT = "which weights of a file that holds several, e.g. student, state_dict_ema or encoder_q"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -140,9 +141,16 @@ def build_parser() -> argparse.ArgumentParser:
         more="Exit code 0 when the file fits the network, be it with a final layer of another size; 1 when it does "
         "not, or holds NaN or infinite weights; 2 when it cannot be read.",
     )
-    doctor.add_argument("checkpoint", metavar="CHECKPOINT", help="a safetensors, .pt, .pth or .th file")
+    doctor.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        help="a safetensors, .pt, .pth or .th file, an index of parts, or a folder of Hugging Face or of "
+        "torch.distributed.checkpoint",
+    )
     doctor.add_argument("--model", metavar="NAME", help="hold the file against this network")
     doctor.add_argument("--classes", type=int, metavar="K", help="number of classes of that network")
+    doctor.add_argument("--size", type=int, metavar="PX", help="side of the images that network is built for")
+    doctor.add_argument("--at", metavar="NAME", help=_AT)
 
     report = command("report", "report runs/my-study")
     report.add_argument("folder", metavar="DIR", help="a run folder")
@@ -156,6 +164,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:
     parser.add_argument("--init", metavar="P", help="the weights the training started from")
+    parser.add_argument(
+        "--at",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"{_AT}; once for all checkpoints, or once for each in their order",
+    )
+    parser.add_argument("--init-at", metavar="NAME", help="the same of the file given with --init")
     parser.add_argument("--model", required=True, metavar="NAME", help="the network, e.g. fixup_resnet20, timm/NAME")
     parser.add_argument("--data", required=True, metavar="SPEC", help=_DATA)
     parser.add_argument("--only", metavar="NAMES", help=only)

@@ -1,6 +1,7 @@
 """Files of weights: read without ever running code from them, written whole or not at all.
 
-Read are safetensors and PyTorch's own files (``.pt``, ``.pth``, ``.th``, …; told apart by content), the latter by
+Read are safetensors and PyTorch's own files (``.pt``, ``.pth``, ``.th``, …; told apart by content), an index of parts
+as Hugging Face writes it, and folders of ``torch.distributed.checkpoint``. Pickles are read by
 ``torch.load(weights_only=True)`` and nothing else. Written is safetensors.
 """
 
@@ -10,17 +11,21 @@ import contextlib
 import json
 import os
 import re
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..errors import CheckpointError, StoreError
 from ..params import Params
+from .distributed import read_distributed
+from .inert import WholeModule
+from .locate import Format, Source, locate
+from .number_formats import make_plain, not_finite
+from .pickled import read_pickled
+from .places import find_weights
 
 __all__ = ["FORMAT_VERSION", "CheckpointFile", "read", "write"]
 
@@ -30,22 +35,8 @@ FORMAT_VERSION = "1"
 PREFIXES: tuple[str, ...] = ("module.", "model.", "_orig_mod.", "net.")
 """What wrappers put in front of names (DataParallel, Lightning and others, torch.compile)."""
 
-_NESTS = (
-    "state_dict",
-    "model_state_dict",
-    "model",
-    "net",
-    "network",
-    "module",
-    "weights",
-    "params",
-    "ema",
-    "model_ema",
-    "state_dict_ema",
-    "ema_state_dict",
-)
-"""Where weights lie in a file that holds more; the first that is there is taken."""
-_NOT_WEIGHTS = re.compile(r"optim|sched|scaler|loss|criterion|callback|loop|rng", re.IGNORECASE)
+_WITHIN = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
+"""What wrappers put into the middle of names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,61 +44,93 @@ class CheckpointFile:
     """What a file of weights holds.
 
     Attributes:
-        path: of the file.
-        format: ``safetensors`` or ``pytorch``.
-        params: the tensors, without the prefix.
+        path: of the file or folder.
+        format: ``safetensors``, ``pytorch`` or ``distributed``.
+        params: the tensors, dense and dequantised, without the prefix.
         nested: the place in the file where they lay, e.g. ``"state_dict"``; ``""`` at the top.
         prefix: what was taken off every name, e.g. ``"module."``; ``""`` for nothing.
         extra: numbers and strings beside the weights (epoch, metadata), as text.
         dropped: names of what else is in the file and was not looked at (an optimiser, other weights).
         nonfinite: tensors with NaN or infinite entries, and how many.
+        others: places of other weights in the file.
+        done: tensors that are kept in the file in another form, and what was done to make them plain.
+        unusable: tensors that cannot be computed with, and why.
+        at: which weights were asked for, ``""`` when nobody said.
+        size: bytes of the file, or of all files.
     """
 
     path: str
-    format: Literal["safetensors", "pytorch"]
+    format: Format
     params: Params
     nested: str = ""
     prefix: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     nonfinite: Mapping[str, int] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    done: Mapping[str, str] = field(default_factory=dict)
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    scalars: Params = field(default_factory=dict)
+    at: str = ""
+    size: int = 0
 
 
 def read(path: str | Path, *, at: str | None = None, finite: bool = True) -> CheckpointFile:
     """Read a file of weights; nothing in it is ever run.
 
     Args:
-        path: of the file.
-        at: place of the weights in a file that holds several, e.g. ``"ema"`` or ``"ema.module"``.
-        finite: refuse weights that are not finite, as every analysis must.
+        path: of a file; of an index of parts (``model.safetensors.index.json``); or of a folder that holds one of
+            them, or that ``torch.distributed.checkpoint`` wrote.
+        at: which weights in a file that holds several: their place (``"ema"``, ``"ema.module"``), the beginning of
+            their names (``"encoder_q"``), or both joined by a dot.
+        finite: refuse weights that are not finite or have no values, as every analysis must.
 
     Raises:
         CheckpointError: when there is no such file, or it is no checkpoint, damaged, a program, not finite, or holds
             several sets of weights none of which has a usual name.
     """
-    path = Path(path)
-    kind = _format(path)
-    content, extra = _read_safetensors(path) if kind == "safetensors" else (_read_pytorch(path), {})
-    nested, weights, beside = _unnest(path, content, at)
+    source = locate(Path(path))
+    path = source.path
+    content, extra = _content(source)
+    place = find_weights(path, content, at)
     params: Params = {}
+    scalars: Params = {}
     dropped: list[str] = []
-    for place, value in (*beside.items(), *weights.items()):
-        if isinstance(value, Tensor) and place in weights and not (value.ndim == 0 and "." not in place):
-            params[place] = value.detach()
-        elif isinstance(value, (bool, int, float, str)) or (isinstance(value, Tensor) and value.ndim == 0):
-            extra[place] = str(value.item() if isinstance(value, Tensor) else value)
+    others = set(place.others)
+    for name, value in place.beside.items():
+        _put_beside(name, value, extra, dropped)
+    for name, value in place.content.items():
+        if not name.startswith(place.within):
+            dropped.append(name)
+        elif isinstance(value, Tensor) and (value.ndim or "." in name):
+            params[name.removeprefix(place.within)] = value
         else:
-            dropped.append(place)
-    params, prefix = _without_prefix(params)
-    bad = {k: n for k, v in params.items() if v.is_floating_point() and (n := int((~v.isfinite()).sum()))}
-    if bad and finite:
-        name, count = next(iter(bad.items()))
-        more = f" and in {len(bad) - 1} other tensors" if len(bad) > 1 else ""
-        raise CheckpointError(
-            f"{path}: {count} of {params[name].numel()} entries of {name!r} are NaN or infinite{more}; "
-            "take a checkpoint from before the training diverged"
-        )
-    return CheckpointFile(str(path), kind, params, nested, prefix, extra, tuple(dropped), bad)
+            if isinstance(value, Tensor):
+                scalars[name] = value.detach()
+            _put_beside(name, value, extra, dropped)
+    plain = {name: make_plain(value) for name, value in params.items()}
+    params, prefix = _without_prefix({name: found.value for name, found in plain.items()})
+    renamed = dict(zip(plain, params, strict=True))
+    unusable = {renamed[name]: found.unusable for name, found in plain.items() if found.unusable}
+    bad = not_finite(params)
+    if finite:
+        _check_values(path, params, bad, unusable)
+    return CheckpointFile(
+        str(path),
+        source.format,
+        params,
+        place.name,
+        place.within + prefix,
+        extra,
+        _grouped(dropped, others),
+        bad,
+        place.others,
+        {renamed[name]: found.done for name, found in plain.items() if found.done},
+        unusable,
+        scalars,
+        at or "",
+        source.size,
+    )
 
 
 def write(path: str | Path, params: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
@@ -157,30 +180,20 @@ def _in_order(content: bytes) -> tuple[bytes, memoryview]:
     return len(text).to_bytes(8, "little") + text, memoryview(content)[end:]
 
 
-def _format(path: Path) -> Literal["safetensors", "pytorch"]:
-    """Tell by the first bytes what kind of file this is, or why it is none."""
-    if path.is_dir():
-        raise CheckpointError(f"{path}: is a folder; give the file of weights in it")
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as f:
-            start = f.read(16)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file") from None
-    except OSError as e:
-        raise CheckpointError(f"{path}: cannot be opened: {e.strerror}") from e
-    if size == 0:
-        raise CheckpointError(f"{path}: has zero bytes; its download or its writing failed")
-    if start.startswith(b"version https:/"):
-        raise CheckpointError(f"{path}: is a Git LFS pointer, not the weights; fetch them with git lfs pull")
-    header = int.from_bytes(start[:8], "little")
-    if start[8:9] == b"{" and header < 2**32:
-        if header + 8 > size:
-            raise CheckpointError(f"{path}: is damaged or truncated: {size} bytes, its header alone has {header}")
-        return "safetensors"
-    if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
-        return "pytorch"
-    raise CheckpointError(f"{path}: is no checkpoint (it starts with {start[:8]!r}); expected safetensors or PyTorch")
+def _content(source: Source) -> tuple[Any, dict[str, str]]:
+    """Read everything that is in the files: the content, and what safetensors say of themselves."""
+    if source.format == "distributed":
+        return read_distributed(source.path), {}
+    files = [file for file in source.files if not source.names or file.name in source.names]
+    content: Any = {}
+    extra: dict[str, str] = {}
+    for file in files:
+        part, said = _read_safetensors(file) if source.format == "safetensors" else (read_pickled(file, file), {})
+        if lacking := [name for name in source.names.get(file.name, ()) if name not in part]:
+            raise CheckpointError(f"{file}: lacks {lacking[0]!r}, which the index says is in it")
+        content = {**content, **part} if source.names else part
+        extra |= said
+    return content, extra
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -189,78 +202,55 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as f:
             return {k: f.get_tensor(k) for k in f.keys()}, dict(f.metadata() or {})  # noqa: SIM118 (no dict)
-    except (SafetensorError, OSError, ValueError) as e:
+    except (SafetensorError, OSError, ValueError, AttributeError) as e:
         raise CheckpointError(f"{path}: is damaged or truncated: {_line(e)}") from e
 
 
-def _read_pytorch(path: Path) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # said again in the error, where it matters
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as e:  # a damaged file can end in any of a dozen types
-        raise CheckpointError(f"{path}: {_why_not(str(e) or type(e).__name__)}") from e
-
-
-def _why_not(text: str) -> str:
-    """Turn what torch.load says, over many lines, into one."""
-    asked = re.search(r"GLOBAL\s+([\w.]+)", text)
-    if "TorchScript" in text:
-        what = "is a TorchScript program"
-    elif asked and re.search(r"^(torch\.nn|torchvision|timm|__main__)\.|\bmodels?\b", asked[1]):
-        what = f"refused: it holds a whole module ({asked[1]}), which only its own code can load"
-    elif asked:
-        what = f"refused: its pickle asks to run {asked[1]}, which is code and not weights"
-    elif "Weights only load failed" in text:
-        what = "refused: its pickle holds more than weights"
+def _put_beside(name: str, value: Any, extra: dict[str, str], dropped: list[str]) -> None:
+    """Note what is no weight: numbers and strings as they are, of all else the name."""
+    if isinstance(value, Tensor) and value.ndim == 0 and not value.is_meta:
+        value = value.item()
+    if isinstance(value, (bool, int, float, str)):
+        extra[name] = str(value)
+    elif isinstance(value, WholeModule):
+        dropped.append(f"{name} (a whole module, {value.name})")
+    elif isinstance(value, dict) and value and all(isinstance(v, _SCALAR) for v in value.values()):
+        extra.update({f"{name}.{k}": str(v) for k, v in value.items()})
     else:
-        return f"is damaged or truncated: {text.splitlines()[0].partition('. ')[0]}"
-    return f"{what}; save only the weights, torch.save(model.state_dict(), …), where it was made"
+        dropped.append(name)
 
 
-def _unnest(path: Path, content: Any, at: str | None) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Find the weights in the content: their place, everything there, and everything beside them on the way."""
-    if not isinstance(content, Mapping):
-        raise CheckpointError(f"{path}: holds a {type(content).__name__}, expected a dict of tensors by name")
-    places = dict(_weights_in(content, ""))
-    if not places:
+_SCALAR = (bool, int, float, str, type(None))
+
+
+def _grouped(names: list[str], others: set[str]) -> tuple[str, ...]:
+    """Name what was left out; many names of one beginning by that, with their number."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.rpartition(".")[0].partition(".")[0] or name, []).append(name)
+    return tuple(
+        told
+        for group, found in groups.items()
+        for told in (found if len(found) < 4 or set(found) & others else [f"{group}.… ({len(found)} names)"])
+    )
+
+
+def _check_values(path: Path, params: Params, bad: Mapping[str, int], unusable: Mapping[str, str]) -> None:
+    if unusable:
+        name, why = next(iter(unusable.items()))
+        more = f", and so with {len(unusable) - 1} other tensors" if len(unusable) > 1 else ""
+        raise CheckpointError(f"{path}: {name!r} {why}{more}; save the weights where they have values")
+    if bad:
+        name, count = next(iter(bad.items()))
+        more = f" and in {len(bad) - 1} other tensors" if len(bad) > 1 else ""
         raise CheckpointError(
-            f"{path}: holds no tensors by name (keys: {', '.join(map(str, [*content][:8])) or 'none'})"
+            f"{path}: {count} of {params[name].numel()} entries of {name!r} are NaN or infinite{more}; "
+            "take a checkpoint from before the training diverged"
         )
-    if at is not None:
-        if at not in places:
-            raise CheckpointError(f"{path}: no weights at {at!r}; there are some at {_listed(places)}")
-        place = at
-    elif len(places) == 1:
-        place = next(iter(places))
-    else:
-        usual = [p for p in places if all(part in _NESTS for part in p.split(".") if p)]
-        if not usual:
-            raise CheckpointError(
-                f"{path}: holds several sets of weights, at {_listed(places)}; choose one with at=…"
-            )
-        place = min(usual, key=lambda p: [_NESTS.index(part) for part in p.split(".") if p])
-    beside: dict[str, Any] = {}
-    inner: Any = content
-    walked = ""
-    for part in place.split(".") if place else ():
-        beside |= {f"{walked}{k}": v for k, v in inner.items() if k != part}
-        inner, walked = inner[part], f"{walked}{part}."
-    return place, {str(k): v for k, v in inner.items()}, beside
-
-
-def _weights_in(content: Mapping[Any, Any], place: str, depth: int = 3) -> Iterator[tuple[str, Mapping[Any, Any]]]:
-    """Yield every dict of tensors by name that is not an optimiser's, with its place."""
-    if any(isinstance(v, Tensor) and isinstance(k, str) and (v.ndim or "." in k) for k, v in content.items()):
-        yield place, content
-        return
-    for key, value in content.items():
-        if depth and isinstance(value, Mapping) and isinstance(key, str) and not _NOT_WEIGHTS.search(key):
-            yield from _weights_in(value, f"{place}.{key}" if place else key, depth - 1)
 
 
 def _without_prefix(params: Params) -> tuple[Params, str]:
-    """Take off prefixes that all names share, stacked ones too, and ``_orig_mod.`` wherever it stands."""
+    """Take off prefixes that all names share, stacked ones too, and what wrappers put into the middle of names."""
     taken = ""
     while params:
         prefix = next((p for p in PREFIXES if all(k.startswith(p) for k in params)), "")
@@ -268,12 +258,8 @@ def _without_prefix(params: Params) -> tuple[Params, str]:
             break
         params = {k.removeprefix(prefix): v for k, v in params.items()}
         taken += prefix
-    plain = {k.replace("_orig_mod.", ""): v for k, v in params.items()}
+    plain = {re.sub("|".join(map(re.escape, _WITHIN)), "", k): v for k, v in params.items()}
     return (plain if len(plain) == len(params) else params), taken
-
-
-def _listed(places: Mapping[str, Any]) -> str:
-    return ", ".join(repr(p) if p else "the top" for p in places)
 
 
 def _line(e: Exception) -> str:

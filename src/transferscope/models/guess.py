@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
@@ -11,10 +12,14 @@ from torch import Tensor
 
 from ..errors import ModelError
 from .build import build, known
+from .composed import compose
 from .fixup import IMAGENET_DEPTHS
 from .network import Input, Network
 
 __all__ = ["guess"]
+
+_PREFIXES = 8
+"""How many beginnings of names are tried; the network is nearly always under the first."""
 
 _Candidate: TypeAlias = tuple[str, int, Input | None]
 """Name, number of outputs, input."""
@@ -33,7 +38,8 @@ def guess(params: Mapping[str, Tensor]) -> Network | None:
     """Find the known network whose tensors are these, our own or torchvision's.
 
     Our own are told by their names; torchvision's by the number of parameters that its documentation gives, corrected
-    for the size of the head. The network is then built, and must have the same names and shapes.
+    for the size of the head. The network is then built, and must have the same names and shapes, all of them or all
+    but its head. Where many names share a beginning, the tensors under it are tried alone, too.
 
     Returns:
         the network, or ``None`` when no known one fits. Weights do not say how their images were normalised; for
@@ -43,22 +49,35 @@ def guess(params: Mapping[str, Tensor]) -> Network | None:
     >>> found.name, found.classes, found.input.size, found.input.channels
     ('mlp:20-10,bias=false', 3, (4, 4), 3)
     """
-    shapes = _shapes(params)
-    for name, classes, wanted in _candidates(params):
-        try:
-            net = build(name, classes, input=wanted)
-        except ModelError:  # a candidate that cannot be built for these shapes is the wrong one
-            continue
-        if _shapes(net.module.state_dict()) == shapes:
-            return net
+    for some in _within(compose(params).params):
+        shapes = _shapes(some)
+        for name, classes, wanted in _candidates(some):
+            try:
+                net = build(name, classes, input=wanted)
+            except ModelError:  # a candidate that cannot be built for these shapes is the wrong one
+                continue
+            found = _shapes(net.module.state_dict())
+            headless = {k: v for k, v in found.items() if k not in net.head_tensors()}
+            if shapes in (found, headless):
+                return net
     return None
+
+
+def _within(params: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
+    """Yield the tensors, and those under each beginning that many of the names share, without it."""
+    yield params
+    counted = Counter(name[: m.end()] for name in params for m in re.finditer(r"\.", name))
+    shared = [(count, prefix) for prefix, count in counted.items() if count > max(3, len(params) // 8)]
+    for _, prefix in sorted(shared, key=lambda pair: (-pair[0], -len(pair[1])))[:_PREFIXES]:
+        yield {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
 
 
 def _candidates(params: Mapping[str, Tensor]) -> Iterator[_Candidate]:
     if "conv1.bias_after" in params and "fc.weight" in params:
         yield from _fixups(params)
-    elif "layer1.0.conv1.weight" in params and "linear.weight" in params:
-        yield f"resnet{2 * _blocks(params) + 2}", len(params["linear.weight"]), _input(32, _channels(params))
+    elif "layer1.0.conv1.weight" in params and ("linear.weight" in params or _is_small_resnet(params)):
+        classes = len(params["linear.weight"]) if "linear.weight" in params else 10
+        yield f"resnet{2 * _blocks(params) + 2}", classes, _input(32, _channels(params))
     elif params.keys() == _LENET:
         side = 4 * math.isqrt(params["fc1.weight"].shape[1] // 16) + 8
         yield "lenet", len(params["fc3.weight"]), _input(side, _channels(params))
@@ -101,6 +120,16 @@ def _torchvision(params: Mapping[str, Tensor]) -> Iterator[_Candidate]:
         for name, meta in documented.items():
             if meta["num_params"] - count == (1000 - classes) * (width + 1):
                 yield name, classes, None
+    for name, meta in documented.items():  # without a head
+        width, rest = divmod(meta["num_params"] - count, 1000)
+        if not rest and 64 < width < 8192:
+            yield name, 1000, None
+
+
+def _is_small_resnet(params: Mapping[str, Tensor]) -> bool:
+    """Whether these are a ResNet for images of 32×32 pixels, which has three stages, without its head."""
+    named = "conv1.weight" in params and "fc.weight" not in params
+    return named and "layer4.0.conv1.weight" not in params and "layer3.0.conv1.weight" in params
 
 
 def _blocks(params: Mapping[str, Tensor]) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
@@ -11,89 +12,20 @@ from torch import Tensor
 
 from ..errors import CheckpointError, UsageError
 from ..params import Params
-from .checkpoint import PREFIXES, CheckpointFile
+from .checkpoint import CheckpointFile
+from .composed import compose
+from .dialects import translations
+from .fit_report import FitReport, Mismatch, complaint, some
+from .naming import Naming, find_naming
 from .network import Network
+from .number_formats import cast, coarser, why_no_cast
 from .prepared import same
 
-__all__ = ["FitReport", "HeadPolicy", "Loaded", "Mismatch", "compare", "fit_to"]
+__all__ = ["FitReport", "HeadPolicy", "Loaded", "Mismatch", "compare", "fit_to", "outputs"]
 
 HeadPolicy: TypeAlias = Literal["refuse", "drop", "keep"]
 """What to do with the file's head: it must fit (``refuse``), it is never taken (``drop``), or it is taken when it
 fits and left out when it does not (``keep``)."""
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """A tensor of one name and two shapes."""
-
-    name: str
-    in_file: tuple[int, ...]
-    in_network: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class FitReport:
-    """How a file's tensors and a network's go together; names are the network's where it has one.
-
-    Attributes:
-        source: path of the file.
-        network: name of the network.
-        fits: tensors that the file and the network have in one shape.
-        renamed: pairs (name in the file, name in the network) of those among them that had another name; a prefix
-            that all names of the file share is not counted.
-        filled: counters of batch norm that the file lacks; they count from 0.
-        missing: tensors that the network wants and the file lacks.
-        left_over: tensors of the file that the network has no place for.
-        mismatched: tensors of another shape.
-        head: tensors of the network's head.
-        head_left_out: those of the file's head that are not taken.
-    """
-
-    source: str
-    network: str
-    fits: tuple[str, ...]
-    renamed: tuple[tuple[str, str], ...] = ()
-    filled: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    left_over: tuple[str, ...] = ()
-    mismatched: tuple[Mismatch, ...] = ()
-    head: tuple[str, ...] = ()
-    head_left_out: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Whether file and network have the same tensors, counters aside."""
-        return not (self.missing or self.left_over or self.mismatched)
-
-    @property
-    def but_for_head(self) -> bool:
-        """Whether nothing is wrong but the size of the head."""
-        wrong = {m.name for m in self.mismatched}
-        return bool(wrong) and wrong <= set(self.head) and not (self.missing or self.left_over)
-
-    @property
-    def first_layer(self) -> Mismatch | None:
-        """The convolution that takes images of 1 channel in the file and of 3 in the network, or the reverse."""
-        for m in self.mismatched:
-            alike = (m.in_file[0], *m.in_file[2:]) == (m.in_network[0], *m.in_network[2:])
-            if len(m.in_file) == 4 and alike and {m.in_file[1], m.in_network[1]} == {1, 3}:
-                return m
-        return None
-
-    def notes(self) -> tuple[str, ...]:
-        """Everything that is not plain, one sentence each; empty when the file fits as it is."""
-        listed = (
-            ("renamed", [f"{a} → {b}" for a, b in self.renamed]),
-            ("counters of batch norm set to 0", self.filled),
-            ("missing in the file", self.missing),
-            ("left over in the file", self.left_over),
-            (
-                "other shape",
-                [f"{m.name} {m.in_file} in the file, {m.in_network} in the network" for m in self.mismatched],
-            ),
-            ("of the head left out", self.head_left_out),
-        )
-        return tuple(f"{len(names)} {what}: {_some(names)}" for what, names in listed if names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +39,15 @@ class Loaded:
 def compare(net: Network, file: CheckpointFile) -> FitReport:
     """Say how the tensors of a file and of a network go together, whatever is done about it."""
     return _match(net, file)[1]
+
+
+def outputs(net: Network, file: CheckpointFile) -> int | None:
+    """Return how many outputs the head of this network has in a file; ``None`` when it has none there."""
+    report, name = compare(net, file), f"{net.head}.weight"
+    wrong = next(
+        (m.in_file[0] for m in report.mismatched if m.name == name and m.in_file[1:] == m.in_network[1:]), None
+    )
+    return net.classes if wrong is None and name in report.fits else wrong
 
 
 def fit_to(
@@ -141,105 +82,122 @@ def fit_to(
         raise UsageError(f"head {head!r}: {net.name} has no head to tell apart; name it, wrap(..., head='fc')")
     if file.nonfinite:
         raise CheckpointError(f"{file.path}: {next(iter(file.nonfinite))!r} is not finite")
-    taken, report = _match(net, file)
+    if file.unusable:
+        name, why = next(iter(file.unusable.items()))
+        raise CheckpointError(f"{file.path}: {name!r} {why}")
+    taken, report, ambiguous = _match(net, file)
+    if ambiguous:
+        choices = ", ".join(repr(p.rstrip(".")) for p in (report.prefix, *report.twins))
+        raise CheckpointError(
+            f"{file.path}: holds {net.name} several times, at {choices}; choose one with --at NAME (in Python and in "
+            "study files at=…)"
+        )
     if head == "drop" or (head == "keep" and not set(report.head) <= taken.keys()):
-        report = _without_head(report)
+        report = report.without_head()
         taken = {k: v for k, v in taken.items() if k not in report.head}
     if not report.complete and not partial:
-        raise CheckpointError(f"{file.path}: {_complaint(report)}")
+        raise CheckpointError(f"{file.path}: {complaint(report)}")
     start = net.params() if fresh is None else fresh
     params = {
-        name: taken[name].to(value.dtype).clone() if name in taken else value.detach().clone()
-        for name, value in start.items()
+        name: cast(taken[name], value) if name in taken else value.detach().clone() for name, value in start.items()
     }
     params |= {name: torch.zeros_like(params[name]) for name in report.filled}
     return Loaded(params, report)
 
 
-def _match(net: Network, file: CheckpointFile) -> tuple[Params, FitReport]:
+def _match(net: Network, file: CheckpointFile) -> tuple[Params, FitReport, bool]:
     wanted = net.named()
-    names = max(
-        _namings(file),
-        key=lambda n: sum(wanted[b].shape == file.params[a].shape for a, b in n.items() if b in wanted),
-    )
-    whole = len({b.removesuffix(a) for a, b in names.items()}) == 1  # all as in the file, its prefix put back perhaps
-    there = {b: file.params[a] for a, b in names.items() if b in wanted}
+    naming, params, renamed, rule, made = _named(file, wanted)
+    there = {b: params[a] for a, b in naming.names.items() if b in wanted}
     for a, b in net.tied():
         if a in there and b in there and not same(there[a], there[b]):
-            raise CheckpointError(
-                f"{file.path}: {a!r} and {b!r} are one weight in {net.name}, and differ in the file"
-            )
-    there |= {a: there[b] for a, b in net.tied() if a not in there and b in there}
-    taken = {name: there[name] for name in wanted if name in there and there[name].shape == wanted[name].shape}
-    lacking = [name for name in wanted if name not in there]
+            raise CheckpointError(f"{file.path}: {a!r} and {b!r} are one weight in {net.name} and differ in the file")
+    unlike = {name: why for name, value in there.items() if (why := why_no_cast(value, wanted[name]))}
+    taken = {
+        name: there[name]
+        for name in wanted
+        if name in there and there[name].shape == wanted[name].shape and name not in unlike
+    }
+    aliases = tuple((a, b) for a, b in net.tied() if a not in there and b in taken)
+    taken |= {a: taken[b] for a, b in aliases}
+    lacking = [name for name in wanted if name not in there and name not in taken]
     filled = tuple(name for name in lacking if name.endswith("num_batches_tracked"))
-    return taken, FitReport(
+    back = file.prefix.endswith(naming.added) and bool(naming.added)  # a prefix that was the network's own
+    old = {new: name for name, new in renamed}
+    report = FitReport(
         source=file.path,
         network=net.name,
-        fits=tuple(taken),
-        renamed=() if whole else tuple((a, b) for a, b in names.items() if a != b and b in taken),
+        fits=tuple(name for name in wanted if name in taken),
+        renamed=tuple((old.get(a, a), b) for a, b in naming.names.items() if b in wanted and rule),
         filled=filled,
         missing=tuple(name for name in lacking if name not in filled),
-        left_over=tuple(a for a, b in names.items() if b not in wanted),
+        left_over=tuple(old.get(a, a) for a, b in naming.names.items() if b not in wanted),
         mismatched=tuple(
             Mismatch(name, tuple(there[name].shape), tuple(value.shape))
             for name, value in wanted.items()
-            if name in there and name not in taken
+            if name in there and there[name].shape != value.shape
         ),
         head=net.head_tensors(),
+        prefix=naming.prefix,
+        added="" if back else naming.added,
+        aside=tuple(old.get(a, a) for a in naming.aside),
+        aliases=aliases,
+        unlike=tuple(unlike.items()),
+        formats=coarser({name: (value, wanted[name]) for name, value in taken.items()}),
+        made=(*made, *_done(file)),
+        rule=rule,
+        twins=tuple(file.prefix + twin for twin in naming.twins),
+        size=_size_of_images(net, there, wanted),
     )
+    return taken, report, naming.ambiguous
 
 
-def _namings(file: CheckpointFile) -> Iterator[dict[str, str]]:
-    """Yield the certain ways to name the file's tensors: as they are, and with prefixes of wrappers put back or off.
+def _named(
+    file: CheckpointFile, wanted: Mapping[str, Tensor]
+) -> tuple[Naming, Params, tuple[tuple[str, str], ...], str, list[str]]:
+    """Find the names under which most of a file fits: its own or another library's, weights put together or not."""
+    given = file.params | {
+        name: value
+        for name, value in file.scalars.items()
+        if name in wanted or any(w.endswith(f".{name}") for w in wanted)
+    }
+    composed = compose(given)
+    made: list[str] = []
+    if composed.made and find_naming(composed.params, wanted).hits >= find_naming(given, wanted).hits:
+        given = composed.params
+        made = [f"{len(composed.made)} put together: {some([f'{k} = {v}' for k, v in composed.made.items()])}"]
+    best, params, rule = find_naming(given, wanted), given, ""
+    renamed: tuple[tuple[str, str], ...] = ()
+    if best.hits < len(wanted):
+        for other in translations(given, wanted):
+            naming = find_naming(other.params, wanted)
+            if naming.hits > best.hits:
+                best, params, renamed, rule = naming, other.params, other.names, other.rule
+    return best, params, renamed, rule, made
 
-    A prefix that only some names have comes off those (a Lightning module holds its loss beside the model), and one
-    that was taken off all comes back when it was the network's own.
+
+def _done(file: CheckpointFile) -> list[str]:
+    by_kind: dict[str, list[str]] = {}
+    for name, what in file.done.items():
+        by_kind.setdefault(what, []).append(name)
+    return [f"{len(names)} {what}: {some(names)}" for what, names in by_kind.items()]
+
+
+def _size_of_images(net: Network, there: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> int | None:
+    """Return the side of the square images that the file's position embedding is for, where it is another one.
+
+    Of t positions, those of class tokens and registers are as many as in the network; the others are the patches.
     """
-    yield {name: name for name in file.params}
-    back = file.prefix
-    while back:
-        yield {name: back + name for name in file.params}
-        back = back.partition(".")[2]
-    for prefix in PREFIXES:
-        shorter = {name: name.removeprefix(prefix) for name in file.params}
-        if len(set(shorter.values())) == len(shorter):
-            yield shorter
-
-
-def _without_head(report: FitReport) -> FitReport:
-    head = set(report.head)
-    in_file = head & ({*report.fits} | {m.name for m in report.mismatched})
-    return replace(
-        report,
-        fits=tuple(n for n in report.fits if n not in head),
-        renamed=tuple(pair for pair in report.renamed if pair[1] not in head),
-        missing=tuple(n for n in report.missing if n not in head),
-        mismatched=tuple(m for m in report.mismatched if m.name not in head),
-        head_left_out=tuple(n for n in report.head if n in in_file),
-    )
-
-
-def _complaint(report: FitReport) -> str:
-    if not report.fits:
-        has = _some(report.left_over)
-        return f"is of another architecture than {report.network}: it has {has}; 'transferscope doctor' says more"
-    if report.but_for_head:
-        m = report.mismatched[0]
-        return (
-            f"its head is of another size ({m.name} {m.in_file}, {report.network} wants {m.in_network}); "
-            "give images of the classes it was trained for, or leave it out (--head drop)"
-        )
-    if (first := report.first_layer) is not None:
-        n = first.in_file[1]
-        return (
-            f"its first layer takes images of {n} channel{'s' * (n != 1)} ({first.name} {first.in_file}, "
-            f"{report.network} as built here {first.in_network}); give --channels {n}, in a study "
-            f"'images: {{channels: {n}}}'"
-        )
-    wrong = replace(report, filled=(), renamed=())
-    return f"does not fit {report.network}: {'; '.join(wrong.notes())}; 'transferscope doctor' says more"
-
-
-def _some(names: tuple[str, ...] | list[str], count: int = 4) -> str:
-    return ", ".join(names[:count]) + (", …" if len(names) > count else "")
+    patch = next((v.shape[-1] for v in wanted.values() if v.ndim == 4 and v.shape[-1] == v.shape[-2] > 1), 0)
+    for name, value in there.items():
+        here = wanted[name].shape
+        if not name.rpartition(".")[2].startswith("pos_embed") or value.ndim != 3 or value.shape == here:
+            continue
+        if (value.shape[0], value.shape[2]) != (here[0], here[2]) or not patch:
+            continue
+        height, width = net.input.size
+        tokens = here[1] - (height // patch) * (width // patch)
+        side = math.isqrt(max(0, value.shape[1] - tokens))
+        if 0 <= tokens < 64 and side * side == value.shape[1] - tokens:
+            return side * patch
+    return None

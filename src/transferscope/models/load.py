@@ -14,19 +14,26 @@ __all__ = ["load_weights"]
 
 
 def load_weights(
-    net: Network, path: str | Path, *, head: Literal["refuse", "keep"] = "refuse", label: str | None = None
+    net: Network,
+    path: str | Path,
+    *,
+    at: str | None = None,
+    head: Literal["refuse", "keep", "drop"] = "refuse",
+    label: str | None = None,
 ) -> Solution:
     """Read a checkpoint (safetensors, or a pickle of tensors, which is never run) into a network's names and shapes.
 
-    As on the command line: prefixes such as ``module.`` and usual nestings are seen through, counters of batch norm
-    that the file lacks count from 0, and numbers take the network's format. :func:`transferscope.doctor` says more.
+    As on the command line: prefixes such as ``module.encoder_q.`` and usual nestings are seen through, names of other
+    libraries are put into the network's, counters of batch norm that the file lacks count from 0, and numbers take
+    the network's format. :func:`transferscope.doctor` says what was done.
 
     Args:
         net: the network the weights are of.
-        path: of the file.
-        head: ``keep`` leaves out final layers of another size, as pre-trained weights have them; otherwise they are
-            an error.
-        label: what figures call it; by default the file's name.
+        path: of the file, of an index of parts, or of a folder with one of these or a distributed checkpoint.
+        at: which weights, where the file holds several, such as ``"state_dict_ema"``.
+        head: ``keep`` leaves out final layers of another size, as pre-trained weights have them, and ``drop`` all of
+            them; otherwise such layers are an error.
+        label: what figures call it; by default the file's name, and ``at``.
 
     Raises:
         CheckpointError: when the file cannot be read, is not finite, or is not of this network.
@@ -41,8 +48,7 @@ def load_weights(
     >>> mine.label, len(mine.params)
     ('mine.safetensors', 10)
     """
-    loaded = fit_to(net, read(path), head=head)
+    loaded = fit_to(net, read(path, at=at), head=head)
     drawn = set(loaded.report.head) - set(loaded.report.fits)
-    return Solution(
-        Path(path).name if label is None else label, {k: v for k, v in loaded.params.items() if k not in drawn}
-    )
+    usual = Path(path).name if at is None else f"{Path(path).name} at {at}"
+    return Solution(usual if label is None else label, {k: v for k, v in loaded.params.items() if k not in drawn})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -14,10 +15,10 @@ from torch.func import functional_call
 from ..errors import ModelError, UsageError
 from ..params import Params, clone
 from .modules import Granularity, Module, partition
-from .prepared import is_extra, load_into, same
+from .prepared import is_extra, same
 from .tracing import Trace, trace
 
-__all__ = ["Granularity", "Input", "Module", "Network"]
+__all__ = ["Granularity", "Input", "Module", "Network", "put"]
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Network:
         """Return a private copy of the module in eval mode, holding ``params`` when given."""
         module = copy.deepcopy(self.module)
         if params is not None:
-            load_into(module, params)
+            put(module, params)
         return module.eval()
 
     def named(self) -> Params:
@@ -153,3 +154,14 @@ class Network:
     @cached_property
     def _trace(self) -> Trace:
         return trace(self.module, self.input.size, self.input.channels)
+
+
+def put(module: nn.Module, params: Mapping[str, Tensor]) -> None:
+    """Put weights into a module, all of them.
+
+    State dicts have the version of each layer beside the tensors, by which layers recognise weights of an older form
+    of theirs. Bare weights have lost it, and would be taken for the oldest; they are of the form the module has now.
+    """
+    state = OrderedDict(params)
+    state._metadata = module.state_dict()._metadata  # type: ignore[attr-defined]
+    module.load_state_dict(state, strict=True)

@@ -2,15 +2,12 @@
 
 ``state_dict`` of such a copy holds its weights and nothing else. A tensor that has several names (tied layers, a
 layer that is used twice) is there under the first of them, so that it is moved, measured and counted once; loading
-gives it to all. What a part adds by ``get_extra_state`` is no weight: it stays as it is in the copy. Loading keeps
-the version numbers that modules write beside their weights: without them some take weights for those of an older
-version.
+gives it to all. What a part adds by ``get_extra_state`` is no weight: it stays as it is in the copy.
 """
 
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
@@ -22,7 +19,7 @@ from torch.nn.parameter import UninitializedTensorMixin
 
 from ..errors import ModelError
 
-__all__ = ["aliases", "choose_output", "is_extra", "load_into", "logits_of", "prepared", "same"]
+__all__ = ["aliases", "choose_output", "is_extra", "logits_of", "prepared", "same"]
 
 _EXTRA = "_extra_state"
 _ORDINARY = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
@@ -108,17 +105,6 @@ def is_extra(key: str) -> bool:
 def same(a: Tensor, b: Tensor) -> bool:
     """Say whether two tensors hold the same numbers, NaN being NaN."""
     return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
-
-
-def load_into(module: nn.Module, params: Mapping[str, Tensor]) -> None:
-    """Load weights, strictly, into a copy of a network's module.
-
-    Some modules read the version number that ``state_dict`` keeps beside the weights (``_metadata``) and change
-    themselves when it is absent. Weights that fit by names and shapes are of the version that the module has.
-    """
-    state: Any = OrderedDict(params)
-    state._metadata = getattr(module.state_dict(), "_metadata", None)
-    module.load_state_dict(state, strict=True)
 
 
 def choose_output(module: nn.Module, output: int | str | None) -> None:

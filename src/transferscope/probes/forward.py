@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from ..data.feed import Batch
 from ..data.imageset import ImageSet
 from ..errors import DataError, UsageError
-from ..models.network import Network
-from ..models.prepared import load_into
+from ..models.network import Network, put
 from ..params import floating
 from ..runtime import full_float32, out_of_memory
 
@@ -93,5 +92,5 @@ def _check_fits(net: Network, params: Mapping[str, Tensor]) -> None:
 
 def _in_float64(net: Network, params: Mapping[str, Tensor]) -> nn.Module:
     module = net.fresh().double()
-    load_into(module, params)
+    put(module, params)
     return module

@@ -173,6 +173,8 @@ class _Check:
             if (source.data is None) == (source.checkpoint is None):
                 message = "give either 'data' (to pre-train on) or 'checkpoint' (a file of weights), one of them"
                 self._add(_at(name), message)
+            if source.at is not None and source.checkpoint is None:
+                self._add(f"{_at(name)}.at", "says which weights of a 'checkpoint'; give that, too")
             if source.checkpoint is not None:
                 for key in ("recipe", "samples", "record"):
                     if getattr(source, key):
@@ -206,7 +208,7 @@ class _Check:
 
     def _source(self, where: str, source: SourceSettings, network: Mapping[str, Any]) -> Pretraining:
         if source.checkpoint is not None:
-            return Pretraining(source, None, None, self._classes_of(where, source.checkpoint, network))
+            return Pretraining(source, None, None, self._classes_of(where, source, network))
         if source.data is None:
             return Pretraining(source, None, None, None)
         images = self._found(source.data, source.samples, f"{where}.data")
@@ -215,13 +217,15 @@ class _Check:
             self._epochs(source.record.epochs, recipe, f"{where}.record.epochs")
         return Pretraining(source, images, recipe, len(images.classes) if images is not None else None)
 
-    def _classes_of(self, where: str, checkpoint: str, network: Mapping[str, Any]) -> int | None:
+    def _classes_of(self, where: str, source: SourceSettings, network: Mapping[str, Any]) -> int | None:
         from .work.checkpoint import file_into
 
         if not network:
             return None
         try:
-            net, _, _ = file_into({"network": network, "path": checkpoint, "classes": None, "head": "keep"})
+            net, _, _ = file_into(
+                {"network": network, "path": source.checkpoint, "at": source.at, "classes": None, "head": "keep"}
+            )
         except (CheckpointError, ModelError) as e:
             self._add(f"{where}.checkpoint", str(e))
             return None

@@ -7,16 +7,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import ValidationError
 
 from ..errors import ModelError, SpecError, UsageError, nearest
 from ..models.build import with_absolute_path
+from ..models.locate import content_digest
 from ..questions import QUESTIONS, question_class
 from ..questions.base import Question
 from ..store.atomic import write_bytes
-from ..store.digest import digest, file_digest
+from ..store.digest import digest
 from ..store.folder import About, RunFolder
 from .check import network_spec
 from .events import Listener, StepEvent, unheard
@@ -46,6 +47,8 @@ class Files:
         model: name of the network.
         data: images, a spec string.
         init: file of the weights they all started from.
+        at: which weights of files that hold several: one name for all, or one a file.
+        init_at: which weights of ``init``.
         only: questions to ask; by default those of :data:`by_default` that can be asked.
         settings: by question, what is not to be as its defaults; as under ``analyses`` of a study.
         head: what to do with a final layer of another size: ``refuse`` the file, ``drop`` all final layers, or
@@ -77,6 +80,8 @@ class Files:
     model: str
     data: str
     init: str | None = None
+    at: tuple[str, ...] = ()
+    init_at: str | None = None
     only: tuple[str, ...] | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     head: Literal["refuse", "drop", "keep"] = "refuse"
@@ -97,10 +102,23 @@ class Files:
             self.question(name)
         if self.samples is not None and self.samples < 1:
             raise UsageError(f"--samples {self.samples}: expected 1 or more images of each part")
-        paths = [Path(p).expanduser().absolute() for p in (*self.checkpoints, *filter(None, [self.init]))]
-        twice = [path for path, count in Counter(paths).items() if count > 1]
+        if len(self.at) > 1 and len(self.at) != len(self.checkpoints):
+            raise UsageError(
+                f"--at is given {len(self.at)} times for {len(self.checkpoints)} checkpoints; give it once for all, "
+                "or once for each"
+            )
+        if self.init_at is not None and self.init is None:
+            raise UsageError("--init-at says which weights of the file given with --init; give that, too")
+        given = [(Path(p).expanduser().absolute(), at) for p, at in self._given()]
+        twice = [path for (path, _), count in Counter(given).items() if count > 1]
         if twice:
             raise UsageError(f"{twice[0]}: is given twice; comparing a file with itself says nothing")
+
+    def _given(self) -> list[tuple[str, str | None]]:
+        """Return every file with which of its weights: the checkpoints in their order, then the start."""
+        names = self.at if len(self.at) > 1 else (*(self.at or (None,)),) * len(self.checkpoints)
+        start = [] if self.init is None else [(self.init, self.init_at)]
+        return [*zip(self.checkpoints, names, strict=True), *start]
 
     @classmethod
     def questions(cls) -> tuple[str, ...]:
@@ -191,19 +209,20 @@ def plan_files(asked: Files) -> tuple[Plan, str, dict[str, str]]:
     spec = absolute(asked.data, Path.cwd(), "--data")
     found = survey(spec, settings, asked.samples, "--data")
     images = data_step("images", found, network, settings)
-    labels = _labels([*asked.checkpoints, *filter(None, [asked.init])])
+    files = asked._given()
+    labels = _labels(files)
     inputs: dict[str, Step] = {"images images": images}
     given, headless = [], []
-    for path in asked.checkpoints:
-        key = f"file {labels[path]}"
-        inputs[key], whole = _file_step(path, labels[path], network, len(found.classes), asked.head)
-        given.append({"input": key, "label": labels[path], "group": "P" if asked.init else ""})
-        headless += [] if whole else [labels[path]]
+    for file in files[: len(asked.checkpoints)]:
+        key = f"file {labels[file]}"
+        inputs[key], whole = _file_step(file, labels[file], network, len(found.classes), asked.head)
+        given.append({"input": key, "label": labels[file], "group": "P" if asked.init else ""})
+        headless += [] if whole else [labels[file]]
     source = None
     if asked.init is not None:
         # Weights to start from usually have a head for other classes, which they keep.
-        inputs["source"], _ = _file_step(asked.init, labels[asked.init], network, None, "keep")
-        source = {"label": labels[asked.init], "weights": "given"}
+        inputs["source"], _ = _file_step(files[-1], labels[files[-1]], network, None, "keep")
+        source = {"label": labels[files[-1]], "weights": "given"}
     chosen = _to_ask(asked, headless)
     for name in asked.settings:
         if name not in chosen:
@@ -245,8 +264,13 @@ def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
     return asked.only or without
 
 
-def _file_step(path: str, label: str, network: dict[str, Any], classes: int | None, head: str) -> tuple[Step, bool]:
+_File: TypeAlias = tuple[str, str | None]
+"""A file, and which of its weights."""
+
+
+def _file_step(file: _File, label: str, network: dict[str, Any], classes: int | None, head: str) -> tuple[Step, bool]:
     """Return the step that reads a file, and whether the file has a head; says what is wrong with the file."""
+    path, at = file
     full = str(Path(path).expanduser().absolute())
     body = {
         "revision": REVISION["checkpoint"],
@@ -254,13 +278,20 @@ def _file_step(path: str, label: str, network: dict[str, Any], classes: int | No
         "path": full,
         "classes": classes,
         "head": head,
-    }
+    } | ({} if at is None else {"at": at})
     _, _, loaded = file_into(body)
     whole = set(loaded.report.head) <= set(loaded.report.fits)
-    return Step("checkpoint", label, {**body, "content": file_digest(Path(full))}, cost=100), whole
+    return Step("checkpoint", label, {**body, "content": content_digest(full)}, cost=100), whole
 
 
-def _labels(paths: Sequence[str]) -> dict[str, str]:
+def _labels(files: Sequence[_File]) -> dict[_File, str]:
+    """Name weights by what tells them apart: the names of their files or folders, and which weights of a file."""
+    by_path = _labels_of_paths(list(dict.fromkeys(path for path, _ in files)))
+    several = len({at for _, at in files}) > 1
+    return {(path, at): by_path[path] + (f" at {at}" if several and at else "") for path, at in files}
+
+
+def _labels_of_paths(paths: Sequence[str]) -> dict[str, str]:
     """Name files by what tells them apart: their own names, the names of their folders, or as much as it takes."""
     parts = {path: Path(path).expanduser().absolute().parts for path in paths}
     for depth in range(1, min(map(len, parts.values()))):
@@ -286,6 +317,10 @@ def _as_text(asked: Files, found: Found, network: dict[str, Any], refused: Mappi
         "data": found.spec,
         "head": asked.head,
     }
+    if asked.at:
+        tree["at"] = list(asked.at)
+    if asked.init_at is not None:
+        tree["init_at"] = asked.init_at
     if asked.settings:
         tree["settings"] = asked.settings
     if asked.init is not None:

@@ -95,9 +95,11 @@ def with_images(tree: Mapping[str, Any], given: Mapping[str, str], ours: str = "
         if name in targets:
             targets[name] = {**targets[name], "data": spec}
         elif name == "source" and "source" in tree:
-            out["source"] = {k: v for k, v in tree["source"].items() if k != "checkpoint"} | {"data": spec}
+            out["source"] = {k: v for k, v in tree["source"].items() if k not in ("checkpoint", "at")} | {
+                "data": spec
+            }
         elif name in sources:
-            sources[name] = {k: v for k, v in sources[name].items() if k != "checkpoint"} | {"data": spec}
+            sources[name] = {k: v for k, v in sources[name].items() if k not in ("checkpoint", "at")} | {"data": spec}
         else:
             raise UsageError(f"--data {name}: the study has no target or source of this name{nearest(name, known)}")
     named = [name for name in targets if name in given]

@@ -94,7 +94,9 @@ class SourceSettings(Strict):
     weights: Literal["final", "best"] = "final"
     """Which weights of the pre-training runs start from."""
     checkpoint: str | None = None
-    """A file of pre-trained weights, instead of ``data``: safetensors, .pt, .pth or .th."""
+    """A file of pre-trained weights, instead of ``data``: safetensors, .pt, .pth or .th, or a folder of them."""
+    at: str | None = None
+    """Which weights of a ``checkpoint`` that holds several, such as ``teacher`` or ``state_dict_ema``."""
     head: Literal["drop", "keep"] = "drop"
     """Its final layer: ``drop`` gives each run a new one from its seed; ``keep`` starts with the source's own, for
     targets with as many classes."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from ..data.augmentation import Augmentation
 from ..data.spec import parse
-from ..store.digest import file_digest
+from ..models.locate import content_digest
 from ..train.recipe import Recipe
 from .check import Checked
 from .graph import PlannedRun, Step
@@ -130,10 +129,10 @@ class Trainings:
                 "revision": REVISION["checkpoint"],
                 "network": self.checked.network,
                 "path": source.checkpoint,
-                "content": file_digest(Path(source.checkpoint)),
+                "content": content_digest(source.checkpoint),
                 "classes": None,
                 "head": "keep",
-            }
+            } | ({} if source.at is None else {"at": source.at})
             return Step("checkpoint", name, spec, cost=100)
         given = self.checked.sources[name]
         assert given.images is not None and given.recipe is not None

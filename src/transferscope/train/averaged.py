@@ -12,8 +12,7 @@ from ..data.feed import Feed
 from ..data.imageset import ImageSet, ImageSplits
 from ..errors import StoreError, UsageError
 from ..models.batchnorm import RECALIBRATION_BATCH, norm_layers, recalibrate, recalibration_sample, statistics
-from ..models.network import Network
-from ..models.prepared import load_into
+from ..models.network import Network, put
 from ..params import Params, check_same, clone, combine
 from ..progress import Progress, silent
 from ..rng import seed_of
@@ -140,11 +139,11 @@ class _Team:
             return
         mean = self._average()
         for trainer in self._trainers:
-            load_into(trainer.module, mean)
+            put(trainer.module, mean)
 
     def evaluate(self, feed: Feed) -> dict[str, float]:
         """Return the metrics of the average."""
-        load_into(self._module, self._average())
+        put(self._module, self._average())
         return measure(self._net, self._module, feed)
 
     def finite(self) -> bool:
@@ -175,7 +174,7 @@ class _Team:
 
     def _statistics(self, mean: Params, images: Feed) -> Params:
         """Running means and variances of weights over training images as they are, not varied."""
-        load_into(self._module, mean)
+        put(self._module, mean)
         with torch.inference_mode(), full_float32(images.device):
             recalibrate(
                 self._module,

@@ -16,6 +16,8 @@ def findings(result: Diagnosis) -> tuple[Finding, ...]:
     n, bad = len(result.tensors), sum(bool(t.nonfinite) for t in result.tensors)
     name = Path(result.path).name
     text = f"{bad} of the {n} tensors in {name} have NaN or infinite entries." if bad else ""
+    if result.unusable:
+        text = f"{len(result.unusable)} of the {n} tensors in {name} hold no numbers to compute with."
     told = text or f"All {n} tensors in {name} are finite."
     found = [said(told, Estimate(bad), n=n, unit="tensors", weight=0.9 if bad else 0.1)]
     if result.fit is not None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
 from torch import Tensor
 
-from ...errors import ModelError
+from ...errors import ModelError, UsageError
 from ...models.build import build, designed_for, outputs_of
 from ...models.checkpoint import CheckpointFile, read
 from ...models.guess import guess
-from ...models.heads import FitReport, compare
+from ...models.heads import FitReport, compare, outputs
 from ...models.network import Input, Network
 from ..result import Result
+from .text import as_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +42,8 @@ class TensorRow:
         numbers: how many entries it has.
         rms: √(mean of squares) over its finite entries, 0 when there are none.
         nonfinite: entries that are NaN or infinite.
-        status: ``fits``, ``renamed``, ``other shape``, ``left over``; ``""`` with no network to compare with.
+        status: ``fits``, ``renamed``, ``other shape``, ``other numbers``, ``left over``, ``beside`` for what is no
+            part of the network; ``""`` with no network to compare with.
     """
 
     name: str
@@ -57,7 +62,7 @@ class Diagnosis(Result):
     Attributes:
         path: of the file.
         size: of the file, in bytes.
-        format: ``safetensors`` or ``pytorch``.
+        format: ``safetensors``, ``pytorch`` or ``distributed``.
         nested: where in the file the weights lie, ``""`` at the top.
         prefix: what was taken off every name.
         extra: numbers and strings beside the weights.
@@ -68,8 +73,12 @@ class Diagnosis(Result):
         input: what it sees, where that is not what it gets unless told.
         guessed: whether the network was found by its tensors instead of being given.
         fit: the comparison.
+        others: other weights in the file; ``--at`` takes these names.
+        done: what was done to tensors that are kept in another form, with their number.
+        unusable: tensors that hold no numbers to compute with, and why.
         images: what that network sees and how it is normalised, unless told otherwise.
         notes: what is special about that network.
+        use: the command that would use the file, ``""`` when none would.
     """
 
     question: ClassVar[str] = "doctor"
@@ -88,6 +97,10 @@ class Diagnosis(Result):
     input: str = ""
     guessed: bool = False
     fit: FitReport | None = None
+    others: tuple[str, ...] = ()
+    done: dict[str, int] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
+    use: str = ""
     images: str = ""
     notes: tuple[str, ...] = ()
 
@@ -99,13 +112,16 @@ class Diagnosis(Result):
     @property
     def healthy(self) -> bool:
         """Whether all weights are finite and, when there was a network to compare with, all fit."""
-        return not any(t.nonfinite for t in self.tensors) and (self.fit is None or self.fit.complete)
+        return self._sound and (self.fit is None or self.fit.complete)
 
     @property
     def usable(self) -> bool:
         """Whether all weights are finite and fit the network, if there is one, but perhaps for its head."""
-        fits = self.fit is None or self.fit.complete or self.fit.but_for_head
-        return fits and not any(t.nonfinite for t in self.tensors)
+        return self._sound and (self.fit is None or self.fit.complete or self.fit.but_for_head)
+
+    @property
+    def _sound(self) -> bool:
+        return not self.unusable and not any(t.nonfinite for t in self.tensors)
 
     def frame(self) -> pd.DataFrame:
         """Return one row a tensor."""
@@ -124,38 +140,7 @@ class Diagnosis(Result):
 
     def text(self) -> str:
         """Return the whole diagnosis for a terminal."""
-        kinds = Counter(t.dtype for t in self.tensors)
-        lines = [
-            f"{self.path}",
-            f"  file       {self.format}, {_bytes(self.size)}",
-            f"  weights    {len(self.tensors)} tensors, {self.numbers:,} numbers, "
-            + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()),
-        ]
-        if self.nested:
-            lines.append(f"  place      {self.nested}")
-        if self.prefix:
-            lines.append(f"  prefix     {self.prefix} (taken off every name)")
-        if said := [f"{k} = {_short(v)}" for k, v in self.extra.items() if v != "null"]:
-            lines.append(f"  beside     {', '.join(said)}")
-        if self.dropped:
-            lines.append("  not read   " + ", ".join(self.dropped))
-        bad = [t for t in self.tensors if t.nonfinite]
-        lines += [f"  not finite {t.name}: {t.nonfinite:,} of {t.numbers:,}" for t in bad[:8]]
-        if len(bad) > 8:
-            lines.append(f"  not finite … and {len(bad) - 8} more tensors")
-        if self.fit is None:
-            lines.append("  network    none known fits; compare with one by --model NAME")
-        else:
-            how = "looks like " if self.guessed else ""
-            verdict = "fits" if self.fit.complete else "does not fit"
-            if self.fit.but_for_head:
-                verdict = "fits but for its head; leave that out with --head drop"
-            lines.append(f"  network    {how}{self.model} with {self.classes} outputs{self.input}: {verdict}")
-            lines += [f"  images     {self.images}"] if self.images else []
-            lines += [f"  note       {note}" for note in self.notes]
-            lines.append(f"  fits       {len(self.fit.fits)} tensors")
-            lines += _lists(self.fit)
-        return "\n".join(lines)
+        return as_text(self)
 
 
 def doctor(
@@ -164,33 +149,38 @@ def doctor(
     classes: int | None = None,
     *,
     at: str | None = None,
+    size: int | None = None,
 ) -> Diagnosis:
     """Say what is in a file of weights, what of it fits a network, and what is renamed, missing or left over.
 
     Args:
-        path: of the file.
+        path: of the file, of an index of parts, or of a folder.
         model: a name that :func:`transferscope.models.build.build` knows, built for images of the channels and size
             that the file's weights want; or a network; by default the known one whose tensors are those of the file,
             if there is one.
         classes: number of outputs of ``model``; by default as many as its head has in the file.
-        at: place of the weights in a file that holds several.
+        at: which weights, in a file that holds several.
+        size: side in pixels of the images that ``model`` is built for; by default found in the file, where it tells.
 
     Raises:
         CheckpointError: when the file cannot be read; weights that are not finite are reported, not raised.
         ModelError: for an unknown model.
+        UsageError: for a size without the name of a model.
     """
+    if size is not None and not isinstance(model, str):
+        raise UsageError("a size of images goes with the name of a network (--size with --model)")
     file = read(path, at=at, finite=False)
     net: Network | None
     if model is None:
-        net = guess(file.params)
+        net = guess(file.params) or _named_in(file)
     elif isinstance(model, Network):
         net = model
     else:
-        net = _built(model, classes, file)
+        net = _built(model, classes, file, size)
     fit = None if net is None else compare(net, file)
-    return Diagnosis(
+    found = Diagnosis(
         path=file.path,
-        size=Path(path).stat().st_size,
+        size=file.size,
         format=file.format,
         nested=file.nested,
         prefix=file.prefix,
@@ -202,42 +192,84 @@ def doctor(
         input="" if net is None or isinstance(model, Network) else _unusual(net),
         guessed=model is None and net is not None,
         fit=fit,
+        others=file.others,
+        done=_counted(file.done),
+        unusable=dict(file.unusable),
         images="" if net is None else net.input.described(),
         notes=() if net is None else net.notes,
     )
+    return found if net is None or isinstance(model, Network) else replace(found, use=_use(found, net, file.at))
 
 
-def _built(name: str, classes: int | None, file: CheckpointFile) -> Network:
-    net = build(name, outputs_of(name, _ANY) if classes is None else classes)
-    if classes is None and (weight := file.params.get(f"{net.head}.weight")) is not None:
-        net = build(name, len(weight))
+def _built(name: str, classes: int | None, file: CheckpointFile, size: int | None = None) -> Network:
+    seen = None if size is None else replace(designed_for(name), size=(size, size))
+    net = build(name, outputs_of(name, _ANY) if classes is None else classes, input=seen)
+    if classes is None and (found := outputs(net, file)) is not None:
+        net = build(name, found, input=seen)
     fit = compare(net, file)
-    if fit.complete or fit.but_for_head:
+    if fit.complete or fit.but_for_head or size is not None:
         return net
     # It may have been made for other images: of another size, which our own networks show, or of other channels.
     alike = guess(file.params)
     if alike is not None and alike.name == name:
         return alike if alike.classes == net.classes else build(name, net.classes, input=alike.input)
+    seen = net.input
+    if fit.size is not None:
+        seen = replace(seen, size=(fit.size, fit.size))
     if (first := fit.first_layer) is not None:
         channels = first.in_file[1]
+        seen = Input(seen.size, channels, (0.5,) * channels, (0.5,) * channels)
+    if seen is not net.input:
         with suppress(ModelError):
-            return build(
-                name, net.classes, input=Input(net.input.size, channels, (0.5,) * channels, (0.5,) * channels)
-            )
+            return build(name, net.classes, input=seen)
     return net
+
+
+_NAMES = ("arch", "model", "model_name", "architecture", "args.arch", "args.model", "hyper_parameters.model_name")
+
+
+def _named_in(file: CheckpointFile) -> Network | None:
+    """Return the network whose name the file has beside the weights, if it fits; timm's saver writes one."""
+    for name in dict.fromkeys(file.extra[key] for key in _NAMES if key in file.extra):
+        for known in (name, f"timm/{name}", f"torchvision/{name}"):
+            with suppress(ModelError):
+                net = _built(known, None, file)
+                fit = compare(net, file)
+                if fit.complete or fit.but_for_head:
+                    return net
+    return None
 
 
 def _unusual(net: Network) -> str:
     """Say what images a network is built for, where they are others than it gets unless told, and how to tell."""
     (height, width), channels = net.input.size, net.input.channels
-    told = [f"--size {height}"] if net.input.size != designed_for(net.name).size else []
-    told += [f"--channels {channels}"] if channels != 3 else []
+    told = _options(net)
     images = f"images of {height}×{width} pixels, {channels} channel{'s' * (channels != 1)}"
     return f" for {images} ({' '.join(told)})" if told else ""
 
 
+def _options(net: Network) -> list[str]:
+    told = [f"--size {net.input.size[0]}"] if net.input.size != designed_for(net.name).size else []
+    return told + ([f"--channels {net.input.channels}"] if net.input.channels != 3 else [])
+
+
+def _use(found: Diagnosis, net: Network, at: str) -> str:
+    """Return the command that looks into the file."""
+    if not found.usable or found.fit is None:
+        return ""
+    words = [f"transferscope inspect {shlex.quote(found.path)}", f"--model {shlex.quote(net.name)}"]
+    words += [f"--at {shlex.quote(at)}"] if at else []
+    words += _options(net) + (["--head drop"] if found.fit.but_for_head else [])
+    return " ".join([*words, "--data folder:PHOTOS"])
+
+
+def _counted(done: Mapping[str, str]) -> dict[str, int]:
+    return dict(Counter(done.values()))
+
+
 def _row(name: str, value: Tensor, file: CheckpointFile, fit: FitReport | None) -> TensorRow:
-    finite = value[value.isfinite()].double()
+    known = torch.empty(0) if value.is_meta else value.abs() if value.is_complex() else value.to(torch.float64)
+    finite = known[known.isfinite()].double()
     return TensorRow(
         name=name,
         shape=tuple(value.shape),
@@ -250,39 +282,15 @@ def _row(name: str, value: Tensor, file: CheckpointFile, fit: FitReport | None) 
 
 
 def _status(name: str, prefix: str, fit: FitReport) -> str:
+    if name in fit.aside:
+        return "beside"
     if name in fit.left_over:
         return "left over"
-    if any(name == old for old, _ in fit.renamed):
-        return "renamed"
     # A network may have part of the file's prefix in its own names.
-    wrong = {m.name.removeprefix(prefix[i:]) for m in fit.mismatched for i in range(len(prefix) + 1)}
-    return "other shape" if name in wrong else "fits"
-
-
-def _lists(fit: FitReport, limit: int = 12) -> list[str]:
-    listed = (
-        ("renamed", [f"{a} → {b}" for a, b in fit.renamed]),
-        ("set to 0", [f"{len(fit.filled)} counters of batch norm, which the file lacks"] if fit.filled else []),
-        ("missing", list(fit.missing)),
-        ("left over", list(fit.left_over)),
-        ("shape", [f"{m.name}: {m.in_file} in the file, {m.in_network} in the network" for m in fit.mismatched]),
-    )
-    lines = []
-    for what, names in listed:
-        lines += [f"  {what:<10} {name}" for name in names[:limit]]
-        if len(names) > limit:
-            lines.append(f"  {what:<10} … and {len(names) - limit} more")
-    return lines
-
-
-def _bytes(size: int) -> str:
-    value, unit = float(size), "bytes"
-    for larger in ("KiB", "MiB", "GiB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, larger
-    return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-
-
-def _short(text: str, limit: int = 60) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    own = name.removeprefix(fit.prefix)
+    there = {dict(fit.renamed).get(name, fit.added + own), *(prefix[i:] + own for i in range(len(prefix)))}
+    if there & {m.name for m in fit.mismatched}:
+        return "other shape"
+    if there & {unlike for unlike, _ in fit.unlike}:
+        return "other numbers"
+    return "renamed" if any(name == old for old, _ in fit.renamed) else "fits"

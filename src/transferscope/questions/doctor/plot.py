@@ -19,7 +19,9 @@ _LOOKS = {
     "fits": (PALETTE[0], "o", "fits"),
     "renamed": (PALETTE[2], "D", "fits, renamed"),
     "other shape": (PALETTE[1], "s", "other shape"),
+    "other numbers": (PALETTE[4], "v", "other kind of number"),
     "left over": (PALETTE[3], "^", "left over"),
+    "beside": (PALETTE[5], "x", "beside the network"),
 }
 
 

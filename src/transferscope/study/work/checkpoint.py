@@ -8,7 +8,7 @@ from typing import Any
 
 from ...models.build import outputs_of
 from ...models.checkpoint import CheckpointFile, read
-from ...models.heads import FitReport, Loaded, fit_to
+from ...models.heads import FitReport, Loaded, fit_to, outputs
 from ...models.network import Network
 from ..perform import Context
 from .network import network_of
@@ -44,6 +44,8 @@ def take(context: Context) -> None:
         context.draft.note("dropped", sentence)
     if file.dropped:
         context.draft.note("dropped", f"not looked at in the file: {', '.join(file.dropped)}")
+    for place in file.others:
+        context.draft.note("dropped", f"other weights in the file: at {place or 'the top'}")
     # A head that is not the file's would be random: left out, so that nothing can take it for the file's.
     drawn = set(loaded.report.head) - set(loaded.report.fits)
     context.draft.save_weights("given", {k: v for k, v in loaded.params.items() if k not in drawn})
@@ -55,18 +57,17 @@ def file_into(spec: Mapping[str, Any]) -> tuple[Network, CheckpointFile, Loaded]
     """Read a file of weights into the network.
 
     Args:
-        spec: ``network``, ``path``, ``head`` (the policy) and ``classes``: ``None`` for as many as the file's head
-            has; then a file without a head will do, too.
+        spec: ``network``, ``path``, ``head`` (the policy), ``at`` where the file holds several sets of weights, and
+            ``classes``: ``None`` for as many as the file's head has; then a file without a head will do, too.
 
     Raises:
         CheckpointError: when it cannot be read, is not finite, or does not fit.
         ModelError: when the network cannot be built.
     """
-    file = read(spec["path"])
+    file = read(spec["path"], at=spec.get("at"))
     classes, policy = spec["classes"], spec["head"]
     if classes is None:
-        usual = outputs_of(spec["network"]["name"], 2)
-        head = file.params.get(f"{network_of(spec['network'], usual).head}.weight")
-        classes, policy = (len(head), policy) if head is not None else (2, "drop")
+        classes = outputs(network_of(spec["network"], outputs_of(spec["network"]["name"], 2)), file)
+        classes, policy = (classes, policy) if classes is not None else (2, "drop")
     net = network_of(spec["network"], classes)
     return net, file, fit_to(net, file, head=policy if net.head else "refuse")
