@@ -122,7 +122,7 @@ source:
   data: folder:pictures?val=0.2
   recipe: {epochs: 2, lr: 0.1, batch: 4}
 targets:
-  birds: {data: "folder:pictures", recipe: {augment: [flip]}}
+  birds: {data: "folder:pictures", recipe: {lr: 0.05}}
   clips: {data: "synthetic:clipart?train=24&test=12"}
 starts:
   P-T: {from: source, seeds: [0, 1], recipe: {lr: 0.02}}
@@ -131,7 +131,7 @@ record: {epochs: [1, 2]}
 analyses:
   mistakes: true
   barrier: {weights: final}
-  distance: {granularity: layer}
+  distance: true
 """
     return (plain.encode(), plain.replace("{", "\n    {").encode())
 
