@@ -87,8 +87,10 @@ def report(options: argparse.Namespace) -> int:
     """Write the report of a run folder again."""
     from ..report import write_report
 
-    print(write_report(options.folder))
-    return 0
+    failed: list[str] = []
+    print(write_report(options.folder, failed.append))
+    _say_failed(failed)
+    return 1 if failed else 0
 
 
 def status(options: argparse.Namespace) -> int:
@@ -122,10 +124,11 @@ class _Shown:
         if self.reused:
             self.display.say(f"{_steps(self.reused)} there already; shown is how far the rest is")
             self.reused = 0
+        if event.what == "noted":
+            self.display.say(f"note: {event.step}: {event.text}")
+            return
         match event.what:
-            case "failed" if not event.step.startswith(
-                ("data ", "checkpoint ")
-            ):  # those end the command, with one line
+            case "failed":
                 self.display.say(f"failed: {event.step}: {event.text}")
             case "skipped":
                 self.display.say(f"skipped: {event.step}: {event.text}")
@@ -165,10 +168,13 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     from ..study.estimate import estimate
     from ..study.plan import make_plan
     from ..study.prospects import pilots_for, prospects, told
+    from ..study.run import remarks_of
     from ..study.selection import names_of, narrowed
 
     names = None if options.only is None else names_of(options.only)
     checked = check(narrowed(asked, names))
+    for name, remark in remarks_of(checked):
+        print(f"note: data {name}: {remark}", file=sys.stderr)
     plan = make_plan(checked)
     print("\n".join(estimate(plan.needed(names), device=options.device).lines()))
     known, where = pilots_for(asked, Path(options.out) if options.out else Path("runs") / asked.name)
@@ -242,12 +248,19 @@ def _end(folder: RunFolder, outcome: Outcome) -> int:
     parts += [f"{len(outcome.failed)} failed"] if outcome.failed else []
     parts += [f"{len(outcome.skipped)} not begun for that"] if outcome.skipped else []
     print(f"{', '.join(parts)}, in {duration(outcome.seconds)}; writing the report", file=sys.stderr)
+    failed: list[str] = []
     try:
-        print(write_report(folder.root))
+        print(write_report(folder.root, failed.append))
     except KeyboardInterrupt:
         again = f"transferscope report {shlex.quote(str(folder.root))}"
         raise KeyboardInterrupt(f"interrupted: all steps are kept; for the report: {again}") from None
-    return 1 if outcome.failed else 0
+    _say_failed(failed)
+    return 1 if outcome.failed or failed else 0
+
+
+def _say_failed(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(f"failed: report: {line}", file=sys.stderr)
 
 
 def _steps(count: int) -> str:

@@ -12,7 +12,8 @@ from ..errors import nearest
 __all__ = ["build_parser"]
 
 _DATA = (
-    "where images come from: folder:PATH, domainnet:ROOT?domain=clipart, chexpert:ROOT, "
+    "where images come from: folder:PATH, domains:ROOT?domain=photo, imagefolder:ROOT, hfparquet:PLACE, "
+    "domainnet:ROOT?domain=clipart, chexpert:ROOT, "
     "torchvision:CIFAR10?root=PATH, npz:FILE, synthetic:photo"
 )
 _AT = "which weights of a file that holds several, e.g. student, state_dict_ema or encoder_q"

@@ -171,12 +171,14 @@ class ImageSplits:
         val: for choosing (best epoch, greedy soups); never the test part.
         test: what is reported.
         spec: the spec string that made it.
+        remarks: what was left out or renamed, and what looks wrong, a sentence each.
     """
 
     train: ImageSet
     val: ImageSet
     test: ImageSet
     spec: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:

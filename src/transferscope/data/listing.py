@@ -10,9 +10,10 @@ import numpy as np
 from ..errors import DataError
 from ..rng import numpy_generator
 from .imageset import sample_index
+from .names import quoted, several
 from .pixels import Pixels
 
-__all__ = ["Listing", "Parts", "arrange", "portion"]
+__all__ = ["Divided", "Listing", "Parts", "arrange", "divide", "finish", "portion"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,7 @@ class Parts:
         val: may be empty.
         test: what is reported.
         notes: how the parts came about, for the record.
+        remarks: what was left out or renamed, and what is not as it seems: sentences for the user.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Parts:
     val: Listing
     test: Listing
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def arrange(
@@ -76,6 +79,7 @@ def arrange(
     samples: int | None,
     seed: int,
     notes: tuple[str, ...] = (),
+    remarks: tuple[str, ...] = (),
 ) -> Parts:
     """Make three parts of what a source has, check them, and sample.
 
@@ -93,35 +97,82 @@ def arrange(
         test_share: how much of all images; 1 or more is a number of images.
         samples: images of train and of test to use, ``None`` for all.
         seed: of split and sample.
-        notes: what the source has to say already.
+        notes: what the source has to say already, for the record.
+        remarks: what it has to say to the user.
 
     Raises:
         DataError: when ids occur twice, fewer than two classes are there, or test has a class that train has not.
     """
+    divided = divide(train, val, test, val_share=val_share, test_share=test_share, seed=seed)
+    return finish(name, classes, divided, samples=samples, seed=seed, notes=notes, remarks=remarks)
+
+
+@dataclass(frozen=True, eq=False)
+class Divided:
+    """Three parts that are not checked or sampled yet.
+
+    Attributes:
+        train: images.
+        val: images.
+        test: images.
+        held: whether validation was taken from train, as a share of it.
+        notes: what was taken from where.
+    """
+
+    train: Listing
+    val: Listing
+    test: Listing
+    held: bool
+    notes: tuple[str, ...]
+
+
+def divide(
+    train: Listing,
+    val: Listing | None,
+    test: Listing | None,
+    *,
+    val_share: float,
+    test_share: float = 0.2,
+    seed: int,
+) -> Divided:
+    """Take the parts that are missing from train; arguments as for :func:`arrange`."""
+    notes: tuple[str, ...] = ()
+    held = False
     if test is None:
         train, test = _split(train, test_share, "test", seed)
         notes += (f"test: {_share(test_share)} of all images, class by class, seed {seed}",)
-    val_count = samples
     if val is None:
-        full = len(train)
         train, val = _split(train, val_share, "val", seed)
         if len(val):
             notes += (f"val: {_share(val_share)} of train, class by class, seed {seed}",)
-        if samples is not None:
-            val_count = min(round(len(val) / full * samples), samples) if val_share < 1 else samples
+        held = val_share < 1
+    return Divided(train, val, test, held, notes)
+
+
+def finish(
+    name: str,
+    classes: Sequence[str],
+    divided: Divided,
+    *,
+    samples: int | None,
+    seed: int,
+    notes: tuple[str, ...] = (),
+    remarks: tuple[str, ...] = (),
+) -> Parts:
+    """Check three parts and sample them; arguments as for :func:`arrange`."""
+    train, val, test = divided.train, divided.val, divided.test
+    notes += divided.notes
     _check(name, classes, train, val, test)
+    val_count = samples
     if samples is not None:
+        if divided.held:
+            val_count = min(round(len(val) / (len(train) + len(val)) * samples), samples)
         if samples < 2:
             raise DataError(f"{name}: {samples} samples are too few, use 2 or more")
         notes += (f"at most {samples} images each of train and test, seed {seed}",)
-    return Parts(
-        name,
-        tuple(classes),
-        train.sample(samples, seed),
-        val.sample(val_count, seed),
-        test.sample(samples, seed),
-        notes,
-    )
+    train, val, test = train.sample(samples, seed), val.sample(val_count, seed), test.sample(samples, seed)
+    few = _few(classes, train.labels, val.labels, test.labels)
+    return Parts(name, tuple(classes), train, val, test, notes, (*remarks, *few))
 
 
 def portion(labels: np.ndarray, share: float, seed: int, purpose: str) -> np.ndarray:
@@ -167,6 +218,23 @@ def _split(train: Listing, share: float, purpose: str, seed: int) -> tuple[Listi
 
 def _share(share: float) -> str:
     return f"{100 * share:g} %" if share < 1 else f"{share:g} images"
+
+
+def _few(classes: Sequence[str], train: np.ndarray, val: np.ndarray, test: np.ndarray) -> tuple[str, ...]:
+    """Say which classes can hardly be learned or judged: of one image, or of which nothing is known."""
+    said = []
+    if train.ndim == 1:
+        counts = np.bincount(np.concatenate([train, val, test]), minlength=len(classes))
+        if len(single := np.flatnonzero(counts == 1)):
+            names = several(quoted(classes[int(i)]) for i in single)
+            said.append(f"{len(single)} class{'es' * (len(single) > 1)} of one image: {names}")
+        return tuple(said)
+    for part, labels in (("train", train), ("test", test)):
+        alike = [i for i in range(labels.shape[1]) if not ((labels[:, i] == 0).any() and (labels[:, i] == 1).any())]
+        if alike:
+            names = several(quoted(classes[i]) for i in alike)
+            said.append(f"no {part} images both with and without {names}: nothing can be learned or told of these")
+    return tuple(said)
 
 
 def _check(name: str, classes: Sequence[str], train: Listing, val: Listing, test: Listing) -> None:

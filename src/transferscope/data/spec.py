@@ -4,8 +4,11 @@
 ``folder:PATH``                     a folder for each class, with or without ``train``/``val``/``test``
 ``domainnet:ROOT?domain=clipart``   DomainNet's lists; ``domain=real+clipart`` for a union
 ``chexpert:ROOT``                   CheXpert's CSV files; ``&uncertain=ones&split=official``
+``domains:ROOT?domain=photo``       a folder for each domain and in it for each class; ``domain=photo+sketch``
+``imagefolder:ROOT``                Hugging Face's image folders: ``metadata.csv`` or ``metadata.jsonl``
+``hfparquet:PLACE``                 a parquet file, or a folder of them, as Hugging Face writes images
 ``torchvision:CIFAR10?root=PATH``   a data set of torchvision; ``&download=true``
-``npz:FILE``                        NumPy arrays ``x``, ``y`` or ``x_train``, ``y_train``, …
+``npz:FILE``                        NumPy arrays ``x``, ``y`` or ``x_train``, ``y_train``, …; MedMNIST's files, too
 ``synthetic:photo``                 drawn pictures; ``synthetic:photo+clipart?train=2000&test=1000``
 =================================== ============================================================================
 
@@ -33,11 +36,23 @@ from .cache import Prepared, default_cache, prepare
 from .decode import Form
 from .imageset import ImageSet, ImageSplits, Skipped
 from .listing import Listing, Parts
-from .sources.base import Source, several
+from .look import looked_at
+from .names import readable, several
+from .sources.base import Source
 
 __all__ = ["SCHEMES", "load_images", "parse"]
 
-SCHEMES = ("folder", "domainnet", "chexpert", "torchvision", "npz", "synthetic")
+SCHEMES = (
+    "folder",
+    "domains",
+    "imagefolder",
+    "hfparquet",
+    "domainnet",
+    "chexpert",
+    "torchvision",
+    "npz",
+    "synthetic",
+)
 
 _OPTIONS = re.compile(r"\?([A-Za-z_]+=[^&?]*(?:&[A-Za-z_]+=[^&?]*)*)$")
 
@@ -105,6 +120,7 @@ def load_images(
     cache: str | Path | None = None,
     skip_unreadable: bool = False,
     workers: int | None = None,
+    look: bool = False,
     progress: Progress = silent,
 ) -> ImageSplits:
     """Load the images of a source, decoded once and then kept in a cache.
@@ -122,6 +138,7 @@ def load_images(
         cache: the cache's folder; by default ``$TRANSFERSCOPE_CACHE`` or the user's cache folder.
         skip_unreadable: leave unreadable images out and list them in ``skipped`` instead of raising.
         workers: images decoded at once; by default one a core.
+        look: go through the pixels and say in ``remarks`` which images are in two parts or show next to nothing.
         progress: called with the number of images decoded; not at all when they come from the cache.
 
     Returns:
@@ -150,23 +167,33 @@ def load_images(
     skipped = {name: _skipped(listings[name], prepared[name]) for name in listings}
     if any(skipped.values()) and not skip_unreadable:
         _refuse_unreadable(source, folder, [s for of in skipped.values() for s in of], total)
-    settings = "; ".join([source.spec, _described(form), *source.seen.described, *parts.notes])
+    remarks = parts.remarks
+    if look:
+        remarks += looked_at(listings, prepared)
+    said = [source.spec, _described(form), *source.seen.described, *parts.notes, *parts.remarks]
+    settings = "; ".join(said)
     train, val, test = (
         _image_set(parts, name, listings[name], _seen(source, prepared.pop(name)), skipped[name], settings)
         for name in listings
     )
-    return ImageSplits(train, val, test, source.spec)
+    return ImageSplits(train, val, test, source.spec, remarks)
 
 
 def _kind(scheme: str) -> type[Source]:
     from .sources.chexpert import CheXpert
     from .sources.domainnet import DomainNet
+    from .sources.domains import Domains
     from .sources.folder import Folder
+    from .sources.hfparquet import HfParquet
+    from .sources.imagefolder import ImageFolder
     from .sources.npz import Npz
     from .sources.synthetic import Synthetic
     from .sources.torchvision_set import Torchvision
 
-    kinds: tuple[type[Source], ...] = (Folder, DomainNet, CheXpert, Torchvision, Npz, Synthetic)
+    kinds: tuple[type[Source], ...] = (
+        *(Folder, Domains, ImageFolder, HfParquet),
+        *(DomainNet, CheXpert, Torchvision, Npz, Synthetic),
+    )
     return {kind.scheme: kind for kind in kinds}[scheme]
 
 
@@ -251,7 +278,7 @@ def _seen(source: Source, prepared: Prepared) -> Prepared:
 
 def _skipped(listing: Listing, prepared: Prepared) -> tuple[Skipped, ...]:
     return tuple(
-        Skipped(listing.pixels.label_of(f.position) or str(listing.ids[f.position]), f.reason)
+        Skipped(readable(listing.pixels.label_of(f.position) or str(listing.ids[f.position])), f.reason)
         for f in prepared.failures
     )
 

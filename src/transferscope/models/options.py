@@ -55,7 +55,7 @@ def taken_by(make: Callable[..., Any]) -> dict[str, Option]:
     ['act', 'drop_rate', 'width']
     """
     found: dict[str, Option] = {}
-    function = make.__init__ if isinstance(make, type) else make
+    function: Any = vars(make).get("__init__", make.__init__) if isinstance(make, type) else make  # type: ignore[misc]
     try:
         hints = typing.get_type_hints(function)
     except (NameError, TypeError, AttributeError):  # annotations that only their author's tools can read

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from ..errors import ModelError
 
@@ -136,7 +136,7 @@ def _pick(output: int | str | None, _: nn.Module, __: Any, returned: Any) -> Any
 def _check_kinds(module: nn.Module, name: str) -> None:
     """Refuse weights that no question could move."""
     for key, value in (*module.named_parameters(), *module.named_buffers()):
-        if isinstance(value, UninitializedTensorMixin):
+        if is_lazy(value):
             raise ModelError(
                 f"{name}: {key!r} has no shape yet (a lazy layer); run the module once on an image first"
             )
@@ -160,8 +160,8 @@ def _check_memory(module: nn.Module, name: str) -> None:
     spans: dict[int, list[tuple[int, int, str]]] = {}
     for key, value in module.named_parameters():
         if value.numel():
-            start = value.storage_offset() * value.element_size()
-            extent = sum((size - 1) * abs(step) for size, step in zip(value.shape, value.stride(), strict=True)) + 1
+            start = int(value.storage_offset()) * value.element_size()
+            extent = sum((int(n) - 1) * int(step) for n, step in zip(value.shape, value.stride(), strict=True)) + 1
             spans.setdefault(value.untyped_storage().data_ptr(), []).append(
                 (start, start + extent * value.element_size(), key)
             )
@@ -177,8 +177,8 @@ def _check_memory(module: nn.Module, name: str) -> None:
 def _set_up(module: nn.Module) -> None:
     """Let ``state_dict`` and ``load_state_dict`` of a copy speak of weights only, each once."""
     twice = aliases(module)
-    module.register_state_dict_post_hook(partial(_without, tuple(twice)))
-    module.register_load_state_dict_pre_hook(partial(_with, tuple(twice.items())))
+    module.register_state_dict_post_hook(partial(_without, tuple(twice)))  # type: ignore[no-untyped-call]
+    module.register_load_state_dict_pre_hook(partial(_with, tuple(twice.items())))  # type: ignore[no-untyped-call]
 
 
 def _without(twice: tuple[str, ...], module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:

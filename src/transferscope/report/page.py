@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..questions import QUESTIONS, question_class
+from ..questions.result import Result
 from ..store.atomic import said_plainly, write_bytes
+from .attempts import Attempts
 from .beside import BesideSection, beside_section
 from .claims import ClaimsSection, claims_section
 from .figures import Figures
@@ -17,7 +20,6 @@ from .sections import Answer, Said, Section, make_section
 from .tables import Table, table_of
 
 if TYPE_CHECKING:
-    from ..questions.result import Result
     from ..study.stored_study import StoredStudy
 
 __all__ = ["write_report"]
@@ -32,11 +34,14 @@ _REMARK = 0.1
 """Weight of findings that only describe, and stand at the top of no page."""
 
 
-def write_report(folder: str | Path) -> Path:
+def write_report(folder: str | Path, failed: Callable[[str], None] | None = None) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/`` of a run folder from what is in its store.
+
+    A figure, table or sentence that cannot be made costs nothing else of the page, which says why in its place.
 
     Args:
         folder: a run folder; steps that are missing are said to be missing.
+        failed: told what could not be made, a line each.
 
     Returns:
         The page's path.
@@ -51,16 +56,29 @@ def write_report(folder: str | Path) -> Path:
     for part in ("figures", "tables"):
         with said_plainly(root / part):
             (root / part).mkdir(exist_ok=True)
-    results = {item: study.results(item) for item in study.items}
-    sections = _sections(study, results, root)
+    tries = Attempts()
+    results = {
+        item: tries.make(f"the section {item}", partial(study.results, item), dict[str, Result]())
+        for item in study.items
+    }
+    sections = _sections(study, results, root, tries)
     page = root / "report.html"
-    claims = claims_section(study, sections, root / "tables")
-    printed = beside_section(study, results, root / "tables")
-    write_bytes(page, _render(study, sections, claims, printed).encode())
+    claims = tries.make("the claims", lambda: claims_section(study, sections, root / "tables"), None)
+    printed = tries.make("the paper's tables", lambda: beside_section(study, results, root / "tables"), None)
+    for section in sections:
+        for answer in section.parts:
+            where = f"{section.title}, {answer.name}" if answer.name else section.title
+            tries.failed += [f"{where}: {line}" for line in answer.failed]
+    write_bytes(page, _render(study, sections, claims, printed, tries.failed).encode())
+    if failed is not None:
+        for line in tries.failed:
+            failed(line)
     return page
 
 
-def _sections(study: StoredStudy, results: Mapping[str, Mapping[str, Result]], root: Path) -> list[Section]:
+def _sections(
+    study: StoredStudy, results: Mapping[str, Mapping[str, Result]], root: Path, tries: Attempts
+) -> list[Section]:
     order = {name: i for i, name in enumerate(QUESTIONS)}
     items = sorted(study.items, key=lambda item: order[study.items[item]])
     figures = Figures(root / "figures")
@@ -70,13 +88,19 @@ def _sections(study: StoredStudy, results: Mapping[str, Mapping[str, Result]], r
         if answers:
             question = question_class(study.items[item])
             shows = study.shows.get(item, ())
-            made.append(make_section(question, item, answers, figures, root / "tables", shows))
+            one = partial(make_section, question, item, answers, figures, root / "tables", shows)
+            section = tries.make(f"the section {item}", one, None)
+            made += [] if section is None else [section]
     figures.close()
     return made
 
 
 def _render(
-    study: StoredStudy, sections: Sequence[Section], claims: ClaimsSection | None, printed: BesideSection | None
+    study: StoredStudy,
+    sections: Sequence[Section],
+    claims: ClaimsSection | None,
+    printed: BesideSection | None,
+    failed: Sequence[str] = (),
 ) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -94,6 +118,7 @@ def _render(
         asked=", ".join(study.asked or ()),
         unfinished=study.unfinished,
         unlearned=study.unlearned,
+        failed=failed,
         short=short,
         legend=any(f.verdict for f in short),
         sections=sections,

@@ -15,8 +15,9 @@ from ..papers import paper_called
 from ..questions.base import Question
 from ..questions.words import View
 from ..store.atomic import write_bytes
+from .attempts import Attempts
 from .figures import Figures
-from .tables import Table, table_of
+from .tables import EMPTY, Table, table_of
 
 if TYPE_CHECKING:
     from ..questions.result import Finding, Result, Verdict
@@ -70,7 +71,17 @@ class Said:
 
 @dataclass(frozen=True)
 class Part:
-    """A question's answer for one target: its sentences, the findings they are of, figures, and the table."""
+    """A question's answer for one target.
+
+    Attributes:
+        anchor: where on the page it is.
+        name: of the target.
+        findings: its sentences.
+        evidence: the findings they are of.
+        figures: its figures.
+        table: its table.
+        failed: what of these could not be made, a line each.
+    """
 
     anchor: str
     name: str
@@ -78,6 +89,7 @@ class Part:
     evidence: tuple[Finding, ...]
     figures: tuple[Picture, ...]
     table: Table
+    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,13 +175,27 @@ def make_section(
 def _part(question: type[Question], item: str, target: str, answer: Answer, figures: Figures, tables: Path) -> Part:
     name = slug(f"{item}-{target}") if target else slug(item)
     anchor = f"part-{name}"
-    result, frame = answer.result, answer.result.frame()
-    table = table_of(frame, f"{name}.csv")
-    write_bytes(tables / f"{name}.csv", frame.to_csv(index=False).encode())
-    views = (View("", question.words.caption), *question.views(result))
-    pictures = tuple(_picture(question, view, target, name, answer, figures) for view in views)
-    found = result.findings()
-    return Part(anchor, target, tuple(_said(f, target, anchor) for f in found), found, pictures, table)
+    result, tries = answer.result, Attempts()
+    said: tuple[Said, ...] = ()
+    evidence: tuple[Finding, ...] = ()
+    more: tuple[View, ...] = ()
+    evidence = tries.make("the findings", result.findings, evidence)
+    said = tries.make("the findings", lambda: tuple(_said(f, target, anchor) for f in evidence), said)
+    table = tries.make("the table", lambda: _table(result, tables, f"{name}.csv"), EMPTY)
+    more = tries.make("the list of figures", lambda: tuple(question.views(result)), more)
+    pictures = []
+    for view in (View("", question.words.caption), *more):
+        what = f"the figure {view.name!r}" if view.name else "the figure"
+        picture = tries.make(what, partial(_picture, question, view, target, name, answer, figures), None)
+        pictures += [] if picture is None else [picture]
+    return Part(anchor, target, said, evidence if said else (), tuple(pictures), table, tuple(tries.failed))
+
+
+def _table(result: Result, tables: Path, name: str) -> Table:
+    frame = result.frame()
+    table = table_of(frame, name)
+    write_bytes(tables / name, frame.to_csv(index=False).encode())
+    return table
 
 
 def _picture(

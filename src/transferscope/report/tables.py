@@ -12,7 +12,7 @@ from .figures import data_uri
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Table", "as_text", "table_of"]
+__all__ = ["EMPTY", "Table", "as_text", "table_of"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class Table:
     def shown(self) -> int:
         """Number of rows on the page."""
         return len(self.rows)
+
+
+EMPTY = Table((), (), (), 0)
+"""No table."""
 
 
 def as_text(value: Any) -> str:

@@ -186,7 +186,9 @@ def run_files(
         StoreError: when the folder is not ours, belongs to something else, or cannot be written.
     """
     resources(jobs, device, threads)
-    plan, text, refused = plan_files(asked)
+    plan, text, notes = plan_files(asked)
+    for about, remark in notes:
+        listener(StepEvent("noted", about, "", text=remark))
     inputs = [step for step in plan.steps if step.kind != "analysis"]
     files = [step.name for step in inputs if step.kind == "checkpoint"]
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
@@ -194,13 +196,11 @@ def run_files(
     folder = RunFolder.create(out, asked.about, name)
     write_bytes(folder.root / "study.yaml", text.encode())
     folder.write("plan.json", plan.to_json())
-    for question, why in refused.items():
-        listener(StepEvent("skipped", question, "", text=why))
     return folder, execute(plan.steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)
 
 
-def plan_files(asked: Files) -> tuple[Plan, str, dict[str, str]]:
-    """Check everything and return the steps, what was asked as YAML, and what this network is not asked and why."""
+def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
+    """Check everything and return the steps, what was asked as YAML, and remarks, each with what it is about."""
     settings = ImageSettings(size=asked.size, channels=asked.channels, skip_unreadable=asked.skip_unreadable)
     try:
         network = network_spec(with_absolute_path(asked.model, Path.cwd()), settings, asked.mean, asked.std)
@@ -247,7 +247,8 @@ def plan_files(asked: Files) -> tuple[Plan, str, dict[str, str]]:
         }
         items[name] = {"": Step("analysis", name, body, inputs, question.cost(len(given), [found.test]))}
     steps = in_order(step for of in items.values() for step in of.values())
-    return Plan(steps, items, {}), _as_text(asked, found, network, refused), refused
+    notes = [*(("data images", remark) for remark in found.remarks), *refused.items()]
+    return Plan(steps, items, {}), _as_text(asked, found, network, refused), tuple(notes)
 
 
 def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ class Found:
         val: number of validation images.
         test: number of test images.
         identity: digest of what pixels and labels depend on: another one when files were changed since.
+        remarks: what was left out or renamed, and what is not as it seems, a sentence each.
     """
 
     spec: str
@@ -33,6 +34,7 @@ class Found:
     val: int
     test: int
     identity: str
+    remarks: tuple[str, ...] = ()
 
 
 def absolute(spec: str, base: Path, where: str) -> str:
@@ -49,8 +51,13 @@ def absolute(spec: str, base: Path, where: str) -> str:
     >>> absolute("folder:birds?val=0.2", Path("/data"), "targets.birds.data")
     'folder:/data/birds?val=0.2'
     """
+    from ..data.names import is_readable, quoted
     from ..data.spec import parse
 
+    if not is_readable(spec):
+        raise SpecError(
+            where, f"{quoted(spec)} is no UTF-8; rename the folder, or give a link to it that has a name in UTF-8"
+        )
     try:
         return parse(spec, base.absolute()).spec
     except SpecError as e:
@@ -96,4 +103,5 @@ def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) 
         len(parts.val),
         len(parts.test),
         h.hexdigest(),
+        parts.remarks,
     )

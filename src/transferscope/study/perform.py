@@ -126,9 +126,9 @@ def perform(
             error = " ".join(str(e).split()) if known else f"{type(e).__name__}: {' '.join(str(e).split())}"
             with suppress(StoreError):
                 folder.fail(step.identity, error, "" if known else traceback.format_exc())
-            tell("failed", text=error)
             if known and step.kind in _INPUT:
-                raise
+                raise  # ends the study with this one line
+            tell("failed", text=error)
             raise StepFailedError(error) from e
         record = StepRecord(
             identity=step.identity,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..store.atomic import write_bytes
 from ..store.folder import RunFolder
-from .check import check
-from .events import Listener, unheard
+from .check import Checked, check
+from .events import Listener, StepEvent, unheard
 from .execute import execute, resources
 from .graph import Plan, Step
 from .load import load_study
@@ -18,7 +18,7 @@ from .schema import Study
 from .selection import asked_before, names_of, narrowed
 from .yaml_output import study_yaml
 
-__all__ = ["run_study"]
+__all__ = ["remarks_of", "run_study"]
 
 
 def run_study(
@@ -62,7 +62,9 @@ def run_study(
         study = study.model_copy(update={"images": images})
     resources(jobs, device, threads)
     place = Path(out) if out is not None else Path("runs") / study.name
-    plan, steps = _planned(study, place, only)
+    checked, plan, steps = _planned(study, place, only)
+    for name, remark in remarks_of(checked):
+        listener(StepEvent("noted", f"data {name}", "", text=remark))
     folder = RunFolder.create(place, "study", study.name)
     write_bytes(folder.root / "study.yaml", study_yaml(study).encode())
     folder.write("plan.json", plan.to_json())
@@ -70,15 +72,23 @@ def run_study(
     return folder, outcome
 
 
-def _planned(study: Study, place: Path, only: str | Sequence[str] | None) -> tuple[Plan, tuple[Step, ...]]:
-    """Return what the folder will hold of the study, and the steps that are asked for now."""
+def remarks_of(checked: Checked) -> list[tuple[str, str]]:
+    """Return what there is to say of the images of a study before it begins: the name of a set, and a sentence."""
+    found = [(name, given.images) for name, given in checked.sources.items() if given.images is not None]
+    return [(name, remark) for name, images in (*found, *checked.targets.items()) for remark in images.remarks]
+
+
+def _planned(study: Study, place: Path, only: str | Sequence[str] | None) -> tuple[Checked, Plan, tuple[Step, ...]]:
+    """Return the study checked, what the folder will hold of it, and the steps that are asked for now."""
     if only is None:
-        plan = make_plan(check(study))
-        return plan, plan.steps
+        checked = check(study)
+        plan = make_plan(checked)
+        return checked, plan, plan.steps
     names, before = names_of(only), asked_before(place, study.name)
     narrowed(study, names)  # says which names there are
     known = {*study.analyses, *(figure for question in study.analyses.values() for figure in question.shows)}
     asked = None if before is None else [*dict.fromkeys((*(n for n in before if n in known), *names))]
-    plan = make_plan(check(narrowed(study, asked)))
+    checked = check(narrowed(study, asked))
+    plan = make_plan(checked)
     steps = plan.needed(names)
-    return plan if asked is None else plan.only(asked), steps
+    return checked, plan if asked is None else plan.only(asked), steps

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Remark", "StoredStudy", "open_study"]
 
-_CHANGES = ("skipped", "dropped", "head", "norms", "computed", "left out", "diverged")
+_CHANGES = ("skipped", "dropped", "head", "norms", "computed", "images", "left out", "diverged")
 
 
 @dataclass(frozen=True)

@@ -117,3 +117,65 @@ def test_options_that_cannot_be_right(root):
         load_images(f"chexpert:{root}?split=oficial")
     with pytest.raises(SpecError, match="labels= is empty"):
         load_images(f"chexpert:{root}?labels=")
+
+
+def test_the_first_image_may_be_missing(root):
+    first = next(iter(table(root, "train")))
+    (root.parent / first).unlink()
+    with pytest.raises(DataError, match=r"1 of \d+ images cannot be read: .*/train/patient00000/"):
+        load_images(f"chexpert:{root}")
+    images = load_images(f"chexpert:{root}", skip_unreadable=True)
+    assert sum(len(p) for p in (images.train, images.val, images.test)) == 39
+
+
+@pytest.mark.parametrize("prefix", ["", "CheXpert-v1.0/", "/data/old disk/CheXpert-v1.0/", "D:\\sets\\chexpert\\"])
+def test_prefixes_are_decided_row_by_row(root, prefix):
+    """Some rows keep the folder they were packed in, others have another."""
+    plain = load_images(f"chexpert:{root}")
+    lines = (root / "train.csv").read_text().splitlines()
+    changed = []
+    for i, line in enumerate(lines):
+        if i and i % 2:
+            path, comma, rest = line.removeprefix(f"{root.name}/").partition(",")
+            line = prefix + (path.replace("/", "\\") if "\\" in prefix else path) + comma + rest
+        changed.append(line)
+    (root / "train.csv").write_text("\n".join(changed) + "\n")
+    images = load_images(f"chexpert:{root}")
+    assert images.train.digest == plain.train.digest and images.test.digest == plain.test.digest
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_other_separators_and_marks(root, separator, encoding):
+    plain = load_images(f"chexpert:{root}")
+    for part in ("train", "valid"):
+        text = (root / f"{part}.csv").read_text().replace(",", separator)
+        (root / f"{part}.csv").write_text(text.replace(".0", ",0") if separator == ";" else text, encoding=encoding)
+        if separator == ";":  # only numbers have a comma for a point
+            fixed = (root / f"{part}.csv").read_text(encoding=encoding).replace("v1,0-small", "v1.0-small")
+            (root / f"{part}.csv").write_text(fixed, encoding=encoding)
+    images = load_images(f"chexpert:{root}")
+    assert images.train.digest == plain.train.digest
+
+
+def test_another_encoding_is_one_line_or_an_option(root):
+    text = (root / "train.csv").read_text().replace("Female", "Femäle")
+    (root / "train.csv").write_text(text, encoding="latin-1")
+    with pytest.raises(DataError, match=r"train\.csv:2: the byte 0xe4 is not utf-8; .*encoding=latin-1"):
+        load_images(f"chexpert:{root}")
+    assert len(load_images(f"chexpert:{root}?encoding=latin-1").test) == 20
+
+
+def test_findings_of_which_nothing_is_known_are_said(root):
+    for part in ("train", "valid"):
+        lines = (root / f"{part}.csv").read_text().splitlines()
+        at = lines[0].split(",").index("Edema")
+        rows = [line.split(",") for line in lines]
+        for row in rows[1:]:
+            row[at] = "-1.0"
+        (root / f"{part}.csv").write_text("\n".join(",".join(row) for row in rows) + "\n")
+    assert load_images(f"chexpert:{root}").remarks == (
+        "no train images both with and without 'Edema': nothing can be learned or told of these",
+        "no test images both with and without 'Edema': nothing can be learned or told of these",
+    )
+    assert not [r for r in load_images(f"chexpert:{root}?labels=Fracture").remarks if "Edema" in r]

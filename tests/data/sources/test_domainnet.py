@@ -108,3 +108,44 @@ def test_an_image_that_is_listed_and_not_there(root):
         load_images(f"domainnet:{root}?domain=real&val=0")
     images = load_images(f"domainnet:{root}?domain=real&val=0", skip_unreadable=True)
     assert len(images.train) == 17 and len(images.train.skipped) == 1 and not images.test.skipped
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_read(root, encoding):
+    plain = load_images(f"domainnet:{root}?domain=clipart")
+    for path in root.glob("*.txt"):
+        path.write_text(path.read_text(), encoding=encoding)
+    images = load_images(f"domainnet:{root}?domain=clipart")
+    assert images.train.digest == plain.train.digest and images.train.ids.tolist() == plain.train.ids.tolist()
+
+
+def test_other_encodings_are_one_line_or_an_option(root):
+    (root / "clipart" / "bee").rename(root / "clipart" / "bée")
+    (root / "real" / "bee").rename(root / "real" / "bée")
+    for path in root.glob("*.txt"):
+        path.write_text(path.read_text().replace("bee", "bée"), encoding="latin-1")
+    with pytest.raises(DataError, match=r"clipart_test\.txt:3: the byte 0xe9 is not utf-8; .*encoding=latin-1"):
+        load_images(f"domainnet:{root}?domain=clipart")
+    assert load_images(f"domainnet:{root}?domain=clipart&encoding=latin-1").classes == ("ant", "bée", "cat")
+    with pytest.raises(DataError, match="there is no encoding 'latin-one'"):
+        load_images(f"domainnet:{root}?domain=clipart&encoding=latin-one")
+
+
+def test_labels_from_one_are_said(root):
+    plain = load_images(f"domainnet:{root}?domain=clipart")
+    for path in root.glob("*.txt"):
+        lines = [line.rpartition(" ") for line in path.read_text().splitlines()]
+        path.write_text("".join(f"{image} {int(label) + 1}\n" for image, _, label in lines))
+    images = load_images(f"domainnet:{root}?domain=clipart")
+    assert images.classes == CLASSES and images.train.labels.tolist() == plain.train.labels.tolist()
+    assert images.remarks == ("labels begin at 1 in the lists: 1 to 3 are read as 0 to 2",)
+
+
+@pytest.mark.parametrize(("separator", "slash"), [("\t", "/"), (",", "/"), (", ", "/"), (" ", "\\")])
+def test_other_separators(root, separator, slash):
+    plain = load_images(f"domainnet:{root}?domain=clipart")
+    for path in root.glob("*.txt"):
+        lines = [line.rpartition(" ") for line in path.read_text().splitlines()]
+        path.write_text("".join(f"{image.replace('/', slash)}{separator}{label}\n" for image, _, label in lines))
+    images = load_images(f"domainnet:{root}?domain=clipart")
+    assert images.train.digest == plain.train.digest

@@ -90,3 +90,20 @@ def test_files_that_cannot_be_right(tmp_path):
         load_images(f"npz:{tmp_path}/b.npy")
     with pytest.raises(DataError, match=r"no such file; did you mean 'a\.npz'"):
         load_images(f"npz:{tmp_path}/aa.npz")
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_medmnists_files(save, multilabel):
+    arrays = {}
+    for part, n in (("train", 24), ("val", 6), ("test", 9)):
+        arrays[f"{part}_images"] = RNG.integers(0, 256, (n, 8, 8), np.uint8)
+        columns = [np.arange(n) % 2, np.arange(n) % 3 == 0, np.arange(n) % 5 == 0]
+        arrays[f"{part}_labels"] = np.stack(columns[: 3 if multilabel else 1], 1).astype(np.uint8)
+    images = load_images(save(**arrays))
+    assert [len(p) for p in (images.train, images.val, images.test)] == [24, 6, 9]
+    assert images.multilabel == multilabel and len(images.classes) == (3 if multilabel else 2)
+    assert np.array_equal(images.test.labels, arrays["test_labels"] if multilabel else arrays["test_labels"][:, 0])
+    assert np.array_equal(images.val.images[..., 0], arrays["val_images"])
+    del arrays["test_labels"]
+    with pytest.raises(DataError, match="test_images is there and test_labels is missing"):
+        load_images(save(**arrays))

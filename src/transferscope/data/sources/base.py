@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -12,13 +11,11 @@ from typing import ClassVar, Literal
 from ...errors import DataError, SpecError, UsageError, nearest
 from ..decode import Fit
 from ..listing import Parts
+from ..names import readable
 from ..shuffle import BlockSize, check_block
 from ..view import Turn, View
 
-__all__ = ["Source", "SplitSource", "file", "folder", "several", "union"]
-
-_OF_VIEW = ("shuffle", "shuffle_seed", "turn")
-"""Options that digests of before they were there know nothing of."""
+__all__ = ["Source", "SplitSource", "file", "folder", "union"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,8 @@ class Source(ABC):
     scheme: ClassVar[str]
     on_disk: ClassVar[bool] = True
     """Whether ``place`` is a path."""
+    later: ClassVar[tuple[str, ...]] = ("shuffle", "shuffle_seed", "turn")
+    """Options that digests of before they were there know nothing of."""
 
     place: str
     size: int | None = None
@@ -129,7 +128,7 @@ class Source(ABC):
         settings = [
             (f.name, value)
             for f in fields(self)
-            if f.name != "place" and not ((value := getattr(self, f.name)) == f.default and f.name in _OF_VIEW)
+            if f.name != "place" and not ((value := getattr(self, f.name)) == f.default and f.name in self.later)
         ]
         return hashlib.blake2b(repr((self.scheme, place, settings)).encode(), digest_size=16).hexdigest()
 
@@ -188,17 +187,6 @@ def union(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split("+") if part.strip())
 
 
-def several(names: Iterable[str], shown: int = 5) -> str:
-    """Name the first few.
-
-    >>> several("abcdefg", 3)
-    'a, b, c and 4 more'
-    """
-    all_names = list(names)
-    more = len(all_names) - shown
-    return ", ".join(all_names[:shown]) + (f" and {more} more" if more > 0 else "")
-
-
 def _sibling(path: Path) -> str:
     parent = path.parent
     if not parent.is_dir():
@@ -206,7 +194,7 @@ def _sibling(path: Path) -> str:
     if parent == Path(path.anchor):
         return ""  # what lies at the root is the system's
     try:
-        return nearest(path.name, (p.name for p in parent.iterdir()))
+        return nearest(path.name, (readable(p.name) for p in parent.iterdir()))
     except OSError:
         return ""
 

@@ -5,13 +5,13 @@ As in 000 Appendix A the task is five findings, and train and test are two disjo
 ``train.csv``. The official parts are had with ``split=official``. The samples are of images, as in the paper, so that
 a patient may be in both.
 
-A finding is 1 (there), 0 (not there, or not mentioned: an empty field) or −1 (uncertain). What −1 becomes is the
+Paths may begin with folders of another machine and have backslashes; the separator may be a comma, a semicolon or a
+tab. A finding is 1 (there), 0 (not there, or not mentioned: an empty field) or −1 (uncertain). What −1 becomes is the
 ``uncertain`` option; the paper does not say, and the default claims nothing: it counts in no loss and no metric.
 """
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -22,8 +22,10 @@ from ...errors import DataError, nearest
 from ...rng import numpy_generator
 from ..imageset import IGNORED
 from ..listing import Listing, Parts, arrange
+from ..names import several
 from ..pixels import FilePixels
-from .base import Source, file, folder, several
+from .base import Source, file, folder
+from .text import csv_rows, paths_under, read_text
 
 __all__ = ["PAPER_FINDINGS", "CheXpert"]
 
@@ -44,14 +46,17 @@ class CheXpert(Source):
         uncertain: what −1 becomes: ``ones``, ``zeros`` or ``ignore``.
         split: ``paper`` (two samples of train.csv) or ``official``.
         view: ``all`` images, or only ``frontal`` or ``lateral`` ones.
+        encoding: of the CSV files, where they have no byte order mark.
     """
 
     scheme: ClassVar[str] = "chexpert"
+    later: ClassVar[tuple[str, ...]] = (*Source.later, "encoding")
 
     labels: tuple[str, ...] = PAPER_FINDINGS
     uncertain: Literal["ones", "zeros", "ignore"] = "ignore"
     split: Literal["paper", "official"] = "paper"
     view: Literal["all", "frontal", "lateral"] = "all"
+    encoding: str = "utf-8"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -104,21 +109,21 @@ class CheXpert(Source):
         path = file(root / name)
         paths: list[str] = []
         values: list[list[int]] = []
-        with path.open(encoding="utf-8-sig", newline="") as text:
-            rows = csv.reader(text)
-            header = next(rows, [])
-            image, view, findings = self._columns(path, header)
-            for at, row in enumerate(rows, 2):
-                if len(row) != len(header):
-                    raise DataError(f"{path}:{at}: {len(row)} fields, {len(header)} expected")
-                if view is not None and row[view].strip().lower() != self.view:
-                    continue
-                paths.append(row[image])
-                values.append([self._value(path, at, header[column], row[column]) for column in findings])
+        rows = csv_rows(read_text(path, self.encoding), "Path")
+        header = next(rows, [])
+        image, view, findings = self._columns(path, header)
+        for at, row in enumerate(rows, 2):
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise DataError(f"{path}:{at}: {len(row)} fields, {len(header)} expected")
+            if view is not None and row[view].strip().lower() != self.view:
+                continue
+            paths.append(row[image])
+            values.append([self._value(path, at, header[column], row[column]) for column in findings])
         if not paths:
             raise DataError(f"{path}: no images listed" + ("" if self.view == "all" else f" of view {self.view!r}"))
-        below = _below(root, paths)
-        return Listing(FilePixels(root, below), np.array(values, np.int8), np.array(paths))
+        return Listing(FilePixels(root, paths_under(root, paths)), np.array(values, np.int8), np.array(paths))
 
     def _columns(self, path: Path, header: list[str]) -> tuple[int, int | None, list[int]]:
         """Where path, view (when it matters) and findings stand."""
@@ -131,18 +136,12 @@ class CheXpert(Source):
 
     def _value(self, path: Path, at: int, column: str, text: str) -> int:
         try:
-            value = float(text) if text.strip() else 0.0
+            value = float(text.replace(",", ".")) if text.strip() else 0.0
         except ValueError:
             value = float("nan")
         if value not in (0.0, 1.0, -1.0):
             raise DataError(f"{path}:{at}: {column} is {text!r}, must be 1, 0, -1 (uncertain) or empty")
         return int(value) if value >= 0 else _UNCERTAIN[self.uncertain]
-
-
-def _below(root: Path, paths: list[str]) -> list[str]:
-    """The paths as seen from ``root``; the official ones start with the name of the folder they were packed in."""
-    without = [path.partition("/")[2] for path in paths]
-    return without if not (root / paths[0]).exists() and (root / without[0]).exists() else paths
 
 
 def _two_samples(all_images: Listing, samples: int, val: float, seed: int) -> tuple[Listing, Listing | None, Listing]:

@@ -2,12 +2,14 @@
 
 ``ROOT/DOMAIN_train.txt`` and ``ROOT/DOMAIN_test.txt`` have a line ``DOMAIN/CLASS/FILE LABEL`` for each image. All
 domains share their classes, so labels and class names are read from all lists there, whichever domain is asked for.
+Labels that begin at 1 are read as if they began at 0, which is said. A tab or a comma may separate path and label.
 ``domain=real+clipart`` is the union of both (000 §B.8).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,13 +17,16 @@ import numpy as np
 
 from ...errors import DataError, nearest
 from ..listing import Listing, Parts, arrange
+from ..names import several
 from ..pixels import FilePixels
-from .base import Source, folder, several, union
+from .base import Source, folder, union
+from .text import lines, read_text
 
 __all__ = ["DomainNet"]
 
 _PARTS = ("train", "test")
 _MOST_LABELS = 100_000
+_LINE = re.compile(r"(.+?)[ \t,;]+(\d+)")
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,14 @@ class DomainNet(Source):
 
     Attributes:
         domain: the domain, or several joined by ``+``.
+        encoding: of the lists, where they have no byte order mark.
     """
 
     scheme: ClassVar[str] = "domainnet"
+    later: ClassVar[tuple[str, ...]] = (*Source.later, "encoding")
 
     domain: str = ""
+    encoding: str = "utf-8"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,8 +61,13 @@ class DomainNet(Source):
         known = sorted({p.name.removesuffix("_train.txt") for p in root.glob("*_train.txt")})
         for domain in domains:
             _check_lists(root, domain, known)
-        lists = {path: _read(path) for path in sorted(root.glob("*_t*.txt")) if _is_list(path)}
+        lists = {path: _read(path, self.encoding) for path in sorted(root.glob("*_t*.txt")) if _is_list(path)}
         names = _class_names(lists)
+        remarks: tuple[str, ...] = ()
+        if sorted(names) == list(range(1, len(names) + 1)):
+            names = {label - 1: name for label, name in names.items()}
+            lists = {path: [replace(of, label=of.label - 1) for of in lined] for path, lined in lists.items()}
+            remarks = (f"labels begin at 1 in the lists: 1 to {len(names)} are read as 0 to {len(names) - 1}",)
         every = range(max(names) + 1)
         absent = [str(label) for label in every if label not in names]
         train, test = (
@@ -71,6 +84,7 @@ class DomainNet(Source):
             samples=self.samples,
             seed=seed,
             notes=(f"no list has an image of label {several(absent)}",) if absent else (),
+            remarks=remarks,
         )
 
 
@@ -94,29 +108,29 @@ def _is_list(path: Path) -> bool:
     return path.name.endswith(tuple(f"_{part}.txt" for part in _PARTS))
 
 
-def _read(path: Path) -> list[_Line]:
-    lines = []
-    with path.open(encoding="utf-8") as text:
-        for at, line in enumerate(text, 1):
-            if not line.strip():
-                continue
-            image, _, label = line.strip().rpartition(" ")
-            if not image or not label.isdecimal() or int(label) >= _MOST_LABELS:
-                raise DataError(
-                    f"{path}:{at}: {line.strip()!r} is no 'PATH LABEL' with a label from 0 to {_MOST_LABELS - 1}"
-                )
-            lines.append(_Line(image.strip(), int(label), at))
-    if not lines:
+def _read(path: Path, encoding: str) -> list[_Line]:
+    listed = []
+    for at, line in enumerate(lines(read_text(path, encoding)), 1):
+        if not line.strip():
+            continue
+        found = _LINE.fullmatch(line.strip())
+        if found is None or int(found[2]) >= _MOST_LABELS:
+            raise DataError(
+                f"{path}:{at}: {line.strip()!r} is no 'PATH LABEL' with a label from 0 to {_MOST_LABELS - 1}"
+            )
+        image = found[1].strip()
+        listed.append(_Line(image.replace("\\", "/") if "/" not in image else image, int(found[2]), at))
+    if not listed:
         raise DataError(f"{path}: the list is empty")
-    return lines
+    return listed
 
 
 def _class_names(lists: dict[Path, list[_Line]]) -> dict[int, str]:
     """Names by label, after the folder of each image, the same in all lists."""
     names: dict[int, str] = {}
     labels: dict[str, int] = {}
-    for path, lines in lists.items():
-        for line in lines:
+    for path, lined in lists.items():
+        for line in lined:
             folders = line.path.split("/")
             if len(folders) < 2:
                 raise DataError(f"{path}:{line.at}: {line.path!r} has no folder that names its class")
@@ -130,6 +144,6 @@ def _class_names(lists: dict[Path, list[_Line]]) -> dict[int, str]:
     return names
 
 
-def _listing(root: Path, lines: list[_Line]) -> Listing:
-    paths = [line.path for line in lines]
-    return Listing(FilePixels(root, paths), np.array([line.label for line in lines], np.int64), np.array(paths))
+def _listing(root: Path, lined: list[_Line]) -> Listing:
+    paths = [line.path for line in lined]
+    return Listing(FilePixels(root, paths), np.array([line.label for line in lined], np.int64), np.array(paths))

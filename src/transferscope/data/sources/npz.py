@@ -1,8 +1,8 @@
 """``npz:FILE``: arrays in one NumPy file.
 
 Images are ``x`` or ``images``, labels ``y`` or ``labels``; either one array each, split by ``split`` (0 train, 1 val,
-2 test, or these words) or at random, or one for each part: ``x_train``, ``y_train``, ``x_test``, … Optional:
-``classes`` (names in label order) and ``ids``.
+2 test, or these words) or at random, or one for each part: ``x_train``, ``y_train``, ``x_test``, … or, as MedMNIST
+has them, ``train_images``, ``train_labels``, ``val_images``, … Optional: ``classes`` (names in label order), ``ids``.
 """
 
 from __future__ import annotations
@@ -78,14 +78,20 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 def _part(path: Path, arrays: dict[str, np.ndarray], part: str, suffixes: tuple[str, ...]) -> Listing | None:
     for suffix in suffixes:
-        images = _named(arrays, [f"{name}_{suffix}" for name in _IMAGES])
+        images = _named(arrays, _of_part(_IMAGES, suffix))
         if images is None:
             continue
-        labels = _named(arrays, [f"{name}_{suffix}" for name in _LABELS])
+        labels = _named(arrays, _of_part(_LABELS, suffix), text=False)
         if labels is None:
-            raise DataError(f"{path}: x_{suffix} is there and y_{suffix} is missing; it has {_names(arrays)}")
+            there = next(name for name in _of_part(_IMAGES, suffix) if name in arrays)
+            wanted = f"{suffix}_labels" if there.startswith(suffix) else f"y_{suffix}"
+            raise DataError(f"{path}: {there} is there and {wanted} is missing; it has {_names(arrays)}")
         return _listing(f"{path.name} {suffix}", images, labels, arrays.get(f"ids_{suffix}"), f"{part}/")
     return None
+
+
+def _of_part(names: tuple[str, ...], suffix: str) -> list[str]:
+    return [*(f"{name}_{suffix}" for name in names), *(f"{suffix}_{name}" for name in names)]
 
 
 def _by_split(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Listing | None]:

@@ -182,11 +182,16 @@ def mistakes(
         Counts for all pairs, accuracy by class, and the gallery for the first pair of each kind.
 
     Raises:
-        UsageError: for fewer than two solutions, or training images of other classes.
+        UsageError: for fewer than two solutions, images without a known label, or training images of other classes.
         ModelError: when a network has another number of outputs than there are classes.
     """
     named = as_solutions(solutions, net=net)
     nets = as_networks(net, len(named))
+    if images.multilabel and not (images.labels >= 0).any():
+        raise UsageError(
+            f"{images.name}: of none of the {len(images.classes)} classes is known which of these {len(images)} "
+            "images have it, so there are no mistakes to count; use images with labels that are known"
+        )
     if train is not None and train.classes != images.classes:
         raise UsageError(f"{train.name} and {images.name} have different classes; give the training part of one set")
     answers = []

@@ -98,7 +98,7 @@ def _counts(ax: Axes, result: Mistakes) -> None:
     for y, end, (_, _, told) in zip(places, left, bars, strict=True):
         ax.text(end, y, f"  {told}", va="center", fontsize=7, color="#333333")
     ax.set_yticks(places, [name for name, *_ in bars], fontsize=7.5)
-    ax.set_xlim(0, max(left.max() * 1.32, 1e-9))
+    ax.set_xlim(0, max(left.max(initial=0.0) * 1.32, 1e-9))
     ax.set_xlabel(f"% of {result.n:,} images   (behind bars: share of mistakes the other avoids)", fontsize=8)
     ax.set_ylim(-0.6, len(bars) - 0.4)
     ax.set_title("Mistakes of two networks", pad=20)

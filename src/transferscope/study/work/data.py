@@ -73,7 +73,9 @@ class DataSummary:
 
 def prepare(context: Context) -> None:
     """Decode the images of a spec string, or see that those of a union fit together."""
-    images = images_of(context.step, context.progress)
+    images = images_of(context.step, context.progress, look=True)
+    for remark in images.remarks:
+        context.draft.note("images", remark)
     parts = {name: _summary(getattr(images, name)) for name in ("train", "val", "test")}
     for name, part in parts.items():
         if part.skipped:
@@ -96,11 +98,17 @@ def prepare(context: Context) -> None:
     )
 
 
-def images_of(step: Any, progress: Progress = silent) -> ImageSplits:
-    """Load the images of a ``data`` step, from the cache when they have been decoded."""
+def images_of(step: Any, progress: Progress = silent, look: bool = False) -> ImageSplits:
+    """Load the images of a ``data`` step, from the cache when they have been decoded.
+
+    Args:
+        step: the step.
+        progress: called with the number of images decoded.
+        look: say in ``remarks`` what looks wrong, too; of a union its members say it.
+    """
     if step.inputs:
         return joined({name: images_of(part, progress) for name, part in step.inputs.items()}, step.name)
-    return _loaded(_Key(step.digest, step.spec, progress))
+    return _loaded(_Key(step.digest, step.spec, progress, look))
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,7 @@ class _Key:
     digest: str
     spec: Mapping[str, Any]
     progress: Progress
+    look: bool
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -127,6 +136,7 @@ def _loaded(key: _Key) -> ImageSplits:
         channels=spec["channels"],
         seed=spec["seed"],
         skip_unreadable=spec["skip_unreadable"],
+        look=key.look,
         progress=key.progress,
     )
 

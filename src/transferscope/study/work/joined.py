@@ -33,11 +33,11 @@ def joined(sets: Mapping[str, ImageSplits], name: str) -> ImageSplits:
             raise DataError(f"{first_name} and {other_name} have different classes and cannot be joined")
         if other.train.size != first.train.size or other.train.channels != first.train.channels:
             raise DataError(f"{first_name} and {other_name} have images of different sizes and cannot be joined")
-    parts = {
-        part: _chained({k: getattr(s, part) for k, s in sets.items()}, f"{name} {part}")
+    train, val, test = (
+        _chained({k: getattr(s, part) for k, s in sets.items()}, f"{name} {part}")
         for part in ("train", "val", "test")
-    }
-    return ImageSplits(**parts, spec=" + ".join(s.spec for s in sets.values()))
+    )
+    return ImageSplits(train, val, test, spec=" + ".join(s.spec for s in sets.values()))
 
 
 def _chained(parts: Mapping[str, ImageSet], name: str) -> ImageSet:

@@ -1,0 +1,214 @@
+"""``imagefolder:ROOT``: Hugging Face's image folders, with a table ``metadata.csv`` or ``metadata.jsonl``.
+
+The table has a column ``file_name`` (paths as seen from the table) and one of labels: ``label``, or the only other
+one, or what ``?label=`` names. It lies in ``ROOT``, or one in the folder of each part. Of a table in ``ROOT``, the
+parts are its column ``split``, or the first folders of the paths where these are called like parts. Without a table
+it is a folder for each class, as ``folder:``.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...errors import DataError, nearest
+from ..listing import Listing, Parts, arrange
+from ..names import quoted, readable, several
+from ..pixels import FilePixels
+from .base import SplitSource, folder
+from .folder import Folder
+from .labels import Label, coded, label_of
+from .layout import folders_in, part_called
+from .text import csv_rows, lines, paths_under, read_text
+from .walk import walk
+
+__all__ = ["ImageFolder"]
+
+_TABLES = ("metadata.csv", "metadata.jsonl")
+_FILE = "file_name"
+
+
+@dataclass(frozen=True)
+class ImageFolder(SplitSource):
+    """``imagefolder:ROOT``.
+
+    Attributes:
+        label: the column of labels.
+        encoding: of the table, where it has no byte order mark.
+    """
+
+    scheme: ClassVar[str] = "imagefolder"
+
+    label: str = ""
+    encoding: str = "utf-8"
+
+    def parts(self, seed: int) -> Parts:
+        """Read the tables, or list the class folders where there is none.
+
+        Raises:
+            DataError: a table without the columns, or lines that say no image and class.
+        """
+        root = folder(self.place)
+        tables = _tables(root)
+        if not tables:
+            if self.label:
+                raise DataError(f"{root}: label={self.label} and no {' or '.join(_TABLES)} in it or in its parts")
+            return Folder(**{f.name: getattr(self, f.name) for f in fields(Folder) if f.name != "split"}).parts(seed)
+        remarks: list[str] = []
+        by_part: dict[str, list[_Row]] = {}
+        for part, table in tables.items():
+            rows = self._rows(root, table)
+            labelled = [row for row in rows if row.label is not None]
+            if len(labelled) < len(rows):
+                where = table.relative_to(root)
+                remarks.append(f"{len(rows) - len(labelled)} images without a label in {where} left out")
+            for row in labelled:
+                by_part.setdefault(part or row.part, []).append(row)
+        if "train" not in by_part:
+            raise DataError(f"{root}: no labelled train images in {several(t.name for t in tables.values())}")
+        notes: tuple[str, ...] = ()
+        if set(by_part) == {"train", "val"}:
+            by_part["test"] = by_part.pop("val")
+            notes = ("test: the validation part, as no other is there for it",)
+        labels, classes, said = coded(
+            str(root), {part: [r.label for r in of if r.label is not None] for part, of in by_part.items()}
+        )
+        listings = {part: _listing(root, of, labels[part]) for part, of in by_part.items()}
+        remarks += [*said, *_unlisted(root, listings.values())]
+        return arrange(
+            readable(root.resolve().name),
+            classes,
+            listings["train"],
+            listings.get("val"),
+            listings.get("test"),
+            val_share=self.val,
+            test_share=self.test,
+            samples=self.samples,
+            seed=seed,
+            notes=notes,
+            remarks=tuple(remarks),
+        )
+
+    def _rows(self, root: Path, table: Path) -> list[_Row]:
+        """Read a table; of one in ``root``, tell the parts of its rows."""
+        read = list(
+            _read_jsonl(table, self.encoding) if table.suffix == ".jsonl" else _read_csv(table, self.encoding)
+        )
+        if not read:
+            raise DataError(f"{table}: has no rows")
+        columns = list(dict.fromkeys(name for _, row in read for name in row))
+        files, wanted = _file_column(table, columns), self._label_column(table, columns)
+        values: list[Label] = []
+        for at, row in read:
+            if not isinstance(row.get(files), str) or not row[files].strip():
+                raise DataError(f"{table}:{at}: no {files}")
+            try:
+                values.append(label_of(row.get(wanted)))
+            except TypeError as e:
+                raise DataError(f"{table}:{at}: {wanted}: {e}") from None
+        below = table.parent.relative_to(root).as_posix()
+        found = paths_under(table.parent, [row[files].strip() for _, row in read])
+        paths = [posixpath.normpath(p if p.startswith("/") else f"{below}/{p}") for p in found]
+        parts = ["train"] * len(read)
+        if table.parent == root:
+            parts = _parts_of(paths, [str(row.get("split", "")) for _, row in read] if wanted != "split" else [])
+        return [_Row(*row) for row in zip(paths, values, parts, strict=True)]
+
+    def _label_column(self, table: Path, columns: Sequence[str]) -> str:
+        others = [c for c in columns if not c.endswith(_FILE) and c != "split"]
+        if self.label:
+            if self.label not in columns:
+                raise DataError(f"{table}: no column {self.label!r}{nearest(self.label, columns)}")
+            return self.label
+        if "label" in others:
+            return "label"
+        if len(others) == 1:
+            return others[0]
+        raise DataError(
+            f"{table}: which column has the labels? It has {several(map(quoted, columns), 12)}; add ?label=COLUMN"
+        )
+
+
+@dataclass(frozen=True)
+class _Row:
+    path: str
+    label: Label
+    part: str
+
+
+def _tables(root: Path) -> dict[str, Path]:
+    """Return the table of each part; under ``""`` the one of all."""
+    for name in _TABLES:
+        if (root / name).is_file():
+            return {"": root / name}
+    found: dict[str, Path] = {}
+    for below in folders_in(root):
+        part = part_called(below.name)
+        table = next((below / name for name in _TABLES if (below / name).is_file()), None)
+        if part is None or table is None:
+            continue
+        if part in found:
+            raise DataError(f"{root}: {found[part].parent.name} and {below.name} may each be the {part} part")
+        found[part] = table
+    return found
+
+
+def _read_csv(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    rows = csv_rows(read_text(path, encoding), _FILE)
+    header = [name.strip() for name in next(rows, [])]
+    for at, row in enumerate(rows, 2):
+        if not row:
+            continue
+        if len(row) != len(header):
+            raise DataError(f"{path}:{at}: {len(row)} fields, {len(header)} expected")
+        yield at, dict(zip(header, row, strict=True))
+
+
+def _read_jsonl(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for at, line in enumerate(lines(read_text(path, encoding)), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as e:
+            raise DataError(f"{path}:{at}: is no JSON ({e})") from None
+        if not isinstance(row, dict):
+            raise DataError(f'{path}:{at}: expected {{"{_FILE}": …, "label": …}}')
+        yield at, row
+
+
+def _file_column(table: Path, columns: Sequence[str]) -> str:
+    named = [c for c in columns if c == _FILE] or [c for c in columns if c.endswith(f"_{_FILE}")]
+    if len(named) != 1:
+        raise DataError(f"{table}: no column {_FILE!r}; it has {several(map(quoted, columns), 12)}")
+    return named[0]
+
+
+def _parts_of(paths: Sequence[str], split: Sequence[str]) -> list[str]:
+    """Return the part of each row of one table of all; all are train where neither column nor folders say it."""
+    for names in (split, [path.partition("/")[0] for path in paths]):
+        parts = [part_called(name) for name in names]
+        if parts and None not in parts and "train" in parts:
+            return [part for part in parts if part is not None]
+    return ["train"] * len(paths)
+
+
+def _listing(root: Path, rows: Sequence[_Row], labels: np.ndarray) -> Listing:
+    paths = [row.path for row in rows]
+    return Listing(FilePixels(root, paths), labels, np.array([readable(path) for path in paths]))
+
+
+def _unlisted(root: Path, listings: Any) -> list[str]:
+    """Say which images the tables do not have."""
+    listed = {path for of in listings for path in of.pixels.paths}
+    there = walk(root, {"": root}).paths[""]
+    more = [path for path in map(posixpath.normpath, there) if path not in listed]
+    if not more:
+        return []
+    return [f"{len(more)} images that no labelled row names left out: {several(map(quoted, more), 3)}"]
