@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from transferscope.errors import SpecError, TransferscopeError
+from transferscope.errors import TransferscopeError
+from transferscope.study.problems import StudyError
 
 __all__ = ["LIMIT", "judged", "watch"]
 
@@ -76,7 +77,7 @@ def judged(read: Callable[[Path], object], path: Path, marker: Path) -> str:
 def _of_refusal(e: TransferscopeError) -> str:
     """Say what is wrong with an error: several lines, words of a fault, or a fault that a wide ``except`` hides."""
     text = str(e)
-    if isinstance(e, SpecError):  # all that is wrong with a study, a line each
+    if isinstance(e, StudyError):  # all that is wrong with a study, a line each
         text = text.replace("\n", " ")
     if "\n" in text or "\r" in text:
         return f"message of several lines: {text[:300]!r}"

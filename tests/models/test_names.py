@@ -142,7 +142,7 @@ def test_a_factory_may_decide_its_outputs(mine):
     ("name", "message"),
     [
         (":mak", "has no factory 'mak'; did you mean 'make'"),
-        (":broken", r"broken\(\) fails: ZeroDivisionError: division by zero \(line 28\)"),
+        (":broken", r"broken\(\) fails: ZeroDivisionError: division by zero \(line 26\)"),
         (":nothing", r"nothing\(\) returns a int, expected a torch\.nn\.Module"),
         (":alters", r"alters\(\) fails: SystemExit: 4"),
         ("", "expected py:FILE:FACTORY, e.g. py:my_models.py:make"),

@@ -177,6 +177,8 @@ def _check_memory(module: nn.Module, name: str) -> None:
 def _set_up(module: nn.Module) -> None:
     """Let ``state_dict`` and ``load_state_dict`` of a copy speak of weights only, each once."""
     twice = aliases(module)
+    if not twice and not any(map(is_extra, module.state_dict())):
+        return
     module.register_state_dict_post_hook(partial(_without, tuple(twice)))  # type: ignore[no-untyped-call]
     module.register_load_state_dict_pre_hook(partial(_with, tuple(twice.items())))  # type: ignore[no-untyped-call]
 
