@@ -35,12 +35,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class TransferscopeError(Exception):
-    """Anything this package refuses, with a message that fits on one line.
+    r"""Anything this package refuses, with a message that fits on one line.
 
     Names from files may hold line ends and what terminals take for commands; these are shown as escapes.
 
-    >>> str(TransferscopeError("no module 'a\\nb'"))
-    "no module 'a\\\\nb'"
+    >>> str(TransferscopeError("no module 'a\nb'"))
+    "no module 'a\\nb'"
     """
 
     def __init__(self, message: object = "") -> None:

@@ -14,7 +14,7 @@ from transferscope.models.build import build, designed_for
 from transferscope.models.checkpoint import write
 from transferscope.models.network import Input
 
-pytestmark = [pytest.mark.slow, pytest.mark.networks, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.networks, pytest.mark.timeout(3600)]
 
 NETWORKS = {  # name → side of the images
     "torchvision/convnext_tiny": 32,
@@ -33,22 +33,22 @@ NETWORKS = {  # name → side of the images
     "timm/beit_base_patch16_224?depth=2&embed_dim=96&num_heads=3": 32,
     "timm/cait_xxs24_224?depth=2": 32,
     "timm/coatnet_nano_rw_224": 64,
-    "timm/convmixer_768_32?depth=2&dim=64": 32,
+    "timm/hrnet_w18_small": 64,
     "timm/convnext_atto": 32,
     "timm/deit_tiny_distilled_patch16_224?depth=2": 32,
     "timm/edgenext_xx_small": 64,
     "timm/efficientnet_lite0": 32,
     "timm/ghostnet_050": 32,
-    "timm/gmlp_s16_224?num_blocks=2": 32,
+    "timm/gmlp_ti16_224": 32,
     "timm/levit_128s": 64,
-    "timm/mixer_s32_224?num_blocks=2": 32,
+    "timm/mixer_s32_224": 32,
     "timm/mobilenetv3_small_050": 32,
     "timm/mobilevit_xxs": 64,
     "timm/pit_ti_224": 64,
     "timm/poolformer_s12": 32,
     "timm/regnetx_002": 32,
     "timm/repvgg_a0": 32,
-    "timm/resmlp_12_224?num_blocks=2": 32,
+    "timm/resmlp_12_224": 32,
     "timm/resnet10t": 32,
     "timm/swin_tiny_patch4_window7_224?window_size=4": 64,
     "timm/vit_tiny_patch16_224?depth=2": 32,

@@ -296,3 +296,34 @@ def test_modules_that_mix_images_are_refused():
         gradients(net, net.params(), image_set(), modules=["part"])
     whole = wrap(nn.Sequential(Windows()), name="windows", classes=4, input=SMALL)
     assert gradients(whole, whole.params(), image_set(), modules=["0"]).activations["0"].shape == (7,)
+
+
+class Windows(nn.Module):
+    """Tokens stand beside the images in one row, as in windows of attention: image after image, or token after token."""
+
+    def __init__(self, images_first=True):
+        super().__init__()
+        self.images_first, self.each, self.head = images_first, nn.Linear(12, 5), nn.Linear(5, 4)
+
+    def forward(self, x):
+        tokens = x.flatten(1).view(len(x), 16, 12)
+        if not self.images_first:
+            tokens = tokens.transpose(0, 1)
+        y = self.each(tokens.flatten(0, 1)).tanh()
+        y = y.view(len(x), 16, 5).mean(1) if self.images_first else y.view(16, len(x), 5).mean(0)
+        return self.head(y)
+
+
+def test_entries_of_an_image_that_stand_in_one_row():
+    net = wrap(Windows(), name="windows", classes=4, input=SMALL)
+    params, images = net.params(), image_set()
+    got = gradients(net, params, images, modules=["each"], precision="float64", batch=3).activations["each"]
+    for i in range(len(images)):
+        alone = gradients(net, params, images.subset([i]), modules=["each"], precision="float64").activations["each"]
+        assert got[i] == pytest.approx(float(alone[0]), rel=1e-9) and got[i] > 0
+
+
+def test_entries_of_images_that_are_mixed_are_refused():
+    net = wrap(Windows(images_first=False), name="windows", classes=4, input=SMALL)
+    with pytest.raises(ModelError, match=r"has \d+ entries for \d images; gradients of single images need one"):
+        gradients(net, net.params(), image_set(), modules=["each"], batch=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from types import ModuleType
@@ -24,6 +25,9 @@ SIZES = ("img_size", "image_size", "input_size")
 
 _AUXILIARY = ("inception_v3", "googlenet")
 """Networks of torchvision with auxiliary classifiers, whose weights want images that are scaled otherwise."""
+
+
+_DECIDED = re.compile(r"multiple values for keyword argument '(\w+)'")
 
 
 def names(of: Literal["torchvision", "timm"]) -> tuple[str, ...]:
@@ -96,6 +100,10 @@ def made(name: str, make: Callable[[], Any]) -> nn.Module:
         module: nn.Module = make()
     except (TypeError, ValueError, RuntimeError, AssertionError, KeyError, IndexError) as e:
         reason = next(iter(str(e).splitlines()), "") or type(e).__name__
+        if decided := _DECIDED.search(reason):
+            raise ModelError(
+                f"{name}: option {decided[1]!r} is decided by the name of the network; leave it out"
+            ) from e
         raise ModelError(f"{name}: cannot be built for this input and number of classes: {reason}") from e
     return module
 

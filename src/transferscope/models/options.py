@@ -54,13 +54,18 @@ def taken_by(make: Callable[..., Any]) -> dict[str, Option]:
     >>> sorted(taken_by(make))
     ['act', 'drop_rate', 'width']
     """
+    parameters = inspect.signature(make).parameters
     found: dict[str, Option] = {}
+    if isinstance(make, type) and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        for base in make.__bases__:  # which takes what the class passes on
+            if base.__module__ != "builtins" and not base.__module__.startswith("torch.nn.modules"):
+                found |= taken_by(base)
     function: Any = vars(make).get("__init__", make.__init__) if isinstance(make, type) else make  # type: ignore[misc]
     try:
         hints = typing.get_type_hints(function)
     except (NameError, TypeError, AttributeError):  # annotations that only their author's tools can read
         hints = {}
-    for name, parameter in inspect.signature(make).parameters.items():
+    for name, parameter in parameters.items():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             continue
         default = None if parameter.default is parameter.empty else parameter.default
