@@ -47,7 +47,9 @@ def test_files_follow_from_the_seed(every):
 
 def refuses(message):
     def read(path):
-        raise DataError(message)
+        error = DataError("")
+        error.args = (message,)
+        raise error
 
     return read
 

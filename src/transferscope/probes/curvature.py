@@ -24,7 +24,7 @@ from ..models.network import Network
 from ..models.objective import example_losses
 from ..runtime import full_float32, pick_device
 from .forward import Forward
-from .twice import as_error, twice_differentiable
+from .twice import as_error, check_graph, twice_differentiable
 
 __all__ = ["Curvature", "Precision"]
 
@@ -156,6 +156,8 @@ class Curvature:
             gradients = torch.autograd.grad(
                 loss, self._weights, create_graph=True, allow_unused=True, materialize_grads=True
             )
+            if part.start == 0:
+                check_graph(self._forward.net, gradients)
         return _Graph(float(loss.detach()), gradients)
 
     def _choose(self, net: Network, module: str | None) -> tuple[tuple[str, ...], tuple[Tensor, ...]]:

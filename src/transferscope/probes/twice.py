@@ -2,7 +2,7 @@
 
 * Fused attention has none: it is computed by its formula (softmax(QKᵀ/√d)·V), as torch's "math" backend does.
 * ``hardsigmoid`` has none in torch, though it is piecewise linear: x/6 + 1/2 between −3 and 3, else 0 or 1. It is
-  computed so; at the two corners the derivative is 0, as torch has it.
+  computed so; at the two corners the derivative is 0, as torch has it. (Torch takes 1/6 as float32, ours is exact.)
 
 For what is left (an operation of somebody's own, deformable convolutions) there is no Hessian, which is found out by
 one image before anything is computed.
@@ -24,7 +24,7 @@ from torch.overrides import TorchFunctionMode
 from ..errors import ModelError
 from ..models.network import Network
 
-__all__ = ["as_error", "no_second_derivative", "refused_twice", "twice_differentiable"]
+__all__ = ["as_error", "check_graph", "no_second_derivative", "refused_twice", "twice_differentiable"]
 
 _REFUSALS = re.compile(
     r"derivative for (?P<op>\S+) is not implemented|double backwards? (?:on|through|for)?\s*(?P<double>\S+)"
@@ -80,12 +80,34 @@ def no_second_derivative(net: Network) -> str:
                 return ""
             slopes = torch.autograd.grad(loss, weights, create_graph=True, allow_unused=True, materialize_grads=True)
             moving = [slope for slope in slopes if slope.requires_grad]
+            check_graph(net, moving)
             if moving:
                 torch.autograd.grad([s.sum() for s in moving], weights, allow_unused=True)
+    except ModelError as e:
+        return str(e)
     except RuntimeError as e:
         refusal = as_error(net, e)
         return "" if refusal is None else str(refusal)  # what is about something else is said where it matters
     return ""
+
+
+def check_graph(net: Network, slopes: Iterable[Tensor]) -> None:
+    """Refuse gradients through a function that its author marked as differentiable once.
+
+    Asked for second derivatives by certain weights, torch would leave out those through it without a word.
+
+    Raises:
+        ModelError: when there is one.
+    """
+    waiting, seen = [slope.grad_fn for slope in slopes], set[Any]()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        if node.name().endswith(("::Error", "::DelayedError")):
+            raise ModelError(_said(net, "a function that is differentiable once"))
+        seen.add(node)
+        waiting += [following for following, _ in node.next_functions]
 
 
 def as_error(net: Network, e: RuntimeError) -> ModelError | None:
@@ -93,9 +115,11 @@ def as_error(net: Network, e: RuntimeError) -> ModelError | None:
     operation = refused_twice(e)
     if operation is None:
         return None
-    return ModelError(
-        f"{net.name} has no Hessian: {operation} has no second derivative in PyTorch; ask other questions"
-    )
+    return ModelError(_said(net, operation))
+
+
+def _said(net: Network, operation: str) -> str:
+    return f"{net.name} has no Hessian: {operation} has no second derivative in PyTorch"
 
 
 def _hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
