@@ -6,12 +6,14 @@ READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
 BENCH  := $(VENV)/.ready-bench
 
-.PHONY: help demo test test-all lint types unit bench calibrate browser clean
+.PHONY: help demo test test-all test-networks fuzz lint types unit bench calibrate browser clean
 
 help:
 	@echo "make demo      install into $(VENV), run the demo study, print the path of report.html"
 	@echo "make test      install into $(VENV), then format, lint, types, doctests and tests"
 	@echo "make test-all  the same and the slow tests"
+	@echo "make test-networks  compare and inspect with three dozen networks of torchvision and timm (an hour)"
+	@echo "make fuzz      read 10,000 mutated files: no traceback, no hang, no code run"
 	@echo "make bench     timings against other packages, as ratios"
 	@echo "make calibrate simulate every rule, write docs/calibration.md (half an hour)"
 
@@ -54,7 +56,13 @@ unit: $(DEV) browser
 test: lint types unit
 
 test-all: lint types browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not networks"
+
+test-networks: $(DEV)
+	$(BIN)/python -m pytest -v -m networks
+
+fuzz: $(DEV)
+	$(BIN)/python -m fuzz --files 10000
 
 bench: $(BENCH)
 	$(BIN)/python -m bench

@@ -16,6 +16,7 @@ The command line prints the message after ``error:`` and exits with 2; nothing e
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -30,8 +31,20 @@ __all__ = [
 ]
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 class TransferscopeError(Exception):
-    """Anything this package refuses, with a message that fits on one line."""
+    r"""Anything this package refuses, with a message that fits on one line.
+
+    Names from files may hold line ends and what terminals take for commands; these are shown as escapes.
+
+    >>> str(TransferscopeError("no module 'a\nb'"))
+    "no module 'a\\nb'"
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(_CONTROL.sub(lambda found: repr(found[0])[1:-1], str(message)))
 
 
 class UsageError(TransferscopeError, ValueError):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 import difflib
-import importlib
 import importlib.util
 import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
@@ -19,15 +17,19 @@ from torch import nn
 from ..errors import ModelError, nearest
 from ..params import Params
 from ..rng import seed_of
+from . import hugging_face, libraries, own_file
 from .fixup import CIFAR_DEPTHS, IMAGENET_DEPTHS, fixup_resnet
 from .lenet import LeNet
 from .mlp import mlp
 from .modules import find_head
 from .network import Input, Network
+from .options import split_name
+from .prepared import aliases, choose_output, prepared
 from .resnet_cifar import DEPTHS, cifar_resnet
+from .soundness import check_function
 from .tracing import trace
 
-__all__ = ["build", "designed_for", "initialise", "known", "wrap"]
+__all__ = ["build", "designed_for", "initialise", "known", "outputs_of", "sources_of", "with_absolute_path", "wrap"]
 
 _DIGITS = Input((28, 28), 1, (0.1307,), (0.3081,))
 _OWN: dict[str, Input] = {
@@ -37,6 +39,8 @@ _OWN: dict[str, Input] = {
     "lenet": _DIGITS,
 }
 _MLP_EXAMPLE = "mlp:400-200-100"
+_SOUND: set[tuple[str | None, tuple[int, int], int]] = set()
+"""Networks of libraries that were seen to be functions of weights and image in this process."""
 _REGISTERED = re.compile(r"^@register_model\b.*\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
 
 
@@ -48,23 +52,23 @@ def known(library: Literal["own", "torchvision", "timm"] = "own") -> tuple[str, 
     """
     if library == "own":
         return (*_OWN, _MLP_EXAMPLE)
-    if library == "torchvision":
-        models = _library("torchvision.models")
-        return tuple(f"torchvision/{name}" for name in models.list_models(module=models))
-    return tuple(f"timm/{name}" for name in _library("timm").list_models())
+    return libraries.names(library)
 
 
 def build(name: str, classes: int, *, input: Input | None = None, seed: int = 0) -> Network:  # noqa: A002
     """Build a network by its name, with random weights.
 
     Args:
-        name: one of :func:`known`, ``mlp:400-200-100`` (hidden widths), ``torchvision/NAME`` or ``timm/NAME``.
+        name: one of :func:`known`, ``mlp:400-200-100`` (hidden widths), ``torchvision/NAME`` or ``timm/NAME``,
+            ``hf/FOLDER`` (a local Hugging Face folder) or ``py:FILE:FACTORY`` (a function or class in a file of
+            yours, which is run); all but ours take options, ``timm/NAME?img_size=32&drop_rate=0.1``.
         classes: number of outputs.
         input: what it shall see; by default what it was designed for.
         seed: of the random weights.
 
     Raises:
-        ModelError: for an unknown name (the nearest known one is named), or an input it cannot take.
+        ModelError: for an unknown name or option (the nearest known one is named), an input it cannot take, or a
+            network that is no function of its weights and one image.
 
     >>> net = build("fixup_resnet20", 10)
     >>> net.head, net.input.size, [m.name for m in net.modules("stage")]
@@ -74,7 +78,7 @@ def build(name: str, classes: int, *, input: Input | None = None, seed: int = 0)
         raise ModelError(f"{name}: {classes} classes; expected at least 1")
     wanted = input or designed_for(name)
     make = partial(_construct, name, classes, wanted)
-    return _network(_seeded(make, seed), name, classes, wanted, None, make)
+    return _network(_seeded(make, seed), name, classes, wanted, None, make, known_as=name)
 
 
 def wrap(
@@ -85,8 +89,12 @@ def wrap(
     input: Input,  # noqa: A002
     head: str | None = None,
     make: Callable[[], nn.Module] | None = None,
+    output: int | str | None = None,
 ) -> Network:
     """Make a network of any module that turns ``(b, channels, height, width)`` into logits ``(b, classes)``.
+
+    Weights of other formats (float64, float16, bfloat16) are taken as float32. A tensor with several names (tied
+    layers) is one weight, under the first. ``notes`` of the network say so.
 
     Args:
         module: is copied, and its weights become those of the template.
@@ -96,18 +104,16 @@ def wrap(
         head: prefix of the final classifier's tensors; found by itself when ``None``, ``""`` for none.
         make: constructs the module anew, for :func:`initialise`; needed where a part has weights of its own and no
             ``reset_parameters``.
+        output: which of several outputs are the logits, by place or name; by default the one called ``logits``.
 
     Raises:
-        ModelError: when the module cannot be copied or take this input, does not return logits, or has no such head.
+        ModelError: when the module cannot be copied or take this input, does not return logits, has no such head, or
+            is no function of its weights and one image.
 
     >>> wrap(nn.Sequential(nn.Flatten(), nn.Linear(12, 5)), name="mine", classes=5, input=Input((2, 2))).head
     '1'
     """
-    try:
-        copied = copy.deepcopy(module).cpu()
-    except (RuntimeError, TypeError) as e:  # weights computed from others by a hook, open files, locks
-        raise ModelError(f"{name}: cannot be copied: {str(e).splitlines()[0]}") from e
-    return _network(copied, name, classes, input, head, make)
+    return _network(module, name, classes, input, head, make, output=output)
 
 
 def initialise(net: Network, seed: int, stream: str = "") -> Params:
@@ -126,7 +132,8 @@ def initialise(net: Network, seed: int, stream: str = "") -> Params:
     >>> bool((a == b).all()), bool((a == c).any())
     (True, False)
     """
-    params = _seeded(net.make or partial(_reset_copy, net), seed, stream).state_dict()
+    made = _seeded(net.make, seed, stream) if net.make else _seeded(partial(_reset_copy, net), seed, stream)
+    params = prepared(made, net.name)[0].state_dict() if net.make else made.state_dict()
     template = net.module.state_dict()
     if {k: v.shape for k, v in params.items()} != {k: v.shape for k, v in template.items()}:
         raise ModelError(f"{net.name}: its make() returns another architecture than the module that was wrapped")
@@ -134,18 +141,38 @@ def initialise(net: Network, seed: int, stream: str = "") -> Params:
 
 
 def _network(
-    module: nn.Module, name: str, classes: int, wanted: Input, head: str | None, make: Callable[[], nn.Module] | None
+    module: nn.Module,
+    name: str,
+    classes: int,
+    wanted: Input,
+    head: str | None,
+    make: Callable[[], nn.Module] | None,
+    *,
+    output: int | str | None = None,
+    known_as: str | None = None,
 ) -> Network:
+    module, notes = prepared(module, name)
     seen = trace(module, wanted.size, wanted.channels)
+    if seen.returns != "Tensor":
+        choose_output(module, output)
+        several, seen = seen.returns, trace(module, wanted.size, wanted.channels)
+        if seen.returns == "Tensor":
+            notes = (*notes, f"of its outputs ({several}) {('logits' if output is None else output)!r} is taken")
     returned = seen.calls[""].shape
     if seen.returns != "Tensor" or returned != (classes,):
         what = f"{seen.returns} of shape {('b', *returned)}".replace("'", "")
-        raise ModelError(f"{name}: returns a {what}; expected a Tensor of logits (b, {classes})")
+        several = "" if seen.returns == "Tensor" else "; of several outputs choose one, wrap(..., output=0)"
+        raise ModelError(f"{name}: returns a {what}; expected a Tensor of logits (b, {classes}){several}")
     found = find_head(seen, classes) if head is None else head
     if found and not any(k.startswith(f"{found}.") for k in seen.tensors):
         owners = {k.rpartition(".")[0] for k in seen.tensors} - {""}
         raise ModelError(f"{name}: no tensor is called {found}.…{nearest(found, owners)}")
-    net = Network(module.eval(), name, classes, wanted, found, make)
+    key = (known_as, wanted.size, wanted.channels)
+    if known_as is None or not (_is_own(known_as) or key in _SOUND):
+        check_function(module, name, wanted.size, wanted.channels)
+        if known_as is not None and not known_as.startswith("py:"):
+            _SOUND.add(key)
+    net = Network(module, name, classes, wanted, found, make, aliases(module), notes)
     net.__dict__["_trace"] = seen  # what the cached property would compute again
     return net
 
@@ -175,13 +202,32 @@ def _reset_copy(net: Network) -> nn.Module:
     return module
 
 
+def _is_own(name: str) -> bool:
+    return name in _OWN or name.startswith("mlp:")
+
+
+def _parts(name: str) -> tuple[str, str, dict[str, str]]:
+    """Take a name apart: which kind it is (``""`` for ours), the rest, and the options."""
+    bare, options = split_name(name)
+    if bare.startswith("py:"):
+        return "py", bare.removeprefix("py:"), options
+    library, _, rest = bare.partition("/")
+    if rest and library in ("torchvision", "timm", "hf"):
+        return library, rest, options
+    if options and _is_own(bare):
+        raise ModelError(f"{name}: unknown option {next(iter(options))!r}; {bare} has none")
+    return "", bare, options
+
+
 def _construct(name: str, classes: int, wanted: Input) -> nn.Module:
     """Construct the module of this name; what is random in it comes from the global generator."""
-    library, _, rest = name.partition("/")
-    if rest and library == "torchvision":
-        return _from_torchvision(rest, classes, wanted)
-    if rest and library == "timm":
-        return _from_timm(rest, classes, wanted)
+    kind, rest, options = _parts(name)
+    if kind in ("torchvision", "timm"):
+        return libraries.constructed(kind, rest, options, classes, wanted)
+    if kind == "hf":
+        return hugging_face.constructed(rest, options, classes, wanted)
+    if kind == "py":
+        return own_file.constructed(rest, options, classes, wanted)
     if name.startswith("mlp:"):
         return mlp(name.removeprefix("mlp:"), classes, wanted.size, wanted.channels)
     if name == "lenet":
@@ -191,84 +237,69 @@ def _construct(name: str, classes: int, wanted: Input) -> nn.Module:
 
 
 def designed_for(name: str) -> Input:
-    """Return what the network of this name wants to see.
+    """Return what the network of this name wants to see: what its own data configuration says.
 
     Raises:
         ModelError: when there is none of this name.
     """
-    library, _, rest = name.partition("/")
+    kind, rest, options = _parts(name)
+    if kind in ("torchvision", "timm"):
+        return libraries.input_of(kind, rest, options)
+    if kind == "hf":
+        return hugging_face.input_of(rest, options)
+    if kind == "py":
+        return own_file.input_of(rest)
     if name in _OWN:
         return _OWN[name]
     if name.startswith("mlp:"):
         return _DIGITS
-    if rest and library == "torchvision":
-        weights = _torchvision_weights(rest)
-        return Input((weights.transforms().crop_size[0],) * 2)
-    if rest and library == "timm":
-        return _timm_input(rest)
-    raise ModelError(f"unknown network {name!r}{_nearest_anywhere(name)}")
+    raise ModelError(f"unknown network {name!r}{_nearest_anywhere(rest)}")
 
 
-def _torchvision_weights(name: str) -> Any:
-    models = _library("torchvision.models")
-    if name not in models.list_models(module=models):
-        raise ModelError(
-            f"unknown network 'torchvision/{name}'{nearest(f'torchvision/{name}', known('torchvision'))}"
-        )
-    return models.get_model_weights(name).DEFAULT
+def outputs_of(name: str, usual: int) -> int:
+    """Return the number of outputs of a factory that decides it itself, and ``usual`` for every other network.
+
+    Raises:
+        ModelError: when there is no such factory, or it fails.
+
+    >>> outputs_of("lenet", 10)
+    10
+    """
+    kind, rest, _ = _parts(name)
+    if kind != "py" or not own_file.fixed_outputs(rest):
+        return usual
+    wanted = designed_for(name)
+    module = prepared(_seeded(partial(_construct, name, usual, wanted), 0), name)[0]
+    shape = trace(module, wanted.size, wanted.channels).calls[""].shape
+    return shape[0] if len(shape) == 1 else usual
 
 
-def _from_torchvision(name: str, classes: int, wanted: Input) -> nn.Module:
-    _torchvision_weights(name)
-    options: dict[str, Any] = {"weights": None, "num_classes": classes}
-    if name.startswith("vit_"):
-        options["image_size"] = wanted.size[0]
-    elif name.startswith("maxvit"):
-        options["input_size"] = wanted.size
-    elif name in ("inception_v3", "googlenet"):
-        # Auxiliary classifiers would change what the network returns while training.
-        options |= {"aux_logits": False, "init_weights": True}
-    if wanted.channels != 3:
-        raise ModelError(f"torchvision/{name} sees 3 channels, not {wanted.channels}; give RGB images or take timm/…")
-    return _made(f"torchvision/{name}", partial(_library("torchvision.models").get_model, name, **options))
+def sources_of(name: str) -> tuple[Path, ...]:
+    """Return the files that say what the network of this name is: another one when they were changed.
+
+    >>> sources_of("lenet")
+    ()
+    """
+    kind, rest, _ = _parts(name)
+    if kind == "py":
+        return (own_file.place_of(rest)[0].absolute(),)
+    folder = Path(rest).expanduser().absolute()
+    return tuple(p for p in (folder / n for n in hugging_face.CONFIGURATIONS) if p.exists()) if kind == "hf" else ()
 
 
-def _timm_input(name: str) -> Input:
-    timm = _library("timm")
-    if not timm.is_model(name):
-        raise ModelError(f"unknown network 'timm/{name}'{nearest(f'timm/{name}', known('timm'))}")
-    config = timm.get_pretrained_cfg(name)
-    if config is None:
-        return Input((224, 224))
-    channels, height, width = config.input_size
-    return Input((height, width), channels, tuple(config.mean), tuple(config.std))
+def with_absolute_path(name: str, base: Path) -> str:
+    """Return a name whose path, if it has one, no longer depends on the current folder.
 
-
-def _from_timm(name: str, classes: int, wanted: Input) -> nn.Module:
-    designed = _timm_input(name)
-    timm = _library("timm")
-    options: dict[str, Any] = {"pretrained": False, "num_classes": classes, "in_chans": wanted.channels}
-    config = timm.get_pretrained_cfg(name)
-    if wanted.size != designed.size and config is not None and config.fixed_input_size:
-        options["img_size"] = wanted.size
-    return _made(f"timm/{name}", partial(timm.create_model, name, **options))
-
-
-def _made(name: str, make: Callable[[], Any]) -> nn.Module:
-    try:
-        module: nn.Module = make()
-    except (TypeError, ValueError, RuntimeError, AssertionError) as e:
-        reason = next(iter(str(e).splitlines()), type(e).__name__)
-        raise ModelError(f"{name}: cannot be built for this input and number of classes: {reason}") from e
-    return module
-
-
-def _library(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ImportError as e:
-        package = name.partition(".")[0]
-        raise ModelError(f"{package} cannot be imported ({e}); pip install {package}") from e
+    >>> with_absolute_path("hf/mine?dropout=0.1", Path("/data")), with_absolute_path("lenet", Path("/data"))
+    ('hf//data/mine?dropout=0.1', 'lenet')
+    """
+    bare, mark, options = name.partition("?")
+    if bare.startswith("py:"):
+        path, factory = own_file.place_of(bare.removeprefix("py:"))
+        return f"py:{(base / path).absolute()}:{factory}{mark}{options}"
+    if bare.startswith("hf/") and len(bare) > 3:
+        return f"hf/{(base / Path(bare[3:]).expanduser()).absolute()}{mark}{options}"
+    return name
 
 
 def _nearest_anywhere(name: str) -> str:

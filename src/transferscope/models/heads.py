@@ -19,6 +19,7 @@ from .fit_report import FitReport, Mismatch, complaint, some
 from .naming import Naming, find_naming
 from .network import Network
 from .number_formats import cast, coarser, why_no_cast
+from .prepared import same
 
 __all__ = ["FitReport", "HeadPolicy", "Loaded", "Mismatch", "compare", "fit_to", "lent", "outputs"]
 
@@ -125,16 +126,19 @@ def lent(net: Network, file: CheckpointFile) -> Params:
 
 
 def _match(net: Network, file: CheckpointFile) -> tuple[Params, FitReport, bool]:
-    wanted = {k: v for k, v in net.module.state_dict().items() if isinstance(v, Tensor)}
+    wanted = net.named()
     naming, params, renamed, rule, made = _named(file, wanted)
     there = {b: params[a] for a, b in naming.names.items() if b in wanted}
+    for a, b in net.tied():
+        if a in there and b in there and not same(there[a], there[b]):
+            raise CheckpointError(f"{file.path}: {a!r} and {b!r} are one weight in {net.name} and differ in the file")
     unlike = {name: why for name, value in there.items() if (why := why_no_cast(value, wanted[name]))}
     taken = {
         name: there[name]
         for name in wanted
         if name in there and there[name].shape == wanted[name].shape and name not in unlike
     }
-    aliases = tuple((a, b) for a, b in _tied(net) if a not in there and b in taken)
+    aliases = tuple((a, b) for a, b in net.tied() if a not in there and b in taken)
     taken |= {a: taken[b] for a, b in aliases}
     lacking = [name for name in wanted if name not in there and name not in taken]
     filled = tuple(name for name in lacking if name.endswith("num_batches_tracked"))
@@ -190,15 +194,6 @@ def _named(
             if naming.hits > best.hits:
                 best, params, renamed, rule = naming, other.params, other.names, other.rule
     return best, params, renamed, rule, made
-
-
-def _tied(net: Network) -> list[tuple[str, str]]:
-    """List the pairs of names under which the network has one tensor."""
-    first: dict[int, list[str]] = {}
-    for name, value in net.module.state_dict(keep_vars=True).items():
-        if isinstance(value, Tensor):
-            first.setdefault(id(value), []).append(name)
-    return [(a, b) for names in first.values() for a in names for b in names if a != b]
 
 
 def _done(file: CheckpointFile) -> list[str]:

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..errors import ModelError
+from ..errors import ModelError, UsageError
 from ..params import Params, clone
 from .modules import Granularity, Module, partition
+from .prepared import is_extra, same
 from .tracing import Trace, trace
 
 __all__ = ["Granularity", "Input", "Module", "Network", "put"]
@@ -42,6 +43,16 @@ class Input:
                 f"mean and std must have {self.channels} entries each and std be positive: {self.mean}, {self.std}"
             )
 
+    def described(self) -> str:
+        """Say it in a line.
+
+        >>> Input((32, 48), 1, (0.5,), (0.25,)).described()
+        'grey images of 32×48 pixels, mean 0.5, std 0.25'
+        """
+        kind = {1: "grey images", 3: "RGB images"}.get(self.channels, f"images of {self.channels} channels")
+        mean, std = (" ".join(f"{v:.3g}" for v in values) for values in (self.mean, self.std))
+        return f"{kind} of {self.size[0]}×{self.size[1]} pixels, mean {mean}, std {std}"
+
     def prepare(self, images: Tensor) -> Tensor:
         """Turn uint8 ``(b, h, w, c)`` into normalised float32 ``(b, c, h, w)`` (channels-last in memory)."""
         mean, scale = _normalisation(self.mean, self.std, images.device)
@@ -66,6 +77,8 @@ class Network:
         input: what it wants to see.
         head: prefix of the final classifier's tensors, e.g. ``"fc"``; ``""`` when there is none to tell apart.
         make: constructs the module again with fresh random weights, ``None`` when nobody said how.
+        aliases: further names of tensors that have several, each with the name under which it is counted.
+        notes: what is other than in the module it was made of, a sentence each.
     """
 
     module: nn.Module
@@ -74,6 +87,8 @@ class Network:
     input: Input = field(default_factory=Input)
     head: str = ""
     make: Callable[[], nn.Module] | None = field(default=None, repr=False)
+    aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
 
     def __call__(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Return logits ``(b, classes)`` of the module with these weights, in the mode of the template."""
@@ -90,6 +105,38 @@ class Network:
         if params is not None:
             put(module, params)
         return module.eval()
+
+    def named(self) -> Params:
+        """Return the template's tensors by name, tied ones under each of their names; not a copy."""
+        state = self.module.state_dict()
+        return state | {name: state[first] for name, first in self.aliases.items()}
+
+    def tied(self) -> tuple[tuple[str, str], ...]:
+        """List all pairs of names under which the network has one tensor, both ways round."""
+        kin: dict[str, list[str]] = {}
+        for name, first in self.aliases.items():
+            kin.setdefault(first, [first]).append(name)
+        return tuple((a, b) for names in kin.values() for a in names for b in names if a != b)
+
+    def weights(self, params: Mapping[str, Tensor], label: str = "") -> Params:
+        """Return weights as this network counts them, from what ``state_dict()`` of the module it was made of holds.
+
+        Further names of tied weights and extra state are left out; other names, and shapes, are not looked at.
+
+        Args:
+            params: by name.
+            label: whose they are, for errors.
+
+        Raises:
+            UsageError: when names of one tensor hold different numbers.
+        """
+        twice = {name: first for name, first in self.aliases.items() if name in params}
+        for name, first in twice.items():
+            if first in params and not same(params[name], params[first]):
+                whose = f"{label}: " if label else ""
+                raise UsageError(f"{whose}{name!r} and {first!r} are one weight in {self.name} and differ here")
+        out = {k: v for k, v in params.items() if isinstance(v, Tensor) and k not in twice and not is_extra(k)}
+        return out | {first: params[name] for name, first in twice.items() if first not in params}
 
     def modules(self, granularity: Granularity = "layer") -> tuple[Module, ...]:
         """List the modules in forward order: an ordered partition of all tensors.

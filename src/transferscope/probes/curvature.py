@@ -24,6 +24,7 @@ from ..models.network import Network
 from ..models.objective import example_losses
 from ..runtime import full_float32, pick_device
 from .forward import Forward
+from .twice import as_error, check_graph, twice_differentiable
 
 __all__ = ["Curvature", "Precision"]
 
@@ -90,7 +91,19 @@ class Curvature:
             raise ModelError(f"{net.name}: loss or gradient on {images.name} is not finite, so there is no Hessian")
 
     def __call__(self, v: Tensor) -> Tensor:
-        """Return Hv for v ``(n,)``."""
+        """Return Hv for v ``(n,)``.
+
+        Raises:
+            ModelError: when an operation of the network has no second derivative.
+        """
+        try:
+            return self._product(v)
+        except RuntimeError as e:
+            if (refusal := as_error(self._forward.net, e)) is not None:
+                raise refusal from e
+            raise
+
+    def _product(self, v: Tensor) -> Tensor:
         parts = self._split(v)
         total = torch.zeros_like(v)
         with self._exact():
@@ -132,7 +145,9 @@ class Curvature:
         x = self._forward.net.input.prepare(part.images).to(self.dtype).contiguous()
         labels = part.labels if part.labels.dtype == torch.int64 else part.labels.to(self.dtype)
         with torch.enable_grad():
-            loss = example_losses(self._module(x), labels).sum() / self._count
+            with twice_differentiable():
+                logits = self._module(x)
+            loss = example_losses(logits, labels).sum() / self._count
             if not loss.requires_grad:
                 raise ModelError(
                     f"{self._forward.net.name}: {', '.join(self.names)} never run in the forward pass, so the loss "
@@ -141,6 +156,8 @@ class Curvature:
             gradients = torch.autograd.grad(
                 loss, self._weights, create_graph=True, allow_unused=True, materialize_grads=True
             )
+            if part.start == 0:
+                check_graph(self._forward.net, gradients)
         return _Graph(float(loss.detach()), gradients)
 
     def _choose(self, net: Network, module: str | None) -> tuple[tuple[str, ...], tuple[Tensor, ...]]:

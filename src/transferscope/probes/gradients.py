@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data.feed import Feed
+from ..data.feed import Batch, Feed
 from ..data.imageset import ImageSet
 from ..errors import DataError, ModelError, UsageError, nearest
 from ..models.network import Granularity, Network
@@ -57,9 +57,8 @@ class Gradients:
 
     @property
     def size(self) -> float:
-        """‖∂L/∂θ‖₂; a parameter that has two names counts once."""
-        once = {id(value): name for name, value in self.weights.items()}
-        return norm(self.weights, once.values())
+        """‖∂L/∂θ‖₂."""
+        return norm(self.weights)
 
     @property
     def finite(self) -> bool:
@@ -165,7 +164,10 @@ def _sweep(
     losses: list[Tensor] = []
     norms: dict[str, list[Tensor]] = {}
     with full_float32(where), _Watch(module, places, side) as watch:
-        for part in Feed(images, where).batches(batch):
+        feed = Feed(images, where)
+        if places:
+            watch.look(forward, next(iter(feed.batches(2))))
+        for part in feed.batches(batch):
             # Activations before the first weight have a gradient only when the image has one.
             x = forward.net.input.prepare(part.images).to(forward.dtype).requires_grad_(bool(places))
             labels = part.labels if part.labels.dtype == torch.int64 else part.labels.to(forward.dtype)
@@ -179,7 +181,7 @@ def _sweep(
                 norms.setdefault(name, []).append(value)
             progress(part.start + len(part.images), len(images), "images")
     mean = {id(leaf): total / len(images) for leaf, total in zip(leaves, totals, strict=True)}
-    named = module.named_parameters(remove_duplicate=False) if weights else ()
+    named = module.named_parameters() if weights else ()
     return Gradients(
         losses=torch.cat(losses).double().cpu().numpy(),
         weights={name: mean[id(leaf)] for name, leaf in named},
@@ -213,6 +215,8 @@ class _Watch:
         self._examples = 0
         self._running = False
         self._found: dict[str, list[Tensor]] = {}
+        self._looking: dict[str, list[Tensor]] | None = None
+        self._rows: dict[str, list[int]] = {}
         self._names: tuple[str, ...] | None = None
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
@@ -229,6 +233,27 @@ class _Watch:
     def __exit__(self, *_: object) -> None:
         while self._handles:
             self._handles.pop().remove()
+
+    def look(self, forward: Forward, batch: Batch) -> None:
+        """See how many entries each place has for an image: windows or tokens may stand beside images, in one row.
+
+        They are those of image after image when the entries of one image alone are the last ones of two.
+        """
+        x = forward.net.input.prepare(batch.images).to(forward.dtype)
+        seen = []
+        for images in (x, x[-1:]):
+            self._looking, self._running = {}, True
+            try:
+                with torch.no_grad():
+                    self._module(images.clone())
+                seen.append(self._looking)
+            finally:
+                self._looking, self._running = None, False
+        together, alone = seen
+        self._rows = {
+            name: [_rows(a, b, len(x)) for a, b in zip(together[name], alone.get(name, ()), strict=False)]
+            for name in together
+        }
 
     def run(self, x: Tensor) -> Tensor:
         """Return the logits of a batch."""
@@ -272,7 +297,12 @@ class _Watch:
         x = _first_tensor(values)
         if x is None:
             raise ModelError(f"the {self._side} of module {tap.name!r} holds no floating tensor; name a part of it")
-        if not x.ndim or len(x) != self._examples:
+        if self._looking is not None:
+            self._looking.setdefault(tap.name, []).append(x.detach().clone())
+            return
+        before = len(self._found.get(tap.name, ()))
+        rows = next(iter(self._rows.get(tap.name, ())[before : before + 1]), 1)
+        if not x.ndim or len(x) != self._examples * rows:
             raise ModelError(
                 f"the {self._side} of module {tap.name!r} has {len(x) if x.ndim else 'no'} entries for "
                 f"{self._examples} images; gradients of single images need one entry each; ask for a module around it"
@@ -282,7 +312,9 @@ class _Watch:
                 f"the {self._side} of module {tap.name!r} has no gradient: it does not depend on the image, or runs "
                 "under no_grad or reentrant checkpointing; ask for another module, or switch that off"
             )
-        norms = torch.zeros(len(x), dtype=torch.float64, device=x.device)  # stays where the loss does not depend on x
+        norms = torch.zeros(
+            self._examples, dtype=torch.float64, device=x.device
+        )  # stays where the loss does not depend on x
         self._found.setdefault(tap.name, []).append(norms)
 
         def keep(gradient: Tensor) -> None:
@@ -292,6 +324,15 @@ class _Watch:
             )
 
         x.register_hook(keep)  # type: ignore[no-untyped-call]
+
+
+def _rows(together: Tensor, alone: Tensor, images: int) -> int:
+    """Return how many entries an image has, image after image; 1 where that is not how they stand."""
+    count = len(alone) if alone.ndim else 0
+    if count < 2 or together.ndim != alone.ndim or len(together) != images * count:
+        return 1
+    last, scale = together[-count:], together.abs().max()
+    return count if last.shape == alone.shape and torch.allclose(last, alone, rtol=0, atol=1e-3 * float(scale)) else 1
 
 
 def _places(net: Network, modules: Granularity | Sequence[str], side: Side) -> tuple[Tap, ...]:

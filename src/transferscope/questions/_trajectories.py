@@ -11,9 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import UsageError, nearest
+from ..models.network import Network
 from ..models.solution import Solution, as_solution
 from ..params import Params
 from ..train.run import Run
+from ._members import of_network
 
 __all__ = ["Trajectory", "given", "single", "trajectory"]
 
@@ -83,8 +85,12 @@ def trajectory(run: Run, tags: Sequence[str] | None = None) -> Trajectory:
     return Trajectory(run.label, run.role, run.group, run.ended, steps, keys, kept, unfit)
 
 
-def given(weights: Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]]) -> list[Trajectory]:
+def given(weights: Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]], net: Network) -> list[Trajectory]:
     """Return weights by step by label, as a run of unknown role each.
+
+    Args:
+        weights: of each.
+        net: the network they are of.
 
     Raises:
         UsageError: when a label has none.
@@ -95,7 +101,7 @@ def given(weights: Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]]) 
     return [
         Trajectory(
             label, "", "", "finished", tuple(sorted(of)), tuple(sorted(of)),
-            {step: as_solution(at, label).params for step, at in of.items()},
+            {step: of_network(net, as_solution(at, label)).params for step, at in of.items()},
         )
         for label, of in weights.items()
     ]  # fmt: skip

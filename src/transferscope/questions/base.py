@@ -15,6 +15,7 @@ from .words import View, Words
 
 if TYPE_CHECKING:
     from ..data.imageset import ImageSet
+    from ..models.network import Network
     from ..probes.evaluate import EngineOptions
     from .protocols import ImagesView, Inputs, PlanView, StartView, StudyView
     from .result import Result
@@ -90,6 +91,10 @@ class Question(Strict, ABC):
     def named_modules(self) -> dict[str, tuple[str, ...]]:
         """Return the modules that settings name, by the setting's key."""
         return {}
+
+    def refuses(self, net: Network) -> str:
+        """Return why a network cannot be asked it, one sentence; ``""`` when it can."""
+        return ""
 
     def named_weights(self) -> dict[str, tuple[str, ...]]:
         """Return the recorded weights that settings name (``epoch 3``, ``step 100``), by the setting's key."""

@@ -9,6 +9,7 @@ from typing import Any
 from ..data.shuffle import divisors
 from ..errors import CheckpointError, ModelError, SpecError, UsageError, nearest
 from ..questions.base import unknown
+from ..store.digest import file_digest
 from ..train.recipe import Recipe
 from .feasibility import of_network, of_study
 from .inventory import Found, survey
@@ -75,20 +76,22 @@ def network_spec(
     Raises:
         ModelError: for an unknown name, or numbers that do not fit the channels.
     """
-    from ..models.build import designed_for
+    from ..models.build import designed_for, sources_of
     from ..models.network import Input
 
     designed = designed_for(name)
     size = images.size or max(designed.size)
     channels = images.channels
     chosen = Input((size, size), channels, *_statistics(designed.mean, designed.std, channels, mean, std))
-    return {
+    spec = {
         "name": name,
         "size": size,
         "channels": channels,
         "mean": list(chosen.mean),
         "std": list(chosen.std),
     }
+    sources = sources_of(name)  # a network that lies in the user's files is another one when they change
+    return {**spec, "files": [file_digest(path) for path in sources]} if sources else spec
 
 
 def _statistics(
@@ -178,7 +181,7 @@ class _Check:
                         self._add(f"{_at(name)}.{key}", "is for pre-training on 'data'; a 'checkpoint' is as it is")
 
     def _network(self) -> dict[str, Any]:
-        from ..models.build import build
+        from ..models.build import build, outputs_of
         from ..models.network import Input
 
         settings = self.study.network
@@ -189,7 +192,9 @@ class _Check:
             return {}
         side, mean, std = spec["size"], tuple(spec["mean"]), tuple(spec["std"])
         try:
-            net = build(settings.name, 2, input=Input((side, side), spec["channels"], mean, std))
+            net = build(
+                settings.name, outputs_of(settings.name, 2), input=Input((side, side), spec["channels"], mean, std)
+            )
         except ModelError as e:
             self._add("network", str(e))
             return {}

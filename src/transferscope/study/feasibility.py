@@ -16,11 +16,13 @@ __all__ = ["of_labels", "of_network", "of_study"]
 
 
 def of_network(where: str, question: Question, net: Network) -> Iterator[SpecError]:
-    """Yield what is wrong with the modules that a question names."""
+    """Yield what is wrong with the modules that a question names, and what the network cannot be asked."""
     named = question.named_modules()
     known = [m.name for granularity in ("layer", "block", "stage") for m in net.modules(granularity)] if named else []
     for key, names in named.items():
         yield from unknown(names, known, f"{where}.{key}", f"module of {net.name}")
+    if why := question.refuses(net):
+        yield SpecError(where, why)
 
 
 def of_labels(where: str, question: Question, images: Mapping[str, Found]) -> Iterator[SpecError]:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from pydantic import ValidationError
 
 from ..errors import ModelError, SpecError, UsageError, nearest
+from ..models.build import with_absolute_path
 from ..models.locate import content_digest
 from ..questions import QUESTIONS, question_class
 from ..questions.base import Question
@@ -185,9 +186,9 @@ def run_files(
         StoreError: when the folder is not ours, belongs to something else, or cannot be written.
     """
     resources(jobs, device, threads)
-    plan, text, remarks = plan_files(asked)
-    for remark in remarks:
-        listener(StepEvent("noted", "data images", "", text=remark))
+    plan, text, notes = plan_files(asked)
+    for about, remark in notes:
+        listener(StepEvent("noted", about, "", text=remark))
     inputs = [step for step in plan.steps if step.kind != "analysis"]
     files = [step.name for step in inputs if step.kind == "checkpoint"]
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
@@ -198,11 +199,11 @@ def run_files(
     return folder, execute(plan.steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)
 
 
-def plan_files(asked: Files) -> tuple[Plan, str, tuple[str, ...]]:
-    """Check everything and return the steps, what was asked as YAML, and what there is to say of the images."""
+def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
+    """Check everything and return the steps, what was asked as YAML, and remarks, each with what it is about."""
     settings = ImageSettings(size=asked.size, channels=asked.channels, skip_unreadable=asked.skip_unreadable)
     try:
-        network = network_spec(asked.model, settings, asked.mean, asked.std)
+        network = network_spec(with_absolute_path(asked.model, Path.cwd()), settings, asked.mean, asked.std)
     except ModelError as e:
         raise ModelError(f"--model: {e}") from e
     spec = absolute(asked.data, Path.cwd(), "--data")
@@ -226,10 +227,13 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[str, ...]]:
     for name in asked.settings:
         if name not in chosen:
             raise UsageError(f"--set {name}: {name} is not asked; name it with --only")
-    items, net = {}, network_of(network, len(found.classes))
+    items, net, refused = {}, network_of(network, len(found.classes)), dict[str, str]()
     for name in chosen:
         question = asked.question(name)
-        where = f"--set {name}"
+        where = f"--set {name}" if name in asked.settings else f"--only {name}"
+        if asked.only is None and (why := question.refuses(net)):
+            refused[name] = why  # nobody asked for it by name
+            continue
         raise_all([*of_network(where, question, net), *of_labels(where, question, {"--data": found})])
         body = {
             "revision": question.revision,
@@ -243,7 +247,8 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[str, ...]]:
         }
         items[name] = {"": Step("analysis", name, body, inputs, question.cost(len(given), [found.test]))}
     steps = in_order(step for of in items.values() for step in of.values())
-    return Plan(steps, items, {}), _as_text(asked, found, network), found.remarks
+    notes = [*(("data images", remark) for remark in found.remarks), *refused.items()]
+    return Plan(steps, items, {}), _as_text(asked, found, network, refused), tuple(notes)
 
 
 def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
@@ -296,13 +301,18 @@ def labels_of(paths: Sequence[str]) -> dict[str, str]:
     return {path: str(Path(*p)) for path, p in parts.items()}
 
 
-def _as_text(asked: Files, found: Found, network: dict[str, Any]) -> str:
+def _as_text(asked: Files, found: Found, network: dict[str, Any], refused: Mapping[str, str]) -> str:
     count = len(asked.checkpoints)
     done = (
         f"{count} checkpoints of {asked.model} compared" if count > 1 else f"A checkpoint of {asked.model} inspected"
     )
     tree: dict[str, Any] = {
-        "description": f"{done} on {found.train} training and {found.test} test images.",
+        "description": " ".join(
+            [
+                f"{done} on {found.train} training and {found.test} test images.",
+                *(f"Not asked is {name}: {why}." for name, why in refused.items()),
+            ]
+        ),
         asked.about: [str(Path(p).expanduser().absolute()) for p in asked.checkpoints],
         "model": network,
         "data": found.spec,

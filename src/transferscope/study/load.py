@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import SpecError, UsageError, nearest
+from ..errors import ModelError, SpecError, UsageError, nearest
 from .inventory import absolute
 from .library import LIBRARY, PAPERS, library_study, origin, paper_study
 from .overrides import changed, with_images, with_one_target
@@ -171,6 +171,14 @@ def _absolute(study: Study, base: Path) -> tuple[Study, list[SpecError]]:
         return source.model_copy(update=update)
 
     update: dict[str, object] = {"targets": targets}
+    if study.network.name.startswith(("py:", "hf/")):
+        from ..models.build import with_absolute_path
+
+        try:
+            name = with_absolute_path(study.network.name, base)
+            update["network"] = study.network.model_copy(update={"name": name})
+        except ModelError as e:
+            problems.append(SpecError("network", str(e)))
     if study.source is not None:
         update["source"] = found(study.source, "source")
     if study.sources:

@@ -42,7 +42,8 @@ class StudyError(SpecError):
 
     def __init__(self, problems: Sequence[SpecError]) -> None:
         self.problems = tuple(problems)
-        super().__init__("", "\n".join(str(p) for p in problems))
+        super().__init__("", "")
+        self.args = ("\n".join(str(p) for p in problems),)
         self.where = problems[0].where
 
 

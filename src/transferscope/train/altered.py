@@ -119,7 +119,7 @@ def basin_noise(start: Start, net: Network, sigma: float, seed: int) -> Start:
 def _body(start: Start, net: Network) -> dict[str, Tensor]:
     """The parameters that are not the head's."""
     head = set(net.head_tensors())
-    named = net.module.named_parameters(remove_duplicate=False)
+    named = net.module.named_parameters()
     return {name: start.params[name] for name, _ in named if name not in head}
 
 

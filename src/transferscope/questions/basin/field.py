@@ -96,9 +96,6 @@ class NetworkField:
         self._largest: dict[str, float] = {}
         self.farthest: dict[Literal["shaken", "beyond"], dict[str, np.ndarray]] = {}
         self._shapes = {name: p.shape for name, p in net.module.named_parameters()}
-        own = {id(p): name for name, p in net.module.named_parameters()}
-        # A parameter that two modules share has two names, and the same noise under both.
-        self._names = {name: own[id(p)] for name, p in net.module.named_parameters(remove_duplicate=False)}
 
     @property
     def size(self) -> int:
@@ -148,8 +145,7 @@ class NetworkField:
     def _noise(self, draw: int) -> Params:
         flat = torch.randn(self.size, generator=generator("basin", self._seed, "noise", draw)) / math.sqrt(self.size)
         parts = torch.split(flat, [shape.numel() for shape in self._shapes.values()])
-        drawn = {name: p.view(shape) for (name, shape), p in zip(self._shapes.items(), parts, strict=True)}
-        return {name: drawn[first] for name, first in self._names.items()}
+        return {name: p.view(shape) for (name, shape), p in zip(self._shapes.items(), parts, strict=True)}
 
 
 def counted(metric: str, values: np.ndarray) -> np.ndarray:

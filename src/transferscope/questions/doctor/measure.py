@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ModelError, UsageError
-from ...models.build import build, designed_for
+from ...models.build import build, designed_for, outputs_of
 from ...models.checkpoint import CheckpointFile, read
 from ...models.guess import guess
 from ...models.heads import FitReport, compare, outputs
@@ -75,6 +75,8 @@ class Diagnosis(Result):
         others: other weights in the file; ``--at`` takes these names.
         done: what was done to tensors that are kept in another form, with their number.
         unusable: tensors that hold no numbers to compute with, and why.
+        images: what that network sees and how it is normalised, unless told otherwise.
+        notes: what is special about that network.
         use: the command that would use the file, ``""`` when none would.
     """
 
@@ -98,6 +100,8 @@ class Diagnosis(Result):
     done: dict[str, int] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
     use: str = ""
+    images: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def numbers(self) -> int:
@@ -192,13 +196,15 @@ def doctor(
         others=file.others,
         done=_counted(file.done),
         unusable=dict(file.unusable),
+        images="" if net is None else net.input.described(),
+        notes=() if net is None else net.notes,
     )
     return found if net is None or isinstance(model, Network) else replace(found, use=_use(found, net, file.at))
 
 
 def _built(name: str, classes: int | None, file: CheckpointFile, size: int | None = None) -> Network:
     seen = None if size is None else replace(designed_for(name), size=(size, size))
-    net = build(name, _ANY if classes is None else classes, input=seen)
+    net = build(name, outputs_of(name, _ANY) if classes is None else classes, input=seen)
     if classes is None and (found := outputs(net, file)) is not None:
         net = build(name, found, input=seen)
     fit = compare(net, file)

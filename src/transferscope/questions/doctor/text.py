@@ -46,6 +46,8 @@ def as_text(found: Diagnosis) -> str:
         return "\n".join([*lines, "  network    none known fits; compare with one by --model NAME"])
     how = "looks like " if found.guessed else ""
     lines.append(f"  network    {how}{found.model} with {found.classes} outputs{found.input}: {_verdict(found)}")
+    lines += [f"  images     {found.images}"] if found.images else []
+    lines += [f"  note       {note}" for note in found.notes]
     lines.append(f"  fits       {len(found.fit.fits)} tensors")
     lines += _fit_lines(found.fit)
     return "\n".join([*lines, *([f"  use        {found.use}"] if found.use else [])])

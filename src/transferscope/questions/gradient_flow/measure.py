@@ -296,7 +296,7 @@ def gradient_flow(
 def _matrices(net: Network) -> tuple[tuple[LinearMap, ...], tuple[LeftOut, ...]]:
     """Return the linear maps that have a gradient, and what else is one."""
     maps, others = linear_maps(net)
-    trained = {name for name, _ in net.module.named_parameters(remove_duplicate=False)}
+    trained = {name for name, _ in net.module.named_parameters()}
     fixed = [(one.tensor, "not trained") for one in maps if one.tensor not in trained]
     return tuple(one for one in maps if one.tensor in trained), tuple(LeftOut(*one) for one in (*others, *fixed))
 

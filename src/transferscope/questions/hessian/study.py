@@ -14,6 +14,7 @@ from ..base import (
 from ..words import Words
 
 if TYPE_CHECKING:
+    from ...models.network import Network
     from ..protocols import Inputs
     from ..result import Result
 
@@ -70,6 +71,12 @@ class HessianQuestion(OfSomeRuns):
     def named_modules(self) -> dict[str, tuple[str, ...]]:
         """Return the one it is about."""
         return {} if self.module is None else {"module": (self.module,)}
+
+    def refuses(self, net: Network) -> str:
+        """Say which operation of the network has no second derivative."""
+        from ...probes.twice import no_second_derivative
+
+        return no_second_derivative(net)
 
     def cost(self, networks: int, images: Sequence[int]) -> float:
         """Count the products it usually takes."""

@@ -299,7 +299,7 @@ def _filters_of(
     """Return the parameters that have filters by module, and the modules that have none."""
     state = net.module.state_dict()
     if modules is None:
-        trained = [name for name, _ in net.module.named_parameters(remove_duplicate=False)]
+        trained = [name for name, _ in net.module.named_parameters()]
         every: dict[str, Sequence[str]] = {"": trained}
         left_out: list[LeftOut] = []
     else:

@@ -30,6 +30,7 @@ from ...progress import Progress, silent
 from ...rng import numpy_generator
 from ...runtime import pick_device
 from ...train.run import Run
+from .._members import of_network
 from .._sides import unlearned
 from .._trajectories import Trajectory, given, single, trajectory
 from ..result import Result
@@ -226,9 +227,11 @@ def loss_variation(
             options that cannot be.
     """
     if isinstance(runs, Mapping):
-        tracks = [single(runs)] if isinstance(runs, Solution) else given(runs)
+        tracks = [single(of_network(net, runs))] if isinstance(runs, Solution) else given(runs, net)
     else:
-        tracks = [single(run) if isinstance(run, Solution) else trajectory(run, tags) for run in runs]
+        tracks = [
+            single(of_network(net, run)) if isinstance(run, Solution) else trajectory(run, tags) for run in runs
+        ]
     early = [t for t in tracks if not t.steps]
     left_out = tuple(LeftOut(t.label, f"{t.ended}, before anything was recorded") for t in early)
     seen = (*(Witness(t.label, t.role, t.unfit) for t in early), *witnesses)

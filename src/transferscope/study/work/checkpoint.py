@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...models.build import outputs_of
 from ...models.checkpoint import CheckpointFile, read
 from ...models.heads import FitReport, Loaded, fit_to, outputs
 from ...models.network import Network
@@ -66,7 +67,7 @@ def file_into(spec: Mapping[str, Any]) -> tuple[Network, CheckpointFile, Loaded]
     file = read(spec["path"], at=spec.get("at"))
     classes, policy = spec["classes"], spec["head"]
     if classes is None:
-        classes = outputs(network_of(spec["network"], 2), file)
+        classes = outputs(network_of(spec["network"], outputs_of(spec["network"]["name"], 2)), file)
         classes, policy = (classes, policy) if classes is not None else (2, "drop")
     net = network_of(spec["network"], classes)
     return net, file, fit_to(net, file, head=policy if net.head else "refuse")
