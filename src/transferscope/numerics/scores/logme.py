@@ -14,7 +14,7 @@ from .targets import Targets
 
 __all__ = ["logme"]
 
-_GRID, _NARROWED = 49, 40
+_GRID, _NARROWED = 37, 24
 _LOWEST, _HIGHEST = 1e-12, 1e6
 """Where α/β is sought, as multiples of the largest σ² of the features."""
 
@@ -67,11 +67,16 @@ def logme(features: Decomposition, targets: Targets) -> float:
     values = torch.stack([evidence(at.expand(len(level))) for at in grid])
     best = values.argmax(0)
     low, high = grid[(best - 1).clamp_min(0)], grid[(best + 1).clamp_max(_GRID - 1)]
+    inner, outer = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_inner, at_outer = evidence(inner), evidence(outer)
     for _ in range(_NARROWED):
-        inner, outer = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        left = evidence(inner) >= evidence(outer)
+        left = at_inner >= at_outer
         low, high = torch.where(left, low, inner), torch.where(left, outer, high)
-    found = torch.maximum(values.max(0).values, evidence((low + high) / 2))
+        new = torch.where(left, high - _GOLDEN * (high - low), low + _GOLDEN * (high - low))
+        found = evidence(new)
+        inner, outer = torch.where(left, new, outer), torch.where(left, inner, new)
+        at_inner, at_outer = torch.where(left, found, at_outer), torch.where(left, at_inner, found)
+    found = torch.stack([values.max(0).values, at_inner, at_outer]).max(0).values
     return float(found.mean())
 
 

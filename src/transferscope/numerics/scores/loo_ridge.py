@@ -16,8 +16,9 @@ from .targets import Targets
 
 __all__ = ["LooRidge", "loo_ridge"]
 
-_LAMBDAS = tuple(10.0 ** (k / 2) for k in range(-16, 5))
-"""λ is sought among these multiples of the largest σ² of the centred features."""
+_DECADES = tuple(range(-8, 3))
+"""λ is sought among these powers of 10, times the largest σ² of the centred features, then half a power beside the
+best."""
 
 _LARGEST_SLOPE = 1e3
 
@@ -57,9 +58,13 @@ class LooRidge:
 def loo_ridge(features: Decomposition, targets: Targets, *, penalty: float | None = None) -> LooRidge:
     """Fit ridge regression to all images but one, for each of them, and predict that one.
 
-    The columns of labels are regressed on the features with an intercept that is not penalised. With the hat matrix
-    H = 11ᵀ/n + U diag(σ²/(σ² + λ)) Uᵀ the residual of image i when it is left out is (y_i − ŷ_i)/(1 − h_ii), so that
-    one decomposition serves all images and all λ. λ is the one whose mean squared left-out residual is least.
+    The columns of labels, less the classes' shares π, are regressed on the centred features. With H = U diag(σ²/(σ² +
+    λ)) Uᵀ the residual of image i when it is left out is (y_i − ŷ_i)/(1 − h_ii), so that one decomposition serves all
+    images and all λ. λ is the one whose mean squared left-out residual is least.
+
+    Shares and the features' mean are those of all images. Were they, too, without image i, its own class would be the
+    rarer for it, and features that say nothing would be right less often than by chance: never, with classes of one
+    size.
 
     The link from predictions to probabilities, for the log-loss: p ∝ π_c·exp(s·(ŷ_c − π_c)), π_c the share of class
     c; of several labels an image each has logit(p) = logit(π_c) + s·(ŷ_c − π_c). The one slope s ≥ 0 makes the mean
@@ -93,15 +98,22 @@ def loo_ridge(features: Decomposition, targets: Targets, *, penalty: float | Non
     along = features.left.T @ residual
     squared = features.left.square()
     largest = float(features.squares[0])
-    candidates = [penalty] if penalty is not None else [largest * factor for factor in _LAMBDAS]
-    best, least, chosen = torch.empty(0, dtype=torch.float64), math.inf, candidates[0]
-    for value in candidates:
+
+    def left_out(value: float) -> Float64[Tensor, "n c"]:
         kept = features.squares / (features.squares + value)
-        leverage = 1 / n + squared @ kept
-        left_out = (residual - features.left @ (kept[:, None] * along)) / (1 - leverage).clamp_min(1e-12)[:, None]
-        error = float(left_out.square().mean())
-        if error < least or not best.numel():
-            best, least, chosen = left_out, error, value
+        leverage = squared @ kept
+        fitted = features.left @ (kept[:, None] * along)
+        return (residual - fitted) / (1 - leverage).clamp_min(1e-12)[:, None]
+
+    chosen, best = (0.0, torch.empty(0)) if penalty is None else (penalty, left_out(penalty))
+    if penalty is None:
+        least = math.inf
+        for powers in (_DECADES, (-0.5, 0.5)):
+            around = largest if powers is _DECADES else chosen
+            for power in powers:
+                found = left_out(around * 10.0**power)
+                if (error := float(found.square().mean())) < least:
+                    chosen, best, least = around * 10.0**power, found, error
     predictions = targets.columns - best
     slope, losses = _linked(predictions - means, targets)
     if targets.labels is None:
