@@ -52,6 +52,7 @@ _COMMANDS = {
     "study": "run a study file: train, compare, report",
     "compare": "compare two or more checkpoints of one network",
     "inspect": "look into one checkpoint: spectrum, curvature, landscape, gradients",
+    "rank": "say which of several pre-trained networks fits a target best, without training",
     "doctor": "say what is in a checkpoint and whether it fits a network",
     "report": "write report.html of a run folder again",
     "papers": "list the papers that can be run as studies, with their figures and tables",
@@ -133,6 +134,31 @@ def build_parser() -> argparse.ArgumentParser:
         "--init criticality, rewind (default: all that apply but loss_variation; the last two take longest)",
     )
     _add_run_options(inspect, out="inspection")
+
+    rank = command(
+        "rank",
+        "rank --data folder:birds timm/resnet18=a.safetensors torchvision/resnet50=b.pt c.pt",
+        more="Each candidate sees the training images in its own size and with its own input normalisation; scored are "
+        "its penultimate layer's features. Prints a table and which to take, writes a report.",
+    )
+    rank.add_argument(
+        "candidates",
+        nargs="+",
+        metavar="[NETWORK=]FILE",
+        help="files of weights, each with its network (timm/NAME=FILE, torchvision/NAME=FILE, NAME=FILE), or alone "
+        "where the network can be told from it; or a run folder, for its pre-trainings at the epochs that were kept",
+    )
+    rank.add_argument("--data", required=True, metavar="SPEC", help=_DATA)
+    rank.add_argument("--samples", type=int, metavar="N", help="use at most N images of each part")
+    rank.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="scores.KEY=VALUE",
+        help="a setting of the question scores, e.g. scores.images=2000 or scores.sigmoid=[c.pt]; can be given "
+        "several times",
+    )
+    _add_run_options(rank, out="ranking")
 
     doctor = command(
         "doctor",

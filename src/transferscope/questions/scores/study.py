@@ -67,7 +67,7 @@ class ScoresQuestion(Question):
     """Candidates, by label, whose final layer was trained with sigmoids, which LEEP and NCE are not defined for;
     pre-trainings of the study on images with several labels are known to be."""
     images: Annotated[int, Field(ge=20)] | None = 5000
-    """Use at most this many training images."""
+    """Use about this many training images at most, the same share of each class."""
     draws: Annotated[int, Field(ge=0, le=200)] = 20
     """Subsets of the images for the intervals; 0 for none."""
     permutations: Annotated[int, Field(ge=0, le=1000)] = 20
@@ -104,6 +104,7 @@ class ScoresQuestion(Question):
     def answer(self, inputs: Inputs) -> Result:
         """Score what was given, the pre-trainings, and random weights."""
         from ...models.build import initialise
+        from .labels import at_most
         from .measure import Candidate, scores
 
         offered = inputs.offered()
@@ -115,7 +116,7 @@ class ScoresQuestion(Question):
                 o.solution.label,
                 o.net,
                 o.solution.params,
-                o.images if self.images is None else o.images.sample(self.images),
+                at_most(o.images, self.images),
                 o.softmax and o.solution.label not in self.sigmoid,
             )
             for o in offered
@@ -123,9 +124,8 @@ class ScoresQuestion(Question):
         if self.random:
             net, head = inputs.net, set(inputs.net.head_tensors())
             drawn = {name: value for name, value in initialise(net, 0).items() if name not in head}
-            train = inputs.splits.train
-            some = train if self.images is None else train.sample(self.images)
-            found.append(Candidate("random weights", net, drawn, some))
+            train = at_most(inputs.splits.train, self.images)
+            found.append(Candidate("random weights", net, drawn, train))
         return scores(
             found,
             draws=self.draws,
