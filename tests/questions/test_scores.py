@@ -14,6 +14,7 @@ from transferscope.models.network import Input, Network
 from transferscope.numerics.scores import decompose, logme, loo_ridge, targets_of
 from transferscope.probes.penultimate import penultimate
 from transferscope.questions.scores.findings import choice
+from transferscope.questions.scores.labels import at_most
 from transferscope.questions.scores.measure import Candidate, Scores, scores
 from transferscope.questions.scores.values import SCORES
 
@@ -239,3 +240,13 @@ def test_the_figure(found: Scores, tmp_path: Path) -> None:
     left, right = figure.axes
     assert [label.get_text() for label in left.get_yticklabels()] == [found.labels[i] for i in found.order()]
     assert "LogME" in [label.get_text() for label in right.get_xticklabels()]
+
+
+def test_fewer_images_keep_the_shares_of_the_classes_and_four_of_each() -> None:
+    labels = np.array([0] * 60 + [1] * 30 + [2] * 5 + [3] * 3)
+    images = pictures(98, labels=labels)
+    some = at_most(images, 20)
+    assert np.bincount(some.labels).tolist() == [12, 6, 4, 3]
+    small = ImageSet(images.images[:, ::2, ::2], labels, images.classes, images.ids)
+    assert at_most(small, 20).ids.tolist() == some.ids.tolist(), "the same images in every size"
+    assert at_most(images, None) is images and at_most(images, 98) is images

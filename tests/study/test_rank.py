@@ -63,7 +63,7 @@ def test_each_candidate_has_its_own_network_size_and_channels(files: dict[str, s
     assert study.description == "3 candidates of 2 networks ranked on 60 training images."
     again = rank(Ranking(words, DATA, QUICK), tmp_path / "out", device="cpu", threads=1)[1]
     assert not again.done, "what is there is taken up"
-    with pytest.raises(StoreError, match="holds the ranking 'small.pt"):
+    with pytest.raises(StoreError, match=r"holds the ranking 'small\.pt"):
         rank(Ranking(words[:2], DATA, QUICK), tmp_path / "out", device="cpu", threads=1)
 
 
@@ -76,7 +76,7 @@ def test_the_pre_trainings_of_a_run_folder(files: dict[str, str], tmp_path: Path
     assert scored.candidates[1].reasons["leep"] == "it has no final layer of its own"  # type: ignore[attr-defined]
     found = named([str(folder.root), files["deep"]])
     labels = [c.label for c in found]
-    assert labels[0] == "source, epoch 0" and "source" in labels and labels[-1] == ""
+    assert labels == ["source, epoch 0", "source", ""], "epoch 1, the last, is the final one"
     assert all("clips" not in label for label in labels), "runs on targets are no candidates"
     plan, text = plan_ranking(Ranking((str(folder.root), files["deep"]), DATA, QUICK))
     assert [s.name for s in plan.steps if s.kind == "checkpoint"] == [*labels[:-1], "deep.pt"]
@@ -96,7 +96,7 @@ def test_what_is_refused(files: dict[str, str], tmp_path: Path) -> None:
     refused(UsageError, "expected NETWORK=FILE", files["small"], "lenet=")
     refused(CheckpointError, "nothing.pt", files["small"], str(tmp_path / "nothing.pt"))
     refused(ModelError, "deep.pt: unknown network 'fixup_resnet9'", files["small"], f"fixup_resnet9={files['deep']}")
-    refused(CheckpointError, "of another architecture", files["small"], f"resnet20={files['deep']}")
+    refused(CheckpointError, "does not fit resnet20", files["small"], f"resnet20={files['deep']}")
     refused(SpecError, r"--set scores\.drows", *both, settings={"drows": 3})
     refused(SpecError, r"--set scores\.targets: is for studies", *both, settings={"targets": ["a"]})
     refused(UsageError, "--samples 0", *both, samples=0)

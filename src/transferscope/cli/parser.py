@@ -121,8 +121,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_file_options(
         compare,
         "instead of the quick ones (mistakes, similarity, distance, barrier, extrapolation), ask these, "
-        "comma-separated; also there, taking longer: basin, spectrum, hessian, landscape, "
-        "loss_variation, gradient_flow",
+        "comma-separated; also there, taking longer: scores, basin, spectrum, hessian, "
+        "landscape, loss_variation, gradient_flow",
     )
     _add_run_options(compare, out="comparison")
 
@@ -138,8 +138,8 @@ def build_parser() -> argparse.ArgumentParser:
     rank = command(
         "rank",
         "rank --data folder:birds timm/resnet18=a.safetensors torchvision/resnet50=b.pt c.pt",
-        more="Each candidate sees the training images in its own size and with its own input normalisation; scored are "
-        "its penultimate layer's features. Prints a table and which to take, writes a report.",
+        more="Each candidate sees the training images in its own size and with its own input normalisation; scored "
+        "are its penultimate layer's features. Prints a table and which to take, writes a report.",
     )
     rank.add_argument(
         "candidates",

@@ -11,6 +11,7 @@ from ..errors import CheckpointError, ModelError, StoreError, UsageError
 from ..models.checkpoint import CheckpointFile, read
 from ..models.guess import guess
 from ..models.heads import compare
+from ..store.digest import file_digest
 from ..store.tensors import WeightFiles
 from .check import network_spec
 from .graph import Step
@@ -105,8 +106,12 @@ def _in_folder(folder: Path) -> Iterator[Named]:
         if stored is None or step.kind not in ("train", "checkpoint") or step.digest in on_targets:
             continue
         tags = [tag for tag in stored.weights() if tag in ("final", "given") or tag.startswith("epoch ")]
+        # The weights after the last epoch are the final ones, under another tag.
+        by_content = {file_digest(stored.folder / "weights" / WeightFiles.file_name(tag)): tag for tag in tags}
         for tag in tags:
             path = stored.folder / "weights" / WeightFiles.file_name(tag)
+            if tag not in by_content.values():
+                continue
             label = step.name if tag in ("final", "given") else f"{step.name}, {tag}"
             yield Named(str(path), dict(step.spec["network"]), label, _softmax(study, step))
             count += 1

@@ -37,7 +37,7 @@ def choice(result: Scores) -> Finding:
         return said(f"{text}; there is no other candidate to hold it against.", ridge, n=result.n,
                     unit="training images", weight=0.9)  # fmt: skip
     if not ridge.known:
-        text = f"{text}, the highest of {len(result.candidates)}; there is no interval, so nothing is told apart."
+        text = f"Cannot tell: {text} is the highest; there is no interval, so nothing is told apart."
         return said(text, ridge, n=result.n, unit="training images", weight=0.9)
     if not others:
         second = result.order()[1]

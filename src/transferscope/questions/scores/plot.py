@@ -36,6 +36,7 @@ def plot(result: Scores, *, most: int = 30) -> Figure:
         left, right = fig.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": (1.1, 1.0)})
         _ridge(left, result, order)
         _ranks(right, result, order, names)
+        fig.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize=7)
         if len(result.candidates) > most:
             fig.suptitle(f"the first {most} of {len(result.candidates)} candidates")
     return fig
@@ -63,7 +64,6 @@ def _ridge(ax: Axes, result: Scores, order: list[int]) -> None:
     ax.plot([], [], "s", color="#777777", label="told apart")
     if len(result.null):
         ax.plot([], [], color=PALETTE[1], linewidth=4, alpha=0.4, label="labels permuted")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25 if len(order) < 4 else -0.16), ncols=3, fontsize=7)
 
 
 def _ranks(ax: Axes, result: Scores, order: list[int], names: list[str]) -> None:
