@@ -97,7 +97,7 @@ def test_what_is_refused(files: dict[str, str], tmp_path: Path) -> None:
     refused(CheckpointError, "nothing.pt", files["small"], str(tmp_path / "nothing.pt"))
     refused(ModelError, "deep.pt: unknown network 'fixup_resnet9'", files["small"], f"fixup_resnet9={files['deep']}")
     refused(CheckpointError, "does not fit resnet20", files["small"], f"resnet20={files['deep']}")
-    refused(SpecError, r"--set scores\.drows", *both, settings={"drows": 3})
+    refused(SpecError, "--set scores: unknown key 'drows'", *both, settings={"drows": 3})
     refused(SpecError, r"--set scores\.targets: is for studies", *both, settings={"targets": ["a"]})
     refused(UsageError, "--samples 0", *both, samples=0)
     refused(SpecError, "5 training images of 12 classes", *both, data="synthetic:clipart?train=60&test=24", samples=5)
