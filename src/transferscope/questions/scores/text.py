@@ -45,7 +45,7 @@ def text(result: Scores) -> str:
                 c.network,
                 _ridge(result, i),
                 *(_cell(float(result.of(name)[i])) for name in shown),
-                number(c.parameters / 1e6, 2),
+                short(c.parameters / 1e6),
                 short(c.milliseconds),
                 f"{c.width}",
             ]

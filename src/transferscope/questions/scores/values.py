@@ -41,7 +41,7 @@ SCORES: dict[str, str] = {
     "logme": "LogME",
     "h_score": "H-score",
     "transrate": "TransRate",
-    "transrate_coarse": "TransRate, ε = 0.01",
+    "transrate_coarse": "TransRate (ε 0.01)",
     "gbc": "GBC",
     "leep": "LEEP",
     "nce": "NCE",
