@@ -14,11 +14,9 @@ from .targets import Targets
 
 __all__ = ["logme"]
 
-_GRID, _NARROWED = 37, 24
+_GRID, _ROUNDS = 433, 3
 _LOWEST, _HIGHEST = 1e-12, 1e6
 """Where α/β is sought, as multiples of the largest σ² of the features."""
-
-_GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def logme(features: Decomposition, targets: Targets) -> float:
@@ -29,7 +27,7 @@ def logme(features: Decomposition, targets: Targets) -> float:
 
         log evidence/n = −½[log 2π + 1 + log(q(λ)/n)] − (1/2n) log det(I + FFᵀ/λ),  q(λ) = yᵀ(I + FFᵀ/λ)⁻¹y
 
-    and only log λ is sought, on a grid and then by golden section. The value does not depend on the scale of the
+    and only log λ is sought, on a grid and then by parabolas. The value does not depend on the scale of the
     features. With fewer images than features it is right, where the published fixed point leaves out
     −½(d − n) log α and adds constants that depend on the scale.
 
@@ -59,25 +57,37 @@ def logme(features: Decomposition, targets: Targets) -> float:
     rest = (targets.columns.square().sum(0) - along.square().sum(0) - level.square()).clamp_min(0.0)
     size = float(features.squares[0]) + n * (features.beside + float(features.mean.square().sum()))
 
-    def evidence(log_lambda: Float64[Tensor, " c"]) -> Float64[Tensor, " c"]:
-        return _evidence(features, along, level, rest, log_lambda)
+    grid = torch.linspace(math.log(size * _LOWEST), math.log(size * _HIGHEST), _GRID, dtype=torch.float64)
+    coarse = _on_grid(features, along, level, rest, grid)
+    best, width = coarse.max(1), float(grid[1] - grid[0])
+    at, found = grid[best.indices], best.values
+    for _ in range(_ROUNDS):
+        low, middle, high = (_evidence(features, along, level, rest, at + step) for step in (-width, 0.0, width))
+        bent = low - 2 * middle + high
+        step = torch.where(bent < 0, width * (low - high) / (2 * bent), 0.0).clamp(-width, width)
+        at, width = at + step, width / 8
+        found = torch.stack([found, low, middle, high]).max(0).values
+    return float(torch.maximum(found, _evidence(features, along, level, rest, at)).mean())
 
-    start, end = math.log(size * _LOWEST), math.log(size * _HIGHEST)
-    grid = torch.linspace(start, end, _GRID, dtype=torch.float64)
-    values = torch.stack([evidence(at.expand(len(level))) for at in grid])
-    best = values.argmax(0)
-    low, high = grid[(best - 1).clamp_min(0)], grid[(best + 1).clamp_max(_GRID - 1)]
-    inner, outer = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-    at_inner, at_outer = evidence(inner), evidence(outer)
-    for _ in range(_NARROWED):
-        left = at_inner >= at_outer
-        low, high = torch.where(left, low, inner), torch.where(left, outer, high)
-        new = torch.where(left, high - _GOLDEN * (high - low), low + _GOLDEN * (high - low))
-        found = evidence(new)
-        inner, outer = torch.where(left, new, outer), torch.where(left, inner, new)
-        at_inner, at_outer = torch.where(left, found, at_outer), torch.where(left, at_inner, found)
-    found = torch.stack([values.max(0).values, at_inner, at_outer]).max(0).values
-    return float(found.mean())
+
+def _on_grid(
+    features: Decomposition,
+    along: Float64[Tensor, "r c"],
+    level: Float64[Tensor, " c"],
+    rest: Float64[Tensor, " c"],
+    grid: Float64[Tensor, " g"],
+) -> Float64[Tensor, "c g"]:
+    """As :func:`_evidence`, of each column at every λ of a grid: sums over directions are matrix products."""
+    n, inverse = len(features), torch.exp(-grid)
+    plus = 1 + features.squares[:, None] * inverse  # (r, g)
+    shrunk = 1 / plus
+    border = (features.squares.sqrt() * features.mean)[:, None] * along
+    schur = 1 + n * inverse * (features.beside + features.mean.square() @ shrunk)
+    crossed = level[:, None] - math.sqrt(n) * inverse * (border.T @ shrunk)
+    q = rest[:, None] + along.square().T @ shrunk + crossed.square() / schur
+    determinant = plus.log().sum(0) + schur.log()
+    q = q.clamp_min(torch.finfo(torch.float64).tiny)
+    return -0.5 * (math.log(2 * math.pi) + 1 + (q / n).log()) - determinant / (2 * n)
 
 
 def _evidence(
