@@ -166,3 +166,26 @@ def test_a_fault_of_ours_is_one_line_too(
     assert main(["status", "."]) == 3
     shown = capsys.readouterr().err.strip().splitlines()
     assert len(shown) == 1 and "RuntimeError: two lines" in shown[0]
+
+
+def test_a_ranking(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    from transferscope.models.build import build, initialise
+    from transferscope.models.network import Input
+
+    for name, seed in (("a.pt", 0), ("b.pt", 1)):
+        torch.save(initialise(build("mlp:12", 5, input=Input((8, 8))), seed), place / name)
+    asked = ["rank", "--data", "synthetic:clipart?train=60&test=24", "--device", "cpu", "--jobs", "1"]
+    quick = ["--set", "scores.draws=2", "--set", "scores.permutations=1"]
+    assert main([*asked, "mlp:12=a.pt", "b.pt", *quick, "--out", "ranked"]) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines[0].split()[:2] == ["candidate", "network"] and "LogME" in lines[0]
+    assert {line.split()[0] for line in lines[1:3]} == {"a.pt", "b.pt"}
+    assert any(line.startswith(("Take ", "Cannot tell: ")) for line in lines)
+    assert lines[-1] == "ranked/report.html" and (place / "ranked/tables/scores.csv").exists()
+    page = (place / "ranked/report.html").read_text(encoding="utf-8")
+    assert "Transferability scores" in page and (place / "ranked/figures/scores.svg").exists()
+
+    fails([*asked, "a.pt"], "1 candidate given", capsys)
+    fails([*asked, "a.pt", "b.pt", "--set", "barrier.points=3"], "--set barrier: only scores are asked here", capsys)

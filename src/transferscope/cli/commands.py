@@ -27,6 +27,7 @@ __all__ = [
     "inspect",
     "papers",
     "questions",
+    "rank",
     "report",
     "scaling",
     "schema",
@@ -94,6 +95,34 @@ def soup(options: argparse.Namespace) -> int:
         display.close()
     print("\n".join(lines))
     return 0
+
+
+def rank(options: argparse.Namespace) -> int:
+    """Say which of several pre-trained networks fits a target best."""
+    from ..questions.scores.text import text
+    from ..study.rank import Ranking
+    from ..study.rank import rank as run_ranking
+    from ..study.stored_study import open_study
+
+    settings = _settings(options.set)
+    for name in settings:
+        if name != "scores":
+            raise UsageError(f"--set {name}: only scores are asked here, e.g. --set scores.images=2000")
+    asked = Ranking(
+        tuple(options.candidates), options.data, settings.get("scores", {}), options.samples, options.skip_unreadable
+    )
+    _prepare()
+    shown = _Shown()
+    try:
+        folder, outcome = run_ranking(
+            asked, options.out, jobs=_jobs(options), device=options.device, listener=shown.event
+        )
+    finally:
+        shown.display.close()
+    found: dict[str, Any] = open_study(folder.root).results("scores")
+    for result in found.values():
+        print(text(result))
+    return _end(folder, outcome)
 
 
 def doctor(options: argparse.Namespace) -> int:

@@ -55,6 +55,7 @@ _COMMANDS = {
     "compare": "compare two or more checkpoints of one network",
     "inspect": "look into one checkpoint: spectrum, curvature, landscape, gradients",
     "soup": "average fine-tuned checkpoints of one network, and say whether to take the average",
+    "rank": "say which of several pre-trained networks fits a target best, without training",
     "doctor": "say what is in a checkpoint and whether it fits a network",
     "scaling": "say from a table of models what raising upstream accuracy buys downstream",
     "report": "write report.html of a run folder again",
@@ -124,7 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_file_options(
         compare,
         "instead of the quick ones (mistakes, similarity, distance, barrier, extrapolation), ask these, "
-        "comma-separated; also there, taking longer: basin, spectrum, hessian, landscape, "
+        "comma-separated; also there, taking longer: scores, basin, spectrum, hessian, landscape, "
         "loss_variation, gradient_flow, soup (see also 'transferscope soup')",
     )
     _add_run_options(compare, out="comparison")
@@ -139,6 +140,31 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run_options(inspect, out="inspection")
 
     _add_soup(command("soup", "soup a.pt b.pt c.pt --model NAME --data folder:birds --save soup.safetensors"))
+
+    rank = command(
+        "rank",
+        "rank --data folder:birds timm/resnet18=a.safetensors torchvision/resnet50=b.pt c.pt",
+        more="Each candidate sees the training images in its own size and with its own input normalisation; scored "
+        "are its penultimate layer's features. Prints a table and which to take, writes a report.",
+    )
+    rank.add_argument(
+        "candidates",
+        nargs="+",
+        metavar="[NETWORK=]FILE",
+        help="files of weights, each with its network (timm/NAME=FILE, torchvision/NAME=FILE, NAME=FILE), or alone "
+        "where the network can be told from it; or a run folder, for its pre-trainings at the epochs that were kept",
+    )
+    rank.add_argument("--data", required=True, metavar="SPEC", help=_DATA)
+    rank.add_argument("--samples", type=int, metavar="N", help="use at most N images of each part")
+    rank.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="scores.KEY=VALUE",
+        help="a setting of the question scores, e.g. scores.images=2000 or scores.sigmoid=[c.pt]; can be given "
+        "several times",
+    )
+    _add_run_options(rank, out="ranking")
 
     doctor = command(
         "doctor",

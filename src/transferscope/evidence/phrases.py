@@ -16,7 +16,6 @@ __all__ = ["bracket", "count", "error_text", "interval_text", "least_to_most", "
            "percent", "points", "points_text", "range_text", "short", "shortened", "times"]  # fmt: skip
 
 _SAID = {
-    "images": "over these test images",
     "draws": "over draws",
     "targets": "over targets",
     "pre-trainings": "over pre-trainings",
@@ -134,6 +133,7 @@ def interval_text(
     factor: float = 1.0,
     digits: int | None = 2,
     form: Literal["number", "times"] = "number",
+    images: str = "these test images",
 ) -> str:
     """Write the interval of an estimate in brackets with a space before it, empty when there is none.
 
@@ -142,6 +142,7 @@ def interval_text(
         factor: in other units, 100 for points; a negative one turns the interval round.
         digits: decimals; ``None`` for three significant figures.
         form: ``times`` writes the ends as ratios.
+        images: what to call the images, where an interval is over them.
 
     >>> interval_text(Estimate(0.1, 0.093, 0.103, over="networks", n=6), factor=100, digits=1)
     ' (9.3 to 10.3)'
@@ -153,7 +154,7 @@ def interval_text(
     ends = sorted((factor * estimate.low, factor * estimate.high))
     low, high = (times(x) if form == "times" else short(x) if digits is None else number(x, digits) for x in ends)
     level = "" if estimate.level == 0.95 else f"{100 * estimate.level:.4g} % interval "
-    over = _SAID.get(estimate.over, "")
+    over = f"over {images}" if estimate.over == "images" else _SAID.get(estimate.over, "")
     return f" ({level}{low} to {high}{' ' * bool(over)}{over})"
 
 

@@ -11,6 +11,7 @@ from .intervals import (
     paired_difference,
     wilson,
 )
+from .weighted_tau import weighted_tau
 
 __all__ = [
     "BarrierHeight",
@@ -34,5 +35,6 @@ __all__ = [
     "pearson",
     "percentile_interval",
     "resampled_means",
+    "weighted_tau",
     "wilson",
 ]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .result import Result
     from .rewind.measure import Rewind, rewind
     from .samples.measure import Samples, samples
+    from .scores.measure import Candidate, Scores, scores
     from .similarity.measure import Similarity, similarity
     from .soup.measure import Soup, soup
     from .source_choice.measure import SourceChoice, source_choice
@@ -44,6 +45,7 @@ __all__ = ["QUESTIONS", "part", "question_class", "result_class"]
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
     "samples": ("Samples", "samples"),
+    "scores": ("Scores", "Candidate", "scores"),
     "learning_curves": ("LearningCurves", "learning_curves"),
     "block_shuffle": ("BlockShuffle", "block_shuffle"),
     "transfer": ("Transfer", "transfer"),

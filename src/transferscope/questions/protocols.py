@@ -6,6 +6,7 @@ So a question needs nothing from the floors above it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -21,11 +22,28 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..train.run import Run
 
-__all__ = ["Alteration", "ImagesView", "Inputs", "PlanView", "StartView", "StepView", "StudyView"]
+__all__ = ["Alteration", "ImagesView", "Inputs", "Offered", "PlanView", "StartView", "StepView", "StudyView"]
 
 
 Alteration = Literal["top_singular", "basin_noise", "average"]
 """What keeps a start from being plain: altered weights at the start, averages at the end."""
+
+
+@dataclass(frozen=True, eq=False)
+class Offered:
+    """Weights that one could start from, with a network of their own.
+
+    Attributes:
+        solution: the weights; without a final layer where they have none.
+        net: the network, with as many outputs as that final layer.
+        images: the target's training images as this network wants to see them.
+        softmax: whether the final layer is known not to be one of sigmoids.
+    """
+
+    solution: Solution
+    net: Network
+    images: ImageSet
+    softmax: bool = True
 
 
 class ImagesView(Protocol):
@@ -230,6 +248,9 @@ class Inputs(Protocol):
 
     def pretrained(self) -> dict[str, Solution]:
         """Return the weights of all pre-trainings that the question looks at, by source."""
+
+    def offered(self) -> list[Offered]:
+        """Return the given files and the pre-trainings that the question looks at, each with its own network."""
 
     def journey(self) -> tuple[Params, Solution]:
         """Return the weights that the only file started from, and those in it."""

@@ -30,8 +30,8 @@ __all__ = ["FORMAT", "MARKER", "About", "Failure", "RunFolder"]
 
 MARKER = "transferscope.json"
 FORMAT = 1
-About = Literal["study", "compare", "inspect"]
-_WORDS: dict[About, str] = {"study": "study", "compare": "comparison", "inspect": "inspection"}
+About = Literal["study", "compare", "inspect", "rank"]
+_WORDS: dict[About, str] = {"study": "study", "compare": "comparison", "inspect": "inspection", "rank": "ranking"}
 
 
 @dataclass(frozen=True)

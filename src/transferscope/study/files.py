@@ -33,7 +33,7 @@ from .work.checkpoint import file_into
 from .work.network import network_of
 from .yaml_output import as_yaml
 
-__all__ = ["Files", "labels_of", "run_files"]
+__all__ = ["Files", "file_step", "labels_of", "question_with", "run_files", "run_plan"]
 
 _KEPT = "whose runs keep weights at several epochs; a file holds one set"
 
@@ -135,20 +135,7 @@ class Files:
 
     def question(self, name: str) -> Question:
         """Return a question with its settings."""
-        kind, given = question_class(name), self.settings.get(name, {})
-        for key in sorted(kind.chooses & given.keys()):
-            raise SpecError(f"--set {name}.{key}", "is for studies; here all files are asked about")
-        for key in sorted(kind.among & given.keys()):
-            raise SpecError(f"--set {name}.{key}", f"is for studies, {_KEPT}")
-        try:
-            question = kind.model_validate_json(json.dumps({"question": name, **given}))
-        except ValidationError as e:
-            found = problems_of(e, kind)[0]
-            said = str(found).removeprefix(f"{found.where}: ")
-            raise SpecError(f"--set {name}.{found.where}".rstrip("."), said) from e
-        if recorded := question.wants_recorded():
-            raise SpecError(f"--set {name}.{recorded}", f"wants weights on the way and is for studies, {_KEPT}")
-        return question
+        return question_with(name, self.settings.get(name, {}))
 
     def _why_not(self, name: str) -> str:
         if name not in QUESTIONS:
@@ -160,6 +147,32 @@ class Files:
         if self.least > 1:
             return "is asked of one checkpoint, see 'transferscope inspect'"
         return "cannot be asked of one checkpoint; it needs two or more, see 'transferscope compare'"
+
+
+def question_with(name: str, given: Mapping[str, Any]) -> Question:
+    """Return a question about files with its settings.
+
+    Args:
+        name: of the question.
+        given: its settings that are not as their defaults.
+
+    Raises:
+        SpecError: for a setting that there is not, that cannot be, or that is for studies.
+    """
+    kind = question_class(name)
+    for key in sorted(kind.chooses & given.keys()):
+        raise SpecError(f"--set {name}.{key}", "is for studies; here all files are asked about")
+    for key in sorted(kind.among & given.keys()):
+        raise SpecError(f"--set {name}.{key}", f"is for studies, {_KEPT}")
+    try:
+        question = kind.model_validate_json(json.dumps({"question": name, **given}))
+    except ValidationError as e:
+        found = problems_of(e, kind)[0]
+        said = str(found).removeprefix(f"{found.where}: ")
+        raise SpecError(f"--set {name}.{found.where}".rstrip("."), said) from e
+    if recorded := question.wants_recorded():
+        raise SpecError(f"--set {name}.{recorded}", f"wants weights on the way and is for studies, {_KEPT}")
+    return question
 
 
 def run_files(
@@ -189,11 +202,37 @@ def run_files(
     plan, text, notes = plan_files(asked)
     for about, remark in notes:
         listener(StepEvent("noted", about, "", text=remark))
+    return run_plan(asked.about, plan, text, out, jobs=jobs, device=device, threads=threads, listener=listener)
+
+
+def run_plan(
+    about: About,
+    plan: Plan,
+    text: str,
+    out: str | Path,
+    *,
+    jobs: int,
+    device: str,
+    threads: int | None,
+    listener: Listener,
+) -> tuple[RunFolder, Outcome]:
+    """Compute what is missing of a plan about files.
+
+    Args:
+        about: what it is called in the store.
+        plan: the steps.
+        text: what was asked, as YAML.
+        out: run folder.
+        jobs: how many steps side by side.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        threads: threads of torch in each process.
+        listener: told of every event.
+    """
     inputs = [step for step in plan.steps if step.kind != "analysis"]
     files = [step.name for step in inputs if step.kind == "checkpoint"]
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
     name = f"{', '.join(files[:3])}{more} ({digest([step.digest for step in inputs])[:8]})"
-    folder = RunFolder.create(out, asked.about, name)
+    folder = RunFolder.create(out, about, name)
     write_bytes(folder.root / "study.yaml", text.encode())
     folder.write("plan.json", plan.to_json())
     return folder, execute(plan.steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)
@@ -215,13 +254,13 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
     given, headless = [], []
     for file in files[: len(asked.checkpoints)]:
         key = f"file {labels[file]}"
-        inputs[key], whole = _file_step(file, labels[file], network, len(found.classes), asked.head)
+        inputs[key], whole = file_step(file, labels[file], network, len(found.classes), asked.head)
         given.append({"input": key, "label": labels[file], "group": "P" if asked.init else ""})
         headless += [] if whole else [labels[file]]
     source = None
     if asked.init is not None:
         # Weights to start from usually have a head for other classes, which they keep.
-        inputs["source"], _ = _file_step(files[-1], labels[files[-1]], network, None, "keep")
+        inputs["source"], _ = file_step(files[-1], labels[files[-1]], network, None, "keep")
         source = {"label": labels[files[-1]], "weights": "given"}
     chosen = _to_ask(asked, headless)
     for name in asked.settings:
@@ -269,7 +308,7 @@ _File: TypeAlias = tuple[str, str | None]
 """A file, and which of its weights."""
 
 
-def _file_step(file: _File, label: str, network: dict[str, Any], classes: int | None, head: str) -> tuple[Step, bool]:
+def file_step(file: _File, label: str, network: dict[str, Any], classes: int | None, head: str) -> tuple[Step, bool]:
     """Return the step that reads a file, and whether the file has a head; says what is wrong with the file."""
     path, at = file
     full = str(Path(path).expanduser().absolute())

@@ -20,12 +20,13 @@ from ...params import Params
 from ...probes.metrics import Metric
 from ...probes.outcomes import outcomes
 from ...progress import Progress
-from ...questions.protocols import Alteration
+from ...questions.protocols import Alteration, Offered
 from ...questions.result import Result
 from ...train.run import Run
 from ..graph import Step
 from ..perform import Context
 from ..runs import load_run
+from .checkpoint import Taken
 from .data import DataSummary, images_of
 from .network import network_of
 
@@ -178,6 +179,33 @@ class QuestionInputs:
             label = "P" if source == "source" else f"P {source}"
             found[source] = Solution(label, params, "P", label)
         return found
+
+    def offered(self) -> list[Offered]:
+        """Return the given files and the pre-trainings that the step takes, each with its own network and images.
+
+        Files may be of different networks, which then name theirs and the images in its size.
+        """
+        spec, train = self._context.step.spec, self.splits.train
+        found = []
+        for described, solution in zip(spec["given"], self.given(), strict=True):
+            network = described.get("network", spec["network"])
+            images = (
+                images_of(self._context.step.inputs[described["images"]]).train if "images" in described else train
+            )
+            net = network_of(network, self._context.stored(described["input"]).result(Taken).classes)
+            found.append(Offered(solution, net, images, described.get("softmax", True)))
+        for source, solution in self.pretrained().items():
+            step = self._context.step.inputs[f"pretraining {source}"]
+            head = solution.params.get(f"{self.net.head}.weight")
+            net = network_of(spec["network"], len(head) if head is not None else len(self.splits.classes))
+            found.append(Offered(solution, net, train, not self._several(step)))
+        return found
+
+    def _several(self, step: Step) -> bool:
+        """Whether a pre-training was on images with several labels; of a file that is not known."""
+        images = step.inputs.get("images")
+        known = None if images is None else self._context.folder.find(images.identity)
+        return known is not None and known.result(DataSummary).multilabel
 
     def journey(self) -> tuple[Params, Solution]:
         """Return the weights the only file started from, and those in it."""

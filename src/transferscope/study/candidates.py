@@ -1,0 +1,125 @@
+"""What a person names to be ranked: files of different networks, and what is in run folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import CheckpointError, ModelError, StoreError, UsageError
+from ..models.checkpoint import CheckpointFile, read
+from ..models.guess import guess
+from ..models.heads import compare
+from ..store.digest import file_digest
+from ..store.tensors import WeightFiles
+from .check import network_spec
+from .graph import Step
+from .schema import ImageSettings
+from .stored_study import StoredStudy, open_study
+from .work.data import DataSummary
+from .work.network import network_of
+
+__all__ = ["Named", "named"]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A candidate before it is read in.
+
+    Attributes:
+        path: file of its weights.
+        network: its specification: name, size, channels, mean and std of its input.
+        label: what to call it; empty for the file's name.
+        softmax: whether nothing is known against its final layer being a softmax.
+    """
+
+    path: str
+    network: dict[str, Any]
+    label: str = ""
+    softmax: bool = True
+
+
+def named(words: Sequence[str]) -> list[Named]:
+    """Find the candidates that words name: ``NETWORK=FILE``, ``FILE``, or a run folder.
+
+    Raises:
+        UsageError: for a word that is none of these, or a file whose network cannot be told.
+        TransferscopeError: when a file, a network or a run folder cannot be used.
+    """
+    return [candidate for word in words for candidate in _of(word)]
+
+
+def _of(word: str) -> Iterator[Named]:
+    path = Path(word).expanduser()
+    if path.is_dir():
+        yield from _in_folder(path)
+        return
+    network, given, file = word.partition("=")
+    if path.exists() or not given:
+        yield _file(str(path), None)
+    elif not (network and file):
+        raise UsageError(f"{word!r}: expected NETWORK=FILE, e.g. timm/resnet18=a.safetensors")
+    else:
+        yield _file(str(Path(file).expanduser()), network)
+
+
+def _file(path: str, network: str | None) -> Named:
+    """A file of a network that is named, or can be told from its tensors."""
+    file = read(path)
+    found = guess(file.params) if network is None or "/" not in network else None
+    if network is None:
+        if found is None:
+            raise UsageError(f"{path}: which network it is of cannot be told; give it as NETWORK={path}")
+        network = found.name
+    size, channels = None, 3
+    if found is not None and found.name == network:
+        size, channels = max(found.input.size), found.input.channels
+    return Named(path, _network(path, network, size, channels, file))
+
+
+def _network(path: str, name: str, size: int | None, channels: int, file: CheckpointFile) -> dict[str, Any]:
+    """What the network wants to see; images become grey or RGB as its first layer has it."""
+    wanted: Literal[1, 3] = 1 if channels == 1 else 3
+    try:
+        spec = network_spec(name, ImageSettings(size=size, channels=wanted), None, None)
+        first = compare(network_of(spec, 2), file).first_layer
+        if first is not None:
+            wanted = 1 if first.in_file[1] == 1 else 3
+            spec = network_spec(name, ImageSettings(size=size, channels=wanted), None, None)
+            network_of(spec, 2)
+    except ModelError as e:
+        raise ModelError(f"{path}: {e}") from e
+    return spec
+
+
+def _in_folder(folder: Path) -> Iterator[Named]:
+    """The pre-trainings of a run folder, at each epoch that was kept, and the files it was given."""
+    try:
+        study = open_study(folder)
+    except StoreError as e:
+        raise StoreError(f"{e}; give a file of weights, or the run folder of a study") from e
+    count = 0
+    on_targets = {run.step.digest for of in study.plan.runs.values() for run in of.values()}
+    for step in study.plan.steps:
+        stored = study.stored.get(step.digest)
+        if stored is None or step.kind not in ("train", "checkpoint") or step.digest in on_targets:
+            continue
+        tags = [tag for tag in stored.weights() if tag in ("final", "given") or tag.startswith("epoch ")]
+        # The weights after the last epoch are the final ones, under another tag.
+        by_content = {file_digest(stored.folder / "weights" / WeightFiles.file_name(tag)): tag for tag in tags}
+        for tag in tags:
+            path = stored.folder / "weights" / WeightFiles.file_name(tag)
+            if tag not in by_content.values():
+                continue
+            label = step.name if tag in ("final", "given") else f"{step.name}, {tag}"
+            yield Named(str(path), dict(step.spec["network"]), label, _softmax(study, step))
+            count += 1
+    if not count:
+        raise CheckpointError(f"{folder}: holds no finished pre-training and no file of weights to rank")
+
+
+def _softmax(study: StoredStudy, step: Step) -> bool:
+    images = step.inputs.get("images")
+    stored = None if images is None else study.stored.get(images.digest)
+    return stored is None or not stored.result(DataSummary).multilabel

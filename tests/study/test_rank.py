@@ -1,0 +1,121 @@
+"""Candidates of different networks ranked: what words name, how each sees the images, and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from transferscope.errors import CheckpointError, ModelError, SpecError, StoreError, TransferscopeError, UsageError
+from transferscope.models.build import build, initialise
+from transferscope.models.network import Input
+from transferscope.study.candidates import named
+from transferscope.study.load import load_study
+from transferscope.study.rank import Ranking, plan_ranking, rank
+from transferscope.study.run import run_study
+from transferscope.study.stored_study import open_study
+
+DATA = "synthetic:clipart?train=60&test=24"
+QUICK = {"draws": 3, "permutations": 2}
+STUDY = """
+name: small
+network: lenet
+images: {size: 16}
+recipe: {epochs: 1, batch: 32, augmentation: {crop: none}}
+source: {data: "synthetic:photo?train=48&test=40"}
+targets: {clips: {data: "synthetic:clipart?train=60&test=40"}}
+starts: {P-T: {from: source, seeds: [0]}}
+analyses: {scores: {draws: 2, permutations: 1}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path_factory.getbasetemp() / "image-cache"))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """Weights of three networks with heads of three sizes, one of them for grey images."""
+    made = {
+        "small.pt": build("lenet", 12, input=Input((16, 16))),
+        "grey.pt": build("lenet", 7, input=Input((28, 28), 1, (0.5,), (0.5,))),
+        "deep.pt": build("fixup_resnet8", 5),
+    }
+    for name, net in made.items():
+        torch.save(initialise(net, 0), tmp_path / name)
+    return {name.removesuffix(".pt"): str(tmp_path / name) for name in made}
+
+
+def test_each_candidate_has_its_own_network_size_and_channels(files: dict[str, str], tmp_path: Path) -> None:
+    words = (f"lenet={files['small']}", files["grey"], f"fixup_resnet8={files['deep']}")
+    folder, outcome = rank(Ranking(words, DATA, QUICK), tmp_path / "out", device="cpu", threads=1)
+    assert outcome.ok, outcome.failed
+    study = open_study(folder.root)
+    result = study.results("scores")[""]
+    seen = {c.label: (c.network, c.side, c.width) for c in result.candidates}  # type: ignore[attr-defined]
+    assert seen == {
+        "small.pt": ("lenet", 16, 84), "grey.pt": ("lenet", 28, 84), "deep.pt": ("fixup_resnet8", 32, 64)
+    }  # fmt: skip
+    assert result.n == 60 and np.isfinite(result.of("ridge")).all()  # type: ignore[attr-defined]
+    assert np.isfinite(result.of("leep")).all(), "each has a final layer of its own"  # type: ignore[attr-defined]
+    assert study.description == "3 candidates of 2 networks ranked on 60 training images."
+    again = rank(Ranking(words, DATA, QUICK), tmp_path / "out", device="cpu", threads=1)[1]
+    assert not again.done, "what is there is taken up"
+    with pytest.raises(StoreError, match=r"holds the ranking 'small\.pt"):
+        rank(Ranking(words[:2], DATA, QUICK), tmp_path / "out", device="cpu", threads=1)
+
+
+def test_the_pre_trainings_of_a_run_folder(files: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(STUDY)
+    folder, outcome = run_study(load_study(str(tmp_path / "study.yaml")), tmp_path / "run", device="cpu", threads=1)
+    assert outcome.ok, outcome.failed
+    (scored,) = open_study(folder.root).results("scores").values()
+    assert scored.labels == ("P", "random weights")  # type: ignore[attr-defined]
+    assert scored.candidates[1].reasons["leep"] == "it has no final layer of its own"  # type: ignore[attr-defined]
+    found = named([str(folder.root), files["deep"]])
+    labels = [c.label for c in found]
+    assert labels == ["source, epoch 0", "source", ""], "epoch 1, the last, is the final one"
+    assert all("clips" not in label for label in labels), "runs on targets are no candidates"
+    plan, text = plan_ranking(Ranking((str(folder.root), files["deep"]), DATA, QUICK))
+    assert [s.name for s in plan.steps if s.kind == "checkpoint"] == [*labels[:-1], "deep.pt"]
+    assert "network" in text and "deep.pt" in text
+
+
+def refused(error: type[TransferscopeError], said: str, *words: str, data: str = DATA, **more: object) -> None:
+    with pytest.raises(error, match=said) as caught:
+        plan_ranking(Ranking(words, data, **more))  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_refused(files: dict[str, str], tmp_path: Path) -> None:
+    both = (files["small"], files["deep"])
+    refused(UsageError, "1 candidate given; ranking takes 2 or more", files["small"])
+    refused(UsageError, "small.pt: is given twice", files["small"], files["small"])
+    refused(UsageError, "expected NETWORK=FILE", files["small"], "lenet=")
+    refused(CheckpointError, "nothing.pt", files["small"], str(tmp_path / "nothing.pt"))
+    refused(ModelError, "deep.pt: unknown network 'fixup_resnet9'", files["small"], f"fixup_resnet9={files['deep']}")
+    refused(CheckpointError, "does not fit resnet20", files["small"], f"resnet20={files['deep']}")
+    refused(SpecError, "--set scores: unknown key 'drows'", *both, settings={"drows": 3})
+    refused(SpecError, r"--set scores\.targets: is for studies", *both, settings={"targets": ["a"]})
+    refused(UsageError, "--samples 0", *both, samples=0)
+    refused(SpecError, "5 training images of 12 classes", *both, data="synthetic:clipart?train=60&test=24", samples=5)
+    (tmp_path / "empty").mkdir()
+    refused(StoreError, "is not a run folder", files["small"], str(tmp_path / "empty"))
+    torch.save({"a.weight": torch.zeros(3, 4), "b.weight": torch.zeros(5, 3)}, tmp_path / "odd.pt")
+    refused(UsageError, "odd.pt: which network it is of cannot be told", files["small"], str(tmp_path / "odd.pt"))
+
+
+def test_a_class_with_a_single_image(files: dict[str, str], tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for part, counts in (("train", (6, 1)), ("test", (2, 2))):
+        for name, count in zip(("cat", "dog"), counts, strict=True):
+            (tmp_path / "set" / part / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = draw.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "set" / part / name / f"{i}.png")
+    refused(
+        SpecError, "class 'dog' has a single training image", files["small"], files["deep"],
+        data=f"folder:{tmp_path / 'set'}",
+    )  # fmt: skip
