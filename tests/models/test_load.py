@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import transferscope as ts
-from transferscope.errors import CheckpointError
+from transferscope.errors import CheckpointError, UsageError
 from transferscope.models.network import Input
 
 
@@ -49,6 +49,50 @@ def test_every_question_takes_them_alone_or_together(net, two, images):
     assert again.frame().equals(walked.frame())
     assert ts.barrier(net, [(a, b)], images.test, lambdas=3, **few).paths[0].path.b == "b.pt"
     assert ts.extrapolation(net, [(a, b)], {"test": images.test}, lambdas=5, **few).paths[0].path.a == "a.safetensors"
+
+
+def test_weights_in_every_form_are_the_same_weights(net, two, tmp_path, images):
+    a, b = two
+    few = {"device": "cpu", "progress": lambda *_: None}
+    forms = [a, dict(a.params), net.fresh(a.params), str(tmp_path / "a.safetensors"), tmp_path / "a.safetensors"]
+    values = [
+        ts.barrier(net, [(form, b)], images.test, lambdas=3, **few)
+        .paths[0]
+        .path.curve(images.test.name, "loss")
+        .values
+        for form in forms
+    ]
+    assert all((v == values[0]).all() for v in values)
+    assert all(
+        ts.distance(net, [form, b]).frame().iloc[:, 3:].equals(ts.distance(net, two).frame().iloc[:, 3:])
+        for form in forms
+    )
+    ends = [ts.evaluate(net, form, images.test, device="cpu").values["loss"][0] for form in forms]
+    assert ends == [pytest.approx(values[0][0])] * len(forms)
+    line = ts.Points.line(a, net.fresh(b.params), [0.5])
+    assert torch.equal(line.at(0)["fc1.bias"], ts.Points.line(a.params, b.params, [0.5]).at(0)["fc1.bias"])
+    with pytest.raises(
+        UsageError, match=r"a\.safetensors: a file is read into a network; give load_weights\(net, PATH\)"
+    ):
+        ts.Points.line(str(tmp_path / "a.safetensors"), b, [0.5])
+    with pytest.raises(UsageError, match="int given; expected weights: what load_weights returns, a state dict"):
+        ts.barrier(net, [(3, b)], images.test)
+
+
+def test_one_checkpoint_with_batch_norm_is_evaluated_as_saved(images):
+    net = ts.build("resnet20", 12, input=Input((16, 16)))
+    params = ts.initialise(net, 0)
+    params |= {k: v + 0.3 for k, v in params.items() if k.endswith(("running_mean", "running_var"))}
+    found = ts.evaluate(net, params, images.test, device="cpu")
+    with torch.no_grad():
+        logits = net.fresh(params)(net.input.prepare(torch.from_numpy(images.test.images[:])))
+    expected = torch.nn.functional.cross_entropy(logits, torch.from_numpy(images.test.labels).long()).item()
+    assert found.values["loss"][0] == pytest.approx(expected, rel=1e-4) and found.how.norm == "kept"
+    other = ts.initialise(net, 1)
+    with pytest.raises(UsageError, match=r"batch norm, whose statistics .*: give training images \(train=…\)"):
+        ts.barrier(net, [(params, other)], images.test, lambdas=3, device="cpu")
+    joined = ts.barrier(net, [(params, other)], images, lambdas=3, device="cpu")
+    assert joined.how.norm == "recalibrated" and joined.paths[0].path.sets == ("train", "test")
 
 
 def test_a_head_of_another_size_is_refused_or_left_out(two, tmp_path):

@@ -42,3 +42,11 @@ def test_the_template_is_never_changed():
 def test_weights_of_another_network_are_refused():
     with pytest.raises(RuntimeError, match="size mismatch for fc3"):
         build("lenet", 10).fresh(build("lenet", 3).params())
+
+
+def test_layers_that_look_at_the_version_of_weights_take_bare_ones():
+    """MNASNet takes weights without a version for its oldest ones, and changes itself."""
+    net = build("torchvision/mnasnet0_5", 2)
+    params = {k: v + 1 if v.is_floating_point() else v for k, v in net.params().items()}
+    state = net.fresh(params).state_dict()
+    assert all(torch.equal(state[k], v) for k, v in params.items())

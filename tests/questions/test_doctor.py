@@ -170,3 +170,49 @@ def test_what_was_written_here_is_recognised(tmp_path):
     write(tmp_path / "a.safetensors", initialise(net, 2), {"epoch": "5"})
     d = doctor(tmp_path / "a.safetensors")
     assert (d.model, d.classes, d.extra["epoch"]) == ("fixup_resnet8", 4, "5")
+
+
+ODD = {
+    "empty": {"a.b": torch.empty(0, 3), "conv1.bias_after": torch.tensor([1.0]), "fc.weight": torch.tensor([1.0])},
+    "names of a network, shapes of none": {"layer1.0.conv1.weight": torch.ones(1), "linear.weight": torch.ones(2)},
+    "one number": {"fc1.weight": torch.tensor(1.0)},
+    "complex": {"a.b": torch.ones(2, dtype=torch.complex64)},
+    "bool": {"a.b": torch.ones(2, dtype=torch.bool)},
+    "uint16": {"a.b": torch.ones(2).to(torch.uint16)},
+    "float8 of exponents": {"a.b": torch.ones(2).to(torch.float8_e8m0fnu)},
+    "float4": {"a.b": torch.zeros(2, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)},
+    "nested": {"a.b": torch.nested.as_nested_tensor([torch.ones(2), torch.ones(3)])},
+    "sparse": {"a.b": torch.eye(3).to_sparse()},
+    "blocks": {"a.b": torch.eye(4).to_sparse_bsr((2, 2))},
+    "parameters": {"a.b": torch.nn.Parameter(torch.ones(2))},
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("model", [None, "lenet"])
+def test_no_file_that_torch_loads_is_too_odd(tmp_path, kind, model):
+    torch.save(ODD[kind], tmp_path / "a.pt")
+    d = doctor(tmp_path / "a.pt", model)
+    assert len(d.tensors) == len(ODD[kind]) and d.text() and d.findings() and len(d.frame()) == len(d.tensors)
+    assert d.use == "" and bool(d.unusable) == (kind in ("float4", "nested"))
+    d.plot()
+
+
+@pytest.mark.parametrize("head", ["fc.0.weight", "fc.2.weight"])
+def test_a_pre_training_of_torchvisions_is_recognised(tmp_path, head):
+    body = {k: v for k, v in build("torchvision/resnet18", 2).params().items() if not k.startswith("fc.")}
+    d = doctor(saved(tmp_path / "a.pt", {f"encoder.{k}": v for k, v in (body | {head: torch.ones(4, 512)}).items()}))
+    assert (d.model, d.usable, d.healthy, d.prefix + d.fit.prefix) == (
+        "torchvision/resnet18",
+        True,
+        False,
+        "module.encoder.",
+    )
+
+
+def test_the_name_that_a_file_gives_its_network_is_tried(tmp_path):
+    params = build("timm/vit_tiny_patch16_224", 3, input=Input((32, 32))).params()
+    torch.save({"arch": "vit_tiny_patch16_224", "state_dict": params}, tmp_path / "last.pth.tar")
+    d = doctor(tmp_path / "last.pth.tar")
+    assert (d.model, d.classes, d.healthy, d.guessed) == ("timm/vit_tiny_patch16_224", 3, True, True)
+    assert "--model timm/vit_tiny_patch16_224 --size 32 --data" in d.use

@@ -116,6 +116,17 @@ def test_bad_folders_are_told_with_their_place(tree: Tree, tmp_path: Path) -> No
         checked(tree(targets__photo__data=f"folder:{tmp_path}/cats"))
 
 
+def test_which_weights_of_a_checkpoint_is_said_with_it(tree: Tree, tmp_path: Path) -> None:
+    small, large = (build("fixup_resnet8", k, input=Input((16, 16))).params() for k in (5, 6))
+    path = str(tmp_path / "a.pt")
+    torch.save({"student": small, "teacher": large}, path)
+    assert checked(tree(source={"checkpoint": path, "at": "teacher"})).sources["source"].classes == 6
+    with pytest.raises(SpecError, match=r"source\.checkpoint: .* at 'student', 'teacher'; choose one"):
+        checked(tree(source={"checkpoint": path}))
+    with pytest.raises(SpecError, match=r"source\.at: says which weights of a 'checkpoint'; give that, too"):
+        checked(tree(source={"data": "synthetic:photo", "at": "teacher"}))
+
+
 def test_checkpoints_are_read_before_anything_is_run(tree: Tree, tmp_path: Path) -> None:
     net = build("fixup_resnet8", 7, input=Input((16, 16)))
     params = net.params()

@@ -72,6 +72,25 @@ def test_without_heads_only_what_needs_none(files: dict[str, str], tmp_path: Pat
         run_files(asked(files, "start", "a", head="drop", only=("barrier",)), tmp_path / "o2", device="cpu")
 
 
+def test_two_sets_of_weights_of_one_file(files: dict[str, str], tmp_path: Path) -> None:
+    both = {k: torch.load(files[k], weights_only=True)["state_dict"] for k in ("a", "b")}
+    torch.save({"student": both["a"], "teacher": both["b"]}, tmp_path / "two.pt")
+    two = str(tmp_path / "two.pt")
+    settings = {"model": "fixup_resnet8", "data": DATA, "size": 16, "only": ("distance",)}
+    comparison = Comparison((two, two), at=("student", "teacher"), **settings)
+    folder, _ = run_files(comparison, tmp_path / "out", device="cpu", threads=1)
+    result = open_study(folder.root).results("distance")[""]
+    assert [m.label for m in result.members] == ["two.pt at student", "two.pt at teacher"]  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="is given twice; comparing a file with itself"):
+        Comparison((two, two), at=("student",), **settings)
+    with pytest.raises(
+        UsageError, match="--at is given 3 times for 2 checkpoints; give it once for all, or once for"
+    ):
+        Comparison((two, two), at=("student", "teacher", "x"), **settings)
+    with pytest.raises(UsageError, match="--init-at says which weights of the file given with --init"):
+        Comparison((two, files["a"]), init_at="x", **settings)
+
+
 def test_one_name_in_two_folders(files: dict[str, str], tmp_path: Path) -> None:
     for run in ("run1", "run2"):
         (tmp_path / run).mkdir()

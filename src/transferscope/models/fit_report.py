@@ -108,7 +108,11 @@ class FitReport:
         if not other or not all(any(n.startswith(f"{c}.") for c in other) for n in wrong if n not in self.head):
             return ""
         told = [f"{in_file[c]} blocks in {c} where {self.network} has {in_network[c]}" for c in sorted(other)]
-        return f"the file has {', '.join(told)}"
+        how = ""
+        if self.network.startswith("timm/") and other == {"blocks"}:
+            mark = "&" if "?" in self.network else "?"
+            how = f" (--model '{self.network}{mark}depth={in_file['blocks']}')"
+        return f"the file has {', '.join(told)}{how}"
 
     def notes(self) -> tuple[str, ...]:
         """Everything that is not plain, one sentence each; empty when the file fits as it is."""

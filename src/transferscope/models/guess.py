@@ -14,9 +14,12 @@ from ..errors import ModelError
 from .build import build, known
 from .composed import compose
 from .fixup import IMAGENET_DEPTHS
+from .naming import beside_a_network
 from .network import Input, Network
 
 __all__ = ["guess"]
+
+_HEADS = ("fc.", "linear.", "head.", "heads.", "classifier.")
 
 _PREFIXES = 8
 """How many beginnings of names are tried; the network is nearly always under the first."""
@@ -51,7 +54,11 @@ def guess(params: Mapping[str, Tensor]) -> Network | None:
     """
     for some in _within(compose(params).params):
         shapes = _shapes(some)
-        for name, classes, wanted in _candidates(some):
+        try:
+            candidates = list(_candidates(some))
+        except (KeyError, IndexError):  # the names of a known network, and shapes of none
+            continue
+        for name, classes, wanted in candidates:
             try:
                 net = build(name, classes, input=wanted)
             except ModelError:  # a candidate that cannot be built for these shapes is the wrong one
@@ -66,10 +73,20 @@ def guess(params: Mapping[str, Tensor]) -> Network | None:
 def _within(params: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
     """Yield the tensors, and those under each beginning that many of the names share, without it."""
     yield params
+    yield from _bodies(params)
     counted = Counter(name[: m.end()] for name in params for m in re.finditer(r"\.", name))
     shared = [(count, prefix) for prefix, count in counted.items() if count > max(3, len(params) // 8)]
     for _, prefix in sorted(shared, key=lambda pair: (-pair[0], -len(pair[1])))[:_PREFIXES]:
-        yield {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
+        under = {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
+        yield under
+        yield from _bodies(under)
+
+
+def _bodies(params: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
+    """Yield the tensors without what a pre-training has in the place of the head or beside the network, if any."""
+    bare = {k: v for k, v in params.items() if not k.startswith(_HEADS) and not beside_a_network(k)}
+    if len(bare) < len(params):
+        yield bare
 
 
 def _candidates(params: Mapping[str, Tensor]) -> Iterator[_Candidate]:
@@ -114,7 +131,7 @@ def _torchvision(params: Mapping[str, Tensor]) -> Iterator[_Candidate]:
 
     count = sum(v.numel() for k, v in params.items() if not k.endswith(_BUFFERS))
     # Any matrix may be the head: in safetensors the order of names is not that of the network.
-    matrices = {(len(v), v[0].numel()) for v in params.values() if v.ndim == 2 or v.shape[2:] == (1, 1)}
+    matrices = {(len(v), v.shape[1:].numel()) for v in params.values() if v.ndim == 2 or v.shape[2:] == (1, 1)}
     documented = {name: get_model_weights(name.partition("/")[2]).DEFAULT.meta for name in known("torchvision")}
     for classes, width in sorted(matrices):
         for name, meta in documented.items():

@@ -82,7 +82,7 @@ class _Array:
         if kind is None or not isinstance(content, (bytes, bytearray)):
             self.value = list(content)
             return
-        flat = np.frombuffer(bytes(content), dtype=kind)
+        flat = np.frombuffer(bytes(content), dtype=kind) if content else np.empty(0, kind)
         self.value = flat.reshape(shape, order="F" if fortran else "C")
 
 
@@ -103,6 +103,10 @@ def _empty_list(*_: object) -> list[Any]:
     return []
 
 
+def _no_bytes(*_: object) -> bytes:
+    return b""  # as pickles of PyTorch's protocol write it, and nothing else
+
+
 def _without_shape(*_: object) -> Tensor:
     return torch.empty(0, device="meta")
 
@@ -115,6 +119,7 @@ DATA: Mapping[str, Callable[..., Any]] = {
     "collections.defaultdict": _empty_dict,
     "collections.deque": _empty_list,
     "builtins.frozenset": frozenset,
+    "builtins.bytes": _no_bytes,
     "builtins.range": range,
     "builtins.slice": slice,
     **{f"{module}.{name}": _path for module in ("pathlib", "pathlib._local") for name in _PATHS},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -143,7 +144,22 @@ def _format(path: Path) -> Format:
         if header + 8 > size:
             raise CheckpointError(f"{path}: is damaged or truncated: {size} bytes, its header alone has {header}")
         return "safetensors"
+    if start[:4] == b"PK\x03\x04":
+        _check_archive(path)
     if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
         return "pytorch"
     what = next((f"is {name}" for magic, name in _OTHERS if start.startswith(magic)), "is no checkpoint")
     raise CheckpointError(f"{path}: {what} (it starts with {start[:8]!r}); expected safetensors or PyTorch")
+
+
+def _check_archive(path: Path) -> None:
+    """Raise for zip files of other kinds than PyTorch's; damaged ones are found when they are read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return
+    if names and all(name.endswith(".npy") for name in names):
+        raise CheckpointError(f"{path}: is an archive of NumPy arrays; expected safetensors or PyTorch")
+    if any(name.rpartition("/")[2] == "archive_format" for name in names):
+        raise CheckpointError(f"{path}: is a program of torch.export; torch.save the state_dict of its module")

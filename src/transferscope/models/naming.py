@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-__all__ = ["Naming", "find_naming"]
+__all__ = ["Naming", "beside_a_network", "find_naming"]
 
 _NO_PART = re.compile(
     r"^(aux\d?|AuxLogits|aux_\w+|criterion|loss\w*|metrics?|(train|val|valid|test)_\w+|queue\w*|"
-    r"center|momentum_\w+|projector|predictor|proj_head|projection_head)(\.|$)|"
+    r"center|momentum_\w+|projector|projection\w*|predictor|proj_head|prototypes\w*|logit_scale|(dino|ibot)_head)(\.|$)|"
     r"(^|\.)(mask_token|pooler|decoder\w*)(\.|$)"
 )
 """Names of what is beside a network in the files of usual training code: auxiliary heads, losses, metrics, queues,
@@ -87,7 +87,7 @@ def find_naming(params: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> N
     no_part = {
         name
         for name, new in names.items()
-        if new not in wanted and (_NO_PART.search(name[len(prefix) :]) or name.startswith(twins))
+        if new not in wanted and (beside_a_network(name[len(prefix) :]) or name.startswith(twins))
     }
     return Naming(
         {name: new for name, new in names.items() if name not in no_part},
@@ -97,6 +97,15 @@ def find_naming(params: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> N
         twins,
         hits[best],
     )
+
+
+def beside_a_network(name: str) -> bool:
+    """Say whether something of this name is nearly always no part of a network.
+
+    >>> [beside_a_network(name) for name in ("aux1.fc.weight", "vit.pooler.dense.bias", "layer1.0.conv1.weight")]
+    [True, True, False]
+    """
+    return bool(_NO_PART.search(name))
 
 
 def _starts(name: str) -> list[int]:

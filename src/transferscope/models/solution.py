@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeAlias
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..params import Params
+from .network import Network
+from .prepared import is_extra
 
-__all__ = ["ROLES", "Solution", "Solutions", "Weights", "as_solution", "letter", "pair_kind"]
+__all__ = ["ROLES", "Given", "Solution", "Solutions", "Weights", "as_solution", "letter", "pair_kind"]
 
 ROLES: tuple[str, ...] = ("P", "RI", "P-T", "RI-T")
 """Pre-trained, randomly initialised, and these two trained on the target (000 §2), in the order they are written."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Solution:
-    """The weights of a network with a name.
+class Solution(Mapping[str, Tensor]):
+    """The weights of a network with a name; everything that takes weights by name takes them so, too.
 
     Attributes:
         label: what tables and legends say: ``"P-T 0"``, ``"RI-T 1 (best)"``, or the user's file name.
@@ -46,28 +50,76 @@ class Solution:
         role = f", role {self.role!r}" * bool(self.role)
         return f"Solution({self.label!r}{role}: {numbers:,} numbers)"
 
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.params[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.params)
+
+    def __len__(self) -> int:
+        return len(self.params)
+
     def __post_init__(self) -> None:
         if self.role and self.role not in ROLES:
             raise UsageError(f"role {self.role!r} of {self.label!r}: expected {', '.join(ROLES)} or nothing")
 
 
-Solutions: TypeAlias = (
-    Solution | Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Solution | Mapping[str, Tensor] | Tensor]
-)
+Given: TypeAlias = Mapping[str, Tensor] | nn.Module | str | os.PathLike[str]
+"""Weights of a network as people have them: a solution, a state dict, a module, or the path of a file."""
+
+Solutions: TypeAlias = Given | Sequence[Given] | Mapping[str, Given]
 """Networks to look at: a list of weights, with or without names, weights by name, or the weights of one network."""
 
-
-Weights: TypeAlias = Sequence[Solution | Mapping[str, Tensor]] | Mapping[str, Solution | Mapping[str, Tensor]]
+Weights: TypeAlias = Sequence[Given] | Mapping[str, Given]
 """Weights of one network in order of time, by name or without."""
 
 
-def as_solution(x: Solution | Mapping[str, Tensor], label: str) -> Solution:
-    """Return a solution as it is, and bare weights as a solution of this label and unknown role.
+def as_solution(x: Given, label: str, net: Network | None = None) -> Solution:
+    """Return a solution as it is, and other weights as a solution of this label and unknown role.
+
+    Weights are taken as the network counts them (:meth:`~transferscope.models.network.Network.weights`): tied ones
+    once, without extra state.
+
+    Args:
+        x: a solution, weights by name, a module (its weights as they are now), or the path of a file.
+        label: what to call weights without a name; those of a file are called by its name.
+        net: the network they are of; needed for a file, whose names and shapes become the network's.
+
+    Raises:
+        CheckpointError: when a file cannot be read or does not fit the network.
+        UsageError: for a file without a network, or what is none of these.
 
     >>> as_solution({}, "a").label, as_solution(Solution("b", {}), "a").label
     ('a', 'b')
     """
-    return x if isinstance(x, Solution) else Solution(label, dict(x))
+    if isinstance(x, Solution):
+        return _counted(net, x)
+    if isinstance(x, nn.Module):
+        state = {k: v for k, v in x.state_dict().items() if isinstance(v, Tensor)}
+        return _counted(net, Solution(label, {k: v.detach().cpu().clone() for k, v in state.items()}))
+    if isinstance(x, (str, os.PathLike)):
+        if net is None:
+            raise UsageError(f"{os.fspath(x)}: a file is read into a network; give load_weights(net, PATH) here")
+        from .load import load_weights  # which returns solutions, and so imports this
+
+        return load_weights(net, Path(x))
+    if isinstance(x, Mapping):
+        return _counted(net, Solution(label, dict(x)))
+    raise UsageError(
+        f"{label}: {type(x).__name__} given; expected weights: what load_weights returns, a state dict, a module, or "
+        "a path"
+    )
+
+
+def _counted(net: Network | None, solution: Solution) -> Solution:
+    if net is None or not (net.aliases.keys() & solution.params.keys() or any(map(is_extra, solution.params))):
+        return solution
+    return replace(solution, params=net.weights(solution.params, solution.label))
 
 
 def letter(place: int) -> str:

@@ -19,15 +19,10 @@ from torch import Tensor
 
 from ..data.imageset import ImageSet
 from ..errors import ModelError, UsageError, nearest
-from ..models.batchnorm import (
-    RECALIBRATION_BATCH,
-    norm_layers,
-    recalibrate,
-    recalibration_sample,
-    statistics,
-)
+from ..models.batchnorm import RECALIBRATION_BATCH, norm_layers, recalibrate, recalibration_sample, statistics
 from ..models.network import Network
 from ..models.objective import multilabel
+from ..models.solution import Given, as_solution
 from ..params import Params, check_same
 from ..progress import Progress, silent
 from ..runtime import fast_bfloat16, full_float32, out_of_memory, pick_device, room
@@ -363,7 +358,7 @@ class Engine:
 
 def evaluate(
     net: Network,
-    points: Points,
+    points: Points | Given,
     images: ImageSet,
     *,
     metrics: Sequence[str] | None = None,
@@ -375,7 +370,7 @@ def evaluate(
 
     Args:
         net: the network; its own weights play no part.
-        points: where.
+        points: where; or weights, a module or a file, with its own statistics of batch norm.
         images: on what.
         metrics: of ``loss``, ``error``, ``accuracy``, ``auc``; by default what suits the labels.
         per_example: whether to keep one number an example and metric.
@@ -396,5 +391,8 @@ def evaluate(
     >>> evaluate(net, line, white, metrics=["error"], device="cpu").values["error"]
     array([0., 0., 1.])
     """
+    if not isinstance(points, Points):
+        points = Points.listed([as_solution(points, "weights", net)])
+        options = {"norm": "kept", **options}
     engine = Engine(net, {images.name: images}, metrics=metrics, per_example=per_example, **options)
     return engine.run(points, progress)[images.name]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError, nearest
+from ..models.solution import Given, as_solution
 from ..params import Params, check_same, clone, combine
 from ..rng import numpy_generator
 
@@ -138,16 +139,16 @@ class Points:
         return cls((dict(origin), *map(dict, directions)), np.concatenate([np.ones((len(moves), 1)), moves], axis=1))
 
     @classmethod
-    def line(cls, a: Mapping[str, Tensor], b: Mapping[str, Tensor], lambdas: Sequence[float] | np.ndarray) -> Points:
+    def line(cls, a: Given, b: Given, lambdas: Sequence[float] | np.ndarray) -> Points:
         """Return (1 − λ)a + λb for each λ (000 §3.3); outside 0…1 the line is extended (000 B.6)."""
         places = np.asarray(lambdas, dtype=np.float64)
-        return cls((dict(a), dict(b)), np.stack([1.0 - places, places], axis=-1))
+        return cls((_weights(a), _weights(b)), np.stack([1.0 - places, places], axis=-1))
 
     @classmethod
-    def simplex(cls, vertices: Sequence[Mapping[str, Tensor]], count: int, seed: int) -> Points:
+    def simplex(cls, vertices: Sequence[Given], count: int, seed: int) -> Points:
         """Return ``count`` points uniform on the convex hull of the vertices (000, definition 3.1)."""
         exponentials = numpy_generator("simplex", seed).standard_exponential((count, len(vertices)))
-        return cls(tuple(dict(v) for v in vertices), exponentials / exponentials.sum(1, keepdims=True))
+        return cls(tuple(map(_weights, vertices)), exponentials / exponentials.sum(1, keepdims=True))
 
     @classmethod
     def plane(
@@ -175,9 +176,14 @@ class Points:
         return cls.moved(origin, (direction,), np.asarray(steps, dtype=np.float64)[:, None])
 
     @classmethod
-    def listed(cls, weights: Sequence[Mapping[str, Tensor]]) -> Points:
+    def listed(cls, weights: Sequence[Given]) -> Points:
         """Return the given weights themselves, as they are."""
-        return cls(tuple(dict(w) for w in weights), np.eye(len(weights)))
+        return cls(tuple(map(_weights, weights)), np.eye(len(weights)))
+
+
+def _weights(x: Given) -> Params:
+    """Return weights of any form by name; a file needs its network, see ``load_weights``."""
+    return dict(as_solution(x, "weights").params)
 
 
 def _check_part(whole: Mapping[str, Tensor], part: Mapping[str, Tensor]) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..evidence.phrases import count
 from ..models.network import Network
-from ..models.prepared import is_extra
-from ..models.solution import Solution, Solutions, as_solution, letter, pair_kind
+from ..models.solution import Given, Solution, Solutions, as_solution, letter, pair_kind
 
 __all__ = [
     "TWO_RI_T",
@@ -26,7 +26,6 @@ __all__ = [
     "first_of",
     "kinds",
     "networks_of",
-    "of_network",
     "pairs_of",
     "run_of",
 ]
@@ -99,38 +98,40 @@ def as_solutions(
 ) -> tuple[Solution, ...]:
     """Give every network a name of its own; plain weights are called A, B, C, … or by the key of a mapping.
 
-    The weights of one network alone, a mapping of tensors, are one solution.
+    The weights of one network alone (a solution, a mapping of tensors, a module, a path) are one solution.
 
     Args:
-        solutions: as they were given.
+        solutions: the weights.
         least: how many there must be.
-        net: the network they are of, or one each: weights are taken as it counts them (:func:`of_network`).
+        net: the network they are of, or that of each; files among them are read into it.
 
     Raises:
         UsageError: when there are too few, or two have one name.
+        CheckpointError: when a file cannot be read or does not fit the network.
     """
-    if isinstance(solutions, Solution):
-        named: tuple[Solution, ...] = (solutions,)
+    if isinstance(solutions, (Solution, nn.Module, str, os.PathLike)):
+        named: tuple[Solution, ...] = (as_solution(solutions, letter(0), _network(net, 0)),)
     elif isinstance(solutions, Mapping):
         alone = {name: value for name, value in solutions.items() if isinstance(value, Tensor)}
         several = {label: params for label, params in solutions.items() if not isinstance(params, Tensor)}
-        labelled = {letter(0): alone} if alone else several
-        named = tuple(as_solution(params, label) for label, params in labelled.items())
+        labelled: Mapping[str, Given] = {letter(0): alone} if alone else several
+        named = tuple(
+            x if isinstance(x, Solution) else replace(as_solution(x, label, _network(net, i)), label=label)
+            for i, (label, x) in enumerate(labelled.items())
+        )
     else:
-        named = tuple(as_solution(x, letter(i)) for i, x in enumerate(solutions))
+        named = tuple(as_solution(x, letter(i), _network(net, i)) for i, x in enumerate(solutions))
     if len(named) < least:
         raise UsageError(f"{len(named)} solution(s) given; a comparison needs at least {least}")
     if twice := [label for label, count in Counter(s.label for s in named).items() if count > 1]:
         raise UsageError(f"two solutions are called {twice[0]!r}; give each a label of its own")
-    nets = (net,) * len(named) if net is None or isinstance(net, Network) else tuple(net)
-    return tuple(of_network(one, s) for one, s in zip(nets, named, strict=True)) if len(nets) == len(named) else named
+    return named
 
 
-def of_network(net: Network | None, solution: Solution) -> Solution:
-    """Return a solution with its weights as the network counts them: tied ones once, without extra state."""
-    if net is None or not (net.aliases.keys() & solution.params.keys() or any(map(is_extra, solution.params))):
-        return solution
-    return replace(solution, params=net.weights(solution.params, solution.label))
+def _network(net: Network | Sequence[Network] | None, place: int) -> Network | None:
+    if net is None or isinstance(net, Network):
+        return net
+    return net[place] if place < len(net) else None
 
 
 def as_networks(net: Network | Sequence[Network], count: int) -> tuple[Network, ...]:

@@ -14,13 +14,12 @@ from ..data.imageset import ImageSet
 from ..errors import UsageError
 from ..evidence.left_out import LeftOut
 from ..models.network import Network
-from ..models.solution import Solution, as_solution, letter, pair_kind
+from ..models.solution import Given, Solution, as_solution, letter, pair_kind
 from ..numerics.bootstrap import percentile_interval, resampled_means
 from ..params import Params, distance, floating
 from ..probes.evaluate import Engine, EngineOptions, How
 from ..probes.points import Points
 from ..progress import Progress, silent
-from ._members import of_network
 
 __all__ = [
     "LEVEL",
@@ -38,7 +37,7 @@ __all__ = [
 ]
 
 Pair = tuple[Solution, Solution]
-BarePair = tuple[Solution | Mapping[str, Tensor], Solution | Mapping[str, Tensor]]
+BarePair = tuple[Given, Given]
 
 LEVEL = 0.95
 """Of every band over images."""
@@ -145,11 +144,11 @@ class Joined:
         """
         joined, left_out = [], []
         for place, pair in enumerate(pairs):
-            if isinstance(pair, (Solution, Mapping)) or len(pair) != 2:
+            if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
                 raise UsageError("pairs: expected a list of pairs of networks, such as [(a, b)]")
             first, second = pair
-            a = of_network(net, as_solution(first, letter(2 * place)))
-            b = of_network(net, as_solution(second, letter(2 * place + 1)))
+            a = as_solution(first, letter(2 * place), net)
+            b = as_solution(second, letter(2 * place + 1), net)
             if broken := _not_finite(a) or _not_finite(b):
                 left_out.append(LeftOut(f"{a.label} & {b.label}", broken))
             else:

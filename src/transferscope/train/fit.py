@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 
 from ..data.imageset import ImageSplits
 from ..models.network import Network
+from ..models.solution import Given, as_solution
 from ..params import check_same
 from ..progress import Progress, silent
 from ..runtime import pick_device
@@ -24,7 +24,7 @@ __all__ = ["fit"]
 
 def fit(
     net: Network,
-    start: Start | Mapping[str, Tensor],
+    start: Start | Given,
     images: ImageSplits,
     recipe: Recipe,
     *,
@@ -60,7 +60,7 @@ def fit(
         UsageError: when recipe or start do not suit the network or the images.
         DataError: when the images do not suit the network.
     """
-    weights = start.params if isinstance(start, Start) else start
+    weights = start.params if isinstance(start, Start) else as_solution(start, "start", net).params
     check(net, weights, images, recipe)
     if state is None:
         state = FitState(0, dict(weights))

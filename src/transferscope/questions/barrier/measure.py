@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Unpack
 
 import numpy as np
 
-from ...data.imageset import ImageSet
+from ...data.imageset import ImageSet, ImageSplits
 from ...errors import UsageError
 from ...evidence.guard import Witness
 from ...evidence.left_out import LeftOut, joined
@@ -97,7 +97,7 @@ class Barrier(Result):
 def barrier(
     net: Network,
     pairs: Sequence[BarePair],
-    images: ImageSet | Mapping[str, ImageSet],
+    images: ImageSet | ImageSplits | Mapping[str, ImageSet],
     *,
     train: ImageSet | str = "train",
     left_out: Sequence[LeftOut] = (),
@@ -119,7 +119,8 @@ def barrier(
     Args:
         net: the network of all.
         pairs: weights at λ = 0 and at λ = 1; plain weights are called A and B, of a second pair C and D, ….
-        images: to evaluate on, usually the test set; or several sets by name.
+        images: to evaluate on, usually the test set; or several sets by name; or all parts of a source, of which the
+            training and the test part are taken.
         train: training images: evaluated as well, and those that batch norm is recalibrated on unless
             ``recalibrate_on`` names others; or which of the sets holds them, if it is there.
         left_out: what is known to be missing, as :func:`run_pairs` returns it; named in the result.
@@ -160,8 +161,12 @@ def barrier(
     return Barrier(paths, missing, name, threshold, resamples, tracer.how, tuple(witnesses))
 
 
-def _sets(images: ImageSet | Mapping[str, ImageSet], train: ImageSet | str) -> tuple[dict[str, ImageSet], str]:
+def _sets(
+    images: ImageSet | ImageSplits | Mapping[str, ImageSet], train: ImageSet | str
+) -> tuple[dict[str, ImageSet], str]:
     """All sets by name, and the name of the training set if there is one."""
+    if isinstance(images, ImageSplits):
+        images = {"train": images.train, "test": images.test}
     sets = {images.name: images} if isinstance(images, ImageSet) else dict(images)
     if isinstance(train, str):
         return sets, train if train in sets else ""

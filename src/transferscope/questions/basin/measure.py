@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Unpack
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...data.imageset import ImageSet
 from ...errors import UsageError
@@ -206,11 +207,11 @@ def _named(net: Network, groups: Sequence[Solutions]) -> list[tuple[Solution, ..
     named: list[tuple[Solution, ...]] = []
     for group in groups:
         alone = isinstance(group, Mapping) and all(isinstance(value, Tensor) for value in group.values())
-        if isinstance(group, Solution) or alone:
+        if isinstance(group, (Solution, nn.Module, str, os.PathLike)) or alone:
             raise UsageError("groups: expected a list of groups of networks, such as [(a, b)]")
         if not isinstance(group, Mapping):
             before = sum(map(len, named))
-            group = [as_solution(x, letter(before + i)) for i, x in enumerate(group)]
+            group = [as_solution(x, letter(before + i), net) for i, x in enumerate(group)]
         named.append(as_solutions(group, net=net))
     return named
 

@@ -20,7 +20,6 @@ from ...models.guess import guess
 from ...models.heads import FitReport, compare, outputs
 from ...models.network import Input, Network
 from ..result import Result
-from .text import as_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,6 +139,8 @@ class Diagnosis(Result):
 
     def text(self) -> str:
         """Return the whole diagnosis for a terminal."""
+        from .text import as_text
+
         return as_text(self)
 
 

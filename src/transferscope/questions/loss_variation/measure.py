@@ -19,7 +19,7 @@ from ...evidence.guard import Witness
 from ...evidence.images import Resampled
 from ...evidence.left_out import LeftOut
 from ...models.network import Network
-from ...models.solution import Solution
+from ...models.solution import Solution, as_solution
 from ...numerics.bootstrap import resampled_means
 from ...params import Params
 from ...probes.evaluate import Engine, How
@@ -30,7 +30,6 @@ from ...progress import Progress, silent
 from ...rng import numpy_generator
 from ...runtime import pick_device
 from ...train.run import Run
-from .._members import of_network
 from .._sides import unlearned
 from .._trajectories import Trajectory, given, single, trajectory
 from ..result import Result
@@ -179,7 +178,7 @@ class LossVariation(Result):
 
 def loss_variation(
     net: Network,
-    runs: Sequence[Run | Solution] | Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]],
+    runs: Solution | Sequence[Run | Solution] | Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]],
     images: ImageSet,
     *,
     protocol: Protocol = "own",
@@ -226,11 +225,13 @@ def loss_variation(
         UsageError: for runs that recorded nothing on the way (with what to record), labels that are not distinct, or
             options that cannot be.
     """
-    tracks = (
-        given(runs, net)
-        if isinstance(runs, Mapping)
-        else [single(of_network(net, run)) if isinstance(run, Solution) else trajectory(run, tags) for run in runs]
-    )
+    if isinstance(runs, Mapping):
+        tracks = [single(as_solution(runs, "network", net))] if isinstance(runs, Solution) else given(runs, net)
+    else:
+        tracks = [
+            single(as_solution(run, "network", net)) if isinstance(run, Solution) else trajectory(run, tags)
+            for run in runs
+        ]
     early = [t for t in tracks if not t.steps]
     left_out = tuple(LeftOut(t.label, f"{t.ended}, before anything was recorded") for t in early)
     seen = (*(Witness(t.label, t.role, t.unfit) for t in early), *witnesses)
