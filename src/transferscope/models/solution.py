@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..errors import UsageError
 from ..params import Params
 from .network import Network
+from .prepared import is_extra
 
 __all__ = ["ROLES", "Given", "Solution", "Solutions", "Weights", "as_solution", "letter", "pair_kind"]
 
@@ -81,6 +82,9 @@ Weights: TypeAlias = Sequence[Given] | Mapping[str, Given]
 def as_solution(x: Given, label: str, net: Network | None = None) -> Solution:
     """Return a solution as it is, and other weights as a solution of this label and unknown role.
 
+    Weights are taken as the network counts them (:meth:`~transferscope.models.network.Network.weights`): tied ones
+    once, without extra state.
+
     Args:
         x: a solution, weights by name, a module (its weights as they are now), or the path of a file.
         label: what to call weights without a name; those of a file are called by its name.
@@ -94,10 +98,10 @@ def as_solution(x: Given, label: str, net: Network | None = None) -> Solution:
     ('a', 'b')
     """
     if isinstance(x, Solution):
-        return x
+        return _counted(net, x)
     if isinstance(x, nn.Module):
         state = {k: v for k, v in x.state_dict().items() if isinstance(v, Tensor)}
-        return Solution(label, {k: v.detach().cpu().clone() for k, v in state.items()})
+        return _counted(net, Solution(label, {k: v.detach().cpu().clone() for k, v in state.items()}))
     if isinstance(x, (str, os.PathLike)):
         if net is None:
             raise UsageError(f"{os.fspath(x)}: a file is read into a network; give load_weights(net, PATH) here")
@@ -105,11 +109,17 @@ def as_solution(x: Given, label: str, net: Network | None = None) -> Solution:
 
         return load_weights(net, Path(x))
     if isinstance(x, Mapping):
-        return Solution(label, dict(x))
+        return _counted(net, Solution(label, dict(x)))
     raise UsageError(
         f"{label}: {type(x).__name__} given; expected weights: what load_weights returns, a state dict, a module, or "
         "a path"
     )
+
+
+def _counted(net: Network | None, solution: Solution) -> Solution:
+    if net is None or not (net.aliases.keys() & solution.params.keys() or any(map(is_extra, solution.params))):
+        return solution
+    return replace(solution, params=net.weights(solution.params, solution.label))
 
 
 def letter(place: int) -> str:

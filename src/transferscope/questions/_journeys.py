@@ -20,7 +20,6 @@ from ..models.solution import Solution, Weights, as_solution
 from ..params import Params, check_same
 from ..progress import Progress
 from ..train.run import Run
-from ._members import of_network
 
 __all__ = ["Chosen", "Journey", "Moving", "Passage", "journeys_of", "modules_of", "shifted"]
 
@@ -86,15 +85,14 @@ class Journey:
         if len(named) < 2:
             raise UsageError(f"{len(named)} weights of a network; give those at its start and those at its end")
         (_, first), *between, (_, end) = named.items()
-        start = of_network(net, as_solution(first, "start", net)).params
-        last = of_network(net, as_solution(end, "network", net))
+        start, last = as_solution(first, "start", net).params, as_solution(end, "network", net)
         check_same(net.module.state_dict(), last.params)
         head = net.head_tensors()
         fixed = frozenset(k for k in head if k not in start or start[k].shape != last.params[k].shape)
         begin = (
             {k: v for k, v in start.items() if k not in head} | {k: last.params[k] for k in head} if fixed else start
         )
-        kept = {tag: of_network(net, as_solution(w, tag, net)).params for tag, w in between}
+        kept = {tag: as_solution(w, tag, net).params for tag, w in between}
         found = cls(
             last.label, last.role, last.group, dict(begin), {"end": last.params}, kept, {"end": len(kept)},
             fixed=fixed, unfit=last.unfit,
@@ -263,7 +261,7 @@ def modules_of(net: Network, modules: Granularity | Sequence[str]) -> Chosen:
     if not chosen:
         raise UsageError(f"no modules of {net.name} are asked for; give names, or 'layer', 'block' or 'stage'")
     state = net.module.state_dict()
-    trainable = {name for name, _ in net.module.named_parameters()}
+    trainable = {name for name, _ in net.module.named_parameters(remove_duplicate=False)}
     found, left_out = [], []
     for module in chosen:
         tensors = tuple(t for t in module.tensors if state[t].is_floating_point())

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from ..errors import UsageError
 from ..evidence.phrases import count
 from ..models.network import Network
-from ..models.prepared import is_extra
 from ..models.solution import Given, Solution, Solutions, as_solution, letter, pair_kind
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "first_of",
     "kinds",
     "networks_of",
-    "of_network",
     "pairs_of",
     "run_of",
 ]
@@ -105,8 +103,7 @@ def as_solutions(
     Args:
         solutions: the weights.
         least: how many there must be.
-        net: the network they are of, or one each: files among them are read into it, and weights are taken as it
-            counts them (:func:`of_network`).
+        net: the network they are of, or that of each; files among them are read into it.
 
     Raises:
         UsageError: when there are too few, or two have one name.
@@ -128,15 +125,7 @@ def as_solutions(
         raise UsageError(f"{len(named)} solution(s) given; a comparison needs at least {least}")
     if twice := [label for label, count in Counter(s.label for s in named).items() if count > 1]:
         raise UsageError(f"two solutions are called {twice[0]!r}; give each a label of its own")
-    nets = (net,) * len(named) if net is None or isinstance(net, Network) else tuple(net)
-    return tuple(of_network(one, s) for one, s in zip(nets, named, strict=True)) if len(nets) == len(named) else named
-
-
-def of_network(net: Network | None, solution: Solution) -> Solution:
-    """Return a solution with its weights as the network counts them: tied ones once, without extra state."""
-    if net is None or not (net.aliases.keys() & solution.params.keys() or any(map(is_extra, solution.params))):
-        return solution
-    return replace(solution, params=net.weights(solution.params, solution.label))
+    return named
 
 
 def _network(net: Network | Sequence[Network] | None, place: int) -> Network | None:

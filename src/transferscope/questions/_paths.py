@@ -20,7 +20,6 @@ from ..params import Params, distance, floating
 from ..probes.evaluate import Engine, EngineOptions, How
 from ..probes.points import Points
 from ..progress import Progress, silent
-from ._members import of_network
 
 __all__ = [
     "LEVEL",
@@ -148,8 +147,8 @@ class Joined:
             if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
                 raise UsageError("pairs: expected a list of pairs of networks, such as [(a, b)]")
             first, second = pair
-            a = of_network(net, as_solution(first, letter(2 * place), net))
-            b = of_network(net, as_solution(second, letter(2 * place + 1), net))
+            a = as_solution(first, letter(2 * place), net)
+            b = as_solution(second, letter(2 * place + 1), net)
             if broken := _not_finite(a) or _not_finite(b):
                 left_out.append(LeftOut(f"{a.label} & {b.label}", broken))
             else:

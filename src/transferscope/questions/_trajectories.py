@@ -15,7 +15,6 @@ from ..models.network import Network
 from ..models.solution import Solution, as_solution
 from ..params import Params
 from ..train.run import Run
-from ._members import of_network
 
 __all__ = ["Trajectory", "given", "single", "trajectory"]
 
@@ -101,7 +100,7 @@ def given(weights: Mapping[str, Mapping[int, Solution | Mapping[str, Tensor]]], 
     return [
         Trajectory(
             label, "", "", "finished", tuple(sorted(of)), tuple(sorted(of)),
-            {step: of_network(net, as_solution(at, label)).params for step, at in of.items()},
+            {step: as_solution(at, label, net).params for step, at in of.items()},
         )
         for label, of in weights.items()
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from ...evidence.guard import Witness
 from ...evidence.images import Resampled
 from ...evidence.left_out import LeftOut
 from ...models.network import Network
-from ...models.solution import Solution
+from ...models.solution import Solution, as_solution
 from ...numerics.bootstrap import resampled_means
 from ...params import Params
 from ...probes.evaluate import Engine, How
@@ -30,7 +30,6 @@ from ...progress import Progress, silent
 from ...rng import numpy_generator
 from ...runtime import pick_device
 from ...train.run import Run
-from .._members import of_network
 from .._sides import unlearned
 from .._trajectories import Trajectory, given, single, trajectory
 from ..result import Result
@@ -227,10 +226,11 @@ def loss_variation(
             options that cannot be.
     """
     if isinstance(runs, Mapping):
-        tracks = [single(of_network(net, runs))] if isinstance(runs, Solution) else given(runs, net)
+        tracks = [single(as_solution(runs, "network", net))] if isinstance(runs, Solution) else given(runs, net)
     else:
         tracks = [
-            single(of_network(net, run)) if isinstance(run, Solution) else trajectory(run, tags) for run in runs
+            single(as_solution(run, "network", net)) if isinstance(run, Solution) else trajectory(run, tags)
+            for run in runs
         ]
     early = [t for t in tracks if not t.steps]
     left_out = tuple(LeftOut(t.label, f"{t.ended}, before anything was recorded") for t in early)
