@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data.feed import Feed
+from ..data.feed import Batch, Feed
 from ..data.imageset import ImageSet
 from ..errors import DataError, ModelError, UsageError, nearest
 from ..models.network import Granularity, Network
