@@ -13,6 +13,7 @@ from transferscope.errors import CheckpointError, StoreError
 from transferscope.models import checkpoint
 from transferscope.models.build import build
 from transferscope.models.checkpoint import read, write
+from transferscope.models.inert import stand_in
 from transferscope.rng import generator
 
 WEIGHTS = {
@@ -233,3 +234,19 @@ def test_weights_that_are_not_finite(tmp_path):
     with pytest.raises(CheckpointError, match=r"2 of 3 entries of 'a\.w' are NaN or infinite and in 1 other tensors"):
         read(tmp_path / "a.pt")
     assert read(tmp_path / "a.pt", finite=False).nonfinite == {"a.w": 2, "b.w": 1}
+
+
+@pytest.mark.parametrize("name", ["a\0b.C", "os.sys\0tem", "..", "\udc80.x"])
+def test_names_that_cannot_be_names(name):
+    assert callable(stand_in(name))
+
+
+def test_archives_whose_names_are_no_text(tmp_path):
+    torch.save({"w": torch.ones(2)}, tmp_path / "a.pt")
+    content = (tmp_path / "a.pt").read_bytes()
+    at = content.rindex(b"PK\x01\x02")
+    flags = content[: at + 8] + b"\x00\x08" + content[at + 10 :]  # says that its names are UTF-8
+    (tmp_path / "a.pt").write_bytes(flags[: at + 46] + b"\xae" + flags[at + 47 :])
+    with pytest.raises(CheckpointError) as e:
+        read(tmp_path / "a.pt")
+    assert "\n" not in str(e.value)

@@ -111,7 +111,7 @@ def test_kinds_of_options_come_from_the_signature():
 def test_torchvision_says_how_its_weights_want_images():
     assert designed_for("torchvision/inception_v3").size == (299, 299)
     net = build("torchvision/googlenet", 2, input=Input((64, 64)))
-    assert net.module.transform_input is True
+    assert net.module.transform_input is True and "?transform_input=false" in net.notes[0]
     assert not any(k.startswith("aux") for k in net.params())
     assert (
         build("torchvision/googlenet?transform_input=false", 2, input=Input((64, 64))).module.transform_input is False

@@ -163,6 +163,8 @@ def _network(
         what = f"{seen.returns} of shape {('b', *returned)}".replace("'", "")
         several = "" if seen.returns == "Tensor" else "; of several outputs choose one, wrap(..., output=0)"
         raise ModelError(f"{name}: returns a {what}; expected a Tensor of logits (b, {classes}){several}")
+    if known_as is not None and getattr(module, "transform_input", False):
+        notes = (*notes, "scales images once more, as torchvision's weights want it; else ?transform_input=false")
     found = find_head(seen, classes) if head is None else head
     if found and not any(k.startswith(f"{found}.") for k in seen.tensors):
         owners = {k.rpartition(".")[0] for k in seen.tensors} - {""}

@@ -165,7 +165,8 @@ def stand_in(name: str) -> Callable[..., Any]:
         made.__dict__.update({_CLASS: name} | ({"args": args} if args else {}))
         return made
 
-    return _Refusing(name.rpartition(".")[2], (), {"__new__": new, "full_name": name})
+    called = re.sub(r"\W", "_", name.rpartition(".")[2])  # a damaged file asks for what cannot be a name
+    return _Refusing(called, (), {"__new__": new, "full_name": name})
 
 
 _CLASS = "<class>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,7 +158,7 @@ def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, ValueError, NotImplementedError, EOFError, struct.error, zipfile.BadZipFile):
         return
     if names and all(name.endswith(".npy") for name in names):
         raise CheckpointError(f"{path}: is an archive of NumPy arrays; expected safetensors or PyTorch")

@@ -6,6 +6,7 @@ import pytest
 
 from transferscope.data.imageset import IGNORED
 from transferscope.data.sources.chexpert import PAPER_FINDINGS
+from transferscope.data.sources.text import csv_rows
 from transferscope.data.spec import load_images
 from transferscope.errors import DataError, SpecError
 
@@ -179,3 +180,9 @@ def test_findings_of_which_nothing_is_known_are_said(root):
         "no test images both with and without 'Edema': nothing can be learned or told of these",
     )
     assert not [r for r in load_images(f"chexpert:{root}?labels=Fracture").remarks if "Edema" in r]
+
+
+def test_what_no_table_has_is_said():
+    with pytest.raises(DataError, match=r"train\.csv: cannot be read as a table: field larger than"):
+        list(csv_rows("Path,Sex\n" + "x" * 200_000 + ",F\n", "Path", "train.csv"))
+    assert next(csv_rows("Path,Sex\ra\nb,c\n", "Path")) == ["Path", "Sex"]

@@ -160,7 +160,7 @@ def _tables(root: Path) -> dict[str, Path]:
 
 
 def _read_csv(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    rows = csv_rows(read_text(path, encoding), _FILE)
+    rows = csv_rows(read_text(path, encoding), _FILE, str(path))
     header = [name.strip() for name in next(rows, [])]
     for at, row in enumerate(rows, 2):
         if not row:

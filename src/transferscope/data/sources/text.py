@@ -55,20 +55,27 @@ def lines(text: str) -> Iterator[str]:
     return iter(io.StringIO(text, newline=None))
 
 
-def csv_rows(text: str, wanted: str) -> Iterator[list[str]]:
+def csv_rows(text: str, wanted: str, name: str = "table") -> Iterator[list[str]]:
     r"""Yield the rows of a table; the separator is the one that sets a column apart.
 
     Args:
         text: of the table.
         wanted: name of a column; a comma separates when none sets it apart.
+        name: of the file, for errors.
+
+    Raises:
+        DataError: for what no table has, a field without an end, say.
 
     >>> list(csv_rows("Path;Sex\r\na,b.png;F\r\n", "Path"))
     [['Path', 'Sex'], ['a,b.png', 'F']]
     """
     head = text[: text.find("\n") + 1] or text
-    first = {s: next(csv.reader([head], delimiter=s), []) for s in _SEPARATORS}
-    separator = next((s for s, names in first.items() if wanted in names), ",")
-    yield from csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        first = {s: next(csv.reader(io.StringIO(head, newline=""), delimiter=s), []) for s in _SEPARATORS}
+        separator = next((s for s, names in first.items() if wanted in names), ",")
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    except csv.Error as e:
+        raise DataError(f"{name}: cannot be read as a table: {e}") from e
 
 
 def paths_under(root: Path, listed: Sequence[str]) -> list[str]:
