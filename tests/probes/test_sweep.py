@@ -303,6 +303,15 @@ def test_an_image_that_depends_on_its_neighbours_is_noticed():
 
     with pytest.raises(ModelError, match="neighbours: what it says of an image depends on the others of the batch"):
         wrap(Neighbours(), name="neighbours", classes=3, input=Input((2, 2)))
+    net = Network(Neighbours().eval(), "neighbours", 3, Input((2, 2)), "head")  # as if two passes had not told
+    images, theta = images_for(net), net.params()
+    points = moves(net, theta, ("a.weight",), kernels=True)
+    found = run(net, points, images)
+    assert (found.how.plan, found.how.reason) == (
+        "whole network",
+        "its graph does not give the logits of a plain pass",
+    )
+    np.testing.assert_allclose(found.examples["loss"], plain_losses(net, points, images, torch.float64), rtol=1e-9)
 
 
 def test_out_of_memory_halves_the_stack(monkeypatch):

@@ -64,7 +64,7 @@ def test_without_heads_only_what_needs_none(files: dict[str, str], tmp_path: Pat
     folder, outcome = run_files(asked(files, "start", "a", head="drop"), tmp_path / "out", device="cpu", threads=1)
     assert outcome.ok, outcome.failed
     loaded = open_study(folder.root)
-    assert tuple(loaded.items) == ("scores", "similarity", "distance", "spectrum")
+    assert tuple(loaded.items) == ("similarity", "distance", "spectrum")
     assert "fc" not in loaded.results("similarity")[""].modules[0]  # type: ignore[attr-defined]
     notes = [n.text for n in loaded.notes]
     assert any("head left out" in n for n in notes) and any("features are compared without it" in n for n in notes)

@@ -78,7 +78,7 @@ def test_the_pre_trainings_of_a_run_folder(files: dict[str, str], tmp_path: Path
     labels = [c.label for c in found]
     assert labels == ["source, epoch 0", "source", ""], "epoch 1, the last, is the final one"
     assert all("clips" not in label for label in labels), "runs on targets are no candidates"
-    plan, text = plan_ranking(Ranking((str(folder.root), files["deep"]), DATA, QUICK))
+    plan, text, _ = plan_ranking(Ranking((str(folder.root), files["deep"]), DATA, QUICK))
     assert [s.name for s in plan.steps if s.kind == "checkpoint"] == [*labels[:-1], "deep.pt"]
     assert "network" in text and "deep.pt" in text
 

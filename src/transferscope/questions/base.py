@@ -57,6 +57,7 @@ class Question(Strict, ABC):
         most_files: of how many at most; ``None``: of any number.
         wants_init: whether it then needs the weights they started from, too.
         headless: whether it can be asked of files without a final layer for the classes of the images.
+        by_name: whether files are asked it only when it is named, since it takes long.
         several: whether it is about several targets of the same classes, and has no answer on one set of images.
         tells_apart: whether it tells starts of one kind apart; others take runs from pre-trained weights as alike.
         chooses: settings that decide what it is asked about, not how it is answered.
@@ -70,6 +71,7 @@ class Question(Strict, ABC):
     most_files: ClassVar[int | None] = None
     wants_init: ClassVar[bool] = False
     headless: ClassVar[bool] = False
+    by_name: ClassVar[bool] = False
     several: ClassVar[bool] = False
     tells_apart: ClassVar[bool] = False
     chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows"})

@@ -200,9 +200,9 @@ def run_files(
     """
     resources(jobs, device, threads)
     plan, text, notes = plan_files(asked)
-    for about, remark in notes:
-        listener(StepEvent("noted", about, "", text=remark))
-    return run_plan(asked.about, plan, text, out, jobs=jobs, device=device, threads=threads, listener=listener)
+    return run_plan(
+        asked.about, plan, text, out, notes=notes, jobs=jobs, device=device, threads=threads, listener=listener
+    )
 
 
 def run_plan(
@@ -211,6 +211,7 @@ def run_plan(
     text: str,
     out: str | Path,
     *,
+    notes: Sequence[tuple[str, str]],
     jobs: int,
     device: str,
     threads: int | None,
@@ -223,11 +224,14 @@ def run_plan(
         plan: the steps.
         text: what was asked, as YAML.
         out: run folder.
+        notes: what there is to say before the work: about what, and a sentence.
         jobs: how many steps side by side.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: threads of torch in each process.
         listener: told of every event.
     """
+    for topic, remark in notes:
+        listener(StepEvent("noted", topic, "", text=remark))
     inputs = [step for step in plan.steps if step.kind != "analysis"]
     files = [step.name for step in inputs if step.kind == "checkpoint"]
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
@@ -301,7 +305,7 @@ def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
                 f"--only {name}: needs final layers for the classes of the images, without which "
                 f"{headless[0]} is taken; without them: {', '.join(without)}"
             )
-    return asked.only or without
+    return asked.only or tuple(q for q in without if not question_class(q).by_name)
 
 
 _File: TypeAlias = tuple[str, str | None]

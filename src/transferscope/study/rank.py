@@ -72,12 +72,14 @@ def rank(
         StoreError: when the folder is not ours, belongs to something else, or cannot be written.
     """
     resources(jobs, device, threads)
-    plan, text = plan_ranking(asked)
-    return run_plan("rank", plan, text, out, jobs=jobs, device=device, threads=threads, listener=listener)
+    plan, text, notes = plan_ranking(asked)
+    return run_plan(
+        "rank", plan, text, out, notes=notes, jobs=jobs, device=device, threads=threads, listener=listener
+    )
 
 
-def plan_ranking(asked: Ranking) -> tuple[Plan, str]:
-    """Check everything and return the steps, and what was asked as YAML.
+def plan_ranking(asked: Ranking) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
+    """Check everything and return the steps, what was asked as YAML, and remarks on the images.
 
     Raises:
         UsageError: for fewer than two candidates, or one given twice.
@@ -124,7 +126,8 @@ def plan_ranking(asked: Ranking) -> tuple[Plan, str]:
         "pretrainings": {},
     }
     answer = Step("analysis", _QUESTION, body, inputs, question.cost(len(given), [found.train]))
-    return Plan(in_order([answer]), {_QUESTION: {"": answer}}, {}), _as_text(asked, candidates, found)
+    plan = Plan(in_order([answer]), {_QUESTION: {"": answer}}, {})
+    return plan, _as_text(asked, candidates, found), tuple(("data images", remark) for remark in found.remarks)
 
 
 def _images(asked: Ranking, network: Mapping[str, Any]) -> ImageSettings:

@@ -26,6 +26,7 @@ class ScoresQuestion(Question):
     least_runs: ClassVar[int] = 0
     files: ClassVar[int | None] = 2
     headless: ClassVar[bool] = True
+    by_name: ClassVar[bool] = True
 
     revision: ClassVar[int] = 1
     words: ClassVar[Words] = Words(
