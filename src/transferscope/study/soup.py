@@ -124,9 +124,8 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
     for path in paths.values():  # before anything takes long
         fit_to(net, read(path))
     held_out = _held_out(asked, images, network)
-    tests = {"test": images.test} | {
-        name: _images(asked, spec, f"--test {name}", network).test for name, spec in asked.tests.items()
-    }
+    more = {name: _images(asked, spec, f"--test {name}", network) for name, spec in asked.tests.items()}
+    tests = {"test": images.test} | {name: of.test for name, of in more.items()}
     init = None if asked.init is None else _start(asked.init, network)
     given = [Ingredient(label, lambda path=path: _read(net, path)) for label, path in paths.items()]  # type: ignore[misc]
     result = soup(
@@ -136,6 +135,7 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
     lines = [*table(result), ""]
     lines += [decided(result, name)[0] for name in result.tests]
     lines += [f"Left out: {left.text}." for left in result.left_out]
+    lines += [f"Images of {name}: {said}." for name, of in {"--data": images, **more}.items() for said in of.remarks]
     if asked.save is not None:
         lines.append(_write(asked, net, result, paths, images.train, device))
     return result, lines

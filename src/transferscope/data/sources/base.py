@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from ...errors import DataError, SpecError, UsageError, nearest
 from ..decode import Fit
-from ..listing import Parts
+from ..listing import Listing, Parts, arrange
 from ..names import readable
 from ..shuffle import BlockSize, check_block
 from ..view import Turn, View
@@ -150,6 +151,31 @@ class SplitSource(Source):
         super().__post_init__()
         if not self.test > 0:
             self._refuse(f"test={self.test:g} must be a share between 0 and 1 or a number of images")
+
+    def arranged(
+        self,
+        name: str,
+        classes: Sequence[str],
+        listings: Mapping[str, Listing],
+        seed: int,
+        *,
+        notes: tuple[str, ...] = (),
+        remarks: tuple[str, ...] = (),
+    ) -> Parts:
+        """Make three parts of those there are (:func:`~..listing.arrange`), by the options of this source.
+
+        Args:
+            name: of the set.
+            classes: in label order.
+            listings: ``train``, and ``val`` and ``test`` where the source has them.
+            seed: of split and sample.
+            notes: what the source has to say for the record.
+            remarks: what it has to say to the user.
+        """
+        return arrange(
+            name, classes, listings["train"], listings.get("val"), listings.get("test"),
+            val_share=self.val, test_share=self.test, samples=self.samples, seed=seed, notes=notes, remarks=remarks,
+        )  # fmt: skip
 
 
 def folder(place: str) -> Path:

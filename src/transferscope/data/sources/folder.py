@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import DataError
-from ..listing import Listing, Parts, arrange
+from ..listing import Listing, Parts
 from ..names import is_readable, quoted, readable, several
 from ..pixels import FilePixels
 from .base import SplitSource, folder
@@ -57,16 +57,11 @@ class Folder(SplitSource):
         classes = list(layout.parts["train"])
         listings, remarks, notes = listed_by_class(root, layout, classes)
         names, renamed = shown_names(root, classes)
-        return arrange(
+        return self.arranged(
             readable(root.resolve().name),
             names,
-            listings["train"],
-            listings.get("val"),
-            listings.get("test"),
-            val_share=self.val,
-            test_share=self.test,
-            samples=self.samples,
-            seed=seed,
+            listings,
+            seed,
             notes=(*layout.notes, *notes),
             remarks=(*layout.remarks, *renamed, *remarks),
         )

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from ...errors import DataError, nearest
-from ..listing import Listing, Parts, arrange
+from ..listing import Listing, Parts
 from ..names import quoted, readable, several
 from ..pixels import ItemPixels
 from .base import SplitSource, file, folder
@@ -81,16 +81,11 @@ class HfParquet(SplitSource):
         if set(listings) == {"train", "val"}:
             listings["test"] = listings.pop("val")
             notes = ("test: the validation part, as no other is there for it",)
-        return arrange(
+        return self.arranged(
             readable(place.resolve().stem),
             classes,
-            listings["train"],
-            listings.get("val"),
-            listings.get("test"),
-            val_share=self.val,
-            test_share=self.test,
-            samples=self.samples,
-            seed=seed,
+            listings,
+            seed,
             notes=notes,
             remarks=(*remarks, *said),
         )

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...errors import DataError, nearest
-from ..listing import Listing, Parts, arrange
+from ..listing import Listing, Parts
 from ..names import quoted, readable, several
 from ..pixels import FilePixels
 from .base import SplitSource, folder
@@ -81,16 +81,11 @@ class ImageFolder(SplitSource):
         )
         listings = {part: _listing(root, of, labels[part]) for part, of in by_part.items()}
         remarks += [*said, *_unlisted(root, listings.values())]
-        return arrange(
+        return self.arranged(
             readable(root.resolve().name),
             classes,
-            listings["train"],
-            listings.get("val"),
-            listings.get("test"),
-            val_share=self.val,
-            test_share=self.test,
-            samples=self.samples,
-            seed=seed,
+            listings,
+            seed,
             notes=notes,
             remarks=tuple(remarks),
         )

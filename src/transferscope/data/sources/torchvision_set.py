@@ -18,7 +18,7 @@ from PIL import Image
 
 from ...errors import DataError, nearest
 from ..arrays import as_classes, as_labels, as_pixels
-from ..listing import Listing, Parts, arrange
+from ..listing import Listing, Parts
 from ..pixels import ArrayPixels, ItemPixels, Pixels
 from .base import SplitSource
 
@@ -65,16 +65,11 @@ class Torchvision(SplitSource):
             raise DataError(f"{self.scheme}:{self.place}: its parts have labels of different kinds")
         names = next((n for a in _CLASS_ATTRIBUTES if (n := getattr(opened["train"], a, None))), None)
         every = np.concatenate(labels)
-        return arrange(
+        return self.arranged(
             self.place,
             as_classes(self.place, None if names is None else _as_names(names, every), every),
-            listings["train"],
-            listings.get("val"),
-            listings.get("test"),
-            val_share=self.val,
-            test_share=self.test,
-            samples=self.samples,
-            seed=seed,
+            listings,
+            seed,
             notes=notes,
         )
 
