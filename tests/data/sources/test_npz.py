@@ -107,3 +107,14 @@ def test_medmnists_files(save, multilabel):
     del arrays["test_labels"]
     with pytest.raises(DataError, match="test_images is there and test_labels is missing"):
         load_images(save(**arrays))
+
+
+def test_floats_are_read_by_one_scale_for_all_parts(save):
+    x, dark = X / 255, X[:9] // 255 / 255  # alone, the dark part would be of numbers up to 1/255
+    images = load_images(save(x_train=x, y_train=Y, x_test=dark, y_test=Y[:9]) + "?val=0")
+    assert np.array_equal(images.train.images, X) and np.array_equal(images.test.images, X[:9] // 255)
+    assert images.remarks == ("images of float64 from 0 to 1 are multiplied by 255 and rounded to 8 bits",)
+    images = load_images(save(train_images=X.astype(float), train_labels=Y, test_images=dark, test_labels=Y[:9]))
+    assert np.array_equal(images.test.images, np.rint(dark)), "of the scale that the training images are of"
+    with pytest.raises(DataError, match=r"set\.npz: images are of float64 and uint8; give all parts in one format"):
+        load_images(save(x_train=x, y_train=Y, x_test=X[:9], y_test=Y[:9]))

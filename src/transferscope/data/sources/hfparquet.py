@@ -210,7 +210,9 @@ def _label_columns(
     found = [name for name in kinds if _names(features.get(name)) is not None]
     simple = ("int", "uint", "string", "large_string", "dictionary", "bool")
     found = found or [name for name, kind in kinds.items() if name != image and _of_list(kind).startswith(simple)]
-    found = found or [name for name, kind in kinds.items() if _of_list(kind) in ("float", "double") and name in _USUAL]
+    found = found or [
+        name for name, kind in kinds.items() if _of_list(kind) in ("float", "double") and name in _USUAL
+    ]
     if len(found) > 1 and not set(found) & set(_USUAL):
         flags = [
             name for name, kind in kinds.items() if name != image and kind.startswith((*simple, "float", "double"))

@@ -2,7 +2,8 @@
 
 Images are ``x`` or ``images``, labels ``y`` or ``labels``; either one array each, split by ``split`` (0 train, 1 val,
 2 test, or these words) or at random, or one for each part: ``x_train``, ``y_train``, ``x_test``, … or, as MedMNIST
-has them, ``train_images``, ``train_labels``, ``val_images``, … Optional: ``classes`` (names in label order), ``ids``.
+has them, ``train_images``, ``train_labels``, ``val_images``, … Pixels are uint8, or numbers whose scale is plain
+(:func:`~transferscope.data.arrays.as_bytes`). Optional: ``classes`` (names in label order), ``ids``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import DataError
-from ..arrays import as_classes, as_labels, as_pixels
+from ..arrays import as_bytes, as_classes, as_labels, as_pixels
 from ..listing import Listing, Parts, arrange
 from ..pixels import ArrayPixels
 from .base import SplitSource, file
@@ -26,6 +27,16 @@ __all__ = ["Npz"]
 _IMAGES, _LABELS = ("x", "images"), ("y", "labels")
 _CLASSES = ("classes", "class_names", "labels")
 _PARTS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+
+
+def _of_part(names: tuple[str, ...], suffix: str) -> list[str]:
+    return [*(f"{name}_{suffix}" for name in names), *(f"{suffix}_{name}" for name in names)]
+
+
+_ALL_IMAGES = {
+    *_IMAGES,
+    *(name for part in _PARTS.values() for suffix in part for name in _of_part(_IMAGES, suffix)),
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,9 @@ class Npz(SplitSource):
         """
         path = file(self.place)
         arrays = _read(path)
+        images = {name: of for name, of in arrays.items() if name in _ALL_IMAGES}
+        changed, remarks = as_bytes(path.name, images)
+        arrays |= changed
         found = {part: _part(path, arrays, part, suffixes) for part, suffixes in _PARTS.items()}
         if found["train"] is None and (found["val"] or found["test"]):
             raise DataError(f"{path}: has images for val or test and none for train (x_train, y_train)")
@@ -62,6 +76,7 @@ class Npz(SplitSource):
             test_share=self.test,
             samples=self.samples,
             seed=seed,
+            remarks=remarks,
         )
 
 
@@ -88,10 +103,6 @@ def _part(path: Path, arrays: dict[str, np.ndarray], part: str, suffixes: tuple[
             raise DataError(f"{path}: {there} is there and {wanted} is missing; it has {_names(arrays)}")
         return _listing(f"{path.name} {suffix}", images, labels, arrays.get(f"ids_{suffix}"), f"{part}/")
     return None
-
-
-def _of_part(names: tuple[str, ...], suffix: str) -> list[str]:
-    return [*(f"{name}_{suffix}" for name in names), *(f"{suffix}_{name}" for name in names)]
 
 
 def _by_split(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Listing | None]:
