@@ -207,3 +207,30 @@ def test_labels_that_do_not_go_together(root):
         load_images(f"imagefolder:{root}/train?label=a,b")
     with pytest.raises(DataError, match=r"no column 'c' in its tables"):
         load_images(f"imagefolder:{root}/train?label=a,c")
+
+
+@pytest.mark.parametrize("column", ["filename", "Path", "image_id", "image", "File Name"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_columns_of_files_by_other_names_with_or_without_the_ending(root, column, delimiter):
+    ending = "" if column.endswith("id") else ".png"
+    rows = [[f"{i:03d}{ending}", "ab"[i % 2], 16] for i in range(20)]
+    write_csv(root / "train" / "metadata.csv", [[column, "Label", "width"], *rows], "utf-16", delimiter)
+    images = load_images(f"imagefolder:{root}/train?val=0")
+    assert images.classes == ("a", "b") and not images.remarks
+    assert images.train.labels.tolist() == [int(name[:3]) % 2 for name in images.train.ids]
+
+
+def test_whole_numbers_written_as_fractions_are_numbers(root):
+    rows = [[f"{i:03d}.png", f"{i % 11}.0" if i < 19 else "nan"] for i in range(20)]
+    write_csv(root / "train" / "metadata.csv", [["file_name", "label"], *rows])
+    images = load_images(f"imagefolder:{root}/train?val=0&test=1")
+    assert images.classes == tuple(map(str, range(11))), "in the order of numbers, not of words"
+    assert images.train.labels.tolist() == [int(name[:3]) % 11 for name in images.train.ids]
+    assert "1 images without a label in metadata.csv left out" in images.remarks
+
+
+def test_utf_16_without_a_mark_is_said(root):
+    write_csv(root / "train" / "metadata.csv", labelled(20), "utf-16-le")
+    with pytest.raises(DataError, match=r"metadata\.csv:1: has bytes of zero, .*add encoding=utf-16-le"):
+        load_images(f"imagefolder:{root}/train")
+    assert load_images(f"imagefolder:{root}/train?encoding=utf-16-le").classes == ("cat", "dog", "eel")

@@ -1,6 +1,7 @@
 """``imagefolder:ROOT``: Hugging Face's image folders, with a table ``metadata.csv`` or ``metadata.jsonl``.
 
-The table has a column ``file_name`` (paths as seen from the table) and one of labels: ``label``, or the only other
+The table has a column ``file_name`` (paths as seen from the table; also ``path``, ``image_id`` and the like, with or
+without the files' ending) and one of labels: ``label``, or the only other
 one, or what ``?label=`` names. Several labels an image are lists, words joined by ``|``, or a column of 0 and 1 for
 each class (all others of the table, or those that ``?label=A,B,C`` names). It lies in ``ROOT``, or one in the folder of each part. Of a table in ``ROOT``, the
 parts are its column ``split``, or the first folders of the paths where these are called like parts. Without a table
@@ -26,13 +27,16 @@ from .base import SplitSource, folder
 from .folder import Folder
 from .layout import folders_in, part_called
 from .multilabel import Bits, Labels, all_bits, as_numbers, bit_of, labels_of
-from .text import csv_rows, lines, paths_under, read_text
+from .text import csv_rows, lines, paths_under, plain, read_text
 from .walk import walk
 
 __all__ = ["ImageFolder"]
 
 _TABLES = ("metadata.csv", "metadata.jsonl")
 _FILE = "file_name"
+_OTHER_FILES = tuple("filename file filepath path image imagename imagefile imagepath imageid img imgpath".split())
+"""What others call the column of files, in lower case and without underscores."""
+
 _USUAL = ("label", "labels")
 
 
@@ -99,7 +103,7 @@ class ImageFolder(SplitSource):
     def _label_columns(self, root: Path, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         """Return the column of labels, or the columns of 0 and 1, one a class, of all tables."""
         columns = list(dict.fromkeys(name for row in rows for name in row))
-        others = [c for c in columns if not c.endswith(_FILE) and c != "split"]
+        others = [c for c in columns if not c.endswith(_FILE) and plain(c) not in (*_OTHER_FILES, "split", "")]
         if self.label:
             named = (
                 (self.label,) if self.label in columns else tuple(filter(None, map(str.strip, self.label.split(","))))
@@ -109,8 +113,8 @@ class ImageFolder(SplitSource):
                     raise DataError(f"{root}: no column {name!r} in its tables{nearest(name, columns)}")
             return named
         for usual in _USUAL:
-            if usual in others:
-                return (usual,)
+            if len(named := [c for c in others if c.lower() == usual]) == 1:
+                return (named[0],)
         if len(others) == 1:
             return (others[0],)
         if others and all(all_bits([row.get(name) for row in rows]) for name in others):
@@ -187,7 +191,7 @@ def _tables(root: Path) -> dict[str, Path]:
 
 
 def _read_csv(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    rows = csv_rows(read_text(path, encoding), _FILE, str(path))
+    rows = csv_rows(read_text(path, encoding), (_FILE, *_OTHER_FILES), str(path))
     header = [name.strip() for name in next(rows, [])]
     for at, row in enumerate(rows, 2):
         if not row:
@@ -212,6 +216,7 @@ def _read_jsonl(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]
 
 def _file_column(table: Path, columns: Sequence[str]) -> str:
     named = [c for c in columns if c == _FILE] or [c for c in columns if c.endswith(f"_{_FILE}")]
+    named = named or [c for c in columns if plain(c) in _OTHER_FILES]
     if len(named) != 1:
         raise DataError(f"{table}: no column {_FILE!r}; it has {several(map(quoted, columns), 12)}")
     return named[0]
