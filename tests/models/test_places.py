@@ -113,6 +113,6 @@ def test_a_name_with_one_set_of_weights_below_it_is_enough(net, two, tmp_path):
 def test_weights_in_a_tuple_with_other_things(net, two, tmp_path):
     torch.save((two[0], {"epoch": 3}), tmp_path / "a.pt")
     same(load_weights(net, tmp_path / "a.pt").params, two[0])
-    torch.save([v for v in two[0].values()], tmp_path / "b.pt")
+    torch.save(list(two[0].values()), tmp_path / "b.pt")
     with pytest.raises(CheckpointError, match="holds a list, expected a dict of tensors by name"):
         load_weights(net, tmp_path / "b.pt")

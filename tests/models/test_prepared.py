@@ -292,6 +292,6 @@ class Distilled(nn.Module):
 def test_two_final_classifiers_are_the_head_together():
     net = wrapped(Distilled())
     assert set(net.head_tensors()) == {"head.weight", "head.bias", "head_dist.weight", "head_dist.bias"}
-    assert net.notes == ("has 2 final layers (head_dist, head); its answer is what it makes of them in eval mode",)
+    assert net.notes == ("has 2 final layers (head_dist, head); its answer is what eval mode makes of them",)
     assert wrapped(nn.Sequential(nn.Flatten(), nn.Linear(192, 2), nn.Linear(2, 2))).twins == ()
     assert wrapped(nn.Sequential(nn.Flatten(), nn.Linear(192, 5), nn.Linear(5, 2))).twins == ()

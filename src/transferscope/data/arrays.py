@@ -78,10 +78,10 @@ def split_images(images: ImageSet, *, val: float = 0.1, test: float = 0.2, seed:
 
 
 def as_bytes(where: str, arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Return images as uint8 from 0 to 255, by one scale for all arrays, where the numbers say which; and what to say.
+    """Return images as uint8 from 0 to 255, by one scale for all arrays, and what there is to say.
 
-    Floats from 0 to 1 are multiplied by 255, floats from 0 to 255 rounded, integers from 0 to 255 kept, and false and
-    true are black and white.
+    The scale must be plain from the numbers. Floats from 0 to 1 are multiplied by 255, floats from 0 to 255 rounded,
+    integers from 0 to 255 kept, and false and true are black and white.
 
     Args:
         where: of the arrays, for errors.

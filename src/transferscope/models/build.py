@@ -175,10 +175,8 @@ def _network(
         raise ModelError(f"{name}: no tensor is called {found}.…{nearest(found, owners)}")
     twins = find_twins(seen, found)
     if twins:
-        notes = (
-            *notes,
-            f"has {1 + len(twins)} final layers ({', '.join((found, *twins))}); its answer is what it makes of them in eval mode",
-        )
+        layers = ", ".join((found, *twins))
+        notes = (*notes, f"has {1 + len(twins)} final layers ({layers}); its answer is what eval mode makes of them")
     key = (known_as, wanted.size, wanted.channels)
     if known_as is None or not (_is_own(known_as) or key in _SOUND):
         check_function(module, name, wanted.size, wanted.channels)

@@ -113,7 +113,7 @@ class FitReport:
 
     @property
     def deeper(self) -> tuple[str, ...]:
-        """Names of the network with options that may give it the blocks of the file; none where no option is known."""
+        """Names of the network with options that may give it the blocks of the file."""
         names = [*self.fits, *(m.name for m in self.mismatched)]
         here = _blocks([*names, *self.missing])
         there = _blocks([*names, *(n.removeprefix(self.prefix) for n in self.left_over)])

@@ -83,8 +83,8 @@ def as_solution(x: Given, label: str, net: Network | None = None) -> Solution:
     """Return a solution as it is, and other weights as a solution of this label and unknown role.
 
     Weights are taken as the network counts them (:meth:`~transferscope.models.network.Network.weights`): tied ones
-    once, without extra state. Of a module in a wrapper (``DataParallel``, what ``torch.compile`` returns) those inside
-    count. Where a state dict has not one name of the network, it is read as one of a file is.
+    once, without extra state. Of a module in a wrapper (``DataParallel``, ``torch.compile``) those inside count. A
+    state dict that has not one name of the network is read as one of a file is.
 
     Args:
         x: a solution, weights by name, a module (its weights as they are now), or the path of a file.

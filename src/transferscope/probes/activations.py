@@ -76,7 +76,8 @@ class Taps(Generic[T]):
     The function runs inside the forward hook, so an operation that later overwrites the output in place cannot reach
     what was made of it, unless the function returns a view. A module that runs more than once in a pass gives one
     set of features a run: ``name``, ``name#2``, …. Of an output that is a tuple, list or ordered dict the first
-    entry is taken. Windows or patches that stand beside images are put into one row an image where :meth:`look` has seen them.
+    entry is taken. Windows or patches that stand beside images are put into one row an image where :meth:`look` has
+    seen them.
 
     Args:
         module: the network, on its device; called with a batch of examples.

@@ -69,7 +69,7 @@ def unfolded(value: Tensor, images: int) -> Tensor:
     """
     if len(value) == images:
         return value
-    rows = value.unflatten(0, (images, -1))
+    rows = value.reshape(images, -1, *value.shape[1:])
     if value.ndim == 4:
         _, second, third, fourth = value.shape
         channels_last = second == third != fourth

@@ -305,8 +305,8 @@ class _Watch:
             )
         if not rows:
             raise ModelError(
-                f"the {self._side} of module {tap.name!r} does not have image after image; gradients of single images "
-                "need one entry each; ask for a module around it"
+                f"the {self._side} of module {tap.name!r} does not have image after image; gradients of single "
+                "images need one entry each; ask for a module around it"
             )
         if not x.requires_grad:
             raise ModelError(

@@ -1,11 +1,11 @@
 """``imagefolder:ROOT``: Hugging Face's image folders, with a table ``metadata.csv`` or ``metadata.jsonl``.
 
 The table has a column ``file_name`` (paths as seen from the table; also ``path``, ``image_id`` and the like, with or
-without the files' ending) and one of labels: ``label``, or the only other
-one, or what ``?label=`` names. Several labels an image are lists, words joined by ``|``, or a column of 0 and 1 for
-each class (all others of the table, or those that ``?label=A,B,C`` names). It lies in ``ROOT``, or one in the folder of each part. Of a table in ``ROOT``, the
-parts are its column ``split``, or the first folders of the paths where these are called like parts. Without a table
-it is a folder for each class, as ``folder:``.
+without the files' ending) and one of labels: ``label``, or the only other one, or what ``?label=`` names. Several
+labels an image are lists, words joined by ``|``, or a column of 0 and 1 for each class (all others of the table, or
+those that ``?label=A,B,C`` names). The table lies in ``ROOT``, or one in the folder of each part. Of one in ``ROOT``,
+the parts are its column ``split``, or the first folders of the paths where these are called like parts. Without a
+table it is a folder for each class, as ``folder:``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ __all__ = ["ImageFolder"]
 
 _TABLES = ("metadata.csv", "metadata.jsonl")
 _FILE = "file_name"
-_OTHER_FILES = tuple("filename file filepath path image imagename imagefile imagepath imageid img imgpath".split())
+_OTHER_FILES = (
+    *("filename", "file", "filepath", "path", "imagename", "imagefile", "imagepath", "imageid", "imgpath"),
+    *("image", "img"),
+)
 """What others call the column of files, in lower case and without underscores."""
 
 _USUAL = ("label", "labels")
@@ -105,13 +108,11 @@ class ImageFolder(SplitSource):
         columns = list(dict.fromkeys(name for row in rows for name in row))
         others = [c for c in columns if not c.endswith(_FILE) and plain(c) not in (*_OTHER_FILES, "split", "")]
         if self.label:
-            named = (
-                (self.label,) if self.label in columns else tuple(filter(None, map(str.strip, self.label.split(","))))
-            )
-            for name in named:
+            asked = [self.label] if self.label in columns else [n.strip() for n in self.label.split(",")]
+            for name in asked:
                 if name not in columns:
                     raise DataError(f"{root}: no column {name!r} in its tables{nearest(name, columns)}")
-            return named
+            return tuple(asked)
         for usual in _USUAL:
             if len(named := [c for c in others if c.lower() == usual]) == 1:
                 return (named[0],)

@@ -152,7 +152,7 @@ def _of_parts(root: Path, chosen: dict[str, Path], below: Sequence[Path]) -> Lay
 
 
 def _of_joined_names(below: Sequence[Path]) -> Layout | None:
-    """Read ``trainA``, ``trainB``, ``testA``, ``testB`` as parts and classes, where every part has the same classes."""
+    """Read ``trainA``, ``trainB``, ``testA``, ``testB`` as parts and classes, the same in every part."""
     parts: dict[str, dict[str, Path]] = {}
     for path in below:
         found = _JOINED.fullmatch(path.name)
