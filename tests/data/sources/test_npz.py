@@ -51,6 +51,27 @@ def test_class_names_may_be_called_labels(save):
     assert images.classes == ("p", "q", "r") and images.multilabel and images.train.channels == 3
 
 
+def test_vectors_with_exactly_one_class_are_classes(save):
+    images = load_images(save(x=X, y=np.eye(4)[Y], classes=list("abcd")))
+    assert not images.multilabel and images.classes == ("a", "b", "c", "d")
+    assert images.train.labels.tolist() == [Y[int(i)] for i in images.train.ids]
+    assert images.remarks == ("each image has exactly one of the labels and is read as of that class",)
+    two = np.eye(4)[Y[:9]]
+    two[0, 1] = 1
+    images = load_images(save(x_train=X, y_train=np.eye(4)[Y], x_test=X[:9], y_test=two))
+    assert images.multilabel and not any("exactly one" in remark for remark in images.remarks)
+
+
+@pytest.mark.parametrize("names", [("X_train", "Y_train", "X_test", "Y_test"), ("data", "targets"), ("X", "target")])
+def test_other_usual_names(save, names):
+    images = load_images(save(**dict(zip(names, (X, Y, X[:9], Y[:9]), strict=False))))
+    assert images.classes == ("0", "1", "2", "3") and images.train.size == (8, 8)
+    with pytest.raises(
+        DataError, match=r"no labels \(y\) in it; .*labels are numbers, and their names are called classes"
+    ):
+        load_images(save(x=X, y=np.array(list("abcd"))[Y]))
+
+
 def test_resized(save, own_cache):
     images = load_images(save(x=X, y=Y), size=4)
     assert images.train.size == (4, 4) and list(own_cache.iterdir())

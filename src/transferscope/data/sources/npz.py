@@ -24,7 +24,7 @@ from .base import SplitSource, file
 
 __all__ = ["Npz"]
 
-_IMAGES, _LABELS = ("x", "images"), ("y", "labels")
+_IMAGES, _LABELS = ("x", "images", "data"), ("y", "labels", "targets", "target")
 _CLASSES = ("classes", "class_names", "labels")
 _PARTS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 
@@ -61,6 +61,7 @@ class Npz(SplitSource):
             raise DataError(f"{path}: has images for val or test and none for train (x_train, y_train)")
         if found["train"] is None:
             found |= _by_split(path, arrays)
+        found, said = _one_class_each(found)
         train = found["train"]
         if train is None:
             raise DataError(f"{path}: no images in it (x or x_train, uint8); it has {_names(arrays)}")
@@ -76,7 +77,7 @@ class Npz(SplitSource):
             test_share=self.test,
             samples=self.samples,
             seed=seed,
-            remarks=remarks,
+            remarks=(*remarks, *said),
         )
 
 
@@ -86,7 +87,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise DataError(f"{path}: is a single array; an .npz file with images and labels is expected")
         with loaded:
-            return {name: loaded[name] for name in loaded.files}
+            arrays = {name: loaded[name] for name in loaded.files}
+        lower = {name.lower(): array for name, array in arrays.items()}  # X_train is as usual as x_train
+        return lower if len(lower) == len(arrays) else arrays
     except (OSError, ValueError, zipfile.BadZipFile) as e:
         raise DataError(f"{path}: cannot be read as an npz file without pickles ({e})") from e
 
@@ -109,7 +112,9 @@ def _by_split(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Listing | 
     images, labels = _named(arrays, _IMAGES), _named(arrays, _LABELS, text=False)
     if images is None or labels is None:
         missing = "images (x)" if images is None else "labels (y)"
-        raise DataError(f"{path}: no {missing} in it; it has {_names(arrays)}")
+        words = images is not None and any(name in arrays for name in _LABELS)
+        hint = "; labels are numbers, and their names are called classes" if words else ""
+        raise DataError(f"{path}: no {missing} in it; it has {_names(arrays)}{hint}")
     every = _listing(path.name, images, labels, arrays.get("ids"), "")
     split = arrays.get("split")
     if split is None:
@@ -127,6 +132,18 @@ def _by_split(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Listing | 
     if not known.all():
         raise DataError(f"{path}: split holds {split[~known][0]}; 0 (train), 1 (val) and 2 (test) are known")
     return parts
+
+
+def _one_class_each(found: dict[str, Listing | None]) -> tuple[dict[str, Listing | None], tuple[str, ...]]:
+    """Read vectors that have exactly one 1 in every image as classes: so are labels kept for other losses."""
+    there = [of.labels for of in found.values() if of is not None]
+    if not there or any(of.ndim != 2 or not len(of) or (of < 0).any() or (of.sum(1) != 1).any() for of in there):
+        return found, ()
+    read = {
+        part: None if of is None else Listing(of.pixels, of.labels.argmax(1).astype(np.int64), of.ids)
+        for part, of in found.items()
+    }
+    return read, ("each image has exactly one of the labels and is read as of that class",)
 
 
 def _listing(where: str, images: np.ndarray, labels: np.ndarray, ids: np.ndarray | None, prefix: str) -> Listing:
