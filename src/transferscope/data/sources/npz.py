@@ -112,8 +112,8 @@ def _by_split(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Listing | 
     images, labels = _named(arrays, _IMAGES), _named(arrays, _LABELS, text=False)
     if images is None or labels is None:
         missing = "images (x)" if images is None else "labels (y)"
-        words = images is not None and any(name in arrays for name in _LABELS)
-        hint = "; labels are numbers, and their names are called classes" if words else ""
+        spelt = images is not None and any(name in arrays for name in _LABELS)
+        hint = "; labels are numbers, and their names are called classes" if spelt else ""
         raise DataError(f"{path}: no {missing} in it; it has {_names(arrays)}{hint}")
     every = _listing(path.name, images, labels, arrays.get("ids"), "")
     split = arrays.get("split")
