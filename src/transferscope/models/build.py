@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -21,10 +21,10 @@ from . import hugging_face, libraries, own_file
 from .fixup import CIFAR_DEPTHS, IMAGENET_DEPTHS, fixup_resnet
 from .lenet import LeNet
 from .mlp import mlp
-from .modules import find_head
+from .modules import find_head, find_twins
 from .network import Input, Network
 from .options import split_name
-from .prepared import aliases, choose_output, prepared
+from .prepared import aliases, choose_output, prepared, usual_output
 from .resnet_cifar import DEPTHS, cifar_resnet
 from .soundness import check_function
 from .tracing import trace
@@ -78,7 +78,9 @@ def build(name: str, classes: int, *, input: Input | None = None, seed: int = 0)
         raise ModelError(f"{name}: {classes} classes; expected at least 1")
     wanted = input or designed_for(name)
     make = partial(_construct, name, classes, wanted)
-    return _network(_seeded(make, seed), name, classes, wanted, None, make, known_as=name)
+    kind, rest, _ = _parts(name)
+    output = own_file.output_of(rest) if kind == "py" else None
+    return _network(_seeded(make, seed), name, classes, wanted, None, make, output=output, known_as=name)
 
 
 def wrap(
@@ -104,7 +106,8 @@ def wrap(
         head: prefix of the final classifier's tensors; found by itself when ``None``, ``""`` for none.
         make: constructs the module anew, for :func:`initialise`; needed where a part has weights of its own and no
             ``reset_parameters``.
-        output: which of several outputs are the logits, by place or name; by default the one called ``logits``.
+        output: which of several outputs are the logits, by place or name; by default the one called ``logits``, else
+            the first with a number for each class.
 
     Raises:
         ModelError: when the module cannot be copied or take this input, does not return logits, has no such head, or
@@ -154,10 +157,11 @@ def _network(
     module, notes = prepared(module, name)
     seen = trace(module, wanted.size, wanted.channels)
     if seen.returns != "Tensor":
-        choose_output(module, output)
+        taken, why = (output, "") if output is not None else usual_output(_returned(module, wanted), classes)
+        choose_output(module, taken)
         several, seen = seen.returns, trace(module, wanted.size, wanted.channels)
         if seen.returns == "Tensor":
-            notes = (*notes, f"of its outputs ({several}) {('logits' if output is None else output)!r} is taken")
+            notes = (*notes, f"of its outputs ({several}) {taken!r} is taken{f', {why}' if why else ''}")
     returned = seen.calls[""].shape
     if seen.returns != "Tensor" or returned != (classes,):
         what = f"{seen.returns} of shape {('b', *returned)}".replace("'", "")
@@ -169,14 +173,23 @@ def _network(
     if found and not any(k.startswith(f"{found}.") for k in seen.tensors):
         owners = {k.rpartition(".")[0] for k in seen.tensors} - {""}
         raise ModelError(f"{name}: no tensor is called {found}.…{nearest(found, owners)}")
+    twins = find_twins(seen, found)
+    if twins:
+        layers = ", ".join((found, *twins))
+        notes = (*notes, f"has {1 + len(twins)} final layers ({layers}); its answer is what eval mode makes of them")
     key = (known_as, wanted.size, wanted.channels)
     if known_as is None or not (_is_own(known_as) or key in _SOUND):
         check_function(module, name, wanted.size, wanted.channels)
         if known_as is not None and not known_as.startswith("py:"):
             _SOUND.add(key)
-    net = Network(module, name, classes, wanted, found, make, aliases(module), notes)
+    net = Network(module, name, classes, wanted, found, make, aliases(module), notes, twins)
     net.__dict__["_trace"] = seen  # what the cached property would compute again
     return net
+
+
+def _returned(module: nn.Module, wanted: Input) -> Any:
+    with torch.no_grad():
+        return copy.deepcopy(module)(torch.zeros((1, wanted.channels, *wanted.size)))
 
 
 def _seeded(make: Callable[[], nn.Module], seed: int, stream: str = "") -> nn.Module:
@@ -272,6 +285,7 @@ def outputs_of(name: str, usual: int) -> int:
         return usual
     wanted = designed_for(name)
     module = prepared(_seeded(partial(_construct, name, usual, wanted), 0), name)[0]
+    choose_output(module, own_file.output_of(rest))
     shape = trace(module, wanted.size, wanted.channels).calls[""].shape
     return shape[0] if len(shape) == 1 else usual
 
