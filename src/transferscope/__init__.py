@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .train.averaged import fit_averaged
     from .train.fit import fit
     from .train.recipe import Recipe
+    from .train.recorder import Recorder, record
 
 _FACE = {
     "Finding": "evidence.finding",
@@ -56,6 +57,7 @@ _FACE = {
     "Points": "probes.points",
     "PredictionPower": "questions.prediction_power.measure",
     "Recipe": "train.recipe",
+    "Recorder": "train.recorder",
     "Result": "questions.result",
     "Scaling": "questions.scaling.measure",
     "Solution": "models.solution",
@@ -72,6 +74,7 @@ _FACE = {
     "prediction_power": "questions.prediction_power.measure",
     "read": "models.checkpoint",
     "read_models": "data.tables.models",
+    "record": "train.recorder",
     "scaling": "questions.scaling.measure",
     "shuffle_blocks": "data.shuffle",
     "top_singular": "train.altered",

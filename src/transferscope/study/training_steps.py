@@ -129,7 +129,7 @@ class Trainings:
                 "revision": REVISION["checkpoint"],
                 "network": self.checked.network,
                 "path": source.checkpoint,
-                "content": content_digest(source.checkpoint),
+                "content": content_digest(source.checkpoint, source.at),
                 "classes": None,
                 "head": "keep",
             } | ({} if source.at is None else {"at": source.at})
