@@ -67,14 +67,14 @@ def compare(options: argparse.Namespace) -> int:
     """Compare checkpoints of one network."""
     from ..study.compare import Comparison
 
-    return _files(options, Comparison(tuple(options.checkpoints), **_file_options(options)))
+    return _files(options, Comparison(tuple(options.checkpoints), **_file_options(options, options.checkpoints)))
 
 
 def inspect(options: argparse.Namespace) -> int:
     """Look into one checkpoint."""
     from ..study.inspect import Inspection
 
-    return _files(options, Inspection((options.checkpoint,), **_file_options(options)))
+    return _files(options, Inspection((options.checkpoint,), **_file_options(options, [options.checkpoint])))
 
 
 def soup(options: argparse.Namespace) -> int:
@@ -157,8 +157,12 @@ def report(options: argparse.Namespace) -> int:
 
 def status(options: argparse.Namespace) -> int:
     """Say how it stands with a run folder."""
+    from ..store.recording import Recording, is_recording
     from ..study.status import status as status_of
 
+    if is_recording(Path(options.folder)):
+        print(Recording.open(options.folder).line())
+        return 0
     print("\n".join(status_of(options.folder).lines()))
     return 0
 
@@ -276,8 +280,10 @@ def _by_place(given: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def _file_options(options: argparse.Namespace) -> dict[str, Any]:
-    return {
+def _file_options(options: argparse.Namespace, checkpoints: Sequence[str]) -> dict[str, Any]:
+    from ..study.recorded import filled
+
+    given = {
         "model": options.model,
         "data": options.data,
         "init": options.init,
@@ -288,6 +294,7 @@ def _file_options(options: argparse.Namespace) -> dict[str, Any]:
         "settings": _settings(options.set),
         **_image_options(options),
     }
+    return filled(checkpoints, given)
 
 
 def _image_options(options: argparse.Namespace) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run_options(study, out=None)
 
     compare = command("compare", "compare a.safetensors b.pt --model torchvision/resnet18 --data folder:photos")
-    compare.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights")
+    compare.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights, or recordings")
     _add_file_options(
         compare,
         "instead of the quick ones (mistakes, similarity, distance, barrier, extrapolation), ask these, "
@@ -131,7 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run_options(compare, out="comparison")
 
     inspect = command("inspect", "inspect a.safetensors --model torchvision/resnet18 --data folder:photos")
-    inspect.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of weights")
+    inspect.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of weights, or a recording")
     _add_file_options(
         inspect,
         "ask only these, comma-separated, of spectrum, hessian, landscape, gradient_flow, loss_variation, and with "
@@ -207,8 +207,10 @@ def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:
         help=f"{_AT}; once for all checkpoints, or once for each in their order",
     )
     parser.add_argument("--init-at", metavar="NAME", help="the same of the file given with --init")
-    parser.add_argument("--model", required=True, metavar="NAME", help="the network, e.g. fixup_resnet20, timm/NAME")
-    parser.add_argument("--data", required=True, metavar="SPEC", help=_DATA)
+    parser.add_argument(
+        "--model", metavar="NAME", help="the network, e.g. fixup_resnet20, timm/NAME; not needed where recordings name it"
+    )
+    parser.add_argument("--data", metavar="SPEC", help=f"{_DATA}; not needed where recordings name it")
     parser.add_argument("--only", metavar="NAMES", help=only)
     parser.add_argument(
         "--set",
