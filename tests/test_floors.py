@@ -13,7 +13,7 @@ FLOORS = {
     1: ("numerics", "data", "store"),
     2: ("models",),
     3: ("probes", "train"),
-    4: ("evidence", "plots"),
+    4: ("evidence", "plots", "lightning", "huggingface"),
     5: ("questions", "papers"),
     6: ("study",),
     7: ("report",),

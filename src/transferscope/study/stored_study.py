@@ -228,6 +228,7 @@ class StoredStudy:
             "data": "preparing images",
             "train": "training",
             "checkpoint": "reading checkpoints",
+            "recording": "reading recordings",
             "analysis": "analyses",
         }
         parts, total = [], 0.0

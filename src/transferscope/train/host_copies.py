@@ -54,7 +54,7 @@ def host_copy(tensors: Mapping[str, Tensor]) -> HostCopy:
     for name, value in tensors.items():
         value = value.detach()
         if value.device.type == "cuda":
-            there = torch.empty_like(value, device="cpu", pin_memory=True)
+            there = torch.empty(value.shape, dtype=value.dtype, pin_memory=True)
             there.copy_(value, non_blocking=True)
             gpus.add(value.device)
         elif value.device.type == "cpu":

@@ -21,7 +21,7 @@ from .recorder_folder import RecorderFolder, weights_digest
 from .recorder_metrics import Losses, better, house_names, numbers
 from .wrappers import is_sharded, own_weights
 
-__all__ = ["Recorder", "record"]
+__all__ = ["Recorder", "check_options", "record"]
 
 
 class Recorder:
@@ -49,6 +49,7 @@ class Recorder:
         weights: str = "as trained",
         resume: Mapping[str, Any] | None = None,
         state: Callable[[], Mapping[str, Tensor]] | None = None,
+        everywhere: bool = False,
     ) -> None:
         if not isinstance(module, nn.Module):
             raise UsageError(f"module: a {type(module).__name__} is wrong; expected the torch.nn.Module that is trained")
@@ -57,7 +58,7 @@ class Recorder:
         self._wanted = None if best is None else house_names([best])[best]
         self._module, self._optimizer = module, optimizer
         self._state = state if state is not None else lambda: own_weights(module)
-        self._everywhere = is_sharded(module)  # weights in pieces are put together by all processes
+        self._everywhere = everywhere or is_sharded(module)  # all processes put weights in pieces together
         known = dict(resume) if resume is not None else {}
         try:
             self.steps_done, self.epochs_done = int(known.get("step", 0)), int(known.get("epoch", 0))
@@ -120,6 +121,14 @@ class Recorder:
         if self.steps_done in self._steps:
             self.keep(f"step {self.steps_done}")
 
+    def logged(self, loss: float) -> None:
+        """Put the mean loss of the steps since the last call on record, where nobody says the loss of each."""
+        self._check_open()
+        if self._writes:
+            self._tell_losses()
+            row = {"kind": "mean", "epoch": self.epochs_done, "step": self.steps_done, "loss": float(loss)}
+            self._work.do(lambda: self._folder.rows([row]))
+
     def evaluated(self, **metrics: Tensor | float) -> None:
         """Put metrics on record, as they are now: ``val_accuracy=0.7, val_loss=1.1``.
 
@@ -176,7 +185,18 @@ class Recorder:
         """Return what to keep in a checkpoint of your own, for ``resume`` of the recorder that goes on from there."""
         return {"step": self.steps_done, "epoch": self.epochs_done, "best": self._best}
 
-    def close(self, best: str | Mapping[str, Tensor] | None = None, *, ended: str = "") -> None:
+    @property
+    def closed(self) -> bool:
+        """Whether training is over."""
+        return self._closed
+
+    def close(
+        self,
+        best: str | Mapping[str, Tensor] | None = None,
+        *,
+        best_at: Mapping[str, Any] | None = None,
+        ended: str = "",
+    ) -> None:
         """Keep the final weights, say that training is over, and wait until everything is on the disk.
 
         Closing twice does nothing.
@@ -184,6 +204,7 @@ class Recorder:
         Args:
             best: the best weights, where they are known only now: the tag they were kept under, such as
                 ``"epoch 3"``, or the weights; by default those at which the metric ``best`` was best.
+            best_at: of weights that are given: ``epoch`` and ``step`` they are of, and ``by`` which metric.
             ended: why training stopped before its end; then there are no final weights.
 
         Raises:
@@ -204,7 +225,7 @@ class Recorder:
             return
         try:
             self._tell_losses()
-            self._work.do(lambda: self._end(best, ended))
+            self._work.do(lambda: self._end(best, best_at or {}, ended))
             self._work.finish()
         finally:
             self._folder.close()
@@ -251,7 +272,7 @@ class Recorder:
                 self._bad = int(row["step"])
         self._folder.rows(rows)
 
-    def _end(self, best: str | Mapping[str, Tensor] | None, ended: str) -> None:
+    def _end(self, best: str | Mapping[str, Tensor] | None, best_at: Mapping[str, Any], ended: str) -> None:
         folder = self._folder
         reason = ended or "finished"
         if not ended and (bad := self._not_finite()):
@@ -264,8 +285,10 @@ class Recorder:
                 folder.weights("best", self._params(best), **folder.tags[best])
             chosen = {**folder.tags["best"], "by": "given"}
         elif best is not None:
-            folder.weights("best", own_params(best), self.epochs_done, self.steps_done)
-            chosen = {"epoch": None, "step": None, "by": "given"}
+            at = {"epoch": self.epochs_done, "step": self.steps_done, "by": "given", **best_at}
+            at["epoch"] = self.epochs_done if at["epoch"] is None else at["epoch"]
+            folder.weights("best", own_params(best), at["epoch"], at["step"])
+            chosen = at
         elif "best" in folder.tags:
             chosen = {**folder.tags["best"], "by": self._wanted or "given"}
         folder.end({"reason": reason, "epoch": self.epochs_done, "step": self.steps_done, "best": chosen})
@@ -324,11 +347,20 @@ def record(module: nn.Module, folder: str | Path, **options: Any) -> Recorder:
     ...     print(Recording.open(f"{place}/mine").line())
     mine: finished; 3 epochs, 3 steps; weights kept: epoch 0, epoch 1, epoch 2, final
     """
-    known = Recorder.__init__.__kwdefaults__.keys() - {"state"}
+    check_options(options)
+    return Recorder(module, folder, **options)
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise unless these are options of :func:`record`.
+
+    Raises:
+        UsageError: naming one that is not.
+    """
+    known = Recorder.__init__.__kwdefaults__.keys() - {"state", "everywhere"}
     for name in options:
         if name not in known:
-            raise UsageError(f"record() has no option {name!r}{nearest(name, known)}")
-    return Recorder(module, folder, **options)
+            raise UsageError(f"there is no option {name!r}{nearest(name, known)}")
 
 
 def own_params(weights: Mapping[str, Tensor]) -> Params:
