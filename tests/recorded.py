@@ -24,7 +24,7 @@ NETWORK = "lenet"
 def network() -> tuple[Network, ImageSplits]:
     """LeNet on small pictures, as ``--model lenet --size 16`` has it."""
     images = load_images(DATA, size=16)
-    return build(NETWORK, len(images.classes), input=Input((16, 16))), images
+    return build(NETWORK, len(images.classes), input=Input((16, 16), 3, (0.1307,) * 3, (0.3081,) * 3)), images
 
 
 def loop(folder: Path, seed: int = 0, epochs: int = 3, lr: float = 0.05, **options: Any) -> nn.Module:

@@ -15,7 +15,7 @@ FLOORS = {
     3: ("probes", "train"),
     4: ("evidence", "plots", "lightning", "huggingface"),
     5: ("questions", "papers"),
-    6: ("study",),
+    6: ("study", "checks"),
     7: ("report",),
     8: ("cli",),
     9: ("__main__",),

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .questions.prediction_power.measure import PredictionPower, prediction_power
     from .questions.result import Result
     from .questions.scaling.measure import Scaling, scaling
+    from .checks.run import SelfCheck, selfcheck, selfchecks
     from .train.altered import basin_noise, top_singular
     from .train.averaged import fit_averaged
     from .train.fit import fit
@@ -60,6 +61,7 @@ _FACE = {
     "Recorder": "train.recorder",
     "Result": "questions.result",
     "Scaling": "questions.scaling.measure",
+    "SelfCheck": "checks.run",
     "Solution": "models.solution",
     "TransferscopeError": "errors",
     "basin_noise": "train.altered",
@@ -76,6 +78,8 @@ _FACE = {
     "read_models": "data.tables.models",
     "record": "train.recorder",
     "scaling": "questions.scaling.measure",
+    "selfcheck": "checks.run",
+    "selfchecks": "checks.run",
     "shuffle_blocks": "data.shuffle",
     "top_singular": "train.altered",
     "wrap": "models.build",
