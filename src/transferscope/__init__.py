@@ -21,6 +21,7 @@ from .questions import QUESTIONS
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
+    from .checks.run import SelfCheck, selfcheck, selfchecks
     from .data.imageset import ImageSet, ImageSplits
     from .data.shuffle import shuffle_blocks
     from .data.spec import load_images
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from .questions.prediction_power.measure import PredictionPower, prediction_power
     from .questions.result import Result
     from .questions.scaling.measure import Scaling, scaling
-    from .checks.run import SelfCheck, selfcheck, selfchecks
     from .train.altered import basin_noise, top_singular
     from .train.averaged import fit_averaged
     from .train.fit import fit

@@ -71,7 +71,9 @@ class TrainerRecorder:
             if control.should_training_stop or state.global_step >= state.max_steps:
                 self._hold(args)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **given: Any) -> None:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **given: Any
+    ) -> None:
         """Note the mean loss since the last time."""
         if self.recorder is not None and not self.recorder.closed and logs is not None and "loss" in logs:
             self.recorder.logged(logs["loss"])

@@ -75,7 +75,9 @@ class LightningRecorder:
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Keep the weights before training."""
         if getattr(trainer.strategy, "zero_stage_3", False):
-            raise UsageError("Recorder: DeepSpeed's stage 3 gives no weights during training; use FSDP, or record none")
+            raise UsageError(
+                "Recorder: DeepSpeed's stage 3 gives no weights during training; use FSDP, or record none"
+            )
         prefix, module = _network(pl_module, self.attribute)
         self._step = trainer.global_step
         self._losses = []
@@ -143,7 +145,9 @@ def _network(module: nn.Module, attribute: str | None) -> tuple[str, nn.Module]:
 def _weights(trainer: Any, module: nn.Module, prefix: str) -> Params:
     """Return the weights of the network; strategies that keep them in pieces put them together, on all processes."""
     given = trainer.strategy.lightning_module_state_dict()
-    whole = {k: v.full_tensor() if hasattr(v, "full_tensor") else v for k, v in given.items() if isinstance(v, Tensor)}
+    whole = {
+        k: v.full_tensor() if hasattr(v, "full_tensor") else v for k, v in given.items() if isinstance(v, Tensor)
+    }
     params = plain_names(module, whole)
     return {k.removeprefix(prefix): v for k, v in params.items() if k.startswith(prefix)}
 

@@ -88,7 +88,9 @@ def test_questions_about_runs_take_recordings(place: Path, tmp_path: Path) -> No
     rewound = results["rewind"]["clipart"]
     assert {n.network for n in rewound.networks} == {"RI-T 0", "RI-T 1"}
     curves = results["learning_curves"][""]
-    assert [c.label for c in curves.curves] == ["RI-T 0", "RI-T 1"] and len(results["loss_variation"]["clipart"].frame())
+    assert [c.label for c in curves.curves] == ["RI-T 0", "RI-T 1"] and len(
+        results["loss_variation"]["clipart"].frame()
+    )
     assert "reading recordings" in found.cost and len(found.runs()) == 2
 
     _, again = run_study(study, tmp_path / "out", jobs=1, device="cpu", threads=1)
@@ -112,7 +114,11 @@ def refused(place: Path, old: str, new: str) -> str:
         ("runs/b", "runs/no-rate", "starts.RI-T.recipe.lr: .*no learning rate on record"),
         ("runs/b]", "runs/b], seeds: [1]", "starts.RI-T.seeds: has 1 seeds for 2 runs"),
         ("runs/b]", "runs/b], init: 1", "starts.RI-T.init: is for runs that are trained here"),
-        ("runs/b]}\n", "runs/b]}\n  X: {from: unknown, seeds: [0]}\n", "starts.X.from: 'unknown' is for recorded runs"),
+        (
+            "runs/b]}\n",
+            "runs/b]}\n  X: {from: unknown, seeds: [0]}\n",
+            "starts.X.from: 'unknown' is for recorded runs",
+        ),
         ("draws: 0,", "draws: 0, epochs: [3],", "analyses.rewind.epochs: .*runs/a kept no weights at epoch 3"),
         ("starts:\n", f'  other: {{data: "{DATA}"}}\nstarts:\n', "starts.RI-T.targets: must say which target"),
     ],
@@ -137,6 +143,9 @@ def test_recorded_runs_are_not_trained_anew(place: Path) -> None:
     from transferscope.study.check import check
     from transferscope.study.plan import make_plan
 
-    text = STUDY + "  block_shuffle: {blocks: [8], starts: [RI-T]}\n"
-    with pytest.raises(SpecError, match=r"starts\.RI-T\.runs: are recorded, and a question wants to train such runs anew"):
+    source = "source: {checkpoint: runs/a/weights/final.safetensors}\nstarts:\n  P-T: {from: source, seeds: [0]}\n"
+    text = STUDY.replace("starts:\n", source) + "  block_shuffle: {blocks: [8]}\n"
+    with pytest.raises(
+        SpecError, match=r"starts\.RI-T\.runs: are recorded, and a question wants to train such runs anew"
+    ):
         make_plan(check(load_study(written(place, text))))

@@ -53,13 +53,17 @@ class Module(pl.LightningModule):  # type: ignore[misc, name-defined]
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
-        return [optimizer], [{"scheduler": torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5), "interval": "step"}]
+        return [optimizer], [
+            {"scheduler": torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5), "interval": "step"}
+        ]
 
 
 def fit(module: Any, *callbacks: Any, count: int = 5, ckpt: Any = None, **options: Any) -> None:
     torch.manual_seed(1)
     given = DataLoader(batches(count), batch_size=None)
-    pl.Trainer(**{**QUIET, "max_epochs": 2, **options}, callbacks=list(callbacks)).fit(module, given, given, ckpt_path=ckpt)
+    pl.Trainer(**{**QUIET, "max_epochs": 2, **options}, callbacks=list(callbacks)).fit(
+        module, given, given, ckpt_path=ckpt
+    )
 
 
 def test_training_does_not_notice_and_steps_are_those_of_the_optimiser(tmp_path: Path) -> None:
@@ -81,7 +85,9 @@ def test_training_does_not_notice_and_steps_are_those_of_the_optimiser(tmp_path:
     assert {k: v for k, v in at.items() if k != "best"} == {
         "epoch 0": (0, 0), "step 2": (0, 2), "epoch 1": (1, 3), "epoch 2": (2, 6), "final": (2, 6)
     }  # fmt: skip
-    assert all(torch.equal(found.weights["epoch 0"][k], v) for k, v in start.items())  # no prefix, not the sanity check
+    assert all(
+        torch.equal(found.weights["epoch 0"][k], v) for k, v in start.items()
+    )  # no prefix, not the sanity check
     assert all(torch.equal(found.weights["final"][k], v) for k, v in bits(module.model).items())
     steps = [row for row in found.rows if row["kind"] == "step"]
     assert [row["step"] for row in steps] == [1, 2, 3, 4, 5, 6]
@@ -90,7 +96,9 @@ def test_training_does_not_notice_and_steps_are_those_of_the_optimiser(tmp_path:
     evaluated = [row for row in found.rows if "val_accuracy" in row]
     assert [row["step"] for row in evaluated] == [3, 6]
     assert [row["epoch"] for row in found.rows if row.get("ended")] == [1, 2]
-    assert all("train_loss" in row or "val_accuracy" in row or "ended" in row for row in found.rows if row not in steps)
+    assert all(
+        "train_loss" in row or "val_accuracy" in row or "ended" in row for row in found.rows if row not in steps
+    )
 
 
 def test_the_loss_of_a_step_is_the_mean_over_its_batches(tmp_path: Path) -> None:

@@ -220,10 +220,10 @@ def test_wrong_options_are_said_in_one_line(options: dict[str, object], said: st
 
 
 def test_wrong_use_is_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="expected the torch.nn.Module"):
+    with pytest.raises(UsageError, match=r"expected the torch\.nn\.Module"):
         record(lambda x: x, tmp_path / "mine")  # type: ignore[arg-type]
     recorder = record(nn.Linear(1, 1), tmp_path / "mine")
-    with pytest.raises(StoreError, match="process .* records there now"):
+    with pytest.raises(StoreError, match=r"process .* records there now"):
         record(nn.Linear(1, 1), tmp_path / "mine", resume={})
     with pytest.raises(UsageError, match=r"loss: \(2,\) numbers are wrong"):
         recorder.step(torch.ones(2))

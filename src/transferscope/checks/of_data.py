@@ -61,8 +61,8 @@ def labels(subject: Subject) -> str:
     found, chance = proportion(int(plain.sum()), n), chance_of(images)
     if not above_chance(found.value, found.low, chance):
         raise Failed(
-            f"accuracy is {found.value:.1%} of {n} images, and {chance:.1%} by chance: other weights, other classes, or "
-            "another normalisation than in training?"
+            f"accuracy is {found.value:.1%} of {n} images, and {chance:.1%} by chance: other weights, other classes, "
+            "or another normalisation than in training?"
         )
     return f"accuracy {found.value:.1%} of {n} images, {chance:.1%} by chance"
 
@@ -112,8 +112,8 @@ def recalibrated(subject: Subject) -> str:
     again = replace_weights(subject, module).logits(images).argmax(1) == truth
     if _better(again, before) or _better(before, again):
         raise Failed(
-            f"the accuracy is {again.mean():.1%} with statistics of the training images and {before.mean():.1%} with its "
-            "own: were they collected on other images, or with another normalisation?"
+            f"the accuracy is {again.mean():.1%} with statistics of the training images and {before.mean():.1%} with "
+            "its own: were they collected on other images, or with another normalisation?"
         )
     return f"accuracy {before.mean():.1%} with its own, {again.mean():.1%} with statistics of {len(chosen)} images"
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..models.prepared import same
 from ..models.soundness import differ, first_difference, own_random_numbers
-from .subject import Failed, Subject
+from .subject import Failed, Skipped, Subject
 
 __all__ = ["batches", "eval_mode", "float64", "forward_leaves_state", "label_range", "pixels", "repeatable", "tied"]
 
@@ -57,14 +57,14 @@ def batches(subject: Subject) -> str:
     """What it says of an image is the same alone, in a batch, and in a short last batch."""
     module, x = subject.copy(), subject.x
     with own_random_numbers(), torch.no_grad():
-        together = _said(module, x)
+        together = _twice(module, x)
         for size in (1, max(1, len(x) - 1), max(1, len(x) // 2)):
             parts = torch.cat([_said(module, part) for part in x.split(size)])
             if differ(together, parts):
                 at = first_difference(module, x, x[-1:])
                 raise Failed(
-                    f"what it says of an image in batches of {size} differs from what it says in one of {len(x)}, first "
-                    f"seen at {at} (batch norm without running statistics? a mean over the batch?)"
+                    f"what it says of an image in batches of {size} differs from what it says in one of {len(x)}, "
+                    f"first seen at {at} (batch norm without running statistics? a mean over the batch?)"
                 )
     return f"the same in batches of {len(x)}, {max(1, len(x) - 1)}, {max(1, len(x) // 2)} and 1"
 
@@ -73,12 +73,14 @@ def float64(subject: Subject) -> str:
     """In float64 it says the same as in float32, up to rounding."""
     module = subject.copy()
     with own_random_numbers(), torch.no_grad():
-        single = _said(module, subject.x)
+        single = _twice(module, subject.x)
         try:
             double = _said(module.double(), subject.x.double())
         except Exception as e:  # anybody's code
             said = next(iter(str(e).splitlines()), type(e).__name__)
-            raise Failed(f"cannot be computed in float64: {said}; make what forward() creates of its input's type") from e
+            raise Failed(
+                f"cannot be computed in float64: {said}; make what forward() creates of its input's type"
+            ) from e
     scale = float(double.abs().max()) or 1.0
     off = float((single.double() - double).abs().max()) / scale
     if not off < 1e-3:
@@ -101,8 +103,8 @@ def tied(subject: Subject) -> str:
     missed = [names for names in shared if len({ids[name] for name in names}) > 1]
     if missed:
         raise Failed(
-            f"{_some(missed[0])} lie in one memory and are several parameters, so that one would be moved without the "
-            "other; make them one, as in decoder.weight = encoder.weight"
+            f"{_some(missed[0])} lie in one memory and are several parameters, so that one would be moved without "
+            "the other; make them one, as in decoder.weight = encoder.weight"
         )
     if shared:
         return f"{_some(shared[0])} are one weight, and counted once"
@@ -129,7 +131,9 @@ def pixels(subject: Subject) -> str:
     seen = subject.labelled.images[: min(256, len(subject.labelled))]
     low, high = int(seen.min()), int(seen.max())
     if high <= 1:
-        raise Failed(f"all pixels are {low} … {high}: were they on the scale of 0 … 1 when they were made whole numbers?")
+        raise Failed(
+            f"all pixels are {low} … {high}: were they on the scale of 0 … 1 when they were made whole numbers?"
+        )
     if low == high:
         raise Failed(f"all pixels are {low}")
     return f"pixels are {low} … {high}"
@@ -144,6 +148,14 @@ def _said(module: nn.Module, x: Tensor) -> Tensor:
     if first is None:
         raise Failed(f"returns a {type(returned).__name__} without logits (b, classes)")
     return first.detach().clone()
+
+
+def _twice(module: nn.Module, x: Tensor) -> Tensor:
+    """Return what a module says, where it says it twice; differences have a reason of their own otherwise."""
+    first = _said(module, x)
+    if differ(first, _said(module, x)):
+        raise Skipped("two passes of the same images differ already, see 'repeatable'")
+    return first
 
 
 def _held(module: nn.Module) -> dict[str, Tensor]:

@@ -52,10 +52,10 @@ def cka_of_shuffled(subject: Subject) -> str:
 
 
 def gradient(subject: Subject) -> str:
-    """The gradient of the loss is what differences of losses say, in float64."""
+    """The gradient of the loss near these weights is what differences of losses say, in float64."""
     net, x, y = subject.net, subject.x[:_FEW].double(), subject.labels[:_FEW]
     y = y.double() if y.is_floating_point() else y
-    weights = {k: v.double() if v.is_floating_point() else v for k, v in subject.weights.items()}
+    weights = _off_the_kinks(subject)
     names = [k for k, _ in net.module.named_parameters() if weights[k].is_floating_point()]
     leaves = {k: weights[k].clone().requires_grad_() for k in names}
     loss = mean_loss(net({**weights, **leaves}, x), y)
@@ -96,9 +96,7 @@ def hessian(subject: Subject) -> str:
 
 def spectrum(subject: Subject) -> str:
     """The largest singular value of a convolution is what a power method on the convolution itself finds."""
-    convolutions = [
-        (name, part) for name, part in subject.net.module.named_modules() if isinstance(part, nn.Conv2d)
-    ]
+    convolutions = [(name, part) for name, part in subject.net.module.named_modules() if isinstance(part, nn.Conv2d)]
     if not convolutions:
         raise Skipped("there is no convolution")
     name, part = min(convolutions, key=lambda found: found[1].weight.numel())
@@ -146,6 +144,19 @@ def _features(subject: Subject) -> Tensor:
         with torch.no_grad():
             return subject.net(subject.weights, subject.x).flatten(1)
     return torch.from_numpy(found).flatten(1)
+
+
+def _off_the_kinks(subject: Subject) -> Params:
+    """Return weights near those that are checked: zeros lie on the kinks of ReLU, where there is no gradient."""
+    drawn = generator("selfcheck", subject.seed, "kinks")
+    out: Params = {}
+    parameters = dict(subject.net.module.named_parameters())
+    for name, value in subject.weights.items():
+        out[name] = value.double() if value.is_floating_point() else value
+        if name in parameters and value.is_floating_point() and value.numel():
+            size = float(out[name].square().mean().sqrt()) or 1.0
+            out[name] = out[name] + 0.01 * size * torch.randn(value.shape, generator=drawn, dtype=torch.float64)
+    return out
 
 
 def _first(images: ImageSet, count: int) -> ImageSet:

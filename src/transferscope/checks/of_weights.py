@@ -48,7 +48,7 @@ def round_trip(subject: Subject) -> str:
 def ends(subject: Subject) -> str:
     """The ends of a line between two networks, λ = 0 and 1, are these networks: the same loss, bit for bit."""
     a, b = subject.weights, subject.elsewhere
-    line = evaluate(subject.net, Points.line(a, b, [0.0, 0.5, 1.0]), subject.few, norm="kept", device="cpu")
+    line = evaluate(subject.net, Points.line(a, b, [0.0, 0.5, 1.0]), subject.few, norm="interpolated", device="cpu")
     for value, alone, end in zip(line.values["loss"][[0, 2]], (a, b), (0, 1), strict=True):
         loss = evaluate(subject.net, alone, subject.few, device="cpu").values["loss"][0]
         if not value == loss:

@@ -76,6 +76,7 @@ def selfcheck(
     input: Input | None = None,  # noqa: A002
     classes: int | None = None,
     name: str | None = None,
+    trained: bool | None = None,
     only: Sequence[str] | None = None,
     seed: int = 0,
     on_fail: Literal["raise", "warn"] | None = None,
@@ -94,6 +95,7 @@ def selfcheck(
         input: what a module wants to see.
         classes: number of outputs of a module.
         name: what to call a module.
+        trained: whether the weights are trained; by default those of a module are, and those given for a network.
         only: names of checks to run.
         seed: of what checks draw.
         on_fail: ``"raise"`` raises all that is wrong at the end, ``"warn"`` warns of each.
@@ -110,7 +112,9 @@ def selfcheck(
     """
     if on_fail not in (None, "raise", "warn"):
         raise UsageError(f"on_fail: {on_fail!r}; expected 'raise', 'warn' or None")
-    checks = selfchecks(net, weights, images, input=input, classes=classes, name=name, only=only, seed=seed)
+    checks = selfchecks(
+        net, weights, images, input=input, classes=classes, name=name, trained=trained, only=only, seed=seed
+    )
     found = []
     for check in checks:
         found.append(check.run())
@@ -133,6 +137,7 @@ def selfchecks(
     input: Input | None = None,  # noqa: A002
     classes: int | None = None,
     name: str | None = None,
+    trained: bool | None = None,
     only: Sequence[str] | None = None,
     seed: int = 0,
 ) -> list[Check]:
@@ -151,6 +156,7 @@ def selfchecks(
         input: as there.
         classes: as there.
         name: as there.
+        trained: as there.
         only: as there.
         seed: as there.
 
@@ -161,5 +167,5 @@ def selfchecks(
     for wanted in only or ():
         if wanted not in known:
             raise UsageError(f"only: there is no check {wanted!r}{nearest(wanted, known)}")
-    subject = subject_of(net, weights, images, input=input, classes=classes, name=name, seed=seed)
+    subject = subject_of(net, weights, images, input=input, classes=classes, name=name, trained=trained, seed=seed)
     return [Check(subject, function) for called, function in known.items() if only is None or called in only]

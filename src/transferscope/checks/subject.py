@@ -144,7 +144,9 @@ class Subject:
 
     def logits(self, images: ImageSet, input: Input | None = None) -> np.ndarray:  # noqa: A002
         """Return what the network says of images, ``(n, classes)``, normalised as it says or in another way."""
-        return predictions(self.net if input is None else replace(self.net, input=input), self.weights, images, device="cpu")
+        return predictions(
+            self.net if input is None else replace(self.net, input=input), self.weights, images, device="cpu"
+        )
 
 
 def subject_of(
@@ -155,6 +157,7 @@ def subject_of(
     input: Input | None = None,  # noqa: A002
     classes: int | None = None,
     name: str | None = None,
+    trained: bool | None = None,
     seed: int = 0,
 ) -> Subject:
     """Return what is checked.
@@ -166,6 +169,7 @@ def subject_of(
         input: what a module wants to see.
         classes: number of outputs of a module.
         name: what to call a module.
+        trained: whether the weights are trained; by default those of a module are, and those given for a network.
         seed: of what is drawn.
 
     Raises:
@@ -176,9 +180,20 @@ def subject_of(
     train, test = (images.train, images.test) if isinstance(images, ImageSplits) else (None, images)
     if isinstance(net, Network):
         params = net.params() if weights is None else dict(as_solution(weights, "weights", net))
-        trained = weights is not None
+        trained = weights is not None if trained is None else trained
         return Subject(
-            net.name, net.module, net.fresh(params), net.input, net.classes, net, "", params, test, train, trained, seed
+            net.name,
+            net.module,
+            net.fresh(params),
+            net.input,
+            net.classes,
+            net,
+            "",
+            params,
+            test,
+            train,
+            trained,
+            seed,
         )
     if input is None or classes is None:
         raise UsageError("selfcheck of a module needs input=Input(...), what it wants to see, and classes=")
@@ -196,7 +211,9 @@ def subject_of(
         given = dict(as_solution(weights, "weights", network)) if network is not None else _plain(weights)
         put(module, {**module.state_dict(), **given})
     params = network.weights(_state(module)) if network is not None else _state(module)
-    return Subject(called, net, module, input, classes, network, refusal, params, test, train, True, seed)
+    return Subject(
+        called, net, module, input, classes, network, refusal, params, test, train, trained is not False, seed
+    )
 
 
 def _plain(weights: Given) -> Params:

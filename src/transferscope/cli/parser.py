@@ -57,6 +57,7 @@ _COMMANDS = {
     "soup": "average fine-tuned checkpoints of one network, and say whether to take the average",
     "rank": "say which of several pre-trained networks fits a target best, without training",
     "doctor": "say what is in a checkpoint and whether it fits a network",
+    "selfcheck": "check that a network is what every question takes it for, and that labels and normalisation fit it",
     "scaling": "say from a table of models what raising upstream accuracy buys downstream",
     "report": "write report.html of a run folder again",
     "papers": "list the papers that can be run as studies, with their figures and tables",
@@ -121,7 +122,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run_options(study, out=None)
 
     compare = command("compare", "compare a.safetensors b.pt --model torchvision/resnet18 --data folder:photos")
-    compare.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights, or recordings")
+    compare.add_argument(
+        "checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights, or recordings"
+    )
     _add_file_options(
         compare,
         "instead of the quick ones (mistakes, similarity, distance, barrier, extrapolation), ask these, "
@@ -184,7 +187,18 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--at", metavar="NAME", help=_AT)
 
     from .scaling import add_options
+    from .selfcheck import add_options as add_selfcheck
 
+    add_selfcheck(
+        command(
+            "selfcheck",
+            "selfcheck a.pt --model torchvision/resnet18 --data folder:photos",
+            more="Prints a line a check; exit code 0 when none found anything wrong, 1 when one did.",
+        ),
+        _add_image_options,
+        _DATA,
+        _AT,
+    )
     add_options(command("scaling", "scaling models.csv --us imagenet1k --ds cars food101 --out scaling"))
 
     report = command("report", "report runs/my-study")
@@ -208,7 +222,9 @@ def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:
     )
     parser.add_argument("--init-at", metavar="NAME", help="the same of the file given with --init")
     parser.add_argument(
-        "--model", metavar="NAME", help="the network, e.g. fixup_resnet20, timm/NAME; not needed where recordings name it"
+        "--model",
+        metavar="NAME",
+        help="the network, e.g. fixup_resnet20, timm/NAME; not needed where recordings name it",
     )
     parser.add_argument("--data", metavar="SPEC", help=f"{_DATA}; not needed where recordings name it")
     parser.add_argument("--only", metavar="NAMES", help=only)

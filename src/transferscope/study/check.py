@@ -120,7 +120,9 @@ class _Check:
         sources = {name: self._source(_at(name), given, network) for name, given in study.pretrainings.items()}
         found = {n: self._found(t.data, t.samples, f"targets.{n}.data") for n, t in study.targets.items()}
         targets = {name: images for name, images in found.items() if images is not None}
-        recorded = {name: self._recorded(name, start) for name, start in study.starts.items() if start.runs is not None}
+        recorded = {
+            name: self._recorded(name, start) for name, start in study.starts.items() if start.runs is not None
+        }
         recipes = {}
         for name, target in study.targets.items():
             for start, settings in study.starts.items():

@@ -99,7 +99,7 @@ def parse_study(tree: Mapping[str, Any], base: Path | None = None) -> Study:
 
 
 def _spelled_out(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpecError]]:
-    """Write out the short forms: a network that is a name, analyses that are ``true``, recorded runs without seeds."""
+    """Write out the short forms: a network that is a name, analyses that are ``true``, recorded runs by number."""
     out = dict(tree)
     problems = []
     if isinstance(starts := out.get("starts"), Mapping):

@@ -73,12 +73,14 @@ def recorded_run(path: str) -> RecordedRun:
 def _opened(root: Path, changed: int) -> RecordedRun:
     found = Recording.open(root)
     if START not in found.tags or len(found.tags) < 2:
-        raise StoreError(f"{root}: kept no weights from before training and from later; there is nothing to ask about")
+        raise StoreError(
+            f"{root}: kept no weights from before training and from later; there is nothing to ask about"
+        )
     files = [root / name for name in (HISTORY,) if (root / name).exists()]
     files += [found.file(tag) for tag in found.tags]
     content = digest([dict(found.tags), found.ended, [file_digest(file) for file in files]])
     rates = [row["lr"] for row in found.rows if row["kind"] == "step" and row.get("lr", 0) > 0]
-    epochs = max(max(at["epoch"] for at in found.tags.values()), 1)
+    epochs = max(1, *(at["epoch"] for at in found.tags.values()))
     lr = max((rate for rate in rates if math.isfinite(rate)), default=None)
     return RecordedRun(root, tuple(found.tags), str(found.about.get("start") or content)[:8], content, epochs, lr)
 
@@ -110,6 +112,12 @@ def filled(checkpoints: Sequence[str], given: Mapping[str, Any]) -> dict[str, An
                 raise UsageError(f"--{key}: {why}the {what} must be given; see --help")
             out[key] = next(iter(named))
     starts = {r.about.get("start") for r in found}
-    if out["init"] is None and found and len(found) == len(checkpoints) and len(starts) == 1 and START in found[0].tags:
+    if (
+        out["init"] is None
+        and found
+        and len(found) == len(checkpoints)
+        and len(starts) == 1
+        and START in found[0].tags
+    ):
         out |= {"init": str(found[0].root), "init_at": START}
     return out

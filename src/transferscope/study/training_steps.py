@@ -120,8 +120,8 @@ class Trainings:
                         what = condition.name or "+".join(union)
                         raise SpecError(
                             f"starts.{name}.runs",
-                            f"are recorded, and a question wants to train such runs anew ({what}); name others for it "
-                            "with 'starts'",
+                            f"are recorded, and a question wants to train such runs anew ({what}); name others for "
+                            "it with 'starts'",
                         )
                     runs[label] = self._recorded(target, label, name, start, seed, recipe, images, found)
                     continue
@@ -166,7 +166,7 @@ class Trainings:
         images: Step,
         found: Found,
     ) -> PlannedRun:
-        """Return a run that was recorded elsewhere; its weights are taken over and evaluated on the study's images."""
+        """Return a run that was recorded elsewhere; its weights are taken over and evaluated on images here."""
         assert start.runs is not None
         recorded = recorded_run(start.runs[start.seeds.index(seed)])
         spec = {

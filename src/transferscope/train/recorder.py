@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +16,7 @@ from ..params import Params
 from ..store.recording import START
 from .background import Background
 from .host_copies import HostCopy, host_copy
+from .processes import processes, rank
 from .recorder_folder import RecorderFolder, weights_digest
 from .recorder_metrics import Losses, better, house_names, numbers
 from .wrappers import is_sharded, own_weights
@@ -52,7 +52,9 @@ class Recorder:
         everywhere: bool = False,
     ) -> None:
         if not isinstance(module, nn.Module):
-            raise UsageError(f"module: a {type(module).__name__} is wrong; expected the torch.nn.Module that is trained")
+            raise UsageError(
+                f"module: a {type(module).__name__} is wrong; expected the torch.nn.Module that is trained"
+            )
         self._epochs = None if epochs is None else _whole("epochs", epochs, 0)
         self._steps = _whole("steps", steps, 1)
         self._wanted = None if best is None else house_names([best])[best]
@@ -68,7 +70,7 @@ class Recorder:
         self._losses = Losses()
         self._held: tuple[HostCopy, int, int] | None = None
         self._closed = False
-        self._writes = _rank() == 0
+        self._writes = rank() == 0
         self._bad: int | None = None
         start = None if resume is not None else self._copy()
         if not self._writes:
@@ -83,7 +85,7 @@ class Recorder:
             "weights": weights,
             "parameters": sum(p.numel() for p in parameters.values()),
             "torch": torch.__version__,
-            "processes": _world(),
+            "processes": processes(),
         }
         self._folder = RecorderFolder(folder, about, self.steps_done if resume is not None else None)
         self._work = Background()
@@ -170,7 +172,9 @@ class Recorder:
         self._check_open()
         copied = self._copy()
         if copied is not None:
-            self._publish(f"step {self.steps_done}" if tag is None else tag, copied, self.epochs_done, self.steps_done)
+            self._publish(
+                f"step {self.steps_done}" if tag is None else tag, copied, self.epochs_done, self.steps_done
+            )
 
     def hold(self) -> None:
         """Hold the weights as they are now, for :meth:`close` to take as the final ones.
@@ -329,8 +333,8 @@ def record(module: nn.Module, folder: str | Path, **options: Any) -> Recorder:
             ``state_dict()`` said, to go on with a recording.
 
     Returns:
-        The recorder: call ``step(loss)`` after each step of the optimiser, ``epoch(val_accuracy=…)`` after each epoch,
-        ``close()`` at the end, or use it as a context.
+        The recorder: call ``step(loss)`` after each step of the optimiser, ``epoch(val_accuracy=…)`` after each
+        epoch, ``close()`` at the end, or use it as a context.
 
     Raises:
         UsageError: for an option that there is not, or cannot be.
@@ -380,15 +384,3 @@ def _head(module: nn.Module) -> str:
     """Return the prefix of the last linear layer's tensors by its own name; empty when there is none."""
     linear = [name for name, part in module.named_modules() if isinstance(part, nn.Linear) and name]
     return linear[-1] if linear else ""
-
-
-def _rank() -> int:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank()
-    return int(os.environ.get("RANK", "0") or 0)  # said by torchrun before processes know each other
-
-
-def _world() -> int:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_world_size()
-    return int(os.environ.get("WORLD_SIZE", "1") or 1)

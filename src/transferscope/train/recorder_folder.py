@@ -1,4 +1,4 @@
-"""What a recorder writes: every file whole or not there, in an order that leaves the folder readable at any moment."""
+"""What a recorder writes: every file whole or not there, so that the folder is readable at any moment."""
 
 from __future__ import annotations
 
@@ -117,7 +117,6 @@ def weights_digest(params: Mapping[str, Tensor]) -> str:
         h.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         h.update(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
     return h.hexdigest()
-
 
 
 @contextmanager

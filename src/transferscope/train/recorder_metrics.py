@@ -1,4 +1,4 @@
-"""Losses and metrics of a recorded training: one number each, fetched without waiting, under the names of the house."""
+"""Losses and metrics of a recorded training: one number each, fetched without waiting, under names of the house."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps of kind ``recording``: a training that was recorded elsewhere, taken over and evaluated on the study's images."""
+"""Steps of kind ``recording``: a training recorded elsewhere, taken over and evaluated on the study's images."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def take(context: Context) -> None:
     ended = found.ended if found.ended.startswith("diverged") else "finished"
     if not found.ended.startswith(("finished", "diverged")):
         state = found.ended or "was stopped"
-        context.draft.note("recording", f"{found.root.name} {state}; its last weights ({last}) are taken for the final")
+        context.draft.note(
+            "recording", f"{found.root.name} {state}; its last weights ({last}) are taken for the final"
+        )
     kept: dict[str, dict[str, int]] = {}
     wanted = {tag: tag for tag in found.tags} | {"final": last}
     if ended != "finished":
@@ -89,7 +91,9 @@ def _best(context: Context, found: Recording, kept: dict[str, Any], metrics: dic
         by = str(found.best.get("by", "")) or str(found.about.get("best") or "given")
         return by if by in ("val_accuracy", "val_auc") else f"val ({by})"
     if "final" in kept:
-        context.draft.save_weights("best", read(found.root, at=None if "final" in found.tags else _last(found)).params)
+        context.draft.save_weights(
+            "best", read(found.root, at=None if "final" in found.tags else _last(found)).params
+        )
         kept["best"], metrics["best"] = dict(kept["final"]), metrics["final"]
     return "last"
 
