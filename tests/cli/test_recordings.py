@@ -52,7 +52,7 @@ def test_inspect_and_compare_take_recordings(place: Path, capsys: pytest.Capture
     fails(
         ["inspect", "runs/a", *usual, "--at", "epoch 9"], "kept no weights 'epoch 9'; did you mean 'epoch 2'", capsys
     )
-    assert main(["doctor", "runs/a", "--model", "lenet", "--size", "16"]) == 0
+    assert main(["doctor", "runs/a", "--model", "lenet"]) == 0
 
 
 def test_what_a_recording_does_not_say_must_be_given(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

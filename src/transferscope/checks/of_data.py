@@ -106,7 +106,7 @@ def recalibrated(subject: Subject) -> str:
     chosen = subject.train.subset(np.sort(recalibration_sample(len(subject.train))))
     x = net.input.prepare(torch.from_numpy(np.array(chosen.images)))
     with torch.no_grad():
-        recalibrate(module, [part for part in x.split(64) if len(part) == min(64, len(x))])
+        recalibrate(module, [part for part in torch.split(x, 64) if len(part) == min(64, len(x))])
     truth = np.asarray(images.labels)
     before = subject.logits(images).argmax(1) == truth
     again = replace_weights(subject, module).logits(images).argmax(1) == truth

@@ -59,7 +59,7 @@ def batches(subject: Subject) -> str:
     with own_random_numbers(), torch.no_grad():
         together = _twice(module, x)
         for size in (1, max(1, len(x) - 1), max(1, len(x) // 2)):
-            parts = torch.cat([_said(module, part) for part in x.split(size)])
+            parts = torch.cat([_said(module, part) for part in torch.split(x, size)])
             if differ(together, parts):
                 at = first_difference(module, x, x[-1:])
                 raise Failed(

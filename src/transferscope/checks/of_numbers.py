@@ -106,8 +106,9 @@ def spectrum(subject: Subject) -> str:
     weight = weight.double()
     reach = [d * (k - 1) + 1 for k, d in zip(weight.shape[2:], part.dilation, strict=True)]
     side = tuple(s * -(-max(8, r) // s) for r, s in zip(reach, part.stride, strict=True))
-    how = {"stride": part.stride, "dilation": part.dilation, "groups": part.groups}
-    exact = float(conv_singular_values(weight, (side[0], side[1]), **how)[0])
+    stride, dilation = (part.stride[0], part.stride[1]), (part.dilation[0], part.dilation[1])
+    values = conv_singular_values(weight, (side[0], side[1]), stride=stride, dilation=dilation, groups=part.groups)
+    exact = float(values[0])
     found = _by_power(weight, part, (side[0], side[1]), reach, generator("selfcheck", subject.seed, "power"))
     if not abs(found - exact) <= 1e-3 * exact:
         raise Failed(f"of {name} it is {exact:.6g}, by power iteration {found:.6g}")
@@ -179,7 +180,7 @@ def _by_power(
         ).flatten()
 
     start = torch.randn(shape, generator=drawn, dtype=weight.dtype).flatten()
-    out, backward = torch.func.vjp(forward, start)
+    out, backward = torch.func.vjp(forward, start)[:2]
 
     def apply(x: np.ndarray) -> np.ndarray:
         return forward(torch.from_numpy(np.ascontiguousarray(x))).numpy()

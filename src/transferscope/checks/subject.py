@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -220,7 +221,7 @@ def _plain(weights: Given) -> Params:
     """Return weights of a module of which no network can be made, as they are."""
     if isinstance(weights, nn.Module):
         return _state(weights)
-    return dict(weights) if isinstance(weights, Mapping) else read(weights).params
+    return dict(weights) if isinstance(weights, Mapping) else read(Path(weights)).params
 
 
 def _state(module: nn.Module) -> Params:

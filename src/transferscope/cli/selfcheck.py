@@ -33,6 +33,7 @@ def add_options(
     parser.add_argument("--at", metavar="NAME", help=at)
     parser.add_argument("--only", metavar="NAMES", help="run only these checks, comma-separated")
     add_image_options(parser)
+    parser.add_argument("--skip-unreadable", action="store_true", help="leave out images that cannot be read")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,7 +63,10 @@ def _checked(options: argparse.Namespace, told: Callable[[Checked], object]) -> 
     spec = network_spec(name, ImageSettings(size=how["size"], channels=how["channels"]), how["mean"], how["std"])
     images = None
     if options.data is not None:
-        images = load_images(options.data, size=spec["size"], channels=spec["channels"], samples=how["samples"])
+        images = load_images(
+            options.data, size=spec["size"], channels=spec["channels"], samples=how["samples"],
+            skip_unreadable=how["skip_unreadable"],
+        )  # fmt: skip
     classes = options.classes if images is None else len(images.classes)
     common: dict[str, Any] = {
         "only": tuple(part.strip() for part in options.only.split(",")) if options.only else None, "callback": told,

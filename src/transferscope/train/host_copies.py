@@ -67,6 +67,6 @@ def host_copy(tensors: Mapping[str, Tensor]) -> HostCopy:
 
 def _arrival(device: torch.device) -> Any:
     with torch.cuda.device(device):
-        event = torch.cuda.Event()
+        event: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
         event.record()
     return event

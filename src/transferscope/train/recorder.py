@@ -361,7 +361,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     Raises:
         UsageError: naming one that is not.
     """
-    known = Recorder.__init__.__kwdefaults__.keys() - {"state", "everywhere"}
+    known = set(Recorder.__init__.__kwdefaults__ or ()) - {"state", "everywhere"}
     for name in options:
         if name not in known:
             raise UsageError(f"there is no option {name!r}{nearest(name, known)}")
