@@ -52,6 +52,7 @@ def test_inspect_and_compare_take_recordings(place: Path, capsys: pytest.Capture
     fails(
         ["inspect", "runs/a", *usual, "--at", "epoch 9"], "kept no weights 'epoch 9'; did you mean 'epoch 2'", capsys
     )
+    fails(["report", "runs/a"], "is a recorded training, which has no report; ask about it with", capsys)
     assert main(["doctor", "runs/a", "--model", "lenet"]) == 0
 
 

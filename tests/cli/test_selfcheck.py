@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from transferscope.checks.listed import CHECKS
 from transferscope.cli.main import main
+from transferscope.models.build import build, initialise
+from transferscope.models.checkpoint import write
+from transferscope.train.recorder import record
 
-from ..recorded import DATA, loop
+from ..checks.made import CLASSES, PIXELS, splits, trained
 from .test_commands import fails
 
 FILE = """
@@ -40,19 +44,28 @@ def place(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch:
 
 
 def test_a_checkpoint_with_its_images(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    loop(place / "mine", epochs=30)
-    capsys.readouterr()
-    asked = ["--model", "lenet", "--size", "16", "--data", DATA]
-    assert main(["selfcheck", "mine", *asked]) == 0
+    given, net = splits(), build("mlp:32", CLASSES, input=PIXELS)
+    write("mine.safetensors", trained(net.fresh(initialise(net, 0)), given).state_dict())
+    parts = {"train": given.train, "val": given.test, "test": given.test}
+    arrays = {f"{n}_{k}": v for n, p in parts.items() for k, v in (("images", p.images), ("labels", p.labels))}
+    np.savez("mine.npz", **arrays)
+    usual = ["--model", "mlp:32", "--size", "8"]
+    asked = [*usual, "--data", "npz:mine.npz", "--mean", "0,0,0", "--std", ",".join([str(1 / 255)] * 3)]
+    assert main(["selfcheck", "mine.safetensors", *asked]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines[: len(CHECKS)]] == [check.__name__ for check in CHECKS]
-    assert lines[-1].startswith("lenet: ") and ", 0 failed, " in lines[-1]
-    assert main(["selfcheck", "--model", "lenet", "--size", "16", "--only", "tied,labels"]) == 0
+    assert lines[-1].startswith("mlp:32: ") and ", 0 failed, " in lines[-1]
+    np.savez("bgr.npz", **{k: v[..., ::-1] if "images" in k else v for k, v in arrays.items()})
+    otherwise = ["npz:bgr.npz" if word == "npz:mine.npz" else word for word in asked]
+    assert main(["selfcheck", "mine.safetensors", *otherwise, "--only", "normalisation"]) == 1
+    assert "normalised otherwise, blue, green, red" in capsys.readouterr().out
+    assert main(["selfcheck", *usual, "--only", "tied,labels"]) == 0
     assert "skipped  labels  no trained weights were given" in capsys.readouterr().out
-    fails(
-        ["selfcheck", "mine", *asked, "--only", "label"], "there is no check 'label'; did you mean 'labels'", capsys
-    )
-    fails(["selfcheck", "mine", *asked, "--at", "epoch 3"], "kept no weights 'epoch 3'", capsys)
+    fails(["selfcheck", *asked, "--only", "label"], "there is no check 'label'; did you mean 'labels'", capsys)
+    record(net.fresh(), place / "recorded").close()
+    assert main(["selfcheck", "recorded", *usual, "--only", "round_trip"]) == 0
+    wrong = ["selfcheck", "recorded", *usual, "--at", "epoch 3"]
+    fails(wrong, "kept no weights 'epoch 3'", capsys)
 
 
 def test_a_module_of_ones_own_of_which_no_network_can_be_made(

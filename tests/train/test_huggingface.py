@@ -109,16 +109,19 @@ def test_a_training_that_goes_on_repeats_no_step(tmp_path: Path) -> None:
                 raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
-        first = trainer(tmp_path, Recorder(tmp_path / "mine"), Stop())
+        first = trainer(tmp_path, Recorder(tmp_path / "mine", best="eval_loss"), Stop())
         first.train()
     # The process lives on here, and with it the lock; a real one is gone.
     next(c for c in first.callback_handler.callbacks if isinstance(c, Recorder)).recorder.stop(RuntimeError)
-    again = trainer(tmp_path, Recorder(tmp_path / "mine"))
+    again = trainer(tmp_path, Recorder(tmp_path / "mine", best="eval_loss"))
     again.train(resume_from_checkpoint=True)
     found = Recording.open(tmp_path / "mine")
     assert found.ended == "finished"
     assert [row["step"] for row in found.rows if row["kind"] == "step"] == list(range(1, 16))
     assert [row["epoch"] for row in found.rows if row.get("ended")] == [1, 2, 3]
+    values = {row["epoch"]: row["val_loss"] for row in found.rows if "val_loss" in row}
+    assert found.best == {"epoch": min(values, key=lambda epoch: values[epoch]), "step": found.tags["best"]["step"],
+                          "by": "val_loss"}  # fmt: skip
 
 
 def test_wrong_options_are_said_before_training(tmp_path: Path) -> None:

@@ -88,6 +88,10 @@ class Recorder:
             "processes": processes(),
         }
         self._folder = RecorderFolder(folder, about, self.steps_done if resume is not None else None)
+        if self._best is None and self._wanted is not None:  # of a recording that goes on
+            for value in self._folder.values(self._wanted):
+                if self._best is None or better(self._wanted, value, self._best):
+                    self._best = value
         self._work = Background()
         if start is not None:
             self._work.do(lambda: self._begin(start))

@@ -75,6 +75,10 @@ class RecorderFolder:
         self.tags = {**{t: a for t, a in self.tags.items() if t != tag}, tag: at}
         write_json(self.root / WEIGHTS / TAGS, self.tags)
 
+    def values(self, metric: str) -> list[float]:
+        """Return the values of a metric on record, in order."""
+        return [float(row[metric]) for row in Recording.open(self.root).rows if metric in row]
+
     def say(self, **about: Any) -> None:
         """Add to what is said of the training."""
         self.about |= about
