@@ -29,7 +29,17 @@ from .resnet_cifar import DEPTHS, cifar_resnet
 from .soundness import check_function
 from .tracing import trace
 
-__all__ = ["build", "designed_for", "initialise", "known", "outputs_of", "sources_of", "with_absolute_path", "wrap"]
+__all__ = [
+    "build",
+    "constructed",
+    "designed_for",
+    "initialise",
+    "known",
+    "outputs_of",
+    "sources_of",
+    "with_absolute_path",
+    "wrap",
+]
 
 _DIGITS = Input((28, 28), 1, (0.1307,), (0.3081,))
 _OWN: dict[str, Input] = {
@@ -117,6 +127,26 @@ def wrap(
     '1'
     """
     return _network(module, name, classes, input, head, make, output=output)
+
+
+def constructed(name: str, classes: int, wanted: Input, *, seed: int = 0) -> nn.Module:
+    """Construct the module of this name with random weights, and take it as it is, whether or not a network can be
+    made of it.
+
+    Args:
+        name: as for :func:`build`.
+        classes: number of outputs.
+        wanted: what it shall see.
+        seed: of the random weights.
+
+    Raises:
+        ModelError: for an unknown name, or a factory that fails.
+
+    >>> type(constructed("lenet", 10, Input((28, 28), 1, (0.5,), (0.5,)))).__name__
+    'LeNet'
+    """
+    designed_for(name)  # says what is wrong with a name
+    return _seeded(partial(_construct, name, classes, wanted), seed)
 
 
 def initialise(net: Network, seed: int, stream: str = "") -> Params:

@@ -12,6 +12,7 @@ from ..models.checkpoint import CheckpointFile, read
 from ..models.guess import guess
 from ..models.heads import compare
 from ..store.digest import file_digest
+from ..store.recording import Recording, is_recording
 from ..store.tensors import WeightFiles
 from .check import network_spec
 from .graph import Step
@@ -52,6 +53,10 @@ def named(words: Sequence[str]) -> list[Named]:
 
 def _of(word: str) -> Iterator[Named]:
     path = Path(word).expanduser()
+    if is_recording(path):
+        named = Recording.open(path).about.get("model")
+        yield _file(str(path), str(named) if named else None)
+        return
     if path.is_dir():
         yield from _in_folder(path)
         return
