@@ -164,6 +164,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="a setting of the question scores, e.g. scores.images=2000 or scores.sigmoid=[c.pt]; can be given "
         "several times",
     )
+    rank.add_argument(
+        "--finetune",
+        type=int,
+        metavar="K",
+        help="settle the best K by short trainings, halved round by round on validation images",
+    )
     _add_run_options(rank, out="ranking")
 
     doctor = command(
