@@ -129,3 +129,19 @@ def test_a_class_with_a_single_image(files: dict[str, str], tmp_path: Path) -> N
         SpecError, "class 'dog' has a single training image", files["small"], files["deep"],
         data=f"folder:{tmp_path / 'set'}",
     )  # fmt: skip
+
+
+def test_the_best_are_settled_by_short_trainings_of_networks_with_the_targets_classes(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    words = (f"lenet={files['small']}", f"fixup_resnet8={files['deep']}")
+    asked = Ranking(words, DATA, {**QUICK, "finetune": 2})
+    folder, outcome = rank(asked, tmp_path / "out", device="cpu", threads=1)
+    assert outcome.ok, outcome.failed
+    result = open_study(folder.root).results("scores")[""]
+    done = result.settled  # type: ignore[attr-defined]
+    assert {t.label for t in done.trainings} == {"small.pt", "deep.pt"} == {done.chosen, *done.others}
+    assert done.right.shape == (2, 24) and all(t.ended == "finished" for t in done.trainings)
+    assert result.findings()[1].text.startswith("Of ") and "fine-tuned and halved" in result.findings()[1].text
+    with pytest.raises(SpecError, match=r"--set scores\.finetune"):
+        plan_ranking(Ranking(words, DATA, {"finetune": 0}))

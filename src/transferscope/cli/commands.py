@@ -110,9 +110,10 @@ def rank(options: argparse.Namespace) -> int:
     for name in settings:
         if name != "scores":
             raise UsageError(f"--set {name}: only scores are asked here, e.g. --set scores.images=2000")
-    asked = Ranking(
-        tuple(options.candidates), options.data, settings.get("scores", {}), options.samples, options.skip_unreadable
-    )
+    of_scores = dict(settings.get("scores", {}))
+    if options.finetune is not None:
+        of_scores["finetune"] = options.finetune
+    asked = Ranking(tuple(options.candidates), options.data, of_scores, options.samples, options.skip_unreadable)
     _prepare()
     shown = _Shown()
     try:

@@ -128,8 +128,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_file_options(
         compare,
         "instead of the quick ones (mistakes, similarity, distance, barrier, extrapolation), ask these, "
-        "comma-separated; also there, taking longer: scores, basin, spectrum, hessian, landscape, "
-        "loss_variation, gradient_flow, soup (see also 'transferscope soup')",
+        "comma-separated; also there, taking longer: scores, probe, head, basin, spectrum, hessian, "
+        "landscape, loss_variation, gradient_flow, soup (see also 'transferscope soup')",
     )
     _add_run_options(compare, out="comparison")
 
@@ -137,8 +137,9 @@ def build_parser() -> argparse.ArgumentParser:
     inspect.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of weights, or a recording")
     _add_file_options(
         inspect,
-        "ask only these, comma-separated, of spectrum, hessian, landscape, gradient_flow, loss_variation, and with "
-        "--init criticality, rewind (default: all that apply but loss_variation; the last two take longest)",
+        "ask only these, comma-separated, of spectrum, hessian, landscape, gradient_flow, loss_variation, probe, "
+        "head, and with --init criticality, rewind (default: all that apply but loss_variation, probe and head; the "
+        "last two take longest)",
     )
     _add_run_options(inspect, out="inspection")
 
@@ -166,6 +167,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="scores.KEY=VALUE",
         help="a setting of the question scores, e.g. scores.images=2000 or scores.sigmoid=[c.pt]; can be given "
         "several times",
+    )
+    rank.add_argument(
+        "--finetune",
+        type=int,
+        metavar="K",
+        help="settle the best K by short trainings, halved round by round on validation images",
     )
     _add_run_options(rank, out="ranking")
 
