@@ -8,6 +8,7 @@ from typing import Any
 
 from transferscope.evidence.rules import Evidence
 
+from . import of_grids as g
 from . import of_images as i
 from . import of_lines as lines
 from . import of_networks as n
@@ -17,9 +18,9 @@ from .family import Family
 __all__ = [
     "ACCURACY", "AGREEING", "AUC_LOSS", "BASIN", "BEST_CHECKPOINT", "CHECKPOINTS", "CHECKPOINT_SPEED", "CKA",
     "CLASSES", "CLASS_SIZE", "CRITICAL", "CURVATURE", "DEPTHS", "DEPTHS_WANDER", "DISAGREE_ACROSS",
-    "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW", "DOMAINS", "DROP", "EARLIER", "EDGES", "GAIN", "GATHERING",
+    "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW", "DOMAINS", "DROP", "EARLIER", "EDGES", "FLOORS", "GAIN", "GATHERING",
     "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS", "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE",
-    "MODULES", "NEAR", "NORMS", "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU",
+    "MODULES", "NEAR", "NORMS", "OFFSETS", "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU",
     "PRETRAININGS", "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS", "SOURCES",
     "SPEED", "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING", "VALLEYS", "VALLEYS_WANDER", "WIDE",
 ]  # fmt: skip
@@ -325,3 +326,19 @@ DOMAINS = Family(
     slow=True,
 )
 HEIGHTS = Family("heights of lines", f"{_PEAK}, two groups", partial(lines.heights, ends=0.02, each=0.01), slow=True)
+FLOORS = _of_networks(
+    "floor of a law",
+    "pre-trainings from 10 to 90 % upstream, downstream errors about 0.8·e^1.5 + e_∞ (scatter of 1 point), both "
+    "accuracies tested on 1,000 images",
+    partial(g.floors, scatter=0.01),
+    counts=(30, 60, 120),
+    few=4,
+)
+OFFSETS = _of_networks(
+    "offsets from a curve",
+    "the same with e_∞ = 0.1 and four factors of three values each, of which the first also moves pre-trainings along "
+    "the curve, by 50 points upstream",
+    partial(g.offsets, scatter=0.01),
+    counts=(30, 60, 120),
+    few=8,
+)

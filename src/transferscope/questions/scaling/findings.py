@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
+from ...evidence.judge import judge
 from ...evidence.phrases import count, interval_text, number, percent, points_text, range_text, short
 from .between import GridAxis, Overlay, ShotRow
 from .measure import Robustness, Scaling
@@ -30,6 +31,8 @@ def findings(result: Scaling) -> tuple[Finding, ...]:
     for law in result.laws:
         target = f"{law.task} against {law.us}" if several else law.task
         found.append(_answer(law, result, target))
+        if result.sampled and law.points is not None:
+            found.append(_saturation(law, law.points, target))
         if alone and law.points is not None:
             found += _of_law(law, result, target)
         about = robust.get((law.us, law.task))
@@ -124,6 +127,16 @@ def _of_law(law: TaskLaw, result: Scaling, target: str) -> Iterator[Finding]:
         )  # fmt: skip
         text = f"{law.task}: the test images alone move the gain by {number(100 * law.noise.gain, 2)} points{lift}."
         yield said(text, Estimate(law.noise.gain), n=n, unit="models", target=target, weight=0.2)
+
+
+def _saturation(law: TaskLaw, fit: Fit, target: str) -> Finding:
+    """Judge whether accuracy saturates, by the pre-trainings of a grid."""
+    n = len(law.x)
+    estimate = _floor_estimate(fit, n, "all models")
+    judged = judge("003-e", estimate)
+    return said(
+        _floor(law, "all models", fit), estimate, n=n, unit="models", target=target, weight=0.7, judged=judged
+    )
 
 
 def _floor(law: TaskLaw, what: str, fit: Fit) -> str:
