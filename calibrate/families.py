@@ -18,11 +18,12 @@ from .family import Family
 __all__ = [
     "ACCURACY", "AGREEING", "AUC_LOSS", "BASIN", "BEST_CHECKPOINT", "CHECKPOINTS", "CHECKPOINT_SPEED", "CKA",
     "CLASSES", "CLASS_SIZE", "CRITICAL", "CURVATURE", "DEPTHS", "DEPTHS_WANDER", "DISAGREE_ACROSS",
-    "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW", "DOMAINS", "DROP", "EARLIER", "EDGES", "FLOORS", "GAIN", "GATHERING",
-    "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS", "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE",
-    "MODULES", "NEAR", "NORMS", "OFFSETS", "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU",
-    "PRETRAININGS", "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS", "SOURCES",
-    "SPEED", "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING", "VALLEYS", "VALLEYS_WANDER", "WIDE",
+    "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW", "DOMAINS", "DROP", "EARLIER", "EDGES", "FLOORS", "GAIN",
+    "GATHERING", "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS", "LAST_MODULE", "LEADING", "LOG_SPEED",
+    "LOSS_RISE", "MODULES", "NEAR", "NORMS", "OFFSETS", "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO",
+    "PLATEAU", "PRETRAININGS", "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS",
+    "SOURCES", "SPEED", "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING", "VALLEYS", "VALLEYS_WANDER",
+    "WIDE",
 ]  # fmt: skip
 
 
@@ -336,8 +337,8 @@ FLOORS = _of_networks(
 )
 OFFSETS = _of_networks(
     "offsets from a curve",
-    "the same with e_∞ = 0.1 and four factors of three values each, of which the first also moves pre-trainings along "
-    "the curve, by 50 points upstream",
+    "the same with e_∞ = 0.1 and four factors of three values each, of which the first also moves pre-trainings "
+    "along the curve, by 50 points upstream",
     partial(g.offsets, scatter=0.01),
     counts=(30, 60, 120),
     few=8,

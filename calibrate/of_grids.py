@@ -39,7 +39,7 @@ def floors(rng: Rng, n: int, images: int, truth: Truth, *, scatter: float) -> tu
 
 
 def offsets(rng: Rng, n: int, images: int, truth: Truth, *, scatter: float) -> tuple[Estimate, ...]:
-    """What factors add that also move models along the curve: the first most, so that it goes with upstream accuracy."""
+    """What factors add; the first also moves models along the curve, so that it goes with upstream accuracy."""
     levels = rng.integers(0, 3, (n, len(truth))) / 2
     x, y = _accuracies(rng, n, 0.1, scatter)
     if n < 12:

@@ -33,14 +33,18 @@ def rows(added=0.0, n_seeds=2, noise=0.002, seed=0, shots=2):
                         name = f"{family} {width} {share} {epochs} {s}"
                         accuracy = tuple(y - 0.05 * (shots - 1 - k) for k in range(shots))
                         spread = (0.01,) * shots
-                        found.append(PointRow(name, family, factors, s, width**2, 100, x, accuracy, spread, "finished"))
+                        found.append(
+                            PointRow(name, family, factors, s, width**2, 100, x, accuracy, spread, "finished")
+                        )
     return found
 
 
 def result(**more):
     points = rows(**more)
     curves = tuple(_curve(points, i, shots) for i, shots in enumerate((1.0, 5.0)))
-    return Grid("houses", (1.0, 5.0), 3, 1000, 800, tuple(points), curves, (LeftOut("x", "diverged at step 3", "houses"),))
+    return Grid(
+        "houses", (1.0, 5.0), 3, 1000, 800, tuple(points), curves, (LeftOut("x", "diverged at step 3", "houses"),)
+    )
 
 
 def test_levels_are_within_families():

@@ -62,7 +62,9 @@ def test_every_point_is_a_step_and_what_is_shared_is_made_once():
 
 
 def test_one_thing_at_a_time():
-    given = GridSettings(data="synthetic:source", network="mlp:{width}", width=(8, 16), epochs=(1, 2, 3), vary="alone")
+    given = GridSettings(
+        data="synthetic:source", network="mlp:{width}", width=(8, 16), epochs=(1, 2, 3), vary="alone"
+    )
     names = [p.name for p in points_of("f", given)]
     assert names == ["f width 8 epochs 1", "f width 16 epochs 1", "f width 8 epochs 2", "f width 8 epochs 3"]
 
@@ -77,17 +79,17 @@ def with_family(**more):
     ("given", "message"),
     [
         (with_family(depth=[2]), r"grid.plain.network: has no place \{depth\} for the values of depth"),
-        (with_family(network="mlp:{width}-{depth}"), r"grid.plain.depth: the network mlp:\{width\}-\{depth\} has a place"),
+        (with_family(network="mlp:{width}-{depth}"), r"grid.plain.depth: the network mlp:.* has a place for it"),
         (with_family(width=[4, 4]), r"grid.plain.width: holds a value twice: \[4, 4\]"),
         (with_family(network="mpl:{width}"), "grid.plain.network: unknown network 'mpl:4'"),
         (with_family(share=[0.01]), "grid.plain.data: .*keep=0.01 of 96 training images gives 1; expected 16"),
         (with_family(share=[0]), "grid.plain.share.0: must be greater than 0"),
         (with_family(recipe={"batch": 900}), "grid.plain.recipe.batch: 900 is more than"),
         (with_family(data="synthetc:x"), "grid.plain.data: .*did you mean 'synthetic'"),
-        (tree(analyses={"grid": {"shots": [9]}}), "analyses.grid.shots: 9 images of each of 12 classes are more than"),
+        (tree(analyses={"grid": {"shots": [9]}}), "analyses.grid.shots: 9 images of each of 12 classes are more"),
         (tree(analyses={"grid": {"shots": [2, 1]}}), r"analyses.grid.shots: \[2, 1\] do not rise"),
         (tree(analyses={"grid": {"finetuned": ["clip"]}}), "there is no target 'clip'; did you mean 'clips'"),
-        (tree(grid={}, starts={"R": {"from": "random"}}), "is about the pre-trainings of a grid and the study has none"),
+        (tree(grid={}, starts={"R": {"from": "random"}}), "is about the pre-trainings of a grid and the study has"),
         (tree(grid={}, analyses={}), "'starts' is missing"),
         (tree(grid={}, analyses={}, starts={}), "starts: needs at least 1 entry, has 0"),
     ],
@@ -100,7 +102,7 @@ def test_what_is_wrong_is_said_with_its_place(given, message):
 def test_several_labels_have_no_few_shots():
     given = tree()
     given["targets"]["lungs"] = {"data": "synthetic:xray?train=96&test=48"}
-    with pytest.raises(SpecError, match="analyses.grid: lungs has several labels an image"):
+    with pytest.raises(SpecError, match=r"analyses\.grid: lungs has several labels an image"):
         check(parse_study(given))
 
 
@@ -111,7 +113,11 @@ def test_from_yaml_to_laws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["study", str(study), "--out", str(out), "--jobs", "1", "--device", "cpu"]) == 0
     assert "Downstream against upstream accuracy" in (out / "report.html").read_text()
     table = read_grid(out)
-    assert len(table) == 18 and [t.label for t in table.tasks][:3] == ["clips, 1 shot", "clips, 2 shots", "clips, all images"]
+    assert len(table) == 18 and [t.label for t in table.tasks][:3] == [
+        "clips, 1 shot",
+        "clips, 2 shots",
+        "clips, all images",
+    ]
     assert {"width", "share", "epochs", "parameters"} <= {c.name for c in table.covariates} | {"width"}
     capsys.readouterr()
     assert main(["scaling", str(out), "--draws", "20", "--covariates"]) == 0

@@ -96,7 +96,8 @@ def run(options: argparse.Namespace) -> int:
         if table.covariates:
             power = prediction_power(
                 table, group="none" if sampled and options.group is None else options.group, seed=options.seed,
-                sampled=sampled, progress=lambda done, of: display.update(0.7 + 0.3 * done / max(of, 1), "covariates"),
+                sampled=sampled,
+                progress=lambda done, of: display.update(0.7 + 0.3 * done / max(of, 1), "covariates"),
             )  # fmt: skip
     finally:
         display.close()

@@ -216,7 +216,9 @@ def fixup_resnet(depth: int, classes: int, channels: int = 3, width: int | None 
         raise ModelError(f"a Fixup ResNet of width {width}; expected 1 channel or more")
     if depth in IMAGENET_DEPTHS:
         depths = IMAGENET_DEPTHS[depth]
-        return FixupResNet(depths, width or 64, bottleneck=depth >= 50, large=True, classes=classes, channels=channels)
+        return FixupResNet(
+            depths, width or 64, bottleneck=depth >= 50, large=True, classes=classes, channels=channels
+        )
     if depth not in CIFAR_DEPTHS:
         known = ", ".join(map(str, sorted((*IMAGENET_DEPTHS, *CIFAR_DEPTHS))))
         raise ModelError(f"no Fixup ResNet of depth {depth}; known: {known}")

@@ -42,7 +42,9 @@ def support(labels: NDArray[np.integer], shots: int, draw: int, seed: int = 0) -
     for label in np.unique(labels):
         mine = order[labels[order] == label]
         if len(mine) < shots:
-            raise UsageError(f"{shots} shots: class {label} has {len(mine)} training images; expected {shots} or more")
+            raise UsageError(
+                f"{shots} shots: class {label} has {len(mine)} training images; expected {shots} or more"
+            )
         chosen.append(mine[:shots])
     return np.concatenate(chosen)
 

@@ -73,7 +73,7 @@ def curve_offsets(
     tangent = np.stack([power, power * np.log(e), np.ones_like(e)], axis=1)
     tangent /= np.linalg.norm(tangent, axis=0) + 1e-300
     basis = np.linalg.svd(tangent, full_matrices=False)
-    along = basis.U[:, basis.S > 1e-10 * basis.S[0]]
+    along = basis.U[:, 1e-10 * basis.S[0] < basis.S]
     free = z - along @ (along.T @ z)
     residual = y - (1 - law(e))
     residual = residual - along @ (along.T @ residual)

@@ -61,9 +61,12 @@ PAPERS: tuple[Paper, ...] = tuple(
 
 _IN_SLIDES: tuple[Paper, ...] = (
     Paper(
-        slides.KEY, "abnar2022", "Abnar et al. 2022", "Exploring the limits of large scale pre-training",
+        slides.KEY,
+        "abnar2022",
+        "Abnar et al. 2022",
+        "Exploring the limits of large scale pre-training",
         "ICLR 2022, arXiv 2110.02095",
-    ),  # fmt: skip
+    ),
 )
 """Papers whose claims are those that the slides make of them."""
 

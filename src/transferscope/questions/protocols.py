@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..train.run import Run
 
-__all__ = ["Alteration", "GridPoint", "ImagesView", "Inputs", "Offered", "PlanView", "StartView", "StepView", "StudyView"]
+__all__ = [
+    "Alteration",
+    "GridPoint",
+    "ImagesView",
+    "Inputs",
+    "Offered",
+    "PlanView",
+    "StartView",
+    "StepView",
+    "StudyView",
+]
 
 
 _R = TypeVar("_R")

@@ -64,7 +64,8 @@ class CheckedPoint:
 def points_of(family: str, given: GridSettings) -> list[Point]:
     """Return the pre-trainings of a family.
 
-    >>> given = GridSettings(data="synthetic:source", network="mlp:{width}", width=(8, 16), lr=(0.1, 0.2), vary="alone")
+    >>> more = {"width": (8, 16), "lr": (0.1, 0.2), "vary": "alone"}
+    >>> given = GridSettings(data="synthetic:source", network="mlp:{width}", **more)
     >>> [(p.name, p.network) for p in points_of("mlp", given)]
     [('mlp width 8 lr 0.1', 'mlp:8'), ('mlp width 16 lr 0.1', 'mlp:16'), ('mlp width 8 lr 0.2', 'mlp:8')]
     """

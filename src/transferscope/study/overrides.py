@@ -76,7 +76,7 @@ def with_images(tree: Mapping[str, Any], given: Mapping[str, str], ours: str = "
 
     Args:
         tree: the study.
-        given: target, ``source`` (of a study without one: the images of its grid) or name under ``sources`` → images, a
+        given: target, ``source`` (of a study without one: of its grid) or name under ``sources`` → images, a
             spec string.
         ours: which study of ours it is, in words; empty for one that a person describes.
 

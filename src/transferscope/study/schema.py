@@ -18,6 +18,7 @@ __all__ = [
     "ImageSettings",
     "NetworkSettings",
     "RecordSettings",
+    "SimclrSettings",
     "SourceSettings",
     "StartSettings",
     "Study",
@@ -79,6 +80,19 @@ class RecordSettings(Strict):
     """Training images of an evaluation: a number of sampled ones, 0 for none; default: all."""
 
 
+class SimclrSettings(Strict):
+    """How views are told apart in pre-training without labels (Chen et al. 2020)."""
+
+    temperature: Annotated[float, Field(gt=0)] = 0.2
+    """By what cosines of projections are divided."""
+    hidden: Annotated[int, Field(ge=1, le=65536)] = 256
+    """Units between the two layers that make projections."""
+    projection: Annotated[int, Field(ge=1, le=65536)] = 64
+    """Numbers that views are compared by."""
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """How strongly colours vary: 0 not at all, 0.5 for small images, 1 for large ones."""
+
+
 class SourceSettings(Strict):
     """Where pre-trained weights come from: trained here on ``data``, or read from ``checkpoint``."""
 
@@ -94,6 +108,10 @@ class SourceSettings(Strict):
     """What is measured and kept of the pre-training; default: as for the runs on targets."""
     weights: Literal["final", "best"] = "final"
     """Which weights of the pre-training runs start from."""
+    objective: Literal["supervised", "simclr"] = "supervised"
+    """What is learned from ``data``: its labels, or without them to find the other view of each image."""
+    simclr: SimclrSettings | None = None
+    """Settings of ``objective: simclr`` that are not to be as their defaults."""
     checkpoint: str | None = None
     """A file of pre-trained weights, instead of ``data``: safetensors, .pt, .pth or .th, or a folder of them."""
     at: str | None = None

@@ -14,7 +14,7 @@ from .check import Checked
 from .graph import PlannedRun, Step
 from .grid import CheckedPoint
 from .inventory import Found
-from .schema import ImageSettings, RecordSettings, SourceSettings, StartSettings
+from .schema import ImageSettings, RecordSettings, SimclrSettings, SourceSettings, StartSettings
 from .snapshot_schedule import kept_epochs
 
 __all__ = ["REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
@@ -142,7 +142,15 @@ class Trainings:
         start = {"from": "random", "seed": source.seed, "stream": "pre-training"}
         images = self.images(name, given.images)
         return self._train(
-            name, images, given.images, given.recipe, source.seed, start, {}, self.study.record_of(source), {}
+            name,
+            images,
+            given.images,
+            given.recipe,
+            source.seed,
+            start,
+            {},
+            self.study.record_of(source),
+            _objective(source),
         )
 
     def finetuned(self, target: str) -> dict[str, Step]:
@@ -164,9 +172,7 @@ class Trainings:
         start = {"from": "random", "seed": point.seed, "stream": "pre-training"}
         images = self.images(f"{point.family} share {point.factors['share']:g}", one.images)
         record = _at_the_end(one.recipe)
-        return self._train(
-            point.name, images, one.images, one.recipe, point.seed, start, {}, record, {}, one.network
-        )
+        return self._train(point.name, images, one.images, one.recipe, point.seed, start, {}, record, {}, one.network)
 
     def _run(
         self,
@@ -240,7 +246,7 @@ class Trainings:
         }
         sampled = found.train if record.evaluate_train is None else min(found.train, record.evaluate_train)
         evaluated = (sampled + found.val + found.test) / record.evaluate_every
-        replicas = averaged["average"]["replicas"] if averaged else 1
+        replicas = averaged["average"]["replicas"] if "average" in averaged else 2 if "simclr" in averaged else 1
         cost = recipe.epochs * (replicas * TRAINING_COST * found.train + evaluated)
         return Step("train", name, spec, {"images": images, **inputs}, cost, size=found.train)
 
@@ -259,6 +265,13 @@ def _alterations(start: StartSettings) -> dict[str, Any]:
 def _at_the_end(recipe: Recipe) -> RecordSettings:
     """Evaluate, on held-out images, and keep weights when all is done: of a grid nothing else is asked."""
     return RecordSettings(epochs=(), evaluate_every=recipe.epochs, evaluate_train=0)
+
+
+def _objective(source: SourceSettings) -> dict[str, Any]:
+    """Return what says that a pre-training has no labels; nothing where it has."""
+    if source.objective == "supervised":
+        return {}
+    return {"simclr": (source.simclr or SimclrSettings()).model_dump()}
 
 
 def _averaged(start: StartSettings) -> dict[str, Any]:

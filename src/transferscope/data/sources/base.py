@@ -12,9 +12,9 @@ from typing import ClassVar, Literal
 from ...errors import DataError, SpecError, UsageError, nearest
 from ..decode import Fit
 from ..listing import Listing, Parts, arrange
-from ..subset import keeping
 from ..names import readable
 from ..shuffle import BlockSize, check_block
+from ..subset import keeping
 from ..view import Turn, View
 
 __all__ = ["Source", "SplitSource", "file", "folder", "union"]

@@ -92,8 +92,8 @@ CLAIMS: tuple[Claim, ...] = (
         "003-f",
         "",
         "downstream error is a power law of upstream error with an irreducible error, and no straight line",
-        undecided=f"{_TABLES}: which curve predicts models held out better is said with its interval, but no truth is "
-        "known at which both are as good, on which a rule could be tried",
+        undecided=f"{_TABLES}: which curve predicts models held out better is said with its interval, but no "
+        "truth is known at which both are as good, on which a rule could be tried",
     ),
     Claim(
         "003-g",
@@ -113,9 +113,9 @@ CLAIMS: tuple[Claim, ...] = (
         "scaling size, data or compute leads to the same curve",
         question="grid",
         statistic=(
-            "downstream accuracy that each of width, depth, share of the data and epochs, as far as there are, adds at "
-            "equal upstream accuracy, from its least to its greatest value, fitted together with the law and all other "
-            "factors, at the largest number of shots; over models"
+            "downstream accuracy that each of width, depth, share of the data and epochs, as far as there are, adds "
+            "at equal upstream accuracy, from its least to its greatest value, fitted together with the law and all "
+            "other factors, at the largest number of shots; over models"
         ),
         rule=Each(Within(MARGIN)),
         about="metric",

@@ -24,11 +24,8 @@ def findings(result: Grid) -> tuple[Finding, ...]:
 
     The claim is judged at the largest number of shots, where the few images make least noise.
     """
-    found = [_reach(result)]
-    few = [c.shots for c in result.curves if math.isfinite(c.shots)]
-    for curve in result.curves:
-        found.append(_curve(result, curve, judged=curve.shots == max(few, default=0)))
-    return tuple(found)
+    most = max((c.shots for c in result.curves if math.isfinite(c.shots)), default=0)
+    return (_reach(result), *(_curve(result, curve, judged=curve.shots == most) for curve in result.curves))
 
 
 def _reach(result: Grid) -> Finding:
@@ -60,7 +57,9 @@ def _curve(result: Grid, curve: Curve, *, judged: bool) -> Finding:
         f"{count(curve.n, 'pre-training')} (R² {number(curve.r2)})"
     )
     if scaled:
-        text += f"; at equal upstream accuracy the greatest value adds to the least {listed([_of(o) for o in scaled])}"
+        text += (
+            f"; at equal upstream accuracy the greatest value adds to the least {listed([_of(o) for o in scaled])}"
+        )
     if others:
         text += f"{';' if not scaled else ','} and of settings {listed([_of(o) for o in others])}"
     numbers = [o.added for o in scaled]

@@ -1,4 +1,4 @@
-"""Many pre-trainings, each with a few labelled images of a target: one curve, whatever was scaled? (F31)"""
+"""Many pre-trainings, each with a few labelled images of a target: is there one curve? F31."""
 
 from __future__ import annotations
 
@@ -191,9 +191,17 @@ def grid(
         weights = sum(p.numel() for p in point.net.module.parameters())
         rows.append(
             PointRow(
-                point.name, point.family, dict(point.factors), point.seed, weights, point.trained_on, point.accuracy,
-                tuple(accuracy), tuple(spread), point.ended,
-            )  # fmt: skip
+                point.name,
+                point.family,
+                dict(point.factors),
+                point.seed,
+                weights,
+                point.trained_on,
+                point.accuracy,
+                tuple(accuracy),
+                tuple(spread),
+                point.ended,
+            )
         )
         progress(done + 1, max(total, done + 1), "pre-trainings")
     numbers = (*map(float, shots), *([math.inf] if finetuned else []))
@@ -260,7 +268,9 @@ def _levels(rows: Sequence[PointRow]) -> tuple[list[str], np.ndarray]:
     families = list(dict.fromkeys(r.family for r in rows))
     names, columns = [], []
     for factor in dict.fromkeys(f for r in rows for f in r.factors):
-        values = {f: sorted({r.factors[factor] for r in rows if r.family == f and factor in r.factors}) for f in families}
+        values = {
+            f: sorted({r.factors[factor] for r in rows if r.family == f and factor in r.factors}) for f in families
+        }
         if any(len(of) > 1 for of in values.values()):
             names.append(factor)
             columns.append([_place(values[r.family], r.factors.get(factor)) for r in rows])

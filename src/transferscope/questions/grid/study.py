@@ -38,7 +38,9 @@ class OfGrid(Question):
         yield from super().names(where, study)
         yield from unknown(self.finetuned, study.targets, f"{where}.finetuned", "target")
         if not study.grid:
-            yield SpecError(where, "is about the pre-trainings of a grid and the study has none; add families under 'grid'")
+            yield SpecError(
+                where, "is about the pre-trainings of a grid and the study has none; add families under 'grid'"
+            )
 
     def lacks(self, where: str, study: StudyView, images: Mapping[str, ImagesView]) -> Iterator[SpecError]:
         """Yield targets without one label an image, or with too few images."""

@@ -218,9 +218,7 @@ class QuestionInputs:
 
     def answers(self, prefix: str, kind: type[_R]) -> dict[str, _R]:
         """Return the results of other questions that are inputs whose names begin so, by the rest of the name."""
-        return {
-            name.removeprefix(prefix): self._context.stored(name).result(kind) for name in self.roles(prefix)
-        }
+        return {name.removeprefix(prefix): self._context.stored(name).result(kind) for name in self.roles(prefix)}
 
     def journey(self) -> tuple[Params, Solution]:
         """Return the weights the only file started from, and those in it."""
