@@ -24,7 +24,7 @@ grid:
   plain:
     data: "synthetic:source?train=96&test=48"
     network: "mlp:{width}"
-    width: [4, 16]
+    width: [4, 8]
     share: [1, 0.5]
     epochs: [1, 3]
     seeds: [0, 1]
@@ -40,7 +40,7 @@ targets:
   photos: {data: "synthetic:photo?train=96&test=48"}
 analyses:
   grid: {shots: [1, 2], draws: 2, finetuned: [clips]}
-  scaling: {shots: [1, 2], draws: 2, finetuned: [clips], halves: 20, repeats: 2}
+  scaling: {shots: [1, 2], draws: 2, finetuned: [clips], halves: 20, repeats: 0}
 """
 
 
@@ -132,7 +132,7 @@ def test_from_yaml_to_laws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_paper_is_small_networks_of_a_wide_range() -> None:
-    plan = make_plan(check(load_study("paper:abnar2022", data={"source": "synthetic:source?train=1600&test=100"})))
+    plan = make_plan(check(load_study("paper:abnar2022", data={"source": "synthetic:source?train=6400&test=100"})))
     trained = [s for s in plan.steps if s.kind == "train" and "source" not in s.inputs]
     assert len(trained) == 138 and len({s.spec["network"]["name"] for s in trained}) == 11
     assert sum(s.kind == "train" for s in plan.steps) == 3 * 138

@@ -24,8 +24,8 @@ def part(n, seed):
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % 3
     pixels = rng.integers(0, 60, (n, 12, 12, 3))
-    for c in range(3):
-        pixels[labels == c, :, 4 * c : 4 * c + 4] += 150
+    pixels[labels == 1, ::2] += 150  # stripes, which boxes and flips leave as they are
+    pixels[labels == 2, :, ::2] += 150
     return ImageSet(pixels.astype(np.uint8), labels, ("a", "b", "c"), np.array([f"{seed} {i}" for i in range(n)]))
 
 
@@ -41,7 +41,7 @@ def final(events):
 
 
 def test_it_learns_and_says_how_good_the_features_are():
-    events = run(Recipe(**{**vars(RECIPE), "epochs": 12}))
+    events = run(Recipe(**{**vars(RECIPE), "epochs": 30, "lr": 0.8}), jitter=0.0)
     steps = np.concatenate([e.loss for e in events if isinstance(e, Steps)])
     assert steps[-6:].mean() < steps[:6].mean() < np.log(31) + 0.5  # log of all other views at the start
     last = [e.metrics for e in events if isinstance(e, Epoch)][-1]
