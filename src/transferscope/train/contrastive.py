@@ -19,7 +19,6 @@ from ..models.network import Network
 from ..models.objective import mean_loss
 from ..numerics.nt_xent import nt_xent
 from ..params import Params, check_same
-from ..probes.activations import pool
 from ..progress import Progress, silent
 from ..rng import numpy_generator, seed_of
 from ..runtime import full_float32, pick_device
@@ -149,7 +148,12 @@ class _Contrastive(Trainer):
             self.module(torch.zeros(1, self.net.input.channels, height, width, device=self.device))
         self._train_mode()
         assert self._features is not None, "the final layer is called in every pass"
-        return int(pool(self._features).shape[1])
+        shape = tuple(self._features.shape[1:])
+        if len(shape) != 1:
+            raise UsageError(
+                f"{self.net.name}: its final layer takes {shape} of an image; simclr wants one row of features"
+            )
+        return int(shape[0])
 
     def load(self, state: FitState) -> None:
         """Stand where a state left it."""
@@ -176,7 +180,7 @@ class _Contrastive(Trainer):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
                 logits: Tensor = self.module(x)
                 assert self._features is not None, "the final layer is called in every pass"
-                projected = self.projector(pool(self._features))
+                projected = self.projector(self._features)
             n = len(part)
             loss = nt_xent(projected[:n], projected[n:], self._temperature)
             (loss + mean_loss(logits, labels)).backward()  # type: ignore[no-untyped-call]
