@@ -56,3 +56,26 @@ def test_what_is_no_share(keep):
 def test_too_few_and_too_many(keep, tmp_path):
     with pytest.raises(DataError, match=rf"keep={keep} of \d+ training images gives {keep}; expected 12 \(an image"):
         load_images(f"{SPEC}&keep={keep}", size=8, cache=tmp_path)
+
+
+def test_fewer_classes_are_among_the_more_and_have_more_images_each(tmp_path):
+    whole, six, three = (
+        load_images(f"{SPEC}{more}", size=8, cache=tmp_path)
+        for more in ("", "&class_count=6&keep=18", "&class_count=3&keep=18")
+    )
+    assert set(three.classes) < set(six.classes) < set(whole.classes)
+    assert len(three.train) == len(six.train) == 18
+    assert np.bincount(three.train.labels).min() > np.bincount(six.train.labels).min()
+    where = {name: i for i, name in enumerate(whole.test.ids)}
+    for images in (six, three):
+        named = [images.classes[c] for c in images.test.labels]
+        assert named == [whole.classes[whole.test.labels[where[name]]] for name in images.test.ids]
+
+
+def test_classes_that_cannot_be(tmp_path):
+    with pytest.raises(SpecError, match="class_count=1 are too few"):
+        parse(f"{SPEC}&class_count=1")
+    with pytest.raises(DataError, match="class_count=13 of 12 classes"):
+        load_images(f"{SPEC}&class_count=13", size=8, cache=tmp_path)
+    with pytest.raises(DataError, match="class_count=3 is for one label an image"):
+        load_images("synthetic:xray?train=24&test=12&class_count=3", size=8, cache=tmp_path)

@@ -1,4 +1,4 @@
-"""A part of the training images: nested shares, classes in proportion."""
+"""A part of the images: fewer classes, nested; nested shares of the training images, classes in proportion."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from ..errors import DataError
 from ..rng import numpy_generator
-from .listing import Parts
+from .listing import Listing, Parts
 
-__all__ = ["keeping", "nested_order"]
+__all__ = ["keeping", "nested_order", "of_classes"]
 
 
 def nested_order(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -64,3 +64,34 @@ def keeping(parts: Parts, keep: float, seed: int) -> Parts:
     chosen = np.sort(nested_order(train.labels, seed)[:count])
     note = f"train: {count} of {len(train)} images, classes in proportion, seed {seed}"
     return replace(parts, train=train.take(chosen), notes=(*parts.notes, note))
+
+
+def of_classes(parts: Parts, count: int, seed: int) -> Parts:
+    """Use some of the classes, drawn at random, with the images that show them.
+
+    Args:
+        parts: of a source, with one label an image.
+        count: how many classes; the fewer are among the more.
+        seed: of the order in which classes are drawn.
+
+    Raises:
+        DataError: for several labels an image, or more classes than there are.
+    """
+    if parts.train.labels.ndim == 2:
+        raise DataError(f"{parts.name}: class_count={count} is for one label an image")
+    if count > len(parts.classes):
+        raise DataError(f"{parts.name}: class_count={count} of {len(parts.classes)} classes; expected 2 to as many")
+    order = numpy_generator("classes", seed, len(parts.classes)).permutation(len(parts.classes))
+    chosen = np.sort(order[:count])
+
+    def some(listing: Listing) -> Listing:
+        index = np.flatnonzero(np.isin(listing.labels, chosen))
+        kept = listing.take(index)
+        return Listing(kept.pixels, np.searchsorted(chosen, kept.labels).astype(kept.labels.dtype), kept.ids)
+
+    names = tuple(parts.classes[i] for i in chosen)
+    note = f"{count} of {len(parts.classes)} classes, seed {seed}: {', '.join(names)}"
+    return replace(
+        parts, classes=names, train=some(parts.train), val=some(parts.val), test=some(parts.test),
+        notes=(*parts.notes, note),
+    )  # fmt: skip
