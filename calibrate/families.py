@@ -342,4 +342,5 @@ OFFSETS = _of_networks(
     partial(g.offsets, scatter=0.01),
     counts=(30, 60, 120),
     few=8,
+    slow=True,
 )

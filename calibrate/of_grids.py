@@ -8,6 +8,7 @@ from transferscope.evidence import Estimate, measured
 from transferscope.numerics.law_profile import floor_profile
 from transferscope.numerics.power_law import fit_power_law
 from transferscope.numerics.same_curve import curve_offsets
+from transferscope.questions.scaling.floor import floor_estimate
 
 from .family import Truth
 
@@ -34,15 +35,13 @@ def floors(rng: Rng, n: int, images: int, truth: Truth, *, scatter: float) -> tu
     if len(np.unique(x)) < 5:
         return (Estimate(float("nan")),)
     law = fit_power_law(1 - x, 1 - y)
-    profile = floor_profile(1 - x, 1 - y, law)
-    return (Estimate(law.floor, profile.low, profile.high, profile.level, "networks", n),)
+    return (floor_estimate(law.floor, floor_profile(1 - x, 1 - y, law), n),)
 
 
 def offsets(rng: Rng, n: int, images: int, truth: Truth, *, scatter: float) -> tuple[Estimate, ...]:
     """What factors add; the first also moves models along the curve, so that it goes with upstream accuracy."""
     levels = rng.integers(0, 3, (n, len(truth))) / 2
-    x, y = _accuracies(rng, n, 0.1, scatter)
-    if n < 12:
+    if n < 4 + len(truth) + 1:
         return ()
     x = np.clip(0.1 + 0.5 * levels[:, 0] + 0.3 * rng.random(n), 0, 0.9)
     y = 1 - (0.8 * (1 - x) ** 1.5 + 0.1) + levels @ np.array(truth) + scatter * rng.standard_normal(n)
@@ -50,5 +49,5 @@ def offsets(rng: Rng, n: int, images: int, truth: Truth, *, scatter: float) -> t
     names = [str(i) for i in range(len(truth))]
     return tuple(
         measured(o.offset, over="networks", n=n, spread=o.variance, freedom=float(o.freedom))
-        for o in curve_offsets(x, y, names, levels)
+        for o in curve_offsets(x, y, names, levels, _TESTED)
     )

@@ -30,13 +30,29 @@ def test_offsets_are_those_of_law_and_factors_fitted_together():
     inverse = np.linalg.inv(jacobian.T @ jacobian)
     plain = np.sqrt(np.diag(inverse) * (together.fun**2).sum() / (len(x) - 6))[3:]
     for one, slow, error in zip(found, together.x[3:], plain, strict=True):
-        assert abs(one.offset - slow) < 0.1 * error  # one step of Gauss and Newton from the law alone
+        assert abs(one.offset - slow) < 0.1 * error
         assert 0.75 < math.sqrt(one.variance) / error < 1.35 and one.freedom == len(x) - 6
 
 
 def test_a_factor_along_the_curve_adds_nothing():
     x, y, z = made(added=(0, 0, 0), noise=0.0)
     assert all(abs(one.offset) < 1e-6 for one in curve_offsets(x, y, ["a", "b", "c"], z))
+
+
+def test_noise_of_testing_upstream_gives_no_offset():
+    """A factor that moves models by 50 points has an offset of about a point by noise alone, which is taken out."""
+    rng = np.random.default_rng(0)
+    found = {None: [], 1000: []}
+    for _ in range(30):
+        z = rng.integers(0, 3, (120, 2)) / 2
+        x = 0.1 + 0.5 * z[:, 0] + 0.3 * rng.random(120)
+        y = 1 - (0.8 * (1 - x) ** 1.5 + 0.1)
+        seen = rng.binomial(1000, x) / 1000
+        for tested, of in found.items():
+            of.append([o.offset for o in curve_offsets(seen, y, ["a", "b"], z, tested)])
+    plain, corrected = (np.mean(of, axis=0) for of in found.values())
+    assert 0.007 < plain[0] < 0.02 and abs(corrected[0]) < 0.005
+    assert abs(plain[1]) < 0.002 and abs(corrected[1]) < 0.002
 
 
 def test_what_another_factor_gives_cannot_be_told():

@@ -36,8 +36,8 @@ class Source(ABC):
         turn: degrees by which images are turned, anticlockwise, before they are shuffled.
         keep: share (or, above 1, number) of the training images to use, classes in proportion; of two shares the
             smaller is a part of the larger, and validation and test images stay as they are.
-        class_count: so many classes, at random; the fewer are among the more. Images of the others are left out of all
-            parts, before ``keep`` counts: with it fewer classes have more images each at an equal total.
+        class_count: so many classes, at random; the fewer are among the more. Images of the others are left out of
+            all parts, before ``keep`` counts: with it fewer classes have more images each at an equal total.
     """
 
     scheme: ClassVar[str]

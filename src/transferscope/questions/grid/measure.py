@@ -205,7 +205,7 @@ def grid(
         )
         progress(done + 1, max(total, done + 1), "pre-trainings")
     numbers = (*map(float, shots), *([math.inf] if finetuned else []))
-    curves = tuple(_curve(rows, i, count) for i, count in enumerate(numbers))
+    curves = tuple(_curve(rows, i, count, upstream_images or None) for i, count in enumerate(numbers))
     return Grid(target, numbers, draws, upstream_images, len(images.test), tuple(rows), curves, tuple(left))
 
 
@@ -235,7 +235,7 @@ def _accuracies(
     return found
 
 
-def _curve(rows: Sequence[PointRow], at: int, shots: float) -> Curve:
+def _curve(rows: Sequence[PointRow], at: int, shots: float, tested: int | None = None) -> Curve:
     there = [r for r in rows if math.isfinite(r.upstream) and math.isfinite(r.accuracy[at])]
     x, y = (np.array(v) for v in ([r.upstream for r in there], [r.accuracy[at] for r in there]))
     names, levels = _levels(there)
@@ -255,7 +255,7 @@ def _curve(rows: Sequence[PointRow], at: int, shots: float) -> Curve:
             o.factor,
             measured(o.offset, over="networks", n=len(there), spread=o.variance, freedom=float(o.freedom)),
         )
-        for o in curve_offsets(x, y, names, levels)
+        for o in curve_offsets(x, y, names, levels, tested)
     )
     return Curve(shots, len(there), law.r2, law.rmse, offsets)
 

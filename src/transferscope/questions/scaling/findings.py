@@ -10,6 +10,7 @@ from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.phrases import count, interval_text, number, percent, points_text, range_text, short
 from .between import GridAxis, Overlay, ShotRow
+from .floor import floor_estimate
 from .measure import Robustness, Scaling
 from .task_law import Fit, TaskLaw
 
@@ -157,7 +158,7 @@ def _floor(law: TaskLaw, what: str, fit: Fit) -> str:
 def _floor_estimate(fit: Fit, n: int, what: str) -> Estimate:
     if what != "all models":
         return Estimate(fit.law.floor)
-    return Estimate(fit.law.floor, fit.floor.low, fit.floor.high, fit.floor.level, "networks", n)
+    return floor_estimate(fit.law.floor, fit.floor, n)
 
 
 def _prediction(law: TaskLaw, target: str) -> Finding:
