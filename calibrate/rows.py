@@ -151,6 +151,17 @@ ROWS: tuple[Row, ...] = (
     _all("003-c", f.SOUPS, (0.0, 0.0), (0.05, 0.05), (0.005, 0.005)),
     _difference("002-6-a", f.WIDE, 0.0, null=0.1),
     _difference("002-6-b", f.WIDE, 0.0, null=0.1),
+    _difference("003-e", f.FLOORS, 0.05, null=0.02),
+    Row(
+        "003-i",
+        f.OFFSETS,
+        (
+            Case("all at the margin", (0.02,) * 4),
+            Case("number 1 at the margin", (0.02, 0.0, 0.0, 0.0)),
+            Case("number 2 at the margin", (0.0, 0.02, 0.0, 0.0)),
+        ),
+        (0.0,) * 4,
+    ),
     _difference("003-m", f.TOP_LAYERS, 0.05),
     _difference("003-n", f.DECAYS_UP, -0.01),
     Row(

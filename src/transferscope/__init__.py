@@ -38,9 +38,8 @@ if TYPE_CHECKING:
     from .probes.points import Points
     from .questions import *  # noqa: F403  # what the list of questions shows
     from .questions.doctor.measure import doctor
-    from .questions.prediction_power.measure import PredictionPower, prediction_power
     from .questions.result import Result
-    from .questions.scaling.measure import Scaling, scaling
+    from .study.grid_table import read_grid
     from .train.altered import basin_noise, top_singular
     from .train.averaged import fit_averaged
     from .train.fit import fit
@@ -56,11 +55,9 @@ _FACE = {
     "Network": "models.network",
     "Params": "params",
     "Points": "probes.points",
-    "PredictionPower": "questions.prediction_power.measure",
     "Recipe": "train.recipe",
     "Recorder": "train.recorder",
     "Result": "questions.result",
-    "Scaling": "questions.scaling.measure",
     "SelfCheck": "checks.run",
     "Solution": "models.solution",
     "TransferscopeError": "errors",
@@ -73,11 +70,10 @@ _FACE = {
     "initialise": "models.build",
     "load_images": "data.spec",
     "load_weights": "models.load",
-    "prediction_power": "questions.prediction_power.measure",
     "read": "models.checkpoint",
+    "read_grid": "study.grid_table",
     "read_models": "data.tables.models",
     "record": "train.recorder",
-    "scaling": "questions.scaling.measure",
     "selfcheck": "checks.run",
     "selfchecks": "checks.run",
     "shuffle_blocks": "data.shuffle",

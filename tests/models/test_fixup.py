@@ -124,3 +124,12 @@ def test_shapes_of_features(name, stage, shape):
 def test_unknown_depth():
     with pytest.raises(ModelError, match="no Fixup ResNet of depth 21; known: 8, 14, 18"):
         fixup_resnet(21, 10)
+
+
+@pytest.mark.parametrize("name", ["fixup_resnet8", "resnet20"])
+def test_width_is_that_of_the_first_stage(name):
+    usual, same, narrow = (build(n, 10) for n in (name, f"{name}?width=16", f"{name}?width=4"))
+    assert all(torch.equal(a, b) for a, b in zip(usual.params().values(), same.params().values(), strict=True))
+    shapes = {k: v.shape for k, v in narrow.params().items()}
+    assert shapes["conv1.weight"] == (4, 3, 3, 3) and shapes[f"{narrow.head}.weight"] == (10, 16)
+    assert narrow.input == usual.input

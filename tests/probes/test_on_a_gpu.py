@@ -102,10 +102,10 @@ def test_batch_norm_waits_for_no_point_either(norm, part):
 
 
 def test_a_step_seeds_the_gpu_that_it_trains_on():
-    from transferscope.train.trainer import _seed
+    from transferscope.train.trainer import seed_torch
 
     with pretended_gpu():
-        _seed(17, GPU)
+        seed_torch(17, GPU)
         assert torch.cuda.default_generators[0].initial_seed() == 17
 
 

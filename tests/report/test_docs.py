@@ -53,6 +53,8 @@ def test_the_page_of_study_files_has_every_key() -> None:
         "ImageSettings",
         "NetworkSettings",
         "SourceSettings",
+        "SimclrSettings",
+        "GridSettings",
         "TargetSettings",
         "StartSettings",
         "AverageSettings",

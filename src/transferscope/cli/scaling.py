@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
@@ -25,8 +26,12 @@ _DETAILED = 12
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     add = parser.add_argument
-    add("table", metavar="TABLE", help="CSV, TSV or JSON lines: a row for each model, or for each model and task")
-    add("--us", nargs="+", required=True, metavar="NAME", help="upstream accuracy: columns, or tasks of a long table")
+    add(
+        "table", metavar="TABLE",
+        help="CSV, TSV or JSON lines: a row for each model, or for each model and task; or the run folder of a study "
+        "with a grid of pre-trainings",
+    )  # fmt: skip
+    add("--us", nargs="+", default=[], metavar="NAME", help="upstream accuracy: columns, or tasks of a long table")
     add("--ds", nargs="+", default=[], metavar="NAME", help="downstream tasks (default: all others)")
     add(
         "--name",
@@ -72,17 +77,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read, fit, print, and write the page when asked to."""
-    from ..data.tables.models import read_models
     from ..questions.prediction_power.measure import prediction_power
     from ..questions.scaling.findings import plain_answer
     from ..questions.scaling.measure import scaling
 
     started = time.monotonic()
-    table = read_models(
-        options.table, options.us, options.ds, name=options.name, dataset=options.dataset, value=options.value,
-        shots=options.shots, covariates=_covariates(options), images=_images(options.images), unit=options.unit,
-        duplicates=options.duplicates,
-    )  # fmt: skip
+    table, sampled = _table(options)
     for note in table.notes:
         print(f"note: {note}", file=sys.stderr)
     display = Display()
@@ -90,12 +90,13 @@ def run(options: argparse.Namespace) -> int:
         result = scaling(
             table, start=options.start, end=options.end, margin=options.margin, draws=options.draws,
             overlay=options.overlay, grid=options.grid, tail=options.tail, seed=options.seed,
-            progress=lambda done, of: display.update(0.7 * done / max(of, 1), "laws"),
+            sampled=sampled, progress=lambda done, of: display.update(0.7 * done / max(of, 1), "laws"),
         )  # fmt: skip
         power = None
         if table.covariates:
             power = prediction_power(
-                table, group=options.group, seed=options.seed,
+                table, group="none" if sampled and options.group is None else options.group, seed=options.seed,
+                sampled=sampled,
                 progress=lambda done, of: display.update(0.7 + 0.3 * done / max(of, 1), "covariates"),
             )  # fmt: skip
     finally:
@@ -110,6 +111,27 @@ def run(options: argparse.Namespace) -> int:
     if options.out:
         print(_page(options, table, result, power, duration(time.monotonic() - started)))
     return 0
+
+
+def _table(options: argparse.Namespace) -> tuple[ModelTable, bool]:
+    """Read the table, or the grid of a run folder, whose models claims can be judged by."""
+    from ..data.tables.models import read_models
+    from ..study.grid_table import is_run_folder, read_grid
+
+    if is_run_folder(options.table):
+        for name in ("us", "name", "dataset", "value", "shots", "images", "covariates"):
+            if getattr(options, name):
+                raise UsageError(f"--{name}: is for tables; {options.table} is a run folder, which says it itself")
+        table = read_grid(options.table, options.ds)
+        return (table, True) if options.covariates is None else (replace(table, covariates=()), True)
+    if not options.us:
+        raise UsageError("--us: say which column is the upstream accuracy, e.g. --us imagenet1k")
+    table = read_models(
+        options.table, options.us, options.ds, name=options.name, dataset=options.dataset, value=options.value,
+        shots=options.shots, covariates=_covariates(options), images=_images(options.images), unit=options.unit,
+        duplicates=options.duplicates,
+    )  # fmt: skip
+    return table, False
 
 
 def _page(
@@ -149,7 +171,7 @@ def _versions() -> dict[str, str]:
 
 def _given(options: argparse.Namespace) -> list[str]:
     """What was typed, as far as it is not what would be there anyway."""
-    words = [options.table, "--us", *options.us]
+    words = [options.table, *(["--us", *options.us] if options.us else [])]
     for name in ("ds", "name", "dataset", "value", "shots", "covariates", "group", "images", "overlay", "grid"):
         if given := getattr(options, name):
             words += [f"--{name}", *([given] if isinstance(given, str) else given)]

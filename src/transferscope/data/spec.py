@@ -12,9 +12,10 @@
 ``synthetic:photo``                 drawn pictures; ``synthetic:photo+clipart?train=2000&test=1000``
 =================================== ============================================================================
 
-All take ``size``, ``channels`` (1, 3), ``fit`` (``crop``, ``stretch``), ``samples`` and ``val``; ``turn`` (90, 180,
-270 degrees), ``shuffle`` (side of the blocks, or ``*`` for all values) and ``shuffle_seed``, for which decoded images
-are not decoded again. A question mark belongs to the place unless what follows are options.
+All take ``size``, ``channels`` (1, 3), ``fit`` (``crop``, ``stretch``), ``samples``, ``val``, ``keep`` and
+``class_count``; ``turn`` (90, 180, 270 degrees), ``shuffle`` (side of the blocks, or ``*`` for all values) and
+``shuffle_seed``, for which decoded images are not decoded again. A question mark belongs to the place unless what
+follows are options.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ def load_images(
     ((24, 16, 16, 3), 6, 12, True)
     """
     source = _with(parse(spec) if isinstance(spec, str) else spec, size=size, channels=channels, samples=samples)
-    parts = source.parts(seed)
+    parts = source.listed(seed)
     folder = Path(cache).expanduser() if cache is not None else default_cache()
     form = _form(source, parts)
     source.check_size(form.height, form.width)

@@ -23,7 +23,7 @@ from .lenet import LeNet
 from .mlp import mlp
 from .modules import find_head, find_twins
 from .network import Input, Network
-from .options import split_name
+from .options import Option, split_name, typed
 from .prepared import aliases, choose_output, prepared, usual_output
 from .resnet_cifar import DEPTHS, cifar_resnet
 from .soundness import check_function
@@ -71,7 +71,8 @@ def build(name: str, classes: int, *, input: Input | None = None, seed: int = 0)
     Args:
         name: one of :func:`known`, ``mlp:400-200-100`` (hidden widths), ``torchvision/NAME`` or ``timm/NAME``,
             ``hf/FOLDER`` (a local Hugging Face folder) or ``py:FILE:FACTORY`` (a function or class in a file of
-            yours, which is run); all but ours take options, ``timm/NAME?img_size=32&drop_rate=0.1``.
+            yours, which is run). Those take options, ``timm/NAME?img_size=32&drop_rate=0.1``, and our ResNets one,
+            the channels of their first stage: ``fixup_resnet20?width=8``.
         classes: number of outputs.
         input: what it shall see; by default what it was designed for.
         seed: of the random weights.
@@ -248,7 +249,7 @@ def _reset_copy(net: Network) -> nn.Module:
 
 
 def _is_own(name: str) -> bool:
-    return name in _OWN or name.startswith("mlp:")
+    return name.partition("?")[0] in _OWN or name.startswith("mlp:")
 
 
 def _parts(name: str) -> tuple[str, str, dict[str, str]]:
@@ -260,13 +261,15 @@ def _parts(name: str) -> tuple[str, str, dict[str, str]]:
     if rest and library in ("torchvision", "timm", "hf"):
         return library, rest, options
     if options and _is_own(bare):
-        raise ModelError(f"{name}: unknown option {next(iter(options))!r}; {bare} has none")
+        typed(name, options, _options_of(bare))
     return "", bare, options
 
 
 def _construct(name: str, classes: int, wanted: Input) -> nn.Module:
     """Construct the module of this name; what is random in it comes from the global generator."""
     kind, rest, options = _parts(name)
+    if kind == "" and options:
+        return _resnet(rest, classes, wanted.channels, **typed(name, options, _options_of(rest)))
     if kind in ("torchvision", "timm"):
         return libraries.constructed(kind, rest, options, classes, wanted)
     if kind == "hf":
@@ -277,8 +280,17 @@ def _construct(name: str, classes: int, wanted: Input) -> nn.Module:
         return mlp(name.removeprefix("mlp:"), classes, wanted.size, wanted.channels)
     if name == "lenet":
         return LeNet(classes, wanted.size, wanted.channels)
+    return _resnet(name, classes, wanted.channels)
+
+
+def _resnet(name: str, classes: int, channels: int, width: int | None = None) -> nn.Module:
     depth = int(re.sub(r"\D", "", name))
-    return (fixup_resnet if name.startswith("fixup") else cifar_resnet)(depth, classes, wanted.channels)
+    return (fixup_resnet if name.startswith("fixup") else cifar_resnet)(depth, classes, channels, width)
+
+
+def _options_of(own: str) -> dict[str, Option]:
+    """Options of a network of ours: the width of a ResNet."""
+    return {"width": (frozenset([int]), None)} if own in _OWN and own != "lenet" else {}
 
 
 def designed_for(name: str) -> Input:
@@ -294,8 +306,8 @@ def designed_for(name: str) -> Input:
         return hugging_face.input_of(rest, options)
     if kind == "py":
         return own_file.input_of(rest)
-    if name in _OWN:
-        return _OWN[name]
+    if rest in _OWN:
+        return _OWN[rest]
     if name.startswith("mlp:"):
         return _DIGITS
     raise ModelError(f"unknown network {name!r}{_nearest_anywhere(rest)}")

@@ -197,28 +197,33 @@ class FixupResNet(nn.Module):
         return logits
 
 
-def fixup_resnet(depth: int, classes: int, channels: int = 3) -> FixupResNet:
+def fixup_resnet(depth: int, classes: int, channels: int = 3, width: int | None = None) -> FixupResNet:
     """Build a Fixup ResNet by its number of layers.
 
     Args:
         depth: a key of :data:`IMAGENET_DEPTHS` or one of :data:`CIFAR_DEPTHS`.
         classes: number of outputs.
         channels: of the images.
+        width: channels of the first stage; by default 64 or 16 (He et al. 2016).
 
     Raises:
-        ModelError: for another depth.
+        ModelError: for another depth, or no width.
 
     >>> sum(p.numel() for p in fixup_resnet(20, 10).parameters())
     268393
     """
+    if width is not None and width < 1:
+        raise ModelError(f"a Fixup ResNet of width {width}; expected 1 channel or more")
     if depth in IMAGENET_DEPTHS:
         depths = IMAGENET_DEPTHS[depth]
-        return FixupResNet(depths, 64, bottleneck=depth >= 50, large=True, classes=classes, channels=channels)
+        return FixupResNet(
+            depths, width or 64, bottleneck=depth >= 50, large=True, classes=classes, channels=channels
+        )
     if depth not in CIFAR_DEPTHS:
         known = ", ".join(map(str, sorted((*IMAGENET_DEPTHS, *CIFAR_DEPTHS))))
         raise ModelError(f"no Fixup ResNet of depth {depth}; known: {known}")
     n = (depth - 2) // 6
-    return FixupResNet((n, n, n), 16, bottleneck=False, large=False, classes=classes, channels=channels)
+    return FixupResNet((n, n, n), width or 16, bottleneck=False, large=False, classes=classes, channels=channels)
 
 
 def fixup_scalars(module: nn.Module) -> tuple[str, ...]:

@@ -41,16 +41,18 @@ class CifarResNet(nn.Module):
         blocks: in each of the three stages.
         classes: number of outputs.
         channels: of the images.
+        width: channels of the first stage; they double from stage to stage.
     """
 
-    def __init__(self, blocks: int, classes: int, channels: int = 3) -> None:
+    def __init__(self, blocks: int, classes: int, channels: int = 3, width: int = 16) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.layer1 = nn.Sequential(*[_Block(16, 16, 1) for _ in range(blocks)])
-        self.layer2 = nn.Sequential(_Block(16, 32, 2), *[_Block(32, 32, 1) for _ in range(blocks - 1)])
-        self.layer3 = nn.Sequential(_Block(32, 64, 2), *[_Block(64, 64, 1) for _ in range(blocks - 1)])
-        self.linear = nn.Linear(64, classes)
+        w = width
+        self.conv1 = nn.Conv2d(channels, w, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(w)
+        self.layer1 = nn.Sequential(*[_Block(w, w, 1) for _ in range(blocks)])
+        self.layer2 = nn.Sequential(_Block(w, 2 * w, 2), *[_Block(2 * w, 2 * w, 1) for _ in range(blocks - 1)])
+        self.layer3 = nn.Sequential(_Block(2 * w, 4 * w, 2), *[_Block(4 * w, 4 * w, 1) for _ in range(blocks - 1)])
+        self.linear = nn.Linear(4 * w, classes)
         for part in self.modules():
             if isinstance(part, nn.Conv2d):
                 nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
@@ -63,20 +65,23 @@ class CifarResNet(nn.Module):
         return logits
 
 
-def cifar_resnet(depth: int, classes: int, channels: int = 3) -> CifarResNet:
+def cifar_resnet(depth: int, classes: int, channels: int = 3, width: int | None = None) -> CifarResNet:
     """Build a CIFAR ResNet by its number of layers.
 
     Args:
         depth: one of :data:`DEPTHS`.
         classes: number of outputs.
         channels: of the images.
+        width: channels of the first stage; by default 16.
 
     Raises:
-        ModelError: for another depth.
+        ModelError: for another depth, or no width.
 
     >>> sum(p.numel() for p in cifar_resnet(20, 10).parameters())  # He et al. 2016, Table 6: 0.27 M
     269722
     """
     if depth not in DEPTHS:
         raise ModelError(f"no CIFAR ResNet of depth {depth}; known: {', '.join(map(str, DEPTHS))}")
-    return CifarResNet((depth - 2) // 6, classes, channels)
+    if width is not None and width < 1:
+        raise ModelError(f"a CIFAR ResNet of width {width}; expected 1 channel or more")
+    return CifarResNet((depth - 2) // 6, classes, channels, width or 16)

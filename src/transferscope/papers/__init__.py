@@ -3,7 +3,7 @@
 ========================  ===================================================================
 in the folder of a paper  what it holds
 ========================  ===================================================================
-``tables.py``             its tables, as printed
+``tables.py``             its tables, as printed, where it prints numbers that can be measured here
 ``about.yaml``            title, figures, scales and what each needs
 ``mini.yaml``             the study that makes its figures and tables, small
 ``paper.yaml``            the same with the paper's sizes
@@ -59,6 +59,18 @@ PAPERS: tuple[Paper, ...] = tuple(
 """The papers this package is about."""
 
 
+_IN_SLIDES: tuple[Paper, ...] = (
+    Paper(
+        slides.KEY,
+        "abnar2022",
+        "Abnar et al. 2022",
+        "Exploring the limits of large scale pre-training",
+        "ICLR 2022, arXiv 2110.02095",
+    ),
+)
+"""Papers whose claims are those that the slides make of them."""
+
+
 def paper_called(name: str) -> Paper:
     """Return a paper by its name in study files or its number here.
 
@@ -67,8 +79,10 @@ def paper_called(name: str) -> Paper:
 
     >>> paper_called("neyshabur2020").key, paper_called("002").short
     ('000', 'Liu et al. 2019')
+    >>> paper_called("abnar2022").key
+    '003'
     """
-    for paper in PAPERS:
+    for paper in (*PAPERS, *_IN_SLIDES):
         if name in (paper.name, paper.key):
             return paper
-    raise UsageError(f"paper {name!r} is not known{nearest(name, [p.name for p in PAPERS])}")
+    raise UsageError(f"paper {name!r} is not known{nearest(name, [p.name for p in (*PAPERS, *_IN_SLIDES)])}")

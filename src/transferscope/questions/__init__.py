@@ -23,16 +23,19 @@ if TYPE_CHECKING:
     from .distance.measure import Distance, distance
     from .extrapolation.measure import Extrapolation, extrapolation
     from .gradient_flow.measure import GradientFlow, gradient_flow
+    from .grid.measure import Grid, grid
     from .head.measure import Head, Pretrained, head
     from .hessian.measure import Hessian, hessian
     from .landscape.measure import Landscape, landscape
     from .learning_curves.measure import LearningCurves, learning_curves
     from .loss_variation.measure import LossVariation, loss_variation
     from .mistakes.measure import Mistakes, mistakes
+    from .prediction_power.measure import PredictionPower, prediction_power
     from .probe.measure import Probe, Probed, ProbeProtocol, probe
     from .result import Result
     from .rewind.measure import Rewind, rewind
     from .samples.measure import Samples, samples
+    from .scaling.measure import Scaling, scaling
     from .scores.measure import Candidate, Scores, scores
     from .similarity.measure import Similarity, similarity
     from .soup.measure import Soup, soup
@@ -74,6 +77,9 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "gradient_flow": ("GradientFlow", "gradient_flow"),
     "variants": ("Variants", "variants"),
     "soup": ("Soup", "soup"),
+    "grid": ("Grid", "grid"),
+    "scaling": ("Scaling", "scaling"),
+    "prediction_power": ("PredictionPower", "prediction_power"),
 }
 """Their names in the order in which a report answers them, each with what of its ``measure.py`` the package's face
 shows: its result, its function, and what else one calls it with."""

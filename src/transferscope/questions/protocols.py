@@ -5,9 +5,9 @@ So a question needs nothing from the floors above it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +22,20 @@ if TYPE_CHECKING:
     from ..progress import Progress
     from ..train.run import Run
 
-__all__ = ["Alteration", "ImagesView", "Inputs", "Offered", "PlanView", "StartView", "StepView", "StudyView"]
+__all__ = [
+    "Alteration",
+    "GridPoint",
+    "ImagesView",
+    "Inputs",
+    "Offered",
+    "PlanView",
+    "StartView",
+    "StepView",
+    "StudyView",
+]
 
+
+_R = TypeVar("_R")
 
 Alteration = Literal["top_singular", "basin_noise", "average"]
 """What keeps a start from being plain: altered weights at the start, averages at the end."""
@@ -48,6 +60,38 @@ class Offered:
     softmax: bool = True
     source: str = ""
     tunable: Network | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class GridPoint:
+    """A pre-training of a grid as it came out.
+
+    Attributes:
+        name: what it is called.
+        family: its family.
+        factors: width, depth, share, epochs, … as far as its family gives them.
+        seed: of initialisation and training.
+        net: its network, with the source's classes.
+        params: its weights; ``None`` where it diverged.
+        accuracy: on the source's test images; nan where it diverged.
+        images: how many these are.
+        trained_on: training images it has seen, with repetitions.
+        ended: ``finished`` or how it did not.
+        finetuned: test accuracy after fine-tuning on the target; ``None`` where that is not asked, nan where it
+            diverged.
+    """
+
+    name: str
+    family: str
+    factors: Mapping[str, float]
+    seed: int
+    net: Network
+    params: Params | None
+    accuracy: float
+    images: int
+    trained_on: int
+    ended: str
+    finetuned: float | None = None
 
 
 class ImagesView(Protocol):
@@ -113,6 +157,10 @@ class StudyView(Protocol):
     def pretrainings(self) -> Mapping[str, Any]:
         """Pre-trainings by name."""
 
+    @property
+    def grid(self) -> Mapping[str, Any]:
+        """Families of the grid by name."""
+
 
 class StepView(Protocol):
     """Something that a plan computes."""
@@ -174,6 +222,12 @@ class PlanView(Protocol):
     def train_from(self, target: str, start: str, epoch: int, *, seeds: int | None) -> list[Any]:
         """Train runs from the weights after an epoch of the pre-training."""
 
+    def grid(self) -> list[str]:
+        """Return the names of the grid's pre-trainings."""
+
+    def finetuned(self, target: str) -> Mapping[str, Any]:
+        """Return the steps that fine-tune each pre-training of the grid on a target, by its name."""
+
     def train_union(self, targets: Sequence[str], *, starts: Sequence[str], seeds: int | None) -> list[Any]:
         """Train runs on the images of several targets together."""
 
@@ -186,6 +240,7 @@ class PlanView(Protocol):
         *,
         more: Mapping[str, Any] | None = None,
         pretrainings: Mapping[str, str] | None = None,
+        grid: Mapping[str, Any] | None = None,
     ) -> Any:
         """Return the step that answers the question.
 
@@ -196,6 +251,7 @@ class PlanView(Protocol):
             runs: what it is asked about.
             more: further steps it takes, by role.
             pretrainings: which weights of which pre-trainings it looks at, too: source → tag.
+            grid: pre-trainings of the grid by name, each with the step that fine-tunes it, or ``None``.
         """
 
 
@@ -255,6 +311,12 @@ class Inputs(Protocol):
 
     def offered(self) -> list[Offered]:
         """Return the given files and the pre-trainings that the question looks at, each with its own network."""
+
+    def grid(self) -> Iterator[GridPoint]:
+        """Yield the pre-trainings of the grid that the question is asked about, as they came out."""
+
+    def answers(self, prefix: str, kind: type[_R]) -> dict[str, _R]:
+        """Return the results of other questions that are inputs whose names begin so, by the rest of the name."""
 
     def journey(self) -> tuple[Params, Solution]:
         """Return the weights that the only file started from, and those in it."""

@@ -131,7 +131,9 @@ def claims_section(study: StoredStudy, sections: Iterable[Section], tables: Path
 def _group(paper: Paper, counted: Tally, study: StoredStudy, own: Paper | None, places: Mapping[int, str]) -> Group:
     mine = [c for c in counted.claims if c.claim.paper == paper.key]
     judged = {c.claim.id for c in mine}
-    left: Sequence[Claim] = [c for c in paper.claims if c.id not in judged] if paper == own else ()
+    left: Sequence[Claim] = (
+        [c for c in paper.claims if c.id not in judged] if own is not None and paper.key == own.key else ()
+    )
     rows = tuple(_row(c, places) for c in mine)
     return Group(paper.short, rows, tuple((_sentence(c.says), _why(c, study)) for c in left))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..data.shuffle import divisors
@@ -12,6 +12,7 @@ from ..questions.base import unknown
 from ..store.digest import file_digest
 from ..train.recipe import Recipe
 from .feasibility import of_network, of_study
+from .grid import CheckedPoint, check_grid
 from .inventory import Found, survey
 from .overlay import laid_over, make
 from .problems import raise_all
@@ -51,6 +52,8 @@ class Checked:
         sources: the pre-trainings by name.
         targets: images by target.
         recipes: recipe by target and start.
+        grid: the pre-trainings of the grid.
+        finetuned: recipe by target of fine-tuning them.
     """
 
     study: Study
@@ -58,6 +61,8 @@ class Checked:
     sources: Mapping[str, Pretraining]
     targets: Mapping[str, Found]
     recipes: Mapping[tuple[str, str], Recipe]
+    grid: tuple[CheckedPoint, ...] = ()
+    finetuned: Mapping[str, Recipe] = field(default_factory=dict)
 
 
 def check(study: Study) -> Checked:
@@ -144,11 +149,44 @@ class _Check:
                         self._averages(start, recipe)
         self._heads(targets, sources)
         self._started_from(sources)
+        grid, finetuned = self._grid(targets)
         if len(targets) == len(study.targets):
             for name, question in study.analyses.items():
                 self.problems += of_study(f"analyses.{name}", question, study, targets, recipes, recorded)
         raise_all(list({str(p): p for p in self.problems}.values()))
-        return Checked(study, network, sources, targets, recipes)
+        return Checked(study, network, sources, targets, recipes, grid, finetuned)
+
+    def _grid(self, targets: Mapping[str, Found]) -> tuple[tuple[CheckedPoint, ...], dict[str, Recipe]]:
+        """Check the pre-trainings of the grid, and how they are fine-tuned."""
+        found = []
+        for one in check_grid(self.study, self._of_grid, self._found, self._recipe):
+            if isinstance(one, SpecError):
+                self.problems.append(one)
+            else:
+                found.append(one)
+        finetuned = {}
+        for name, target in self.study.targets.items() if self.study.grid else ():
+            patches = [("recipe", self.study.recipe), (f"targets.{name}.recipe", target.recipe)]
+            if (recipe := self._recipe(patches, targets.get(name))) is not None:
+                finetuned[name] = recipe
+        return tuple(found), finetuned
+
+    def _of_grid(self, name: str, where: str) -> Mapping[str, Any] | None:
+        """Resolve a network of the grid, which sees images as the study's network does."""
+        from ..models.build import build
+        from ..models.network import Input
+
+        settings = self.study.network
+        try:
+            spec = network_spec(name, self.study.images, settings.mean, settings.std)
+            side = (spec["size"], spec["size"])
+            net = build(name, 2, input=Input(side, spec["channels"], tuple(spec["mean"]), tuple(spec["std"])))
+        except ModelError as e:
+            self._add(where, str(e))
+            return None
+        if not net.head:
+            self._add(where, f"the final classifier of {name} is not known, so there are no features before it")
+        return spec
 
     def _add(self, where: str, message: str) -> None:
         self.problems.append(SpecError(where, message))
@@ -213,10 +251,12 @@ class _Check:
             if (source.data is None) == (source.checkpoint is None):
                 message = "give either 'data' (to pre-train on) or 'checkpoint' (a file of weights), one of them"
                 self._add(_at(name), message)
+            if source.simclr is not None and source.objective != "simclr":
+                self._add(f"{_at(name)}.simclr", "is for 'objective: simclr'; give that, too")
             if source.at is not None and source.checkpoint is None:
                 self._add(f"{_at(name)}.at", "says which weights of a 'checkpoint'; give that, too")
             if source.checkpoint is not None:
-                for key in ("recipe", "samples", "record"):
+                for key in ("recipe", "samples", "record", "simclr"):
                     if getattr(source, key):
                         self._add(f"{_at(name)}.{key}", "is for pre-training on 'data'; a 'checkpoint' is as it is")
 
@@ -255,6 +295,10 @@ class _Check:
         recipe = self._recipe([("recipe", self.study.recipe), (f"{where}.recipe", source.recipe)], images)
         if source.record is not None:
             self._epochs(source.record.epochs, recipe, f"{where}.record.epochs")
+        if recipe is not None and source.objective == "simclr":
+            for key, wrong in (("mixup", recipe.augmentation.mixup), ("frozen", recipe.frozen != "none")):
+                if wrong:
+                    self._add(f"{where}.recipe.{key}", "is nothing for 'objective: simclr'; leave it out there")
         return Pretraining(source, images, recipe, len(images.classes) if images is not None else None)
 
     def _classes_of(self, where: str, source: SourceSettings, network: Mapping[str, Any]) -> int | None:

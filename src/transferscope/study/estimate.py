@@ -17,6 +17,7 @@ from ..models.network import Network
 from ..probes.evaluate import usual_batch
 from ..rng import generator
 from ..runtime import full_float32, pick_device
+from ..store.digest import digest
 from ..train.recipe import Recipe
 from ..train.trainer import Trainer
 from .graph import Step
@@ -109,36 +110,60 @@ class Estimate:
 
 
 def estimate(steps: Sequence[Step], *, device: str = "auto") -> Estimate:
-    """Measure the network for a few seconds and say how long the steps take.
+    """Measure each network for a few seconds and say how long the steps take.
 
     Args:
         steps: of a plan.
         device: ``cpu``, ``cuda`` or ``auto``.
     """
     chosen = pick_device(device)
-    trained = [step for step in steps if step.kind == "train"]
-    spec = next((step.spec["network"] for step in steps if "network" in step.spec), None)
-    if spec is None:
+    networks = {digest(s.spec["network"]): s.spec["network"] for s in steps if "network" in s.spec}
+    if not networks:
         return Estimate(tuple(StepEstimate(s, "", None, 0.0) for s in steps), chosen.type, 0.0, 0.0, 0.0)
+    seconds = _MEASURED_SECONDS / len(networks)
+    measured = {
+        key: _measured(spec, [s for s in steps if s.spec.get("network") == spec], chosen, seconds)
+        for key, spec in networks.items()
+    }
+    first = next(iter(measured.values()))
+    found = tuple(
+        _of_step(step, measured[digest(step.spec["network"])] if "network" in step.spec else first) for step in steps
+    )
+    rates = [rate for m in measured.values() for rate in m.training.values()]
+    usual = float(np.median(rates)) if rates else float("nan")
+    evaluation = float(np.median([m.evaluation for m in measured.values()]))
+    return Estimate(found, chosen.type, usual, evaluation, first.operations)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What a network does here: training images a second by batch, evaluated images a second, operations an image."""
+
+    training: Mapping[int, float]
+    evaluation: float
+    operations: float
+
+
+def _measured(spec: Mapping[str, Any], steps: Sequence[Step], device: torch.device, seconds: float) -> _Measured:
     net = network_of(spec, _CLASSES)
+    trained = [step for step in steps if step.kind == "train"]
     batches = sorted({step.spec["recipe"]["batch"] for step in trained})
-    training = {batch: _training_rate(net, trained, batch, chosen) for batch in batches}
-    evaluation, operations = _evaluation_rate(net, chosen), _operations(net)
-    found = tuple(_of_step(step, training, evaluation, operations) for step in steps)
-    usual = float(np.median(list(training.values()))) if training else float("nan")
-    return Estimate(found, chosen.type, usual, evaluation, operations)
+    training = {batch: _training_rate(net, trained, batch, device, seconds) for batch in batches}
+    return _Measured(training, _evaluation_rate(net, device, seconds), _operations(net))
 
 
-def _of_step(step: Step, training: Mapping[int, float], evaluation: float, operations: float) -> StepEstimate:
+def _of_step(step: Step, measured: _Measured) -> StepEstimate:
+    training, evaluation, operations = measured.training, measured.evaluation, measured.operations
     if step.kind in ("data", "checkpoint"):
         return StepEstimate(step, str(step.spec.get("spec", step.spec.get("path", ""))), None, 0.0)
     if step.kind == "analysis":
-        return StepEstimate(step, f"{len(step.spec['runs'])} runs", step.cost / evaluation, step.cost * operations)
+        about = f"{len(step.spec['grid'])} pre-trainings" if "grid" in step.spec else f"{len(step.spec['runs'])} runs"
+        return StepEstimate(step, about, step.cost / evaluation, step.cost * operations)
     if step.kind == "recording":
         return StepEstimate(step, str(step.spec["path"]), step.cost / evaluation, step.cost * operations)
     recipe = step.spec["recipe"]
     epochs, batch = recipe["epochs"], recipe["batch"]
-    replicas = step.spec["average"]["replicas"] if "average" in step.spec else 1
+    replicas = step.spec["average"]["replicas"] if "average" in step.spec else 2 if "simclr" in step.spec else 1
     seen = epochs * step.size * replicas
     evaluated = max(0.0, step.cost - TRAINING_COST * seen)
     about = (
@@ -187,7 +212,7 @@ def _schedule(recipe: Mapping[str, Any]) -> str:
     return f"×{recipe['decay']:g} after {'/'.join(map(str, recipe['milestones']))}"
 
 
-def _training_rate(net: Network, trained: Sequence[Step], batch: int, device: torch.device) -> float:
+def _training_rate(net: Network, trained: Sequence[Step], batch: int, device: torch.device, most: float) -> float:
     """Return images a second, augmentation included."""
     like = next(step for step in trained if step.spec["recipe"]["batch"] == batch)
     recipe: Recipe = make(Recipe, like.spec["recipe"])
@@ -197,10 +222,10 @@ def _training_rate(net: Network, trained: Sequence[Step], batch: int, device: to
     def step() -> None:
         trainer.step(images, 0, 1e-6)
 
-    return batch / _seconds_of(step, device)
+    return batch / _seconds_of(step, device, most)
 
 
-def _evaluation_rate(net: Network, device: torch.device) -> float:
+def _evaluation_rate(net: Network, device: torch.device, most: float) -> float:
     size = usual_batch(device, net.input.size)
     batch = _random_images(net, size, device)
     module = net.fresh(net.params()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -210,11 +235,11 @@ def _evaluation_rate(net: Network, device: torch.device) -> float:
         with torch.inference_mode(), full_float32(device):
             module(net.input.prepare(batch.images).contiguous(memory_format=torch.channels_last))
 
-    return size / _seconds_of(step, device)
+    return size / _seconds_of(step, device, most)
 
 
-def _seconds_of(step: Any, device: torch.device) -> float:
-    """Return the median time of some calls after two that warm up."""
+def _seconds_of(step: Any, device: torch.device, most: float) -> float:
+    """Return the median time of some calls, of about so many seconds together, after two that warm up."""
 
     def timed() -> float:
         begun = time.perf_counter()
@@ -226,7 +251,7 @@ def _seconds_of(step: Any, device: torch.device) -> float:
     for _ in range(2):
         timed()
     times: list[float] = []
-    while len(times) < 3 or (sum(times) < _MEASURED_SECONDS and len(times) < 200):
+    while len(times) < 3 or (sum(times) < most and len(times) < 200):
         times.append(timed())
     return float(np.median(times))
 

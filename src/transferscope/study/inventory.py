@@ -87,7 +87,7 @@ def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) 
             source = replace(source, samples=count)
         if settings.size is not None:
             source.check_size(settings.size, settings.size)
-        parts = source.parts(settings.seed)
+        parts = source.listed(settings.seed)
     except (SpecError, DataError) as e:
         raise SpecError(where, str(e)) from e
     h = hashlib.blake2b(digest_size=16)

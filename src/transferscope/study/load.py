@@ -93,6 +93,12 @@ def parse_study(tree: Mapping[str, Any], base: Path | None = None) -> Study:
     except ValidationError as e:
         raise_all([*problems_of(e, Study), *_images(plain, start), *problems])
         raise
+    if not study.starts and not study.grid:
+        problems.append(
+            SpecError("starts", "needs at least 1 entry, has 0")
+            if "starts" in plain
+            else SpecError("", "'starts' is missing")
+        )
     study, more = _absolute(study, start)
     raise_all([*more, *problems])
     return study
@@ -143,7 +149,7 @@ def _images(tree: Mapping[str, Any], base: Path) -> list[SpecError]:
     """Find what is wrong with the image strings of a study that is wrong elsewhere, too."""
     problems = []
     blocks = {"source": tree.get("source")}
-    for several in ("sources", "targets"):
+    for several in ("sources", "grid", "targets"):
         named = tree.get(several)
         blocks |= {f"{several}.{k}": v for k, v in named.items()} if isinstance(named, Mapping) else {}
     for place, block in blocks.items():
@@ -190,6 +196,11 @@ def _absolute(study: Study, base: Path) -> tuple[Study, list[SpecError]]:
             problems.append(SpecError("network", str(e)))
     if study.source is not None:
         update["source"] = found(study.source, "source")
+    if study.grid:
+        update["grid"] = {
+            name: g.model_copy(update={"data": resolved(g.data, f"grid.{name}.data")})
+            for name, g in study.grid.items()
+        }
     if study.sources:
         update["sources"] = {name: found(s, f"sources.{name}") for name, s in study.sources.items()}
     if any(start.runs is not None for start in study.starts.values()):

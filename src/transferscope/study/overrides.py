@@ -61,7 +61,7 @@ def with_one_target(tree: Mapping[str, Any], data: str, ours: str = "") -> dict[
     analyses = tree.get("analyses")
     if isinstance(analyses, Mapping):
         analyses = {k: _of_the_one(v) for k, v in analyses.items() if not about_several(k, v)}
-    starts = tree.get("starts")
+    starts = tree.get("starts", {})
     if isinstance(starts, Mapping):
         starts = {
             k: {i: s for i, s in v.items() if i != "targets"} if isinstance(v, Mapping) else v
@@ -76,7 +76,8 @@ def with_images(tree: Mapping[str, Any], given: Mapping[str, str], ours: str = "
 
     Args:
         tree: the study.
-        given: target, ``source`` or name under ``sources`` → images, a spec string.
+        given: target, ``source`` (of a study without one: of its grid) or name under ``sources`` → images, a
+            spec string.
         ours: which study of ours it is, in words; empty for one that a person describes.
 
     Raises:
@@ -87,7 +88,8 @@ def with_images(tree: Mapping[str, Any], given: Mapping[str, str], ours: str = "
     {'b': {'data': 'synthetic:xray'}}
     """
     targets, sources = dict(tree.get("targets") or {}), dict(tree.get("sources") or {})
-    known = [*targets, *(["source"] if "source" in tree else []), *sources]
+    grid = dict(tree.get("grid") or {})
+    known = [*targets, *(["source"] if "source" in tree or grid else []), *sources]
     out, written = dict(tree), {}
     for name, data in given.items():
         spec = absolute(data, Path.cwd(), f"--data {name}")
@@ -98,6 +100,8 @@ def with_images(tree: Mapping[str, Any], given: Mapping[str, str], ours: str = "
             out["source"] = {k: v for k, v in tree["source"].items() if k not in ("checkpoint", "at")} | {
                 "data": spec
             }
+        elif name == "source" and grid:
+            out["grid"] = grid = {family: {**of, "data": spec} for family, of in grid.items()}
         elif name in sources:
             sources[name] = {k: v for k, v in sources[name].items() if k not in ("checkpoint", "at")} | {"data": spec}
         else:
@@ -125,6 +129,8 @@ def _described(tree: _Tree, out: dict[str, Any], written: Mapping[str, str], our
     if not ours:
         return out
     sources = ({"source": out["source"]} if "source" in out else {}) | dict(out.get("sources") or {})
+    if "source" not in sources and (grid := out.get("grid")):
+        sources = {"source": next(iter(grid.values())), **sources}
     named = {name if name == "source" else f"source {name}": source for name, source in sources.items()}
     named |= {f"target {name}": target for name, target in out["targets"].items()}
     told = [f"{name} {written[block['data']]}" for name, block in named.items() if block.get("data") in written]
@@ -146,7 +152,7 @@ def _of_the_one(settings: Any) -> Any:
     """Return settings of a question that is asked of the only target, its figures and tables included."""
     if not isinstance(settings, Mapping):
         return settings
-    out = {k: v for k, v in settings.items() if k not in ("targets", "alike")}
+    out = {k: v for k, v in settings.items() if k not in ("targets", "alike", "finetuned", "overlay")}
     if isinstance(out.get("shows"), Mapping):
         out["shows"] = {figure: [] for figure in out["shows"]}
     return out
@@ -157,7 +163,9 @@ def _of_these(settings: Any, targets: Sequence[str]) -> Any:
     if not isinstance(settings, Mapping):
         return settings
     out = dict(settings)
-    for key in ("targets", "alike"):
+    if "overlay" in out and out["overlay"] not in targets:
+        del out["overlay"]
+    for key in ("targets", "alike", "finetuned"):
         if isinstance(out.get(key), list):
             out[key] = [t for t in out[key] if t in targets]
     if isinstance(out.get("unions"), list):

@@ -146,6 +146,7 @@ class _Planner:
         *,
         more: Mapping[str, Step] | None = None,
         pretrainings: Mapping[str, str] | None = None,
+        grid: Mapping[str, Step | None] | None = None,
     ) -> Step:
         inputs: dict[str, Step] = {f"images {t}": self.images[t] for t in targets}
         described = []
@@ -166,9 +167,30 @@ class _Planner:
             "given": [],
             "source": source,
             "pretrainings": dict(pretrainings or {}),
-        }
+        } | ({} if grid is None else {"grid": self._grid(grid, inputs)})
         cost = question.cost(len(runs), [self.checked.targets[t].test for t in targets])
         return Step("analysis", f"{self._item} {title}".strip(), spec, inputs | dict(more or {}), cost)
+
+    def grid(self) -> list[str]:
+        return list(self.make.grid)
+
+    def finetuned(self, target: str) -> dict[str, Step]:
+        return self.make.finetuned(target)
+
+    def _grid(self, asked: Mapping[str, Step | None], inputs: dict[str, Step]) -> list[dict[str, Any]]:
+        """Describe the pre-trainings of the grid for the step that asks about them."""
+        described = []
+        for one in self.checked.grid:
+            point = one.point
+            if point.name not in asked:
+                continue
+            inputs[f"point {point.name}"] = self.make.grid[point.name]
+            if (finetuned := asked[point.name]) is not None:
+                inputs[f"finetuned {point.name}"] = finetuned
+            described.append(
+                {"name": point.name, "family": point.family, "factors": dict(point.factors), "seed": point.seed}
+            )
+        return described
 
     def _described(self, run: PlannedRun, key: str, label: str) -> dict[str, Any]:
         """Describe a run for the step that asks about it; what is the usual case is left out."""

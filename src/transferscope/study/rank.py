@@ -159,7 +159,7 @@ def _check_images(found: Found, first: Named, asked: Ranking) -> None:
         )
     if found.multilabel:
         return
-    labels = parse(found.spec).parts(_images(asked, first.network).seed).train.labels
+    labels = parse(found.spec).listed(_images(asked, first.network).seed).train.labels
     counts = np.bincount(labels, minlength=len(found.classes))
     for name, number in zip(found.classes, counts.tolist(), strict=True):
         if number == 1:

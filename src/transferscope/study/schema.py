@@ -14,9 +14,11 @@ from .overlay import PatchOf
 
 __all__ = [
     "AverageSettings",
+    "GridSettings",
     "ImageSettings",
     "NetworkSettings",
     "RecordSettings",
+    "SimclrSettings",
     "SourceSettings",
     "StartSettings",
     "Study",
@@ -78,6 +80,19 @@ class RecordSettings(Strict):
     """Training images of an evaluation: a number of sampled ones, 0 for none; default: all."""
 
 
+class SimclrSettings(Strict):
+    """How views are told apart in pre-training without labels (Chen et al. 2020)."""
+
+    temperature: Annotated[float, Field(gt=0)] = 0.2
+    """By what cosines of projections are divided."""
+    hidden: Annotated[int, Field(ge=1, le=65536)] = 256
+    """Units between the two layers that make projections."""
+    projection: Annotated[int, Field(ge=1, le=65536)] = 64
+    """Numbers that views are compared by."""
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """How strongly colours vary: 0 not at all, 0.5 for small images, 1 for large ones."""
+
+
 class SourceSettings(Strict):
     """Where pre-trained weights come from: trained here on ``data``, or read from ``checkpoint``."""
 
@@ -93,6 +108,10 @@ class SourceSettings(Strict):
     """What is measured and kept of the pre-training; default: as for the runs on targets."""
     weights: Literal["final", "best"] = "final"
     """Which weights of the pre-training runs start from."""
+    objective: Literal["supervised", "simclr"] = "supervised"
+    """What is learned from ``data``: its labels, or without them to find the other view of each image."""
+    simclr: SimclrSettings | None = None
+    """Settings of ``objective: simclr`` that are not to be as their defaults."""
     checkpoint: str | None = None
     """A file of pre-trained weights, instead of ``data``: safetensors, .pt, .pth or .th, or a folder of them."""
     at: str | None = None
@@ -100,6 +119,39 @@ class SourceSettings(Strict):
     head: Literal["drop", "keep"] = "drop"
     """Its final layer: ``drop`` gives each run a new one from its seed; ``keep`` starts with the source's own, for
     targets with as many classes."""
+
+
+class GridSettings(Strict):
+    """A family of pre-trainings that differ in what is given several values; each is a step of its own."""
+
+    data: str
+    """Images to pre-train on, a spec string such as ``folder:PATH`` or ``synthetic:source``."""
+    network: str
+    """The network, with ``{width}`` and ``{depth}`` where these go: ``fixup_resnet{depth}?width={width}``."""
+    width: tuple[PositiveInt, ...] = ()
+    """Widths to try."""
+    depth: tuple[PositiveInt, ...] = ()
+    """Depths to try."""
+    share: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (1.0,)
+    """Shares of the training images to try; each smaller one is a part of each larger one."""
+    epochs: tuple[PositiveInt, ...] = ()
+    """Numbers of epochs to try; default: that of the recipe. With a smaller share the steps are fewer, too."""
+    lr: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    """Learning rates to try; default: that of the recipe."""
+    weight_decay: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    """Weight decays to try; default: that of the recipe."""
+    head_lr: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    """Factors on the rate of the final classifier to try."""
+    head_weight_decay: tuple[Annotated[float, Field(ge=0)], ...] = ()
+    """Weight decays of the final classifier to try."""
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    """One pre-training for each: seed of initialisation, data order and augmentation."""
+    vary: Literal["together", "alone"] = "together"
+    """``together``: every combination. ``alone``: one thing at a time, the others at the first of their values."""
+    recipe: RecipePatch = Field(default_factory=dict)
+    """How these pre-trainings differ from the study's recipe."""
+    samples: PositiveInt | None = None
+    """Use at most this many images of each part of the source, instead of the study's number."""
 
 
 class TargetSettings(Strict):
@@ -177,16 +229,19 @@ class Study(Strict):
     """How images are prepared."""
     recipe: RecipePatch = Field(default_factory=dict)
     """How networks are trained, unless source, target or start say otherwise."""
-    paper: Literal["neyshabur2020", "liu2019"] | None = None
+    paper: Literal["neyshabur2020", "liu2019", "abnar2022"] | None = None
     """The paper whose figures and tables it makes."""
     source: SourceSettings | None = None
     """Where pre-trained weights come from; needed by starts ``from: source``."""
     sources: dict[Name, SourceSettings] = Field(default_factory=dict)
     """Further pre-trainings by name, to compare what to pre-train on; starts say ``from: NAME``."""
+    grid: dict[Name, GridSettings] = Field(default_factory=dict)
+    """Many pre-trainings by family, to see how downstream accuracy goes with upstream accuracy, size, data and
+    compute; the questions ``grid`` and ``scaling`` are about them."""
     targets: Annotated[dict[TargetName, TargetSettings], Field(min_length=1)]
     """The tasks that are transferred to, by name."""
-    starts: Annotated[dict[Name, StartSettings], Field(min_length=1)]
-    """Where runs start, by name: ``P-T: {from: source, seeds: [0, 1]}`` is a line each."""
+    starts: dict[Name, StartSettings] = Field(default_factory=dict)
+    """Where runs start, by name: ``P-T: {from: source, seeds: [0, 1]}`` is a line each; only a grid needs none."""
     analyses: dict[Name, AnyQuestion] = Field(default_factory=dict)
     """The questions to answer: ``barrier: true`` or with settings; under another name with ``question:``."""
     record: RecordSettings = Field(default_factory=RecordSettings)

@@ -13,9 +13,10 @@ from ..models.locate import content_digest
 from ..train.recipe import Recipe
 from .check import Checked
 from .graph import PlannedRun, Step
+from .grid import CheckedPoint
 from .inventory import Found
 from .recorded import recorded_run
-from .schema import ImageSettings, RecordSettings, SourceSettings, StartSettings
+from .schema import ImageSettings, RecordSettings, SimclrSettings, SourceSettings, StartSettings
 from .snapshot_schedule import kept_epochs
 
 __all__ = ["REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
@@ -76,6 +77,7 @@ class Trainings:
         self.study = checked.study
         self.data = {name: self.images(name, found) for name, found in checked.targets.items()}
         self.sources = {name: self._source(name, given) for name, given in self.study.pretrainings.items()}
+        self.grid = {one.point.name: self._of_grid(one) for one in checked.grid}
 
     def images(self, name: str, found: Found) -> Step:
         """Return the step that prepares images."""
@@ -152,7 +154,15 @@ class Trainings:
         start = {"from": "random", "seed": source.seed, "stream": "pre-training"}
         images = self.images(name, given.images)
         return self._train(
-            name, images, given.images, given.recipe, source.seed, start, {}, self.study.record_of(source), {}
+            name,
+            images,
+            given.images,
+            given.recipe,
+            source.seed,
+            start,
+            {},
+            self.study.record_of(source),
+            _objective(source),
         )
 
     def _recorded(
@@ -183,6 +193,27 @@ class Trainings:
         role = {"random": "RI-T", "unknown": ""}.get(start.from_, "P-T")
         group = "P" if start.source == "source" else f"P {start.source}" if start.source else f"RI {recorded.start}"
         return PlannedRun(step, target, start_name, role, group, seed, start.source or "")
+
+    def finetuned(self, target: str) -> dict[str, Step]:
+        """Return each pre-training of the grid fine-tuned on a target, by its name."""
+        found, recipe = self.checked.targets[target], self.checked.finetuned[target]
+        record = _at_the_end(recipe)
+        steps = {}
+        for one in self.checked.grid:
+            name, seed = one.point.name, one.point.seed
+            start = {"from": "source", "weights": "final", "head": "drop", "seed": seed}
+            inputs = {"source": self.grid[name]}
+            steps[name] = self._train(
+                f"{target} {name}", self.data[target], found, recipe, seed, start, inputs, record, {}, one.network
+            )
+        return steps
+
+    def _of_grid(self, one: CheckedPoint) -> Step:
+        point = one.point
+        start = {"from": "random", "seed": point.seed, "stream": "pre-training"}
+        images = self.images(f"{point.family} share {point.factors['share']:g}", one.images)
+        record = _at_the_end(one.recipe)
+        return self._train(point.name, images, one.images, one.recipe, point.seed, start, {}, record, {}, one.network)
 
     def _run(
         self,
@@ -238,10 +269,11 @@ class Trainings:
         inputs: Mapping[str, Step],
         record: RecordSettings,
         averaged: Mapping[str, Any],
+        network: Mapping[str, Any] | None = None,
     ) -> Step:
         spec = {
             "revision": REVISION["train"],
-            "network": self.checked.network,
+            "network": self.checked.network if network is None else network,
             "recipe": asdict(recipe),
             "seed": seed,
             "start": dict(start),
@@ -255,7 +287,7 @@ class Trainings:
         }
         sampled = found.train if record.evaluate_train is None else min(found.train, record.evaluate_train)
         evaluated = (sampled + found.val + found.test) / record.evaluate_every
-        replicas = averaged["average"]["replicas"] if averaged else 1
+        replicas = averaged["average"]["replicas"] if "average" in averaged else 2 if "simclr" in averaged else 1
         cost = recipe.epochs * (replicas * TRAINING_COST * found.train + evaluated)
         return Step("train", name, spec, {"images": images, **inputs}, cost, size=found.train)
 
@@ -269,6 +301,18 @@ def _alterations(start: StartSettings) -> dict[str, Any]:
     if start.basin_noise is not None:
         altered["basin_noise"] = start.basin_noise
     return altered
+
+
+def _at_the_end(recipe: Recipe) -> RecordSettings:
+    """Evaluate, on held-out images, and keep weights when all is done: of a grid nothing else is asked."""
+    return RecordSettings(epochs=(), evaluate_every=recipe.epochs, evaluate_train=0)
+
+
+def _objective(source: SourceSettings) -> dict[str, Any]:
+    """Return what says that a pre-training has no labels; nothing where it has."""
+    if source.objective == "supervised":
+        return {}
+    return {"simclr": (source.simclr or SimclrSettings()).model_dump()}
 
 
 def _averaged(start: StartSettings) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ..runtime import fast_bfloat16, full_float32
 from .optimiser import Optimiser
 from .recipe import Recipe
 
-__all__ = ["Trainer", "measure", "placed"]
+__all__ = ["Trainer", "measure", "on_cpu", "placed", "seed_torch", "share_right"]
 
 _EVALUATION_PIXELS = 2**22
 """Most pixels of an evaluation batch: enough to keep a device busy, little enough to stay in memory."""
@@ -69,7 +69,7 @@ class Trainer:
         # Dropout and the like draw from torch's own generator: it gets a stream of the step, then its own back.
         rng = torch.random.fork_rng([self.device] if self.device.type == "cuda" else [])
         with rng, full_float32(self.device):
-            _seed(seed_of("fit", self.seed, "dropout", step), self.device)
+            seed_torch(seed_of("fit", self.seed, "dropout", step), self.device)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
                 logits: Tensor = self.module(x)
             if partners is None or weight is None:
@@ -80,8 +80,8 @@ class Trainer:
         self.optimiser.step(rate)
         seen = logits.detach()
         if partners is None or weight is None:
-            return loss.detach(), _share_right(seen, labels).mean()
-        right = weight * _share_right(seen, labels) + (1 - weight) * _share_right(seen, partners)
+            return loss.detach(), share_right(seen, labels).mean()
+        right = weight * share_right(seen, labels) + (1 - weight) * share_right(seen, partners)
         return loss.detach(), right.mean()
 
     def order(self, epoch: int, images: int) -> np.ndarray:
@@ -108,11 +108,11 @@ class Trainer:
 
     def params(self) -> Params:
         """Return a copy of the weights on CPU."""
-        return _on_cpu(self.module.state_dict())
+        return on_cpu(self.module.state_dict())
 
     def held(self) -> tuple[Params, Params]:
         """Return copies of the weights and the momentum buffers on CPU."""
-        return self.params(), _on_cpu(self.optimiser.momentum)
+        return self.params(), on_cpu(self.optimiser.momentum)
 
     def _train_mode(self) -> None:
         if self.recipe.frozen == "body":
@@ -151,19 +151,21 @@ def measure(net: Network, module: nn.Module, feed: Feed) -> dict[str, float]:
     return metrics
 
 
-def _seed(seed: int, device: torch.device) -> None:
+def seed_torch(seed: int, device: torch.device) -> None:
     """Seed torch's own generators; ``torch.manual_seed`` would besides queue a call for a GPU that is never used."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":  # torch.cuda.manual_seed would seed whichever GPU is the current one
         torch.cuda.default_generators[device.index].manual_seed(seed)
 
 
-def _share_right(logits: Tensor, labels: Tensor) -> Tensor:
+def share_right(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return of each image whether its answer is right; of several labels the share that is."""
     right = correct(logits, labels).to(torch.float32)
     if not multilabel(labels):
         return right
     return right.sum(1) / counted(labels).sum(1).clamp(min=1)
 
 
-def _on_cpu(tensors: Mapping[str, Tensor]) -> Params:
+def on_cpu(tensors: Mapping[str, Tensor]) -> Params:
+    """Return copies on CPU."""
     return {k: v.detach().to("cpu").clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}

@@ -14,6 +14,7 @@ from ..decode import Fit
 from ..listing import Listing, Parts, arrange
 from ..names import readable
 from ..shuffle import BlockSize, check_block
+from ..subset import keeping, of_classes
 from ..view import Turn, View
 
 __all__ = ["Source", "SplitSource", "file", "folder", "union"]
@@ -33,12 +34,16 @@ class Source(ABC):
         shuffle: side of the blocks that are shuffled in all images alike, ``*`` for all values; by default none are.
         shuffle_seed: of that shuffle.
         turn: degrees by which images are turned, anticlockwise, before they are shuffled.
+        keep: share (or, above 1, number) of the training images to use, classes in proportion; of two shares the
+            smaller is a part of the larger, and validation and test images stay as they are.
+        class_count: so many classes, at random; the fewer are among the more. Images of the others are left out of
+            all parts, before ``keep`` counts: with it fewer classes have more images each at an equal total.
     """
 
     scheme: ClassVar[str]
     on_disk: ClassVar[bool] = True
     """Whether ``place`` is a path."""
-    later: ClassVar[tuple[str, ...]] = ("shuffle", "shuffle_seed", "turn")
+    later: ClassVar[tuple[str, ...]] = ("shuffle", "shuffle_seed", "turn", "keep", "class_count")
     """Options that digests of before they were there know nothing of."""
 
     place: str
@@ -50,6 +55,8 @@ class Source(ABC):
     shuffle: BlockSize | None = None
     shuffle_seed: int = 0
     turn: Turn = 0
+    keep: float = 1.0
+    class_count: int | None = None
 
     def __post_init__(self) -> None:
         if not self.place:
@@ -66,6 +73,10 @@ class Source(ABC):
             self._refuse(f"val={self.val} must be a share from 0 to 1, or a number of images")
         if self.turn not in (0, 90, 180, 270):
             self._refuse(f"turn={self.turn}; images can be turned by 0, 90, 180 or 270 degrees")
+        if not self.keep > 0 or (self.keep > 1 and not self.keep.is_integer()):
+            self._refuse(f"keep={self.keep:g} must be a share up to 1, or a number of training images")
+        if self.class_count is not None and self.class_count < 2:
+            self._refuse(f"class_count={self.class_count} are too few to tell apart, use 2 or more")
         if self.shuffle is None and self.shuffle_seed:
             self._refuse(f"shuffle_seed={self.shuffle_seed} and nothing to shuffle; add shuffle=8, say")
         if self.size is not None:
@@ -83,6 +94,20 @@ class Source(ABC):
         Raises:
             DataError: when what is there cannot be used.
         """
+
+    def listed(self, seed: int) -> Parts:
+        """List what is there of the classes, and of the share of the training images, that are to be used.
+
+        Args:
+            seed: of splits and samples.
+
+        Raises:
+            DataError: when what is there cannot be used, or is less than a training image a class.
+        """
+        parts = self.parts(seed)
+        if self.class_count is not None:
+            parts = of_classes(parts, self.class_count, seed)
+        return parts if self.keep == 1 else keeping(parts, self.keep, seed)
 
     @property
     def default_size(self) -> int | None:

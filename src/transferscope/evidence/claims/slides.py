@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..claim import Claim
-from ..rules import Above, AllOf, Below, Each, Not, PeakAbove, Under
+from ..rules import Above, AllOf, Below, Each, Not, PeakAbove, Under, Within
 from ._shared import CHOSEN, MARGIN, PEAK_OF_PAIRS
 
 __all__ = ["CLAIMS"]
@@ -12,8 +12,8 @@ KEY, NAME, SHORT = "003", "sedghi", "Sedghi (slides)"
 TITLE = "Towards understanding transfer learning and its limits"
 
 _TABLES = (
-    "`transferscope scaling` measures it on a table of models, task by task, with its interval; models of a table "
-    "are no sample of a kind of networks, so no rule makes a verdict of it"
+    "`transferscope scaling` and the questions `scaling` and `prediction_power` measure it, task by task, with its "
+    "interval; no rule makes a verdict of it"
 )
 
 _OVER_DECAYS = "by a line over the logarithm of the head's weight decay; one slope for each seed of pre-training"
@@ -80,13 +80,23 @@ CLAIMS: tuple[Claim, ...] = (
         "003-e",
         "",
         "raising upstream accuracy stops paying: downstream accuracy saturates even as upstream accuracy goes to 1",
-        undecided=_TABLES,
+        question="scaling",
+        statistic=(
+            "e_∞ of the law of all models of a grid, at each number of shots, with its profile interval; over models"
+        ),
+        rule=Above(MARGIN),
+        about="metric",
+        effect=0.05,
+        units="share of test images",
+        effect_from="half of 0.1, about the middle of what the eight tasks of a figure show, read off it",
+        needs="a grid with models of five different upstream accuracies",
     ),
     Claim(
         "003-f",
         "",
         "downstream error is a power law of upstream error with an irreducible error, and no straight line",
-        undecided=_TABLES,
+        undecided=f"{_TABLES}: which curve predicts models held out better is said with its interval, but no "
+        "truth is known at which both are as good, on which a rule could be tried",
     ),
     Claim(
         "003-g",
@@ -98,13 +108,24 @@ CLAIMS: tuple[Claim, ...] = (
         "003-h",
         "",
         "the law is predicted well from many fewer models",
-        undecided=_TABLES,
+        undecided=f"{_TABLES}: neither 'well' nor 'many fewer' is a number",
     ),
     Claim(
         "003-i",
         "",
         "scaling size, data or compute leads to the same curve",
-        undecided=f"{_TABLES}; it wants a grid of pre-trainings in which one of the three varies alone",
+        question="grid",
+        statistic=(
+            "downstream accuracy that each of width, depth, share of the data and epochs, as far as there are, adds "
+            "at equal upstream accuracy, from its least to its greatest value, fitted together with the law and all "
+            "other factors, at the largest number of shots; over models"
+        ),
+        rule=Each(Within(MARGIN)),
+        about="metric",
+        effect=0.0,
+        units="share of test images",
+        effect_from="the claim: nothing is added",
+        needs="a grid of at least twelve models",
     ),
     Claim(
         "003-j",
@@ -117,7 +138,7 @@ CLAIMS: tuple[Claim, ...] = (
         "003-k",
         "",
         "the gap between models best on ImageNet and those best on a task closes as upstream accuracy rises",
-        undecided=_TABLES,
+        undecided=f"{_TABLES}: a hull has a handful of models, too few for an interval",
     ),
     Claim(
         "003-l",

@@ -67,6 +67,7 @@ class TaskPower:
         residual_boosted: that boosted trees explain.
         gained: by how much covariates lower the mean squared error of held-out models (the better of linear and
             boosted), with an interval over groups.
+        added: ``gained`` as a share of the variance of downstream accuracy: what covariates add to R².
         partial: the same in the sample by a linear part, with its F-test.
         noise: share of the variance that upstream accuracy leaves which comes from test images; nan where no number
             of images is known.
@@ -84,6 +85,7 @@ class TaskPower:
     residual_linear: float
     residual_boosted: float
     gained: Estimate
+    added: Estimate
     partial: PartialR2
     noise: float
     covariates: tuple[CovariatePower, ...]
@@ -98,6 +100,7 @@ class PredictionPower(Result):
         group: the column whose groups were held out together, ``name`` for models that share their first name; empty
             for none.
         left_out: tasks, models and covariates that play no part.
+        sampled: whether the models are the pre-trainings of a grid, a sample by which claims can be judged.
     """
 
     question: ClassVar[str] = "prediction_power"
@@ -106,6 +109,7 @@ class PredictionPower(Result):
     tasks: tuple[TaskPower, ...]
     group: str
     left_out: tuple[LeftOut, ...]
+    sampled: bool = False
 
     def frame(self) -> pd.DataFrame:
         """Return one row for each pair of tasks and covariate."""
@@ -132,6 +136,7 @@ def prediction_power(
     group: str | None = None,
     repeats: int = 3,
     seed: int = 0,
+    sampled: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> PredictionPower:
     """Ask what covariates explain of the residuals of the law of upstream accuracy, on models held out by groups.
@@ -143,6 +148,7 @@ def prediction_power(
             covariates that only name the family look useful.
         repeats: divisions into five folds.
         seed: of folds, trees and shuffles.
+        sampled: whether the models are the pre-trainings of a grid, so that claims are judged by them.
         progress: is told how many pairs of tasks are done, and of how many.
 
     Raises:
@@ -168,7 +174,7 @@ def prediction_power(
             tasks.append(found)
     if progress is not None:
         progress(len(pairs), len(pairs))
-    return PredictionPower(tuple(tasks), "" if of is None else of.name, tuple(left))
+    return PredictionPower(tuple(tasks), "" if of is None else of.name, tuple(left), sampled)
 
 
 def _complete(table: ModelTable, left: list[LeftOut]) -> list[Covariate]:
@@ -242,7 +248,7 @@ def _task(
     noise = _noise(x, y, law.slope, rest, table.images.get(us), task.images)
     return TaskPower(
         us, task.label, len(x), len(np.unique(groups)), float(rest.std() / y.std()), cv.r2(cv.us), cv.r2(both),
-        cv.r2(cv.covariates), linear, boosted, gained, partial, noise,
+        cv.r2(cv.covariates), linear, boosted, gained, gained.times(1 / float(cv.mean.mean())), partial, noise,
         tuple(sorted(found, key=lambda c: -c.importance)),
     )  # fmt: skip
 

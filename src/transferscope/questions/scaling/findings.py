@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
+from ...evidence.judge import judge
 from ...evidence.phrases import count, interval_text, number, percent, points_text, range_text, short
 from .between import GridAxis, Overlay, ShotRow
+from .floor import floor_estimate
 from .measure import Robustness, Scaling
 from .task_law import Fit, TaskLaw
 
@@ -30,6 +32,8 @@ def findings(result: Scaling) -> tuple[Finding, ...]:
     for law in result.laws:
         target = f"{law.task} against {law.us}" if several else law.task
         found.append(_answer(law, result, target))
+        if result.sampled and law.points is not None:
+            found.append(_saturation(law, law.points, target))
         if alone and law.points is not None:
             found += _of_law(law, result, target)
         about = robust.get((law.us, law.task))
@@ -126,6 +130,16 @@ def _of_law(law: TaskLaw, result: Scaling, target: str) -> Iterator[Finding]:
         yield said(text, Estimate(law.noise.gain), n=n, unit="models", target=target, weight=0.2)
 
 
+def _saturation(law: TaskLaw, fit: Fit, target: str) -> Finding:
+    """Judge whether accuracy saturates, by the pre-trainings of a grid."""
+    n = len(law.x)
+    estimate = _floor_estimate(fit, n, "all models")
+    judged = judge("003-e", estimate)
+    return said(
+        _floor(law, "all models", fit), estimate, n=n, unit="models", target=target, weight=0.7, judged=judged
+    )
+
+
 def _floor(law: TaskLaw, what: str, fit: Fit) -> str:
     interval = f"{number(fit.floor.low, 3)} to {number(fit.floor.high, 3)}"
     kind = "95 % profile" if what == "all models" else "profile, as if vertices were independent"
@@ -144,7 +158,7 @@ def _floor(law: TaskLaw, what: str, fit: Fit) -> str:
 def _floor_estimate(fit: Fit, n: int, what: str) -> Estimate:
     if what != "all models":
         return Estimate(fit.law.floor)
-    return Estimate(fit.law.floor, fit.floor.low, fit.floor.high, fit.floor.level, "networks", n)
+    return floor_estimate(fit.law.floor, fit.floor, n)
 
 
 def _prediction(law: TaskLaw, target: str) -> Finding:

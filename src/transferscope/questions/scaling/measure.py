@@ -61,6 +61,8 @@ class Scaling(Result):
         tail: whether hulls were fitted with their descending tail.
         notes: what the table's reader guessed, renamed or dropped.
         left_out: tasks and models that play no part.
+        sampled: whether the models are the pre-trainings of a grid, a sample by which claims can be judged; models of
+            a table that people published are none.
     """
 
     question: ClassVar[str] = "scaling"
@@ -77,6 +79,7 @@ class Scaling(Result):
     tail: bool
     notes: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    sampled: bool = False
 
     def law(self, task: str, us: str | None = None) -> TaskLaw:
         """Return what is known of a downstream task.
@@ -135,6 +138,7 @@ def scaling(
     tail: bool = False,
     level: float = 0.95,
     seed: int = 0,
+    sampled: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Scaling:
     """Fit e_DS = k·e_US^α + e_∞ to all models and to their hull, for each pair of tasks (Abnar et al. 2022).
@@ -152,6 +156,7 @@ def scaling(
         tail: fit hulls with their descending tail, which a rising law cannot follow.
         level: of intervals.
         seed: of all draws.
+        sampled: whether the models are the pre-trainings of a grid, so that claims are judged by them.
         progress: is told how many pairs of tasks are done, and of how many.
 
     Raises:
@@ -186,7 +191,7 @@ def scaling(
     grids = tuple(axis for law in has_law for axis in grid_axes(law, table, grid)) if grid else ()
     return Scaling(
         table.source, tuple(laws), tuple(robust), against_shots(laws), _overlays(laws, overlay), grids, margin, draws,
-        tail, table.notes, tuple(left),
+        tail, table.notes, tuple(left), sampled,
     )  # fmt: skip
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from ...params import Params
 from ...probes.metrics import Metric
 from ...probes.outcomes import outcomes
 from ...progress import Progress
-from ...questions.protocols import Alteration, Offered
+from ...questions.protocols import Alteration, GridPoint, Offered
 from ...questions.result import Result
 from ...train.run import Run
 from ..graph import Step
@@ -28,9 +28,12 @@ from ..perform import Context
 from ..runs import load_run
 from .checkpoint import Taken
 from .data import DataSummary, images_of
+from .grid_point import grid_point
 from .network import network_of
 
 __all__ = ["QuestionInputs"]
+
+_R = TypeVar("_R")
 
 
 class QuestionInputs:
@@ -209,6 +212,16 @@ class QuestionInputs:
         images = step.inputs.get("images")
         known = None if images is None else self._context.folder.find(images.identity)
         return known is not None and known.result(DataSummary).multilabel
+
+    def grid(self) -> Iterator[GridPoint]:
+        """Yield the pre-trainings of the grid that the question is asked about, as they came out."""
+        for described in self._context.step.spec["grid"]:
+            name = described["name"]
+            yield grid_point(self._context, described, f"point {name}", f"finetuned {name}")
+
+    def answers(self, prefix: str, kind: type[_R]) -> dict[str, _R]:
+        """Return the results of other questions that are inputs whose names begin so, by the rest of the name."""
+        return {name.removeprefix(prefix): self._context.stored(name).result(kind) for name in self.roles(prefix)}
 
     def journey(self) -> tuple[Params, Solution]:
         """Return the weights the only file started from, and those in it."""

@@ -14,6 +14,7 @@ from ...models.network import Network
 from ...store.log import Log
 from ...train.altered import basin_noise, top_singular
 from ...train.averaged import fit_averaged
+from ...train.contrastive import fit_simclr
 from ...train.events import Ended, Epoch, Event, Record, Saved, Snapshot, Steps
 from ...train.fit import fit
 from ...train.recipe import Recipe
@@ -75,7 +76,11 @@ def train(context: Context) -> None:
         state = FitState.of(tensors, numbers["fit"])
         keep, tags, evaluated = numbers["history"], numbers["tags"], numbers["evaluated"]
         context.earlier, context.started = numbers["seconds"], numbers["started"]
-    how: Callable[..., Iterator[Event]] = partial(fit_averaged, **spec["average"]) if "average" in spec else fit
+    how: Callable[..., Iterator[Event]] = fit
+    if "average" in spec:
+        how = partial(fit_averaged, **spec["average"])
+    elif "simclr" in spec:
+        how = partial(fit_simclr, **spec["simclr"])
     events = how(
         net,
         start,

@@ -1,0 +1,135 @@
+"""Whether models that were scaled in different ways lie on one curve: what each way adds to the law of all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import UsageError
+from .power_law import fit_power_law
+
+__all__ = ["CurveOffset", "curve_offsets"]
+
+_TURNS = 3
+"""How often law and offsets are fitted by turns; the second changes the third digit."""
+
+
+@dataclass(frozen=True)
+class CurveOffset:
+    """What one factor adds to downstream accuracy at equal upstream accuracy.
+
+    Attributes:
+        factor: its name.
+        offset: from its least to its greatest value; 0 where all values give one curve.
+        variance: of the offset, over models.
+        freedom: degrees of freedom of the variance.
+    """
+
+    factor: str
+    offset: float
+    variance: float
+    freedom: int
+
+
+def curve_offsets(
+    us: ArrayLike, ds: ArrayLike, names: Sequence[str], levels: NDArray[np.floating], tested: int | None = None
+) -> tuple[CurveOffset, ...]:
+    """Estimate the offsets of factors from the curve of all models: e_DS = k·e_US^α + e_∞ − Σ_j b_j·z_j.
+
+    Law and offsets are fitted together, by turns: the factors' columns, and the residuals of the law, are freed of
+    what the law's three numbers can follow (its derivatives by k, α and e_∞), b is their least-squares solution
+    (Frisch and Waugh 1933), and the law is fitted again to what b leaves. So a factor that only moves models along
+    the curve has no offset. Variances are those of MacKinnon and White 1985 (HC3): residuals need not be alike over
+    the range.
+
+    Upstream accuracies are tested on finitely many images. Left alone, that noise would give an offset to a factor
+    that only moves models along the curve: of two models seen at one accuracy, the one whose factors promise more has
+    more. So each accuracy is replaced by what is to be expected of it given the model's factors (regression
+    calibration, Carroll et al. 2006, chapter 4): x − λ(x − x̂), x̂ the additive fit of all levels, λ the share that
+    testing makes of the variance about it.
+
+    Args:
+        us: upstream accuracies.
+        ds: downstream accuracies.
+        names: of the factors.
+        levels: ``(models, factors)``, each from 0 (its least value) to 1.
+        tested: on how many images upstream accuracies were; ``None`` for as good as infinitely many.
+
+    Returns:
+        One a factor; those that cannot be told from the law and the other factors have nan.
+
+    Raises:
+        UsageError: for columns without names, or too few models.
+
+    >>> x = np.linspace(0.2, 0.9, 24)
+    >>> z = np.tile([0.0, 1.0], 12)[:, None]
+    >>> (found,) = curve_offsets(x, 0.9 - 0.7 * (1 - x) ** 2 + 0.03 * z[:, 0], ["data"], z)
+    >>> round(found.offset, 3), found.freedom
+    (0.03, 20)
+    """
+    x, y = np.asarray(us, dtype=np.float64).ravel(), np.asarray(ds, dtype=np.float64).ravel()
+    z = np.asarray(levels, dtype=np.float64)
+    if z.shape != (len(x), len(names)):
+        raise UsageError(f"levels of shape {z.shape} for {len(x)} models and {len(names)} factors")
+    freedom = len(x) - 3 - len(names)
+    if freedom < 1:
+        raise UsageError(f"{len(x)} models for a law and {len(names)} factors; expected {4 + len(names)} or more")
+    e = np.clip(1 - (x if tested is None else _expected(x, z, tested)), 1e-9, None)
+    added = np.zeros(len(names))
+    for _ in range(_TURNS):
+        law = fit_power_law(e, np.clip(1 - y + z @ added, 0, None))
+        power = e**law.alpha
+        tangent = np.stack([power, power * np.log(e), np.ones_like(e)], axis=1)
+        tangent /= np.linalg.norm(tangent, axis=0) + 1e-300
+        basis = np.linalg.svd(tangent, full_matrices=False)
+        along = basis.U[:, basis.S / basis.S[0] > 1e-10]
+        free = z - along @ (along.T @ z)
+        residual = y - (1 - law(e))
+        residual = residual - along @ (along.T @ residual)
+        # A factor whose values the law and the factors before it follow has nothing of its own.
+        told = _independent(free, z)
+        kept = free[:, told]
+        inverse = np.linalg.pinv(kept.T @ kept)
+        b = inverse @ kept.T @ residual
+        added[told] = b
+    whole = np.concatenate([along, kept], axis=1)
+    leverage = np.einsum("ij,jk,ik->i", whole, np.linalg.pinv(whole.T @ whole), whole)
+    rest = (residual - kept @ b) / np.clip(1 - leverage, 1e-6, None)
+    meat = inverse @ (kept.T * rest**2) @ kept @ inverse
+    at = {int(j): i for i, j in enumerate(told)}
+    return tuple(
+        CurveOffset(name, float(b[at[j]]), float(meat[at[j], at[j]]), freedom)
+        if j in at
+        else CurveOffset(name, math.nan, math.nan, freedom)
+        for j, name in enumerate(names)
+    )
+
+
+def _expected(x: NDArray[np.float64], z: NDArray[np.float64], tested: int) -> NDArray[np.float64]:
+    """What is to be expected of accuracies that were tested, given the models' factors."""
+    columns = [np.ones(len(x))]
+    columns += [(z[:, j] == value).astype(np.float64) for j in range(z.shape[1]) for value in np.unique(z[:, j])[1:]]
+    design = np.stack(columns, axis=1)
+    solution, _, rank, _ = np.linalg.lstsq(design, x, rcond=None)
+    about = x - design @ solution
+    freedom = len(x) - int(rank)
+    left = float(about @ about) / freedom if freedom > 0 else 0.0
+    if left <= 0:
+        return x
+    return x - min(1.0, float(np.mean(x * (1 - x))) / tested / left) * about
+
+
+def _independent(free: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.int64]:
+    chosen: list[int] = []
+    for j in range(z.shape[1]):
+        column = free[:, j]
+        if chosen:
+            others = free[:, chosen]
+            column = column - others @ np.linalg.lstsq(others, column, rcond=None)[0]
+        if np.linalg.norm(column) > 1e-6 * (np.linalg.norm(z[:, j] - z[:, j].mean()) + 1e-300):
+            chosen.append(j)
+    return np.array(chosen, dtype=np.int64)
