@@ -50,7 +50,7 @@ class FewShot:
 
 @dataclass(frozen=True, eq=False)
 class _Support:
-    """The decomposition of one support, from which every λ is solved: fitted values are ȳ + S (Λ + λ)⁻¹ SᵀY."""
+    """Decompositions of supports of one size, from which every λ is solved: fitted values are ȳ + S (Λ + λ)⁻¹ SᵀY."""
 
     scores: Tensor
     values: Tensor
@@ -121,61 +121,72 @@ def few_shot(
         raise UsageError("features are not all finite; the network or its input normalisation is not right")
     known = train.to(torch.float64)
     columns = 2 * torch.nn.functional.one_hot(labels, classes).to(torch.float64) - 1
-    fitted: list[list[tuple[float, Tensor, Tensor]]] = [[] for _ in penalties]
-    for support in supports:
-        found = _decomposed(known[support], columns[support], side)
-        single = int(torch.bincount(labels[support], minlength=classes).min()) < 2
-        chosen = _left_out(found, constant) if None in penalties and not single else PENALTY
-        for place, penalty in enumerate(penalties):
-            fitted[place].append(_solved(found, chosen if penalty is None else penalty, constant))
-    every = [one for of in fitted for one in of]
-    predicted = _predicted(test, torch.stack([w for _, w, _ in every]), torch.stack([b for _, _, b in every]))
-    return [
-        FewShot(
-            predicted[place * len(supports) : (place + 1) * len(supports)],
-            tuple(p for p, _, _ in of),
-            torch.stack([w for _, w, _ in of]),
-            torch.stack([b for _, _, b in of]),
-        )
-        for place, of in enumerate(fitted)
-    ]
+    weights = torch.empty(len(penalties), len(supports), known.shape[1], classes, dtype=torch.float64)
+    biases = torch.empty(len(penalties), len(supports), classes, dtype=torch.float64)
+    used = torch.empty(len(penalties), len(supports), dtype=torch.float64)
+    for places in _alike(supports, known.shape[1]):
+        chosen = torch.stack([supports[place] for place in places])
+        found = _decomposed(known[chosen], columns[chosen], side)
+        for at, penalty in enumerate(penalties):
+            used[at, places] = _left_out(found, constant) if penalty is None else penalty
+            weights[at, places], biases[at, places] = _solved(found, used[at, places], constant)
+    predicted = _predicted(test, weights.flatten(0, 1), biases.flatten(0, 1)).view(len(penalties), len(supports), -1)
+    return [FewShot(predicted[at], tuple(used[at].tolist()), weights[at], biases[at]) for at in range(len(penalties))]
+
+
+def _alike(supports: Sequence[Tensor], width: int) -> list[list[int]]:
+    """Places of supports of one size, which are solved together, as far as memory allows."""
+    by_size: dict[int, list[int]] = {}
+    for place, support in enumerate(supports):
+        by_size.setdefault(len(support), []).append(place)
+    found = []
+    for size, places in by_size.items():
+        step = max(1, _NUMBERS // (size * max(width, 1)))
+        found += [places[start : start + step] for start in range(0, len(places), step)]
+    return found
 
 
 def _decomposed(x: Tensor, columns: Tensor, side: Side) -> _Support:
-    mean = x.mean(0)
+    mean = x.mean(1, keepdim=True)
     x = x - mean
-    std = x.square().mean(0).sqrt() + _FLOOR
+    std = x.square().mean(1, keepdim=True).sqrt() + _FLOOR
     x /= std
-    if side == "features" or (side == "auto" and len(x) >= x.shape[1]):
-        values, basis = symmetric_eigh(x.T @ x)
+    m, width = x.shape[1:]
+    by_features = side == "features" or (side == "auto" and m >= width)
+    products = x.mT @ x if by_features else x @ x.mT
+    found = [symmetric_eigh(product) for product in products]
+    values, basis = torch.stack([v for v, _ in found]), torch.stack([b for _, b in found])
+    if by_features:
         return _Support(x @ basis, values.clamp_min(0), basis, mean, std, columns)
-    values, basis = symmetric_eigh(x @ x.T)
-    keep = values > max(x.shape) * 2.0**-52 * values[-1].clamp_min(1e-300)
-    values, basis = values[keep], basis[:, keep]
-    root = values.sqrt()
-    return _Support(basis * root, values, x.T @ (basis / root), mean, std, columns)
+    keep = values > max(m, width) * 2.0**-52 * values[:, -1:].clamp_min(1e-300)
+    root = torch.where(keep, values, 0.0).sqrt()
+    back = torch.where(keep, 1 / root, 0.0)
+    return _Support(basis * root[:, None], values.clamp_min(0), x.mT @ (basis * back[:, None]), mean, std, columns)
 
 
-def _solved(of: _Support, penalty: float, constant: float | None) -> tuple[float, Tensor, Tensor]:
-    """λ, weights for features as they are, and biases."""
-    m = len(of.columns)
-    share = 1.0 if constant is None else m * constant**2 / (m * constant**2 + penalty)
-    along = of.scores.T @ of.columns / (of.values + penalty)[:, None]
-    weights = (of.back @ along) / of.std[:, None]
-    return penalty, weights, share * of.columns.mean(0) - of.mean @ weights
+def _solved(of: _Support, penalties: Tensor, constant: float | None) -> tuple[Tensor, Tensor]:
+    """Weights for features as they are, and biases, each support with its λ."""
+    m = of.columns.shape[1]
+    share = torch.ones_like(penalties) if constant is None else m * constant**2 / (m * constant**2 + penalties)
+    along = of.scores.mT @ of.columns / (of.values + penalties[:, None])[:, :, None]
+    weights = (of.back @ along) / of.std.mT
+    return weights, share[:, None] * of.columns.mean(1) - (of.mean @ weights)[:, 0]
 
 
-def _left_out(of: _Support, constant: float | None) -> float:
-    """The λ with the least squared left-out residual: all at once."""
-    m, mean = len(of.columns), of.columns.mean(0)
-    penalties = torch.tensor(PENALTIES, dtype=torch.float64)
-    inverse = 1 / (of.values + penalties[:, None])
-    own = torch.full_like(penalties, 1 / m) if constant is None else constant**2 / (m * constant**2 + penalties)
-    residual = of.columns - m * own[:, None, None] * mean
-    residual = residual - of.scores @ (inverse[:, :, None] * (of.scores.T @ of.columns))
-    kept = (1 - own - of.scores.square() @ inverse.T).clamp_min(1e-12)
-    errors = (residual / kept.T[:, :, None]).square().mean((1, 2))
-    return PENALTIES[int(errors.argmin())]
+def _left_out(of: _Support, constant: float | None) -> Tensor:
+    """The λ of each support with the least squared left-out residual."""
+    supports, m = of.columns.shape[:2]
+    mean, along = of.columns.mean(1, keepdim=True), of.scores.mT @ of.columns
+    squared, errors = of.scores.square(), torch.empty(len(PENALTIES), supports, dtype=torch.float64)
+    for at, penalty in enumerate(PENALTIES):
+        inverse = 1 / (of.values + penalty)
+        own = 1 / m if constant is None else constant**2 / (m * constant**2 + penalty)
+        residual = of.columns - m * own * mean - of.scores @ (inverse[:, :, None] * along)
+        left = residual / (1 - own - squared @ inverse[:, :, None]).clamp_min(1e-12)
+        errors[at] = left.square().mean((1, 2))
+    best = torch.tensor(PENALTIES, dtype=torch.float64)[errors.argmin(0)]
+    single = (of.columns > 0).sum(1).amin(1) < 2
+    return torch.where(single, PENALTY, best)
 
 
 def _predicted(x: Tensor, weights: Tensor, biases: Tensor) -> Tensor:

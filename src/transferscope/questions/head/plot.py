@@ -59,7 +59,7 @@ def _over(ax: Axes, result: Head, lines: dict[str, np.ndarray], label: str) -> N
             ax.plot(grid.values, y[row], "o", color=colour, ms=3, alpha=0.5)
         ax.plot(grid.values, y[grid.rows].mean(0), color=colour, linestyle=dash, label=name)
     ax.set_xscale("log")
-    ax.set_xlabel(f"{_AXES[result.setting]}, n = {len(grid.rows)} pre-trainings each")
+    ax.set_xlabel(f"{_AXES[result.setting]}\nn = {len(grid.rows)} pre-trainings each")
     ax.set_ylabel(label)
     ax.legend(fontsize=6)
 
@@ -75,14 +75,14 @@ def _probes(ax: Axes, result: Head) -> None:
             ax.plot(range(len(y)), y, color=PALETTE[0], alpha=0.3 + 0.7 * shade, label=f"{value:g}")
         ax.set_xticks(range(len(result.readings)), result.readings, rotation=60, ha="right", fontsize=6)
         ax.legend(fontsize=6, title=_AXES[result.setting], title_fontsize=6)
-    ax.set_ylabel(f"{result.shots}-shot accuracy (%), {len(result.targets)} targets")
+    ax.set_ylabel(f"{result.shots}-shot accuracy (%)\n{len(result.targets)} targets")
 
 
 def _by_place(ax: Axes, result: Head) -> None:
     for at, (label, y) in enumerate(zip(result.networks, result.median_margins(), strict=True)):
         ax.plot(range(len(y)), y, "o-", ms=3, color=PALETTE[at % len(PALETTE)], label=label)
     ax.set_xticks(range(len(result.places)), result.places, rotation=60, ha="right", fontsize=6)
-    ax.set_ylabel(f"median margin / spread, n = {result.margins.shape[2]:,} images")
+    ax.set_ylabel(f"median margin / spread\nn = {result.margins.shape[2]:,} images")
     ax.legend(fontsize=6)
 
 

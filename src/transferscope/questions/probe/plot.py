@@ -31,7 +31,7 @@ def plot(result: Probe) -> Figure:
         fig, (axes,) = figure(1, len(panels), width=max(3.0, 0.22 * longest + 1.2), height=3.2)
         for ax, (title, methods) in zip(axes, panels, strict=True):
             _panel(ax, result, title, methods)  # type: ignore[arg-type]
-        axes[0].set_ylabel(f"accuracy (%), n = {result.n:,} test images")  # type: ignore[attr-defined]
+        axes[0].set_ylabel(f"accuracy (%)\nn = {result.n:,} test images")  # type: ignore[attr-defined]
         handles, labels = axes[0].get_legend_handles_labels()  # type: ignore[attr-defined]
         fig.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=7)
     return fig
