@@ -124,7 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights")
     _add_file_options(
         compare,
-        "instead of the quick ones (mistakes, similarity, distance, barrier, extrapolation), ask these, "
+        "instead of the quick ones (which, mistakes, similarity, distance, barrier, extrapolation), ask these, "
         "comma-separated; also there, taking longer: scores, basin, spectrum, hessian, landscape, "
         "loss_variation, gradient_flow, soup (see also 'transferscope soup')",
     )
@@ -134,8 +134,8 @@ def build_parser() -> argparse.ArgumentParser:
     inspect.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of weights")
     _add_file_options(
         inspect,
-        "ask only these, comma-separated, of spectrum, hessian, landscape, gradient_flow, loss_variation, and with "
-        "--init criticality, rewind (default: all that apply but loss_variation; the last two take longest)",
+        "ask only these, comma-separated, of which, spectrum, hessian, landscape, gradient_flow, loss_variation, and "
+        "with --init criticality, rewind (default: all that apply but loss_variation; the last two take longest)",
     )
     _add_run_options(inspect, out="inspection")
 
