@@ -121,6 +121,11 @@ class Which(Result):
             lines.append(standing(ENSEMBLE, self._row(ENSEMBLE), best, f"{len(self.networks)} networks an answer"))
         return tuple(lines)
 
+    @property
+    def stands_for(self) -> str:
+        """What the numbers of the standings are."""
+        return f"{'AUC' if self.metric == 'auc' else 'accuracy'} on {self.images}"
+
     def frame(self) -> pd.DataFrame:
         """Return one row a network, then the average and the ensemble: metric, difference to the best, p."""
         import pandas as pd
