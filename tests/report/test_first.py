@@ -77,7 +77,9 @@ class Result:
 
 
 def test_runs_that_failed_are_named_once() -> None:
-    runs = pd.DataFrame({"target": ["photo", "photo"], "run": ["P-T 0", "P-T 1"], "ended": ["diverged at step 3", "finished"]})
+    runs = pd.DataFrame(
+        {"target": ["photo", "photo"], "run": ["P-T 0", "P-T 1"], "ended": ["diverged at step 3", "finished"]}
+    )
     weak = Witness("RI-T 0", "RI-T", "learned nothing clearly")
     given = (Witness("P-T 0", "P-T", "diverged at step 3"), weak, Witness("P", "P", "learned nothing clearly"))
     found = failures([("photo", Result(given)), ("", Result({"photo": given, "sketch": (weak,)}))], runs)
@@ -134,7 +136,10 @@ def test_numbers_are_written_in_the_units_of_the_claim() -> None:
     ratio = Estimate(2.98, 2.82, 3.15, scale="log")
     assert (effect_text(ratio, "times"), interval_only(ratio, "times")) == ("2.98×", "2.82× to 3.15×")
     share = Estimate(-0.05, -0.1, 0.0)
-    assert (effect_text(share, "share of images"), interval_only(share, "share of images")) == ("−5.0", "−10.0 to 0.0")
+    assert (effect_text(share, "share of images"), interval_only(share, "share of images")) == (
+        "−5.0",
+        "−10.0 to 0.0",
+    )
     assert effect_text(Estimate(math.nan), "CKA") == "–" and unit_of("nats") == "nats"
 
 

@@ -163,6 +163,30 @@ def test_writing_it_again_gives_the_same_bytes(folder: Path) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; apt-get install chromium")
+@pytest.mark.parametrize(
+    ("scheme", "width", "unfolded"), [("light", 1280, True), ("dark", 1280, False), ("light", 400, False)]
+)
+def test_it_can_be_used_by_ear_and_by_keyboard(folder: Path, scheme: str, width: int, unfolded: bool) -> None:
+    """Nothing that axe-core calls serious or critical, contrast included, in both modes."""
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_default_timeout(240_000)
+        page.goto((folder / "report.html").as_uri())
+        if unfolded:
+            page.evaluate(
+                "for (const d of document.querySelectorAll('main > section:not(#tables) details')) d.open = true"
+            )
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        browser.close()
+    grave = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert not grave, [(v["id"], v["nodes"][0]["html"][:200]) for v in grave]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; apt-get install chromium")
 def test_a_browser_shows_it_without_a_complaint_or_a_request(folder: Path) -> None:
     from playwright.sync_api import sync_playwright
 
