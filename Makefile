@@ -6,13 +6,14 @@ READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
 BENCH  := $(VENV)/.ready-bench
 
-.PHONY: help demo test test-all test-networks fuzz lint types unit bench calibrate browser clean
+.PHONY: help demo test test-all test-networks test-trainers fuzz lint types unit bench calibrate browser clean
 
 help:
 	@echo "make demo      install into $(VENV), run the demo study, print the path of report.html"
 	@echo "make test      install into $(VENV), then format, lint, types, doctests and tests"
 	@echo "make test-all  the same and the slow tests"
 	@echo "make test-networks  compare and inspect with three dozen networks of torchvision and timm (an hour)"
+	@echo "make test-trainers  the recorder in Lightning and in the Trainer of transformers, which this installs"
 	@echo "make fuzz      read 10,000 mutated files: no traceback, no hang, no code run"
 	@echo "make bench     timings against other packages, as ratios"
 	@echo "make calibrate simulate every rule, write docs/calibration.md (half an hour)"
@@ -60,6 +61,10 @@ test-all: lint types browser
 
 test-networks: $(DEV)
 	$(BIN)/python -m pytest -v -m networks
+
+test-trainers: $(DEV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,lightning,huggingface]'
+	$(BIN)/python -m pytest tests/train/test_lightning.py tests/train/test_huggingface.py
 
 fuzz: $(DEV)
 	$(BIN)/python -m fuzz --files 10000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -23,6 +24,7 @@ from transferscope.evidence import (
     ratio,
 )
 from transferscope.evidence.images import PerImage, Resampled
+from transferscope.questions.mistakes.difficulty import easier
 from transferscope.rng import numpy_generator
 
 from .aa_networks import LAMBDAS, Measured
@@ -64,18 +66,11 @@ class _Split:
         return self.pairs(names, each.mean(1), each)
 
     def hardness(self) -> Estimate:
-        names, found = list(product(self.first, self.second)), []
-        for a, b in names:
-            others = [[j for j in of if j not in (a, b)] for of in (self.first, self.second)]
-            rates = np.mean([self.of.right[of].mean(0) for of in others], axis=0)
-            rows = []
-            for wrong, correct in ((b, a), (a, b)):
-                only = (self.of.right[wrong] == 0) & (self.of.right[correct] == 1)
-                share = float((only * rates).sum() / only.sum())
-                rows.append(share + (only * rates - share * only) * (len(only) / only.sum()))
-            found.append(rows[0] - rows[1])
-        each = np.stack(found)
-        return pair_mean(self.pairs(names, each.mean(1), each))
+        right = np.stack([self.of.right[j] for j in (*self.first, *self.second)]).astype(np.int8)[:, :, None]
+        n, names = len(self.first), [str(j) for j in (*self.first, *self.second)]
+        judging = {i: "P-T" if i < n else "RI-T" for i in range(len(names))}
+        found = easier(right, names, judging, list(product(range(n), range(n, len(names)))))
+        return Estimate(math.nan) if found is None else pair_mean(found.sample)
 
     def classes(self) -> list[Estimate]:
         rows = [self.of.right[of] for of in (self.first, self.second)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from transferscope.evidence.rules import Evidence
 
+from . import of_heads as heads
 from . import of_images as i
 from . import of_lines as lines
 from . import of_networks as n
@@ -16,12 +17,13 @@ from .family import Family
 
 __all__ = [
     "ACCURACY", "AGREEING", "AUC_LOSS", "BASIN", "BEST_CHECKPOINT", "CHECKPOINTS", "CHECKPOINT_SPEED", "CKA",
-    "CLASSES", "CLASS_SIZE", "CRITICAL", "CURVATURE", "DEPTHS", "DEPTHS_WANDER", "DISAGREE_ACROSS",
-    "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW", "DOMAINS", "DROP", "EARLIER", "EDGES", "GAIN", "GATHERING",
-    "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS", "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE",
-    "MODULES", "NEAR", "NORMS", "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU",
-    "PRETRAININGS", "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS", "SOURCES",
-    "SPEED", "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TRAINING", "VALLEYS", "VALLEYS_WANDER", "WIDE",
+    "CLASSES", "CLASS_SIZE", "CRITICAL", "CURVATURE", "DECAYS_DOWN", "DECAYS_MARGINS", "DECAYS_NORMS", "DECAYS_UP",
+    "DEPTHS", "DEPTHS_WANDER", "DISAGREE_ACROSS", "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW", "DOMAINS", "DROP",
+    "EARLIER", "EDGES", "GAIN", "GATHERING", "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS", "LAST_MODULE",
+    "LEADING", "LOG_SPEED", "LOSS_RISE", "MODULES", "NEAR", "NORMS", "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN",
+    "PEAK_TWO", "PLATEAU", "PRETRAININGS", "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR",
+    "SIZES", "SOUPS", "SOURCES", "SPEED", "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TOP_LAYERS", "TRAINING",
+    "VALLEYS", "VALLEYS_WANDER", "WIDE",
 ]  # fmt: skip
 
 
@@ -325,3 +327,40 @@ DOMAINS = Family(
     slow=True,
 )
 HEIGHTS = Family("heights of lines", f"{_PEAK}, two groups", partial(lines.heights, ends=0.02, each=0.01), slow=True)
+TOP_LAYERS = Family(
+    "few-shot at two places",
+    "rate 60 %, latent 0.05 of each place of a pre-training; five draws of the support, latent 0.2 on both places "
+    "and 0.05 on each, of all pre-trainings alike",
+    partial(heads.probed, rate=0.6, network=0.05),
+    counts=(4, 5, 8),
+    few=3,
+)
+DECAYS_UP = Family(
+    "metric over decays",
+    "rate 80 % at the middle of three values, latent 0.03 of each pre-training",
+    partial(heads.graded, rate=0.8, network=0.03),
+    counts=(4, 5, 8),
+    few=3,
+)
+DECAYS_DOWN = Family(
+    "few-shot over decays",
+    "rate 60 % at the middle of three values, latent 0.05 of each pre-training; five draws of the support, latent "
+    "0.05 of each value, of all pre-trainings alike",
+    partial(heads.graded, rate=0.6, network=0.05, draws=5, draw=0.05),
+    counts=(4, 5, 8),
+    few=3,
+)
+DECAYS_MARGINS = _of_networks(
+    "margins over decays",
+    "medians at three values, 0.03 of each pre-training in all and 0.05 in each",
+    partial(heads.gradients, common=0.03, each=0.05),
+    counts=(4, 5, 8),
+    few=3,
+)
+DECAYS_NORMS = _of_networks(
+    "norms over decays",
+    "logarithms at three values, 0.01 of each pre-training in all and 0.02 in each",
+    partial(heads.gradients, common=0.01, each=0.02),
+    counts=(4, 5, 8),
+    few=3,
+)

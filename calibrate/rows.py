@@ -151,6 +151,17 @@ ROWS: tuple[Row, ...] = (
     _all("003-c", f.SOUPS, (0.0, 0.0), (0.05, 0.05), (0.005, 0.005)),
     _difference("002-6-a", f.WIDE, 0.0, null=0.1),
     _difference("002-6-b", f.WIDE, 0.0, null=0.1),
+    _difference("003-m", f.TOP_LAYERS, 0.05),
+    _difference("003-n", f.DECAYS_UP, -0.01),
+    Row(
+        "003-o",
+        f.DECAYS_DOWN,
+        (Case("all at null", (0.0,) * 3), Case("one at null", (0.0, -0.05, -0.05))),
+        (0.01, 0.0, 0.0),
+    ),
+    _all("003-p", f.DECAYS_MARGINS, (0.0, 0.0), (-0.3, 0.3), (-0.05, 0.05)),
+    _all("003-q", f.DECAYS_NORMS, (0.0, 0.0), (-0.3, 0.3), (-0.1, 0.05)),
+    _difference("003-r", f.DECAYS_DOWN, 0.01),
 )
 
 

@@ -21,6 +21,7 @@ from .questions import QUESTIONS
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
+    from .checks.run import SelfCheck, selfcheck, selfchecks
     from .data.imageset import ImageSet, ImageSplits
     from .data.shuffle import shuffle_blocks
     from .data.spec import load_images
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from .train.averaged import fit_averaged
     from .train.fit import fit
     from .train.recipe import Recipe
+    from .train.recorder import Recorder, record
 
 _FACE = {
     "Finding": "evidence.finding",
@@ -56,8 +58,10 @@ _FACE = {
     "Points": "probes.points",
     "PredictionPower": "questions.prediction_power.measure",
     "Recipe": "train.recipe",
+    "Recorder": "train.recorder",
     "Result": "questions.result",
     "Scaling": "questions.scaling.measure",
+    "SelfCheck": "checks.run",
     "Solution": "models.solution",
     "TransferscopeError": "errors",
     "basin_noise": "train.altered",
@@ -72,7 +76,10 @@ _FACE = {
     "prediction_power": "questions.prediction_power.measure",
     "read": "models.checkpoint",
     "read_models": "data.tables.models",
+    "record": "train.recorder",
     "scaling": "questions.scaling.measure",
+    "selfcheck": "checks.run",
+    "selfchecks": "checks.run",
     "shuffle_blocks": "data.shuffle",
     "top_singular": "train.altered",
     "wrap": "models.build",

@@ -52,7 +52,7 @@ def test_help_loads_nothing_heavy() -> None:
             r"unknown option '--onyl'; did you mean '--only'\? \(see transferscope study --help",
         ),
         (["inspect", "a.pt", "--modle=lenet", "--data", "x"], r"unknown option '--modle'; did you mean '--model'\?"),
-        (["compare", "a", "b", "--model", "x"], "following arguments are required: --data"),
+        (["soup", "a", "b", "--model", "x"], "following arguments are required: --data"),
         (["report", "run", "more"], r"unexpected 'more' \(see transferscope report --help\)"),
         (["--vesrion"], "error: "),
     ],

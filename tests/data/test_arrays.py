@@ -27,7 +27,12 @@ def test_a_map_stays_one(tmp_path):
 @pytest.mark.parametrize(
     ("x", "y", "options", "message"),
     [
-        (X / 255, Y, {}, "must be uint8 from 0 to 255, got float64; multiply"),
+        (X.astype(complex), Y, {}, "must be uint8 from 0 to 255, got complex128"),
+        (X / 127.5 - 1, Y, {}, r"float64 from -1 to 1; give them as they were before they were normalised"),
+        (X / 25.5, Y, {}, r"float64 from 0 to 10, whose scale cannot be told; give uint8 from 0 to 255, or 0 to 1"),
+        (X.astype(np.uint16) * 257, Y, {}, r"uint16 from 0 to 65535, whose scale cannot be told"),
+        ((X % 2).astype(int), Y, {}, r"int64 from 0 to 1, whose scale cannot be told; give uint8 from 0 to 255"),
+        (np.where(X == 3, np.nan, X), Y, {}, "float64 with NaN or infinite entries"),
         (X[..., :2], Y, {}, r"got \(10, 6, 5, 2\)"),
         (X, Y - 1, {}, "the label -1 is below 0"),
         (X, Y + 0.5, {}, "whole numbers"),
@@ -52,3 +57,14 @@ def test_split_is_in_proportion_and_disjoint():
     assert all(abs(c[1] - c.sum() / 4) <= 1 for c in counts)
     assert len(set(np.concatenate([parts.train.ids, parts.val.ids, parts.test.ids]))) == 200
     assert parts.test.name == "arrays test"
+
+
+@pytest.mark.parametrize(
+    "x", [X / 255, (X / 255).astype(np.float32), X.astype(float), X + 0.3 * (X < 255), X.astype(int)]
+)
+def test_numbers_of_a_plain_scale_are_the_same_images(x):
+    assert np.array_equal(images_from_arrays(x, Y).images, X)
+
+
+def test_false_and_true_are_black_and_white():
+    assert np.array_equal(images_from_arrays(X > 99, Y).images, np.where(X > 99, 255, 0))

@@ -43,6 +43,7 @@ NETWORKS = {  # name → side of the images
     "timm/levit_128s": 64,
     "timm/mixer_s32_224": 32,
     "timm/mobilenetv3_small_050": 32,
+    "timm/mobilevit_xxs": 64,
     "timm/pit_ti_224": 64,
     "timm/poolformer_s12": 32,
     "timm/regnetx_002": 32,

@@ -283,8 +283,8 @@ def test_errors():
         list_modules(nn.Linear(5, 2), (8, 8), 3, "layer")
     with pytest.raises(ModelError, match="granularity 'layers'; did you mean 'layer'"):
         list_modules(nn.Flatten(), (8, 8), 3, "layers")  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match=r"returns a tuple .*expected a Tensor of logits \(b, 2\)"):
-        wrap(_Pair(), name="pair", classes=2, input=Input((2, 2)))
+    with pytest.raises(ModelError, match=r"returns a tuple .*expected a Tensor of logits \(b, 3\)"):
+        wrap(_Pair(), name="pair", classes=3, input=Input((2, 2)))
 
 
 class _Pair(nn.Module):

@@ -45,6 +45,19 @@ def nothing():
 
 def alters(classes=2):
     raise SystemExit(4)
+
+class Two(nn.Module):
+    def __init__(self, classes=2):
+        super().__init__()
+        self.main, self.aux = nn.Linear(48, classes), nn.Linear(48, classes)
+
+    def forward(self, x):
+        return self.main(x.flatten(1)), self.aux(x.flatten(1))
+
+def auxiliary(classes=2):
+    return Two(classes)
+
+auxiliary.output = 1
 """
 
 
@@ -130,6 +143,16 @@ def test_a_factory_says_what_its_network_sees(mine):
     assert designed_for(f"{mine}:sized") == Input((24, 20), 3, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     assert designed_for(f"{mine}:like_timm") == Input((40, 40), 3, (0.5,) * 3, (0.25,) * 3)
     assert designed_for(f"{mine}:make") == Input((224, 224))
+
+
+def test_of_two_outputs_the_first_is_taken_or_the_one_that_the_factory_names(mine):
+    for name, part, said in (
+        ("Two", "main", "of its outputs (tuple) 0 is taken, the first of 2 with a number for each class"),
+        ("auxiliary", "aux", "of its outputs (tuple) 1 is taken"),
+    ):
+        net = build(f"{mine}:{name}", 3, input=Input((4, 4)))
+        x = torch.rand(2, 3, 4, 4)
+        assert torch.equal(net(net.params(), x), getattr(net.module, part)(x.flatten(1))) and said in net.notes
 
 
 def test_a_factory_may_decide_its_outputs(mine):

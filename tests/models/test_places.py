@@ -100,3 +100,19 @@ def test_one_tensor_is_no_checkpoint(tmp_path):
     torch.save(torch.ones(3), tmp_path / "a.pt")
     with pytest.raises(CheckpointError, match="holds one tensor without a name"):
         read(tmp_path / "a.pt")
+
+
+def test_a_name_with_one_set_of_weights_below_it_is_enough(net, two, tmp_path):
+    path = tmp_path / "ema.pt"
+    torch.save({"model": under("module.", two[0]), "ema": {"decay": 0.9, "shadow": two[1]}}, path)
+    same(load_weights(net, path).params, two[0])
+    for at in ("ema", "ema.shadow"):
+        same(load_weights(net, path, at=at).params, two[1])
+
+
+def test_weights_in_a_tuple_with_other_things(net, two, tmp_path):
+    torch.save((two[0], {"epoch": 3}), tmp_path / "a.pt")
+    same(load_weights(net, tmp_path / "a.pt").params, two[0])
+    torch.save(list(two[0].values()), tmp_path / "b.pt")
+    with pytest.raises(CheckpointError, match="holds a list, expected a dict of tensors by name"):
+        load_weights(net, tmp_path / "b.pt")

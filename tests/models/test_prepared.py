@@ -166,20 +166,30 @@ class Several(nn.Module):
         (lambda y, f: {"loss": f, "logits": y}, None, "of its outputs (dict) 'logits' is taken"),
         (lambda y, f: {"pred": y, "f": f}, "pred", "of its outputs (dict) 'pred' is taken"),
         (lambda y, f: (f, y), 1, "of its outputs (tuple) 1 is taken"),
+        (
+            lambda y, f: (f, y),
+            None,
+            "of its outputs (tuple) 1 is taken, the only one with a number for each class",
+        ),
+        (
+            lambda y, f: {"main": y, "aux": 2 * y, "f": f},
+            None,
+            "of its outputs (dict) 'main' is taken, the first of 2 with a number for each class",
+        ),
     ],
 )
 def test_one_of_several_outputs(how, output, said):
     net = wrapped(Several(how), output=output)
     assert net.notes == (said,)
-    assert net(net.params(), images()).shape == (3, 2)
+    assert torch.equal(net(net.params(), images()), net.module.fc(images().flatten(1)))
     assert net.head == "fc"
 
 
-def test_several_outputs_without_a_word_are_refused():
+def test_several_outputs_of_which_none_can_be_logits_are_refused():
     with pytest.raises(
         ModelError, match=r"returns a tuple .*of several outputs choose one, wrap\(\.\.\., output=0\)"
     ):
-        wrapped(Several(lambda y, f: (y, f)))
+        wrapped(Several(lambda y, f: (f, f)))
 
 
 def shared_memory():
@@ -265,3 +275,23 @@ def test_mnasnet_takes_weights():
 def test_what_torch_compile_wraps_is_taken_off():
     inner = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
     assert list(prepared(torch.compile(inner), "compiled")[0].state_dict()) == ["1.weight", "1.bias"]
+
+
+class Distilled(nn.Module):
+    """Two final classifiers, whose mean is the answer in eval mode."""
+
+    def __init__(self, wide=5):
+        super().__init__()
+        self.body, self.head, self.head_dist = nn.Linear(192, wide), nn.Linear(wide, 2), nn.Linear(wide, 2)
+
+    def forward(self, x):
+        x = self.body(x.flatten(1)).relu()
+        return (self.head(x) + self.head_dist(x.square())) / 2
+
+
+def test_two_final_classifiers_are_the_head_together():
+    net = wrapped(Distilled())
+    assert set(net.head_tensors()) == {"head.weight", "head.bias", "head_dist.weight", "head_dist.bias"}
+    assert net.notes == ("has 2 final layers (head_dist, head); its answer is what eval mode makes of them",)
+    assert wrapped(nn.Sequential(nn.Flatten(), nn.Linear(192, 2), nn.Linear(2, 2))).twins == ()
+    assert wrapped(nn.Sequential(nn.Flatten(), nn.Linear(192, 5), nn.Linear(5, 2))).twins == ()

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from transferscope.errors import UsageError
+from transferscope.errors import CheckpointError, UsageError
+from transferscope.models.build import build, initialise
 from transferscope.models.solution import Solution, as_solution, pair_kind
 
 
@@ -47,3 +48,21 @@ def test_as_solution():
 def test_roles_are_the_papers():
     with pytest.raises(UsageError, match="role 'pretrained' of 'x': expected P, RI, P-T, RI-T or nothing"):
         Solution("x", {}, "pretrained")
+
+
+def test_weights_in_wrappers_and_under_other_names_are_those_of_the_network():
+    net = build("resnet20", 3)
+    params = initialise(net, 1)
+    module = net.fresh(params)
+    given = (
+        torch.nn.DataParallel(module),
+        torch.compile(module),
+        torch.nn.DataParallel(module).state_dict(),
+        {f"model.encoder.{k}": v for k, v in params.items()},
+    )
+    for weights in given:
+        found = as_solution(weights, "a", net).params
+        assert found.keys() == params.keys() and all(torch.equal(found[k], v) for k, v in params.items())
+    with pytest.raises(CheckpointError, match="a: is of another architecture than resnet20"):
+        as_solution({"body.weight": torch.ones(2, 2)}, "a", net)
+    assert list(as_solution({"conv1.weight": params["conv1.weight"]}, "a", net)) == ["conv1.weight"], "part of one"

@@ -8,6 +8,7 @@ from transferscope.errors import DataError, ModelError
 from transferscope.models.build import build, initialise, wrap
 from transferscope.models.network import Input
 from transferscope.probes.activations import Tap, Taps, features, pool, taps
+from transferscope.probes.entries import unfolded
 
 SMALL = Input((8, 8), 3, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
 
@@ -209,3 +210,50 @@ def test_images_that_do_not_fit_are_named(convs):
         features(convs, params, image_set(size=9), ["conv"])
     with pytest.raises(DataError, match="no images"):
         features(convs, params, image_set().subset([]), ["conv"])
+
+
+class Folded(nn.Module):
+    """Patches stand beside images on the first axis, by image or by patch; or tokens come before images."""
+
+    def __init__(self, form="images first") -> None:
+        super().__init__()
+        self.form, self.each, self.head = form, nn.Linear(12, 5), nn.Linear(5, 4)
+
+    def forward(self, x):
+        patches = x.flatten(1).view(len(x), 4, 4, 12)  # (images, patches, tokens, channels)
+        if self.form == "images first":
+            return self.head(self.each(patches.flatten(0, 1)).view(len(x), 16, 5).mean(1))
+        if self.form == "patches first":
+            return self.head(self.each(patches.transpose(0, 1).flatten(0, 1)).view(4, len(x), 4, 5).mean((0, 2)))
+        return self.head(self.each(patches.flatten(1, 2).transpose(0, 1)).mean(0))
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_folded_patches_are_features_of_their_images(pooled):
+    images, net = image_set(), wrap(Folded(), name="folded", classes=4, input=SMALL)
+    params = initialise(net, 1)
+    got = features(net, params, images, ["each"], pooled=pooled, batch=3)["each"]
+    module = net.fresh(params)
+    tokens = module.each(net.input.prepare(torch.from_numpy(images.images)).flatten(1).view(10, 16, 12)).detach()
+    np.testing.assert_allclose(got, tokens.mean(1) if pooled else tokens.flatten(1), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["patches first", "tokens first"])
+@pytest.mark.parametrize("batch", [3, 4, 16])  # 16: as many images as tokens, so that the number of entries is right
+def test_entries_that_do_not_follow_their_images_are_no_features(form, batch):
+    net = wrap(Folded(form), name="folded", classes=4, input=SMALL)
+    with pytest.raises(ModelError, match=r"'each' has no features: its output does not have image after image"):
+        features(net, initialise(net, 1), image_set(16), ["each"], batch=batch)
+
+
+@pytest.mark.parametrize("form", ["(b·k, h, w, c)", "(b·k, c, h, w)", "(b·k, t, c)", "(b·k, c)"])
+def test_unfolding_keeps_channels_apart(form):
+    image = torch.arange(2.0)[:, None, None, None] * 100 + torch.arange(3.0)  # (images, 1, 1, channels)
+    whole = image.expand(2, 5, 16, 3).flatten(0, 1)  # five windows of 16 positions an image
+    value = {
+        "(b·k, h, w, c)": whole.unflatten(1, (4, 4)),
+        "(b·k, c, h, w)": whole.unflatten(1, (4, 4)).permute(0, 3, 1, 2),
+        "(b·k, t, c)": whole,
+        "(b·k, c)": whole[:, 0],
+    }[form]
+    assert pool(unfolded(value, 2)).tolist() == [[0, 1, 2], [100, 101, 102]]

@@ -1,3 +1,4 @@
+import copy
 import math
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from transferscope.data.imageset import IGNORED, ImageSet
+from transferscope.data.imageset import IGNORED, ImageSet, ImageSplits
 from transferscope.errors import ModelError, UsageError
 from transferscope.models.build import build
 from transferscope.models.network import Input, Network
@@ -227,3 +228,12 @@ def test_an_option_that_there_is_not(net):
     line = Points.line(drawn(net, 1), drawn(net, 2), LAMBDAS)
     with pytest.raises(UsageError, match=r"^there is no option 'presision'; did you mean 'precision'\?$"):
         evaluate(net, line, images_for(net), device="cpu", presision="float64")
+
+
+def test_all_parts_where_one_is_wanted_are_refused_in_one_line():
+    net = build("lenet", 3)
+    images = images_for(net)
+    splits = ImageSplits(images, images, images)
+    with pytest.raises(UsageError, match=r"all parts are given and one is wanted; give images\.test"):
+        evaluate(net, net.params(), splits)
+    assert not hasattr(splits, "name") and copy.copy(splits).test is images

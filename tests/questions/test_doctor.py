@@ -39,6 +39,27 @@ def test_a_file_alone(path):
     assert "  beside     best_prec1 = 91.5, epoch = 12" in lines
 
 
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("timm/vit_tiny_patch16_224?img_size=32&embed_dim=24", "&depth=2"),
+        ("timm/convnext_atto?dims=8,8,16,16", "&depths=1,1,2,1"),
+        ("timm/resnet18", "?layers=1,1,2,1"),
+    ],
+)
+def test_a_file_of_fewer_blocks_is_held_against_a_network_of_as_many(tmp_path, name, option):
+    d = doctor(saved(tmp_path / "a.pt", build(name + option, 3, input=Input((32, 32))).params()), name, size=32)
+    assert (d.model, d.classes, d.usable) == (name + option, 3, True)
+    assert name + option in d.use
+
+
+def test_it_says_what_else_a_file_looks_like(path):
+    d = doctor(path, "resnet32")
+    assert not d.usable and d.instead == "resnet20"
+    assert "  hint       it looks like resnet20 (--model resnet20)" in d.text().splitlines()
+    assert doctor(path, "resnet20").instead == ""
+
+
 def test_tensors_as_a_table(path):
     d = doctor(path)
     frame = d.frame()

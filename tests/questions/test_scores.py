@@ -13,8 +13,8 @@ from transferscope.models.build import build, initialise
 from transferscope.models.network import Input, Network
 from transferscope.numerics.scores import decompose, logme, loo_ridge, targets_of
 from transferscope.probes.penultimate import penultimate
+from transferscope.questions._some_images import at_most
 from transferscope.questions.scores.findings import choice
-from transferscope.questions.scores.labels import at_most
 from transferscope.questions.scores.measure import Candidate, Scores, scores
 from transferscope.questions.scores.values import SCORES
 

@@ -368,3 +368,29 @@ def test_bad_input_is_named():
         similarity(net, [a, a], images.subset([0, 1, 2]))
     with pytest.raises(UsageError, match="no network is called 'C'; there are A, B"):
         similarity(net, [a, a], images).matrix("A", "C")
+
+
+class Mixed(nn.Module):
+    """Tokens stand before images after the first module, as attention that is not batch first has them."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.tokens, self.head = nn.Conv2d(3, 6, 4, 4), nn.Linear(6, 5), nn.Linear(5, 4)
+
+    def forward(self, x):
+        return self.head(self.tokens(self.conv(x).flatten(2).permute(2, 0, 1)).mean(0))
+
+
+def test_modules_whose_output_is_not_image_after_image_are_left_out_by_name():
+    net, images = wrap(Mixed(), name="mixed", classes=4, input=INPUT, head="head"), image_set()
+    given = [Solution(name, initialise(net, i)) for i, name in enumerate("ab")]
+    got = similarity(net, given, images, modules="layer", batch=10)
+    assert got.modules == (("conv", "head"),) * 2
+    assert {(left.subject, left.reason) for left in got.left_out} == {
+        (f"tokens of {name}", "its output does not have image after image on its first axis") for name in "ab"
+    }
+    assert got.cka[:2, :2] == pytest.approx(
+        similarity(net, given, images, modules=["conv", "head"], batch=10).cka[:2, :2]
+    )
+    with pytest.raises(ModelError, match=r"'tokens' of mixed has no features: its output does not have image"):
+        similarity(net, given, images, modules=["conv", "tokens"], batch=10)

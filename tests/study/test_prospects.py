@@ -16,6 +16,7 @@ PILOTS = (
     Pilot("000-3.1-a", "photo", 2, 0.02, 0.4, False, 16),
     Pilot("000-3.1-h", "clipart", 2, 0.02, 0.4, False, 10),
     Pilot("000-B.7-b", "photo & clipart & quickdraw", 1, 0.02, 0.1, False, 8),
+    Pilot("000-3.3-d", "photo", 1, 0.02, 0.1, False, 6),
 )
 
 
@@ -45,6 +46,7 @@ def test_networks_are_counted_by_kind() -> None:
     assert set(found) == {one.claim for one in PILOTS}
     assert found["000-3.3-a"].networks == 6, "two P-T, whatever there is of RI-T"
     assert found["000-3.1-a"].networks == 5, "of the rate that has the fewest, as each may be the better one"
+    assert found["000-3.3-d"].networks == 6, "RI-T 0 and the five that start from its initialisation"
     assert found["000-3.1-h"].networks == 4, "as many as the question takes"
     assert found["000-3.1-a"].images == 2500, "as many as the study takes of 3,000"
 

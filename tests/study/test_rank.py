@@ -67,6 +67,16 @@ def test_each_candidate_has_its_own_network_size_and_channels(files: dict[str, s
         rank(Ranking(words[:2], DATA, QUICK), tmp_path / "out", device="cpu", threads=1)
 
 
+def test_networks_with_options_and_files_with_signs_of_equality(tmp_path: Path) -> None:
+    name = "timm/vit_tiny_patch16_224?depth=1&img_size=32&embed_dim=24&num_heads=3"
+    path = tmp_path / "lr=0.1.pt"
+    torch.save(initialise(build(name, 3), 0), path)
+    [found] = named([f"{name}={path}"])
+    assert (found.path, found.network["name"], found.network["size"]) == (str(path), name, 32)
+    with pytest.raises(CheckpointError, match=r"nope\.pt: no such file"):
+        named([f"{name}={tmp_path}/nope.pt"])
+
+
 def test_the_pre_trainings_of_a_run_folder(files: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(STUDY)
     folder, outcome = run_study(load_study(str(tmp_path / "study.yaml")), tmp_path / "run", device="cpu", threads=1)
@@ -119,3 +129,19 @@ def test_a_class_with_a_single_image(files: dict[str, str], tmp_path: Path) -> N
         SpecError, "class 'dog' has a single training image", files["small"], files["deep"],
         data=f"folder:{tmp_path / 'set'}",
     )  # fmt: skip
+
+
+def test_the_best_are_settled_by_short_trainings_of_networks_with_the_targets_classes(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    words = (f"lenet={files['small']}", f"fixup_resnet8={files['deep']}")
+    asked = Ranking(words, DATA, {**QUICK, "finetune": 2})
+    folder, outcome = rank(asked, tmp_path / "out", device="cpu", threads=1)
+    assert outcome.ok, outcome.failed
+    result = open_study(folder.root).results("scores")[""]
+    done = result.settled  # type: ignore[attr-defined]
+    assert {t.label for t in done.trainings} == {"small.pt", "deep.pt"} == {done.chosen, *done.others}
+    assert done.right.shape == (2, 24) and all(t.ended == "finished" for t in done.trainings)
+    assert result.findings()[1].text.startswith("Of ") and "fine-tuned and halved" in result.findings()[1].text
+    with pytest.raises(SpecError, match=r"--set scores\.finetune"):
+        plan_ranking(Ranking(words, DATA, {"finetune": 0}))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
+from .given import by_place_given, image_options, images_given, named_given, settings_given
 from .progress import Display, duration
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "report",
     "scaling",
     "schema",
+    "selfcheck",
     "soup",
     "status",
     "study",
@@ -48,8 +50,8 @@ def study(options: argparse.Namespace) -> int:
     """Run a study file, or a paper."""
     from ..study.load import load_study
 
-    data = _images(options.data)
-    asked = load_study(options.study, data=data, scale=options.scale, settings=_by_place(options.set))
+    data = images_given(options.data)
+    asked = load_study(options.study, data=data, scale=options.scale, settings=by_place_given(options.set))
     if options.plan:
         return _plan(options, asked)
     return _run(options, asked)
@@ -67,14 +69,14 @@ def compare(options: argparse.Namespace) -> int:
     """Compare checkpoints of one network."""
     from ..study.compare import Comparison
 
-    return _files(options, Comparison(tuple(options.checkpoints), **_file_options(options)))
+    return _files(options, Comparison(tuple(options.checkpoints), **_file_options(options, options.checkpoints)))
 
 
 def inspect(options: argparse.Namespace) -> int:
     """Look into one checkpoint."""
     from ..study.inspect import Inspection
 
-    return _files(options, Inspection((options.checkpoint,), **_file_options(options)))
+    return _files(options, Inspection((options.checkpoint,), **_file_options(options, [options.checkpoint])))
 
 
 def soup(options: argparse.Namespace) -> int:
@@ -83,8 +85,8 @@ def soup(options: argparse.Namespace) -> int:
 
     asked = SoupFiles(
         tuple(options.checkpoints), options.model, options.data, save=options.save, init=options.init,
-        tests=_named("--test", options.test), held_out=options.held_out, method=options.method,
-        accept=options.accept.replace("-", " "), methods=tuple(options.methods or ()), **_image_options(options),
+        tests=named_given("--test", options.test), held_out=options.held_out, method=options.method,
+        accept=options.accept.replace("-", " "), methods=tuple(options.methods or ()), **image_options(options),
     )  # fmt: skip
     _prepare()
     display = Display()
@@ -104,13 +106,14 @@ def rank(options: argparse.Namespace) -> int:
     from ..study.rank import rank as run_ranking
     from ..study.stored_study import open_study
 
-    settings = _settings(options.set)
+    settings = settings_given(options.set)
     for name in settings:
         if name != "scores":
             raise UsageError(f"--set {name}: only scores are asked here, e.g. --set scores.images=2000")
-    asked = Ranking(
-        tuple(options.candidates), options.data, settings.get("scores", {}), options.samples, options.skip_unreadable
-    )
+    of_scores = dict(settings.get("scores", {}))
+    if options.finetune is not None:
+        of_scores["finetune"] = options.finetune
+    asked = Ranking(tuple(options.candidates), options.data, of_scores, options.samples, options.skip_unreadable)
     _prepare()
     shown = _Shown()
     try:
@@ -157,8 +160,12 @@ def report(options: argparse.Namespace) -> int:
 
 def status(options: argparse.Namespace) -> int:
     """Say how it stands with a run folder."""
+    from ..store.recording import Recording, is_recording
     from ..study.status import status as status_of
 
+    if is_recording(Path(options.folder)):
+        print(Recording.open(options.folder).line())
+        return 0
     print("\n".join(status_of(options.folder).lines()))
     return 0
 
@@ -166,6 +173,13 @@ def status(options: argparse.Namespace) -> int:
 def scaling(options: argparse.Namespace) -> int:
     """Say what raising upstream accuracy buys, from a table of models."""
     from .scaling import run
+
+    return run(options)
+
+
+def selfcheck(options: argparse.Namespace) -> int:
+    """Check a network; 1 when something is wrong with it."""
+    from .selfcheck import run
 
     return run(options)
 
@@ -251,33 +265,10 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     return 0
 
 
-def _images(given: Sequence[str]) -> str | dict[str, str] | None:
-    """Read ``--data``: one spec string, or several as ``NAME=SPEC``."""
-    from ..data.spec import SCHEMES
+def _file_options(options: argparse.Namespace, checkpoints: Sequence[str]) -> dict[str, Any]:
+    from ..study.recorded import filled
 
-    bare = [text for text in given if text.partition(":")[0] in SCHEMES or "=" not in text.partition(":")[0]]
-    if bare and len(given) > 1:
-        raise UsageError(f"--data {bare[0]}: with several sets each needs a name, e.g. photo={bare[0]}")
-    if bare:
-        return bare[0]
-    return {text.partition("=")[0]: text.partition("=")[2] for text in given} or None
-
-
-def _by_place(given: Sequence[str]) -> dict[str, Any]:
-    """Read ``--set KEY=VALUE``, the value as in a study file."""
-    from ..study.yaml_input import parse_yaml
-
-    settings = {}
-    for text in given:
-        place, is_given, value = text.partition("=")
-        if not (is_given and place):
-            raise UsageError(f"--set {text!r}: expected KEY=VALUE, e.g. recipe.epochs=5")
-        settings[place] = parse_yaml(f"value: {value}", f"--set {place}")["value"]
-    return settings
-
-
-def _file_options(options: argparse.Namespace) -> dict[str, Any]:
-    return {
+    given = {
         "model": options.model,
         "data": options.data,
         "init": options.init,
@@ -285,33 +276,10 @@ def _file_options(options: argparse.Namespace) -> dict[str, Any]:
         "init_at": options.init_at,
         "head": options.head,
         "only": tuple(name.strip() for name in options.only.split(",")) if options.only else None,
-        "settings": _settings(options.set),
-        **_image_options(options),
+        "settings": settings_given(options.set),
+        **image_options(options),
     }
-
-
-def _image_options(options: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "size": options.size,
-        "channels": options.channels,
-        "samples": options.samples,
-        "mean": _numbers("--mean", options.mean),
-        "std": _numbers("--std", options.std),
-        "skip_unreadable": options.skip_unreadable,
-    }
-
-
-def _named(option: str, given: Sequence[str]) -> dict[str, str]:
-    """Read ``NAME=SPEC``, each name once."""
-    found: dict[str, str] = {}
-    for text in given:
-        name, is_given, spec = text.partition("=")
-        if not (is_given and name and spec) or ":" in name:
-            raise UsageError(f"{option} {text!r}: expected NAME=SPEC, e.g. sketch=folder:sketches")
-        if name in found or name in ("test", "held-out"):
-            raise UsageError(f"{option} {text!r}: there is a set called {name!r} already; give it another name")
-        found[name] = spec
-    return found
+    return filled(checkpoints, given)
 
 
 def _files(options: argparse.Namespace, asked: Files) -> int:
@@ -367,26 +335,3 @@ def _jobs(options: argparse.Namespace) -> int:
     from ..study.execute import usual_jobs
 
     return int(options.jobs) if options.jobs is not None else usual_jobs(pick_device(options.device))
-
-
-def _settings(given: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Read ``QUESTION.KEY=VALUE``, the value as in a study file."""
-    from ..study.yaml_input import parse_yaml
-
-    settings: dict[str, dict[str, Any]] = {}
-    for text in given:
-        place, is_given, value = text.partition("=")
-        name, dot, key = place.partition(".")
-        if not (is_given and dot and name and key):
-            raise UsageError(f"--set {text!r}: expected QUESTION.KEY=VALUE, e.g. landscape.points=50")
-        settings.setdefault(name, {})[key] = parse_yaml(f"value: {value}", f"--set {place}")["value"]
-    return settings
-
-
-def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise UsageError(f"{option} {text!r}: expected numbers joined by commas, e.g. 0.5,0.5,0.5") from None

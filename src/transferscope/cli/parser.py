@@ -57,6 +57,7 @@ _COMMANDS = {
     "soup": "average fine-tuned checkpoints of one network, and say whether to take the average",
     "rank": "say which of several pre-trained networks fits a target best, without training",
     "doctor": "say what is in a checkpoint and whether it fits a network",
+    "selfcheck": "check that a network is what every question takes it for, and that labels and normalisation fit it",
     "scaling": "say from a table of models what raising upstream accuracy buys downstream",
     "report": "write report.html of a run folder again",
     "papers": "list the papers that can be run as studies, with their figures and tables",
@@ -121,21 +122,24 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run_options(study, out=None)
 
     compare = command("compare", "compare a.safetensors b.pt --model torchvision/resnet18 --data folder:photos")
-    compare.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights")
+    compare.add_argument(
+        "checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights, or recordings"
+    )
     _add_file_options(
         compare,
         "instead of the quick ones (which, mistakes, similarity, distance, barrier, extrapolation), ask these, "
-        "comma-separated; also there, taking longer: scores, basin, spectrum, hessian, landscape, "
-        "loss_variation, gradient_flow, soup (see also 'transferscope soup')",
+        "comma-separated; also there, taking longer: scores, probe, head, basin, spectrum, hessian, "
+        "landscape, loss_variation, gradient_flow, soup (see also 'transferscope soup')",
     )
     _add_run_options(compare, out="comparison")
 
     inspect = command("inspect", "inspect a.safetensors --model torchvision/resnet18 --data folder:photos")
-    inspect.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of weights")
+    inspect.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of weights, or a recording")
     _add_file_options(
         inspect,
-        "ask only these, comma-separated, of which, spectrum, hessian, landscape, gradient_flow, loss_variation, and "
-        "with --init criticality, rewind (default: all that apply but loss_variation; the last two take longest)",
+        "ask only these, comma-separated, of which, spectrum, hessian, landscape, gradient_flow, loss_variation, "
+        "probe, head, and with --init criticality, rewind (default: all that apply but loss_variation, probe and "
+        "head; the last two take longest)",
     )
     _add_run_options(inspect, out="inspection")
 
@@ -164,6 +168,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="a setting of the question scores, e.g. scores.images=2000 or scores.sigmoid=[c.pt]; can be given "
         "several times",
     )
+    rank.add_argument(
+        "--finetune",
+        type=int,
+        metavar="K",
+        help="settle the best K by short trainings, halved round by round on validation images",
+    )
     _add_run_options(rank, out="ranking")
 
     doctor = command(
@@ -184,7 +194,18 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--at", metavar="NAME", help=_AT)
 
     from .scaling import add_options
+    from .selfcheck import add_options as add_selfcheck
 
+    add_selfcheck(
+        command(
+            "selfcheck",
+            "selfcheck a.pt --model torchvision/resnet18 --data folder:photos",
+            more="Prints a line a check; exit code 0 when none found anything wrong, 1 when one did.",
+        ),
+        _add_image_options,
+        _DATA,
+        _AT,
+    )
     add_options(command("scaling", "scaling models.csv --us imagenet1k --ds cars food101 --out scaling"))
 
     report = command("report", "report runs/my-study")
@@ -207,8 +228,12 @@ def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:
         help=f"{_AT}; once for all checkpoints, or once for each in their order",
     )
     parser.add_argument("--init-at", metavar="NAME", help="the same of the file given with --init")
-    parser.add_argument("--model", required=True, metavar="NAME", help="the network, e.g. fixup_resnet20, timm/NAME")
-    parser.add_argument("--data", required=True, metavar="SPEC", help=_DATA)
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="the network, e.g. fixup_resnet20, timm/NAME; not needed where recordings name it",
+    )
+    parser.add_argument("--data", metavar="SPEC", help=f"{_DATA}; not needed where recordings name it")
     parser.add_argument("--only", metavar="NAMES", help=only)
     parser.add_argument(
         "--set",

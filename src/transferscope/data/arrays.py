@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,7 +10,12 @@ from ..errors import DataError
 from .imageset import IGNORED, ImageSet, ImageSplits
 from .listing import portion
 
-__all__ = ["as_classes", "as_labels", "as_pixels", "images_from_arrays", "split_images"]
+__all__ = ["as_bytes", "as_classes", "as_labels", "as_pixels", "images_from_arrays", "split_images"]
+
+_LEAST = 16
+"""Pixels of which none is above this and some are above 1 may be of either scale, 0 to 1 or 0 to 255."""
+
+_CHUNK = 1024
 
 
 def images_from_arrays(
@@ -24,7 +29,8 @@ def images_from_arrays(
     """Make an :class:`ImageSet` of arrays.
 
     Args:
-        x: uint8 ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)``, c = 1 or 3; a memory map is kept as one.
+        x: uint8 ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)``, c = 1 or 3; a memory map is kept as one. Other
+            numbers are brought to uint8 where their scale is plain (:func:`as_bytes`).
         y: class indices ``(n,)``, or ``(n, k)`` of 0, 1 and −1 (unknown) for multi-label.
         classes: the names; ``"0"``, ``"1"``, … by default.
         ids: unique names of the images; their numbers by default.
@@ -37,7 +43,8 @@ def images_from_arrays(
     >>> s.images.shape, s.classes, s.ids.tolist()
     ((2, 8, 8, 1), ('cat', 'dog'), ['0000000', '0000001'])
     """
-    pixels, labels = as_pixels(name, x), as_labels(name, y)
+    bytes_, _ = as_bytes(name, {"": np.asanyarray(x)})
+    pixels, labels = as_pixels(name, bytes_[""]), as_labels(name, y)
     names = np.array([f"{i:07d}" for i in range(len(pixels))] if ids is None else [str(i) for i in ids])
     if len(np.unique(names)) < len(names):
         raise DataError(f"{name}: ids occur twice; every image needs one of its own")
@@ -70,6 +77,54 @@ def split_images(images: ImageSet, *, val: float = 0.1, test: float = 0.2, seed:
     )
 
 
+def as_bytes(where: str, arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Return images as uint8 from 0 to 255, by one scale for all arrays, and what there is to say.
+
+    The scale must be plain from the numbers. Floats from 0 to 1 are multiplied by 255, floats from 0 to 255 rounded,
+    integers from 0 to 255 kept, and false and true are black and white.
+
+    Args:
+        where: of the arrays, for errors.
+        arrays: by name, such as those of the parts.
+
+    Raises:
+        DataError: for numbers whose scale cannot be told, with their range.
+
+    >>> as_bytes("x", {"train": np.array([0.0, 0.5, 1.0])})[0]["train"].tolist()
+    [0, 128, 255]
+    """
+    other = {name: of for name, of in arrays.items() if of.dtype != np.uint8 and of.dtype.kind in "fiub"}
+    if not other:
+        return dict(arrays), ()
+    kinds = {str(of.dtype) for of in arrays.values()}
+    if len(kinds) > 1:
+        raise DataError(f"{where}: images are of {' and '.join(sorted(kinds))}; give all parts in one format")
+    if all(of.dtype.kind == "b" for of in other.values()):
+        return {name: of.astype(np.uint8) * np.uint8(255) for name, of in arrays.items()}, ()
+    parts = [of[start : start + _CHUNK] for of in other.values() for start in range(0, len(of), _CHUNK)]
+    low, high = (float(f([f(part) for part in parts if part.size] or [0])) for f in (np.min, np.max))
+    kind, floats = kinds.pop(), next(iter(other.values())).dtype.kind == "f"
+    told = f"{where}: images are {kind} from {low:.6g} to {high:.6g}"
+    if not np.isfinite([low, high]).all():
+        raise DataError(f"{where}: images are {kind} with NaN or infinite entries; give numbers from 0 to 255")
+    if low < 0:
+        raise DataError(f"{told}; give them as they were before they were normalised, from 0 to 255 or from 0 to 1")
+    if high > 255 or (high <= _LEAST and not (floats and high <= 1)):
+        raise DataError(f"{told}, whose scale cannot be told; give uint8 from 0 to 255{', or 0 to 1' * floats}")
+    scale = 255.0 if floats and high <= 1 else 1.0
+    out = {name: _rounded(of, scale) for name, of in arrays.items()}
+    how = "multiplied by 255 and rounded" if scale > 1 else "rounded"
+    return out, (f"images of {kind} from {low:.4g} to {high:.4g} are {how} to 8 bits",) if floats else ()
+
+
+def _rounded(x: np.ndarray, scale: float) -> np.ndarray:
+    out = np.empty(x.shape, np.uint8)
+    for start in range(0, len(x), _CHUNK):
+        part = x[start : start + _CHUNK]
+        out[start : start + _CHUNK] = np.rint(part.astype(np.float64) * scale) if part.dtype.kind == "f" else part
+    return out
+
+
 def as_pixels(where: str, x: np.ndarray) -> np.ndarray:
     """Return uint8 ``(n, h, w, c)``, c = 1 or 3, as a view where that can be had.
 
@@ -77,8 +132,7 @@ def as_pixels(where: str, x: np.ndarray) -> np.ndarray:
         DataError: for another type or shape.
     """
     if x.dtype != np.uint8:
-        hint = "; multiply numbers from 0 to 1 by 255" if x.dtype.kind == "f" else ""
-        raise DataError(f"{where}: images must be uint8 from 0 to 255, got {x.dtype}{hint}")
+        raise DataError(f"{where}: images must be uint8 from 0 to 255, got {x.dtype}")
     if x.ndim == 3:
         return x[..., None]
     if x.ndim == 4 and x.shape[3] in (1, 3):

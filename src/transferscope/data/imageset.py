@@ -6,14 +6,15 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from ..rng import numpy_generator
 from .mapped import Reader, take
 
-__all__ = ["IGNORED", "ImageSet", "ImageSplits", "Skipped", "sample_index"]
+__all__ = ["IGNORED", "ImageSet", "ImageSplits", "Skipped", "one_part_wanted", "sample_index"]
 
 IGNORED = -1
 """Multi-label entry that is unknown and counts in no loss and no metric."""
@@ -189,3 +190,20 @@ class ImageSplits:
     def multilabel(self) -> bool:
         """Whether an image may have several labels or none."""
         return self.train.multilabel
+
+    if not TYPE_CHECKING:  # a type checker shall see that there is no such attribute
+
+        def __getattr__(self, name: str) -> object:
+            """Say what to give where the images of one part are wanted."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise one_part_wanted()
+
+
+class _OnePartError(UsageError, AttributeError):
+    """All parts of a source, where one is wanted."""
+
+
+def one_part_wanted() -> UsageError:
+    """Return the error for all parts of a source where the images of one are wanted."""
+    return _OnePartError("images: all parts are given and one is wanted; give images.test, say")

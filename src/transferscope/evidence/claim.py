@@ -29,6 +29,7 @@ class Claim:
             criticality or spectrum, all of the networks; of claims about metric or speed, which failed runs do not
             silence, one at least (that nothing is lost says nothing where there was nothing to lose).
         pretrained: whether it is about what pre-training does.
+        one_start: whether it is about networks that were trained from one initialisation.
         effect: the size at which its power is stated, of the first number; half of what the paper prints where it
             prints one; of claims that a number is none, the true number.
         units: what effect and margin are in.
@@ -46,6 +47,7 @@ class Claim:
     about: About | None = None
     kinds: tuple[str, ...] = ()
     pretrained: bool = False
+    one_start: bool = False
     effect: float | None = None
     units: str = ""
     effect_from: str = ""

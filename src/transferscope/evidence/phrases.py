@@ -166,6 +166,8 @@ def interval_text(
     low, high = (times(x) if form == "times" else short(x) if digits is None else number(x, digits) for x in ends)
     level = "" if estimate.level == 0.95 else f"{100 * estimate.level:.4g} % interval "
     over = f"over {images}" if estimate.over == "images" else _SAID.get(estimate.over, "")
+    if estimate.over == "draws" and estimate.images:
+        over = f"over draws and {images}"
     return f" ({level}{low} to {high}{' ' * bool(over)}{over})"
 
 

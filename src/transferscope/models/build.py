@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -21,15 +21,25 @@ from . import hugging_face, libraries, own_file
 from .fixup import CIFAR_DEPTHS, IMAGENET_DEPTHS, fixup_resnet
 from .lenet import LeNet
 from .mlp import mlp
-from .modules import find_head
+from .modules import find_head, find_twins
 from .network import Input, Network
 from .options import split_name
-from .prepared import aliases, choose_output, prepared
+from .prepared import aliases, choose_output, prepared, usual_output
 from .resnet_cifar import DEPTHS, cifar_resnet
 from .soundness import check_function
 from .tracing import trace
 
-__all__ = ["build", "designed_for", "initialise", "known", "outputs_of", "sources_of", "with_absolute_path", "wrap"]
+__all__ = [
+    "build",
+    "constructed",
+    "designed_for",
+    "initialise",
+    "known",
+    "outputs_of",
+    "sources_of",
+    "with_absolute_path",
+    "wrap",
+]
 
 _DIGITS = Input((28, 28), 1, (0.1307,), (0.3081,))
 _OWN: dict[str, Input] = {
@@ -78,7 +88,9 @@ def build(name: str, classes: int, *, input: Input | None = None, seed: int = 0)
         raise ModelError(f"{name}: {classes} classes; expected at least 1")
     wanted = input or designed_for(name)
     make = partial(_construct, name, classes, wanted)
-    return _network(_seeded(make, seed), name, classes, wanted, None, make, known_as=name)
+    kind, rest, _ = _parts(name)
+    output = own_file.output_of(rest) if kind == "py" else None
+    return _network(_seeded(make, seed), name, classes, wanted, None, make, output=output, known_as=name)
 
 
 def wrap(
@@ -104,7 +116,8 @@ def wrap(
         head: prefix of the final classifier's tensors; found by itself when ``None``, ``""`` for none.
         make: constructs the module anew, for :func:`initialise`; needed where a part has weights of its own and no
             ``reset_parameters``.
-        output: which of several outputs are the logits, by place or name; by default the one called ``logits``.
+        output: which of several outputs are the logits, by place or name; by default the one called ``logits``, else
+            the first with a number for each class.
 
     Raises:
         ModelError: when the module cannot be copied or take this input, does not return logits, has no such head, or
@@ -114,6 +127,26 @@ def wrap(
     '1'
     """
     return _network(module, name, classes, input, head, make, output=output)
+
+
+def constructed(name: str, classes: int, wanted: Input, *, seed: int = 0) -> nn.Module:
+    """Construct the module of this name with random weights, and take it as it is, whether or not a network can be
+    made of it.
+
+    Args:
+        name: as for :func:`build`.
+        classes: number of outputs.
+        wanted: what it shall see.
+        seed: of the random weights.
+
+    Raises:
+        ModelError: for an unknown name, or a factory that fails.
+
+    >>> type(constructed("lenet", 10, Input((28, 28), 1, (0.5,), (0.5,)))).__name__
+    'LeNet'
+    """
+    designed_for(name)  # says what is wrong with a name
+    return _seeded(partial(_construct, name, classes, wanted), seed)
 
 
 def initialise(net: Network, seed: int, stream: str = "") -> Params:
@@ -154,10 +187,11 @@ def _network(
     module, notes = prepared(module, name)
     seen = trace(module, wanted.size, wanted.channels)
     if seen.returns != "Tensor":
-        choose_output(module, output)
+        taken, why = (output, "") if output is not None else usual_output(_returned(module, wanted), classes)
+        choose_output(module, taken)
         several, seen = seen.returns, trace(module, wanted.size, wanted.channels)
         if seen.returns == "Tensor":
-            notes = (*notes, f"of its outputs ({several}) {('logits' if output is None else output)!r} is taken")
+            notes = (*notes, f"of its outputs ({several}) {taken!r} is taken{f', {why}' if why else ''}")
     returned = seen.calls[""].shape
     if seen.returns != "Tensor" or returned != (classes,):
         what = f"{seen.returns} of shape {('b', *returned)}".replace("'", "")
@@ -169,14 +203,23 @@ def _network(
     if found and not any(k.startswith(f"{found}.") for k in seen.tensors):
         owners = {k.rpartition(".")[0] for k in seen.tensors} - {""}
         raise ModelError(f"{name}: no tensor is called {found}.…{nearest(found, owners)}")
+    twins = find_twins(seen, found)
+    if twins:
+        layers = ", ".join((found, *twins))
+        notes = (*notes, f"has {1 + len(twins)} final layers ({layers}); its answer is what eval mode makes of them")
     key = (known_as, wanted.size, wanted.channels)
     if known_as is None or not (_is_own(known_as) or key in _SOUND):
         check_function(module, name, wanted.size, wanted.channels)
         if known_as is not None and not known_as.startswith("py:"):
             _SOUND.add(key)
-    net = Network(module, name, classes, wanted, found, make, aliases(module), notes)
+    net = Network(module, name, classes, wanted, found, make, aliases(module), notes, twins)
     net.__dict__["_trace"] = seen  # what the cached property would compute again
     return net
+
+
+def _returned(module: nn.Module, wanted: Input) -> Any:
+    with torch.no_grad():
+        return copy.deepcopy(module)(torch.zeros((1, wanted.channels, *wanted.size)))
 
 
 def _seeded(make: Callable[[], nn.Module], seed: int, stream: str = "") -> nn.Module:
@@ -272,6 +315,7 @@ def outputs_of(name: str, usual: int) -> int:
         return usual
     wanted = designed_for(name)
     module = prepared(_seeded(partial(_construct, name, usual, wanted), 0), name)[0]
+    choose_output(module, own_file.output_of(rest))
     shape = trace(module, wanted.size, wanted.channels).calls[""].shape
     return shape[0] if len(shape) == 1 else usual
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..errors import CheckpointError, StoreError
 from ..params import Params
+from ..store.recording import weights_file
 from .distributed import read_distributed
 from .inert import WholeModule
 from .locate import Format, Source, locate
@@ -80,9 +81,9 @@ def read(path: str | Path, *, at: str | None = None, finite: bool = True, mapped
 
     Args:
         path: of a file; of an index of parts (``model.safetensors.index.json``); or of a folder that holds one of
-            them, or that ``torch.distributed.checkpoint`` wrote.
+            them, that ``torch.distributed.checkpoint`` wrote, or that a recorder made (its final weights).
         at: which weights in a file that holds several: their place (``"ema"``, ``"ema.module"``), the beginning of
-            their names (``"encoder_q"``), or both joined by a dot.
+            their names (``"encoder_q"``), or both joined by a dot; of a recording ``"best"``, ``"epoch 3"``, ….
         finite: refuse weights that are not finite or have no values, as every analysis must.
         mapped: leave tensors in the file until they are looked at, where its format allows it; not for files that
             may be written to meanwhile. Without ``finite`` nothing is then said of what is not finite.
@@ -91,7 +92,8 @@ def read(path: str | Path, *, at: str | None = None, finite: bool = True, mapped
         CheckpointError: when there is no such file, or it is no checkpoint, damaged, a program, not finite, or holds
             several sets of weights none of which has a usual name.
     """
-    source = locate(Path(path))
+    path, at = weights_file(Path(path), at)
+    source = locate(path)
     path = source.path
     content, extra = _content(source, mapped)
     place = find_weights(path, content, at)

@@ -108,11 +108,23 @@ class FitReport:
         if not other or not all(any(n.startswith(f"{c}.") for c in other) for n in wrong if n not in self.head):
             return ""
         told = [f"{in_file[c]} blocks in {c} where {self.network} has {in_network[c]}" for c in sorted(other)]
-        how = ""
-        if self.network.startswith("timm/") and other == {"blocks"}:
-            mark = "&" if "?" in self.network else "?"
-            how = f" (--model '{self.network}{mark}depth={in_file['blocks']}')"
+        how = f" (--model '{self.deeper[0]}')" if self.deeper else ""
         return f"the file has {', '.join(told)}{how}"
+
+    @property
+    def deeper(self) -> tuple[str, ...]:
+        """Names of the network with options that may give it the blocks of the file."""
+        names = [*self.fits, *(m.name for m in self.mismatched)]
+        here = _blocks([*names, *self.missing])
+        there = _blocks([*names, *(n.removeprefix(self.prefix) for n in self.left_over)])
+        mark = "&" if "?" in self.network else "?"
+        for pattern, options in _DEPTHS if self.network.startswith("timm/") else ():
+            stages = sorted(c for c in here if re.fullmatch(pattern, c))
+            counts = [there[c] for c in stages if c in there]
+            if stages and len(counts) == len(stages) and counts != [here[c] for c in stages]:
+                value = ",".join(map(str, counts))
+                return tuple(f"{self.network}{mark}{option}={value}" for option in options)
+        return ()
 
     def notes(self) -> tuple[str, ...]:
         """Everything that is not plain, one sentence each; empty when the file fits as it is."""
@@ -155,6 +167,15 @@ class FitReport:
                 *(n for n in self.left_over if n in other_form),
             ),
         )
+
+
+_DEPTHS = (
+    (r"blocks", ("depth", "num_blocks")),
+    (r"stages\.\d+\.blocks", ("depths",)),
+    (r"layers\.\d+\.blocks", ("depths",)),
+    (r"layer\d+", ("layers",)),
+)
+"""Containers of blocks in networks of timm, and what their constructors call how many blocks there are."""
 
 
 def complaint(report: FitReport) -> str:

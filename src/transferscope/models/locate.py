@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from ..errors import CheckpointError
 from ..store.digest import digest, file_digest
+from ..store.recording import weights_file
 from .distributed import INDEX, pieces_of
 
 __all__ = ["Format", "Source", "content_digest", "locate"]
@@ -81,9 +82,14 @@ def locate(path: Path) -> Source:
     return Source(path, _format(path), (path,), {})
 
 
-def content_digest(path: str | Path) -> str:
-    """Hash the bytes of all files that a path stands for; of a single file, its bytes alone."""
-    files = locate(Path(path)).files
+def content_digest(path: str | Path, at: str | None = None) -> str:
+    """Hash the bytes of all files that a path stands for; of a single file, its bytes alone.
+
+    Args:
+        path: of the files.
+        at: which weights; decides of a recording's only.
+    """
+    files = locate(weights_file(Path(path), at)[0]).files
     return file_digest(files[0]) if len(files) == 1 else digest([[f.name, file_digest(f)] for f in files])
 
 

@@ -28,7 +28,7 @@ from .layers import split_layers
 from .tracing import Trace, trace
 from .tree import Group, Tree, ancestors, owner_of
 
-__all__ = ["GRANULARITIES", "Granularity", "Module", "find_head", "list_modules", "partition"]
+__all__ = ["GRANULARITIES", "Granularity", "Module", "find_head", "find_twins", "list_modules", "partition"]
 
 Granularity: TypeAlias = Literal["layer", "block", "stage"]
 GRANULARITIES: tuple[Granularity, ...] = ("layer", "block", "stage")
@@ -102,6 +102,25 @@ def find_head(seen: Trace, classes: int) -> str:
     linear = [(use.time, name) for name, use in seen.uses.items() if use.product]
     fits = [(at, name) for at, name in linear if seen.shapes[name][:1] == (classes,)]
     return owner_of(max(fits)[1]) if fits else ""
+
+
+def find_twins(seen: Trace, head: str) -> tuple[str, ...]:
+    """Return other final classifiers beside the head, such as that of a distillation token.
+
+    They are the linear maps that run last, next to each other, of the shape of the head's; where features are as many
+    as classes, one may follow the other, and none is taken for a twin.
+    """
+    linear = sorted((use.time, name) for name, use in seen.uses.items() if use.product)
+    shape = seen.shapes.get(f"{head}.weight", ())
+    if len(shape) != 2 or shape[0] == shape[1]:
+        return ()
+    last: list[str] = []
+    for _, name in reversed(linear):
+        if seen.shapes[name] == shape:
+            last.append(owner_of(name))
+        elif len(seen.shapes[name]) > 1:
+            break
+    return tuple(owner for owner in reversed(last) if owner != head) if head in last else ()
 
 
 def _output(tree: Tree, group: Group, parts_only: bool) -> str:

@@ -79,6 +79,7 @@ class Network:
         make: constructs the module again with fresh random weights, ``None`` when nobody said how.
         aliases: further names of tensors that have several, each with the name under which it is counted.
         notes: what is other than in the module it was made of, a sentence each.
+        twins: prefixes of further final classifiers beside ``head``, such as that of a distillation token.
     """
 
     module: nn.Module
@@ -89,6 +90,7 @@ class Network:
     make: Callable[[], nn.Module] | None = field(default=None, repr=False)
     aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+    twins: tuple[str, ...] = ()
 
     def __call__(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Return logits ``(b, classes)`` of the module with these weights, in the mode of the template."""
@@ -148,8 +150,9 @@ class Network:
         return partition(self.module, self._trace, granularity)
 
     def head_tensors(self) -> tuple[str, ...]:
-        """Names of the final classifier's tensors."""
-        return tuple(k for k in self.module.state_dict() if self.head and k.startswith(f"{self.head}."))
+        """Names of the final classifier's tensors, of all of them where there are several."""
+        heads = tuple(f"{name}." for name in (self.head, *self.twins) if name)
+        return tuple(k for k in self.module.state_dict() if k.startswith(heads))
 
     @cached_property
     def _trace(self) -> Trace:

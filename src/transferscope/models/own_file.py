@@ -19,7 +19,7 @@ from ..errors import ModelError, nearest
 from .network import Input
 from .options import taken_by, typed
 
-__all__ = ["constructed", "fixed_outputs", "input_of", "place_of"]
+__all__ = ["constructed", "fixed_outputs", "input_of", "output_of", "place_of"]
 
 _CLASSES = ("classes", "num_classes", "num_labels")
 _CHANNELS = ("channels", "in_chans", "num_channels")
@@ -84,6 +84,12 @@ def constructed(rest: str, options: Mapping[str, str], classes: int, wanted: Inp
 def fixed_outputs(rest: str) -> bool:
     """Say whether the number of outputs is the factory's own affair."""
     return not any(name in _CLASSES for name in taken_by(_factory(rest)))
+
+
+def output_of(rest: str) -> int | str | None:
+    """Return which of several outputs are the logits, where the factory says it: ``make.output = 1``."""
+    told = getattr(_factory(rest), "output", None)
+    return told if isinstance(told, (int, str)) else None
 
 
 def _factory(rest: str) -> Callable[..., Any]:

@@ -81,10 +81,11 @@ def find_weights(path: Path, content: Any, at: str | None) -> Place:
         raise CheckpointError(f"{path}: {_module(content)}")
     if isinstance(content, Tensor):
         raise CheckpointError(f"{path}: holds one tensor without a name, expected a dict of tensors by name")
-    if not isinstance(content, Mapping):
+    known = isinstance(content, (Mapping, list))  # a tuple such as (weights, epoch) is read as a list
+    places = {name: (way, found) for name, way, found in _weights_in(content, ())} if known else {}
+    if not places and not isinstance(content, Mapping):
         kind = "list" if isinstance(content, list) else type(content).__name__
         raise CheckpointError(f"{path}: holds a {kind}, expected a dict of tensors by name")
-    places = {name: (way, found) for name, way, found in _weights_in(content, ())}
     if not places:
         raise CheckpointError(f"{path}: {_nothing(content)}")
     name, within = _chosen(path, places, at)
@@ -131,6 +132,8 @@ def _chosen(path: Path, places: Mapping[str, Any], at: str | None) -> tuple[str,
             inside = not name or at.startswith(f"{name}.")
             if inside and any(str(k).startswith(within) for k in places[name][1]):
                 return name, within
+        if len(below := [name for name in places if name.startswith(f"{at}.")]) == 1:
+            return below[0], ""
         usual = _usual(places)
         within = f"{at.rstrip('.')}."
         if usual is not None and any(str(k).startswith(within) for k in places[usual][1]):

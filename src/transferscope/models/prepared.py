@@ -19,7 +19,7 @@ from torch.nn.parameter import is_lazy
 
 from ..errors import ModelError
 
-__all__ = ["aliases", "choose_output", "is_extra", "logits_of", "prepared", "same"]
+__all__ = ["aliases", "choose_output", "is_extra", "logits_of", "prepared", "same", "unwrapped", "usual_output"]
 
 _EXTRA = "_extra_state"
 _ORDINARY = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
@@ -44,9 +44,7 @@ def prepared(module: nn.Module, name: str) -> tuple[nn.Module, tuple[str, ...]]:
     ['0.weight', '0.bias', '1.bias']
     """
     notes = []
-    inner = getattr(module, "_orig_mod", None)
-    if isinstance(inner, nn.Module):  # what torch.compile returns around a module
-        module = inner
+    module = unwrapped(module)
     _check_kinds(module, name)
     try:
         copied = copy.deepcopy(module).cpu()
@@ -73,6 +71,21 @@ def prepared(module: nn.Module, name: str) -> tuple[nn.Module, tuple[str, ...]]:
     if kept:
         notes.append(f"extra state ({', '.join(kept[:3])}{', …' * (len(kept) > 3)}) is no weight and stays as it is")
     return copied.eval(), tuple(notes)
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """Take off what ``torch.compile`` and data parallelism put around a module.
+
+    >>> inner = nn.Linear(2, 2)
+    >>> unwrapped(nn.DataParallel(inner)) is inner, unwrapped(inner) is inner
+    (True, True)
+    """
+    while True:
+        around = isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel))
+        inner = module.module if around else getattr(module, "_orig_mod", None)
+        if not isinstance(inner, nn.Module):
+            return module
+        module = inner
 
 
 def aliases(module: nn.Module) -> dict[str, str]:
@@ -110,6 +123,28 @@ def same(a: Tensor, b: Tensor) -> bool:
 def choose_output(module: nn.Module, output: int | str | None) -> None:
     """Let a copy return the logits alone, of several outputs (:func:`logits_of`)."""
     module.register_forward_hook(partial(_pick, output))
+
+
+def usual_output(returned: Any, classes: int) -> tuple[int | str | None, str]:
+    """Say which of several outputs are the logits: the one called so, else the first with a number for each class.
+
+    Returns:
+        its place or name, ``None`` where there is none; and why, where it has no name that says it.
+
+    >>> one, two = torch.zeros(1, 3), torch.zeros(1, 8)
+    >>> usual_output((two, one), 3), usual_output({"main": one, "aux": one}, 3)[0], usual_output((two,), 3)
+    ((1, 'the only one with a number for each class'), 'main', (None, ''))
+    """
+    if logits_of(returned, None) is not returned:
+        return "logits", ""
+    if not isinstance(returned, (Mapping, tuple, list)):
+        return None, ""
+    named = returned.items() if isinstance(returned, Mapping) else enumerate(returned)
+    found = [key for key, v in named if isinstance(v, Tensor) and v.ndim == 2 and v.shape[1] == classes]
+    if not found:
+        return None, ""
+    alone = len(found) == 1
+    return found[0], f"the {'only one' if alone else f'first of {len(found)}'} with a number for each class"
 
 
 def logits_of(returned: Any, output: int | str | None) -> Any:

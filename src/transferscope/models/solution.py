@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..errors import UsageError
 from ..params import Params
 from .network import Network
-from .prepared import is_extra
+from .prepared import is_extra, unwrapped
 
 __all__ = ["ROLES", "Given", "Solution", "Solutions", "Weights", "as_solution", "letter", "pair_kind"]
 
@@ -83,7 +83,8 @@ def as_solution(x: Given, label: str, net: Network | None = None) -> Solution:
     """Return a solution as it is, and other weights as a solution of this label and unknown role.
 
     Weights are taken as the network counts them (:meth:`~transferscope.models.network.Network.weights`): tied ones
-    once, without extra state.
+    once, without extra state. Of a module in a wrapper (``DataParallel``, ``torch.compile``) those inside count. A
+    state dict that has not one name of the network is read as one of a file is.
 
     Args:
         x: a solution, weights by name, a module (its weights as they are now), or the path of a file.
@@ -91,7 +92,7 @@ def as_solution(x: Given, label: str, net: Network | None = None) -> Solution:
         net: the network they are of; needed for a file, whose names and shapes become the network's.
 
     Raises:
-        CheckpointError: when a file cannot be read or does not fit the network.
+        CheckpointError: when a file cannot be read, or it, or a state dict, does not fit the network.
         UsageError: for a file without a network, or what is none of these.
 
     >>> as_solution({}, "a").label, as_solution(Solution("b", {}), "a").label
@@ -100,6 +101,7 @@ def as_solution(x: Given, label: str, net: Network | None = None) -> Solution:
     if isinstance(x, Solution):
         return _counted(net, x)
     if isinstance(x, nn.Module):
+        x = unwrapped(x)
         state = {k: v for k, v in x.state_dict().items() if isinstance(v, Tensor)}
         return _counted(net, Solution(label, {k: v.detach().cpu().clone() for k, v in state.items()}))
     if isinstance(x, (str, os.PathLike)):
@@ -117,6 +119,12 @@ def as_solution(x: Given, label: str, net: Network | None = None) -> Solution:
 
 
 def _counted(net: Network | None, solution: Solution) -> Solution:
+    if net is not None and solution.params and not solution.params.keys() & net.named().keys():
+        from .checkpoint import CheckpointFile
+        from .heads import fit_to
+
+        tensors = {k: v for k, v in solution.params.items() if isinstance(v, Tensor)}
+        return replace(solution, params=fit_to(net, CheckpointFile(solution.label, "pytorch", tensors)).params)
     if net is None or not (net.aliases.keys() & solution.params.keys() or any(map(is_extra, solution.params))):
         return solution
     return replace(solution, params=net.weights(solution.params, solution.label))

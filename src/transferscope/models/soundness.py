@@ -20,7 +20,7 @@ from ..errors import ModelError
 from ..rng import generator
 from .prepared import same
 
-__all__ = ["check_function"]
+__all__ = ["check_function", "differ", "first_difference", "own_random_numbers"]
 
 _IMAGES = 2
 _DRAWS = 12
@@ -50,7 +50,7 @@ def check_function(module: nn.Module, name: str, size: tuple[int, int], channels
     x = torch.rand((_IMAGES, channels, *size), generator=generator("two passes")) * 2 - 1
     before = _held(module)
     try:
-        with torch.no_grad(), _own_random_numbers() as drawn:
+        with torch.no_grad(), own_random_numbers() as drawn:
             _fill_zeros(module)
             start = _held(module)
             together, alone = _run(module, x, name), _run(module, x[-1:], name)
@@ -63,8 +63,8 @@ def _compare(
     module: nn.Module, name: str, x: Tensor, together: Tensor, alone: Tensor, draws: bool, changed: list[str]
 ) -> None:
     last = x[-1:]
-    if draws and any(_differ(_run(module, last, name), alone) for _ in range(_DRAWS)):
-        where = _first_difference(module, last, last)
+    if draws and any(differ(_run(module, last, name), alone) for _ in range(_DRAWS)):
+        where = first_difference(module, last, last)
         raise ModelError(
             f"{name}: two passes of one image differ, first seen at {where}, as random numbers are drawn in eval "
             "mode (dropout that eval() does not switch off?); make it a function of its weights and image"
@@ -74,16 +74,16 @@ def _compare(
             f"{name}: a forward pass in eval mode changes {_some(changed)}, so no two passes are of one network; "
             "let it change in training mode only"
         )
-    if not _differ(together[-1:], alone):
+    if not differ(together[-1:], alone):
         return
-    if _differ(_run(module, last, name), alone):
-        where = _first_difference(module, last, last)
+    if differ(_run(module, last, name), alone):
+        where = first_difference(module, last, last)
         raise ModelError(
             f"{name}: two passes of one image differ, first seen at {where}; make it a function of weights and image"
         )
     raise ModelError(
         f"{name}: what it says of an image depends on the others of the batch, first seen at "
-        f"{_first_difference(module, x, last)} (batch norm without running statistics?); "
+        f"{first_difference(module, x, last)} (batch norm without running statistics?); "
         "make it look at images one by one"
     )
 
@@ -100,7 +100,8 @@ def _run(module: nn.Module, x: Tensor, name: str) -> Tensor:
     return returned.detach().clone()
 
 
-def _differ(a: Tensor, b: Tensor) -> bool:
+def differ(a: Tensor, b: Tensor) -> bool:
+    """Say whether two outputs differ by more than rounding may make of one."""
     if a.shape != b.shape:
         return True
     a, b = a.double(), b.double()
@@ -108,11 +109,11 @@ def _differ(a: Tensor, b: Tensor) -> bool:
     return not torch.allclose(a, b, rtol=0, atol=float(scale) * _NEAR, equal_nan=True)
 
 
-def _first_difference(module: nn.Module, one: Tensor, other: Tensor) -> str:
+def first_difference(module: nn.Module, one: Tensor, other: Tensor) -> str:
     """Name the first submodule that says different things of the last image in two passes."""
     for _ in range(_DRAWS):
         for (path, kind, said), (_, _, again) in zip(_outputs(module, one), _outputs(module, other), strict=False):
-            if said.ndim != again.ndim or _differ(said[-1:], again[-1:]):
+            if said.ndim != again.ndim or differ(said[-1:], again[-1:]):
                 return f"{path!r} ({kind})" if path else f"its own forward ({kind})"
     return f"its own forward ({type(module).__name__})"
 
@@ -146,7 +147,7 @@ def _fill_zeros(module: nn.Module) -> None:
 
 
 @contextmanager
-def _own_random_numbers() -> Iterator[Any]:
+def own_random_numbers() -> Iterator[Any]:
     """Give back the state of every usual generator, and say whether one was drawn from."""
     with torch.random.fork_rng(devices=[]):
         state, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 (what others draw from)

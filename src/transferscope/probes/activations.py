@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data.feed import Feed
+from ..data.feed import Batch, Feed
 from ..data.imageset import ImageSet
 from ..errors import ModelError, nearest
 from ..models.network import Granularity, Network
 from ..progress import Progress, silent
 from ..runtime import pick_device
+from .entries import entries_an_image, unfolded
 from .forward import Forward
 
 __all__ = ["Tap", "Taps", "features", "pool", "taps"]
@@ -74,7 +75,9 @@ class Taps(Generic[T]):
 
     The function runs inside the forward hook, so an operation that later overwrites the output in place cannot reach
     what was made of it, unless the function returns a view. A module that runs more than once in a pass gives one
-    set of features a run: ``name``, ``name#2``, …. Of an output that is a tuple or list the first entry is taken.
+    set of features a run: ``name``, ``name#2``, …. Of an output that is a tuple, list or ordered dict the first
+    entry is taken. Windows or patches that stand beside images are put into one row an image where :meth:`look` has
+    seen them.
 
     Args:
         module: the network, on its device; called with a batch of examples.
@@ -99,6 +102,8 @@ class Taps(Generic[T]):
         self._found: dict[str, list[T]] = {}
         self._names: tuple[str, ...] | None = None
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._looking: dict[str, list[Any]] | None = None
+        self._rows: dict[str, list[int]] = {}
 
     def __enter__(self) -> Self:
         self._handles.append(self._module.register_forward_pre_hook(self._begin))
@@ -111,6 +116,38 @@ class Taps(Generic[T]):
     ) -> None:
         while self._handles:
             self._handles.pop().remove()
+
+    def look(self, forward: Forward, batch: Batch) -> dict[str, str]:
+        """See how many entries an image each output has, and leave out what has no features of single images.
+
+        Args:
+            forward: the network.
+            batch: two images; of one it cannot be told whether image follows image.
+
+        Returns:
+            What is not taken from now on, and why.
+        """
+        seen = []
+        for part in (batch, Batch(batch.images[-1:], batch.labels[-1:], batch.start)):
+            self._looking = {}
+            try:
+                forward(part)
+                seen.append(self._looking)
+            finally:
+                self._looking = None
+        without = {}
+        for name, outputs in seen[0].items():
+            kinds = {kind for output in outputs if (kind := _no_features(output))}
+            if kinds:
+                without[name] = f"it gives {kinds.pop()}"
+        together, alone = (
+            {name: [_first(o) for o in outputs] for name, outputs in one.items() if name not in without}
+            for one in seen
+        )
+        self._rows = entries_an_image(together, alone, len(batch.images))
+        without |= {name: _NO_ROWS for name, rows in self._rows.items() if not all(rows)}
+        self._taps = tuple(tap for tap in self._taps if tap.name not in without)
+        return without
 
     def collect(self) -> dict[str, T]:
         """Return what was taken in the last pass, in the order of the taps.
@@ -137,13 +174,20 @@ class Taps(Generic[T]):
 
     def _hook(self, tap: Tap) -> Callable[[nn.Module, Any, Any], None]:
         def hook(module: nn.Module, arguments: Any, output: Any) -> None:
+            if self._looking is not None:
+                self._looking.setdefault(tap.name, []).append(_copy(output))
+                return
+            if tap.name not in self._found:  # left out
+                return
             value = _tensor_of(output, tap.name)
-            if len(value) != self._examples:
+            before = len(self._found[tap.name])
+            rows = next(iter(self._rows.get(tap.name, ())[before : before + 1]), 1)
+            if len(value) != self._examples * rows:
                 raise ModelError(
                     f"module {tap.name!r} gives {len(value)} entries for {self._examples} images; features need one "
                     "entry an image; ask for a module around it"
                 )
-            self._found[tap.name].append(self._take(value.detach()))
+            self._found[tap.name].append(self._take(unfolded(value.detach(), self._examples)))
 
         return hook
 
@@ -205,8 +249,11 @@ def features(
         kept = pool(output) if pooled else output.flatten(1)
         return np.array(kept.cpu().numpy())
 
+    feed = Feed(images, where)
     with Taps(forward.module, chosen, take) as seen:
-        for part in Feed(images, where).batches(batch):
+        for name, why in seen.look(forward, next(feed.batches(2))).items():
+            raise ModelError(f"module {name!r} has no features: {why}; ask for a module inside or around it")
+        for part in feed.batches(batch):
             forward(part)
             for name, value in seen.collect().items():
                 parts.setdefault(name, []).append(value)
@@ -214,9 +261,29 @@ def features(
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
+_NO_ROWS = "its output does not have image after image on its first axis"
+
+
+def _first(output: Any) -> Any:
+    if isinstance(output, OrderedDict):  # an output of transformers
+        output = list(output.values())
+    return output[0] if isinstance(output, (tuple, list)) and output else output
+
+
+def _copy(output: Any) -> Any:
+    first = _first(output)
+    return first.detach().clone() if isinstance(first, Tensor) else first
+
+
+def _no_features(output: Any) -> str:
+    """Say what an output is, where it has no features."""
+    first = _first(output)
+    if isinstance(first, Tensor) and first.is_floating_point() and first.ndim:
+        return ""
+    return f"a tensor of {first.dtype}" if isinstance(first, Tensor) else f"a {type(first).__name__}"
+
+
 def _tensor_of(output: Any, name: str) -> Tensor:
-    first = output[0] if isinstance(output, (tuple, list)) and output else output
-    if not isinstance(first, Tensor) or not first.is_floating_point() or not first.ndim:
-        kind = f"a tensor of {first.dtype}" if isinstance(first, Tensor) else f"a {type(first).__name__}"
+    if kind := _no_features(output):
         raise ModelError(f"module {name!r} gives {kind}, which are no features; ask for a module inside or around it")
-    return first
+    return cast(Tensor, _first(output))

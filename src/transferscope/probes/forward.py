@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.feed import Batch
-from ..data.imageset import ImageSet
+from ..data.imageset import ImageSet, ImageSplits, one_part_wanted
 from ..errors import DataError, UsageError
 from ..models.network import Network, put
 from ..params import floating
@@ -45,7 +45,10 @@ class Forward:
 
         Raises:
             DataError: when there are none, or their channels or size are not those of the network's input.
+            UsageError: for all parts of a source.
         """
+        if isinstance(images, ImageSplits):
+            raise one_part_wanted()
         wanted = self.net.input
         if not len(images):
             raise DataError(f"{images.name}: no images; give at least one")

@@ -8,6 +8,7 @@ tensor later does not matter, and where a tensor is used by several (a shortcut)
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, TypeAlias
@@ -25,6 +26,7 @@ from ..params import Params, norm
 from ..progress import Progress, silent
 from ..runtime import full_float32, out_of_memory, pick_device
 from .activations import Tap, taps
+from .entries import entries_an_image
 from .forward import Forward
 
 __all__ = ["Gradients", "Precision", "Side", "gradients", "in_precision"]
@@ -235,10 +237,7 @@ class _Watch:
             self._handles.pop().remove()
 
     def look(self, forward: Forward, batch: Batch) -> None:
-        """See how many entries each place has for an image: windows or tokens may stand beside images, in one row.
-
-        They are those of image after image when the entries of one image alone are the last ones of two.
-        """
+        """See how many entries each place has for an image: windows or tokens may stand beside images, in one row."""
         x = forward.net.input.prepare(batch.images).to(forward.dtype)
         seen = []
         for images in (x, x[-1:]):
@@ -250,10 +249,7 @@ class _Watch:
             finally:
                 self._looking, self._running = None, False
         together, alone = seen
-        self._rows = {
-            name: [_rows(a, b, len(x)) for a, b in zip(together[name], alone.get(name, ()), strict=False)]
-            for name in together
-        }
+        self._rows = entries_an_image(together, alone, len(x))
 
     def run(self, x: Tensor) -> Tensor:
         """Return the logits of a batch."""
@@ -302,10 +298,15 @@ class _Watch:
             return
         before = len(self._found.get(tap.name, ()))
         rows = next(iter(self._rows.get(tap.name, ())[before : before + 1]), 1)
-        if not x.ndim or len(x) != self._examples * rows:
+        if not x.ndim or len(x) != self._examples * max(rows, 1):
             raise ModelError(
                 f"the {self._side} of module {tap.name!r} has {len(x) if x.ndim else 'no'} entries for "
                 f"{self._examples} images; gradients of single images need one entry each; ask for a module around it"
+            )
+        if not rows:
+            raise ModelError(
+                f"the {self._side} of module {tap.name!r} does not have image after image; gradients of single "
+                "images need one entry each; ask for a module around it"
             )
         if not x.requires_grad:
             raise ModelError(
@@ -326,15 +327,6 @@ class _Watch:
         x.register_hook(keep)  # type: ignore[no-untyped-call]
 
 
-def _rows(together: Tensor, alone: Tensor, images: int) -> int:
-    """Return how many entries an image has, image after image; 1 where that is not how they stand."""
-    count = len(alone) if alone.ndim else 0
-    if count < 2 or together.ndim != alone.ndim or len(together) != images * count:
-        return 1
-    last, scale = together[-count:], together.abs().max()
-    return count if last.shape == alone.shape and torch.allclose(last, alone, rtol=0, atol=1e-3 * float(scale)) else 1
-
-
 def _places(net: Network, modules: Granularity | Sequence[str], side: Side) -> tuple[Tap, ...]:
     """Find the submodules to watch: those that pass features on, or those that are the modules themselves."""
     found = taps(net, modules)
@@ -349,8 +341,8 @@ def _places(net: Network, modules: Granularity | Sequence[str], side: Side) -> t
 
 def _first_tensor(values: Sequence[Any]) -> Tensor | None:
     for value in values:
-        if isinstance(value, (tuple, list)):
-            value = _first_tensor(value)
+        if isinstance(value, (tuple, list, OrderedDict)):
+            value = _first_tensor(list(value.values()) if isinstance(value, OrderedDict) else value)
         if isinstance(value, Tensor) and value.is_floating_point():
             return value
     return None

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from .distance.measure import Distance, distance
     from .extrapolation.measure import Extrapolation, extrapolation
     from .gradient_flow.measure import GradientFlow, gradient_flow
+    from .head.measure import Head, Pretrained, head
     from .hessian.measure import Hessian, hessian
     from .landscape.measure import Landscape, landscape
     from .learning_curves.measure import LearningCurves, learning_curves
     from .loss_variation.measure import LossVariation, loss_variation
     from .mistakes.measure import Mistakes, mistakes
+    from .probe.measure import Probe, Probed, ProbeProtocol, probe
     from .result import Result
     from .rewind.measure import Rewind, rewind
     from .samples.measure import Samples, samples
@@ -48,6 +50,8 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "which": ("Which", "which"),
     "samples": ("Samples", "samples"),
     "scores": ("Scores", "Candidate", "scores"),
+    "probe": ("Probe", "Probed", "ProbeProtocol", "probe"),
+    "head": ("Head", "Pretrained", "head"),
     "learning_curves": ("LearningCurves", "learning_curves"),
     "block_shuffle": ("BlockShuffle", "block_shuffle"),
     "transfer": ("Transfer", "transfer"),

@@ -36,14 +36,18 @@ class Offered:
     Attributes:
         solution: the weights; without a final layer where they have none.
         net: the network, with as many outputs as that final layer.
-        images: the target's training images as this network wants to see them.
+        splits: the target's images as this network wants to see them.
         softmax: whether the final layer is known not to be one of sigmoids.
+        source: name of the pre-training in the study; empty for a file.
+        tunable: the network with the target's classes; by default ``net``.
     """
 
     solution: Solution
     net: Network
-    images: ImageSet
+    splits: ImageSplits
     softmax: bool = True
+    source: str = ""
+    tunable: Network | None = None
 
 
 class ImagesView(Protocol):
@@ -300,7 +304,7 @@ class Inputs(Protocol):
 
     def witnesses(self, target: str | None = None) -> tuple[Witness, ...]:
         """Return the runs on a target (by default the first), the given files, and the pre-trainings they started
-        from, with what is wrong with each.
+        from, with what is wrong with each; where there are no runs, the pre-trainings that the question looks at.
         """
 
     def note(self, topic: str, text: str) -> None:

@@ -30,8 +30,10 @@ __all__ = ["FORMAT", "MARKER", "About", "Failure", "RunFolder"]
 
 MARKER = "transferscope.json"
 FORMAT = 1
-About = Literal["study", "compare", "inspect", "rank"]
-_WORDS: dict[About, str] = {"study": "study", "compare": "comparison", "inspect": "inspection", "rank": "ranking"}
+About = Literal["study", "compare", "inspect", "rank", "recording"]
+_WORDS: dict[About, str] = {
+    "study": "study", "compare": "comparison", "inspect": "inspection", "rank": "ranking", "recording": "recording",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ..models.checkpoint import CheckpointFile, read
 from ..models.guess import guess
 from ..models.heads import compare
 from ..store.digest import file_digest
+from ..store.recording import Recording, is_recording
 from ..store.tensors import WeightFiles
 from .check import network_spec
 from .graph import Step
@@ -52,16 +53,33 @@ def named(words: Sequence[str]) -> list[Named]:
 
 def _of(word: str) -> Iterator[Named]:
     path = Path(word).expanduser()
+    if is_recording(path):
+        named = Recording.open(path).about.get("model")
+        yield _file(str(path), str(named) if named else None)
+        return
     if path.is_dir():
         yield from _in_folder(path)
         return
-    network, given, file = word.partition("=")
+    network, given, file = _apart(word)
     if path.exists() or not given:
         yield _file(str(path), None)
     elif not (network and file):
         raise UsageError(f"{word!r}: expected NETWORK=FILE, e.g. timm/resnet18=a.safetensors")
     else:
         yield _file(str(Path(file).expanduser()), network)
+
+
+def _apart(word: str) -> tuple[str, str, str]:
+    """Take ``NETWORK=FILE`` apart at the sign before the file: options of a network and names of files have it, too.
+
+    >>> _apart("timm/vit_tiny_patch16_224?depth=2=a.pt"), _apart("lenet=lr=0.1.pt"), _apart("a.pt")
+    (('timm/vit_tiny_patch16_224?depth=2', '=', 'a.pt'), ('lenet', '=', 'lr=0.1.pt'), ('a.pt', '', ''))
+    """
+    signs = [i for i, letter in enumerate(word) if letter == "="]
+    there = [i for i in signs if Path(word[i + 1 :]).expanduser().exists()]
+    if not signs or there:
+        return (word[: there[0]], "=", word[there[0] + 1 :]) if there else (word, "", "")
+    return word.rpartition("=") if "?" in word[: signs[0]] else word.partition("=")
 
 
 def _file(path: str, network: str | None) -> Named:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..data.shuffle import divisors
-from ..errors import CheckpointError, ModelError, SpecError, UsageError, nearest
+from ..errors import CheckpointError, ModelError, SpecError, StoreError, UsageError, nearest
 from ..questions.base import unknown
 from ..store.digest import file_digest
 from ..train.recipe import Recipe
@@ -15,7 +15,8 @@ from .feasibility import of_network, of_study
 from .inventory import Found, survey
 from .overlay import laid_over, make
 from .problems import raise_all
-from .schema import ImageSettings, SourceSettings, Study
+from .recorded import RecordedRun, recorded_run
+from .schema import ImageSettings, SourceSettings, StartSettings, Study
 from .snapshot_schedule import Kept
 
 __all__ = ["Checked", "Pretraining", "check", "network_spec"]
@@ -119,6 +120,9 @@ class _Check:
         sources = {name: self._source(_at(name), given, network) for name, given in study.pretrainings.items()}
         found = {n: self._found(t.data, t.samples, f"targets.{n}.data") for n, t in study.targets.items()}
         targets = {name: images for name, images in found.items() if images is not None}
+        recorded = {
+            name: self._recorded(name, start) for name, start in study.starts.items() if start.runs is not None
+        }
         recipes = {}
         for name, target in study.targets.items():
             for start, settings in study.starts.items():
@@ -128,8 +132,12 @@ class _Check:
                     (f"starts.{start}.recipe", settings.recipe),
                     (f"targets.{name}.recipes.{start}", target.recipes.get(start, {})),
                 ]
-                recipe = self._recipe(patches, targets.get(name))
-                if recipe is not None:
+                recipe = self._recipe(patches, None if start in recorded else targets.get(name))
+                if start in recorded:
+                    self._rates(start, recorded[start], patches)
+                    if recipe is not None:
+                        recipes[name, start] = recipe
+                elif recipe is not None:
                     recipes[name, start] = recipe
                     self._epochs(study.record.epochs, recipe, "record.epochs")
                     if settings.targets is None or name in settings.targets:
@@ -138,12 +146,42 @@ class _Check:
         self._started_from(sources)
         if len(targets) == len(study.targets):
             for name, question in study.analyses.items():
-                self.problems += of_study(f"analyses.{name}", question, study, targets, recipes)
+                self.problems += of_study(f"analyses.{name}", question, study, targets, recipes, recorded)
         raise_all(list({str(p): p for p in self.problems}.values()))
         return Checked(study, network, sources, targets, recipes)
 
     def _add(self, where: str, message: str) -> None:
         self.problems.append(SpecError(where, message))
+
+    def _recorded(self, name: str, start: StartSettings) -> list[RecordedRun]:
+        """Open the recordings of a start, and see that nothing is asked of them that only training here could do."""
+        assert start.runs is not None
+        where = f"starts.{name}"
+        for key in ("weights", "top_singular", "basin_noise", "average", "init"):
+            if getattr(start, key) is not None:
+                self._add(f"{where}.{key}", "is for runs that are trained here; these were recorded")
+        if len(start.runs) != len(start.seeds):
+            self._add(f"{where}.seeds", f"has {len(start.seeds)} seeds for {len(start.runs)} runs; leave it out")
+        if len(start.targets or self.study.targets) > 1:
+            several = ", ".join(self.study.targets)
+            self._add(f"{where}.targets", f"must say which target was trained on, one of {several}")
+        found = []
+        for i, path in enumerate(start.runs):
+            try:
+                found.append(recorded_run(path))
+            except StoreError as e:
+                self._add(f"{where}.runs.{i}", str(e))
+        return found
+
+    def _rates(self, start: str, runs: Sequence[RecordedRun], patches: _Patches) -> None:
+        """See that the learning rates of recorded runs are known."""
+        if not any("lr" in patch for _, patch in patches):
+            for run in runs:
+                if run.lr is None:
+                    self._add(
+                        f"starts.{start}.recipe.lr",
+                        f"{run.root} has no learning rate on record (record it with optimizer=); say which it was",
+                    )
 
     def _known(self, names: Iterable[str] | None, known: Iterable[str], where: str, what: str) -> None:
         self.problems += unknown(names, known, where, what)
@@ -154,6 +192,8 @@ class _Check:
             self._known(target.recipes, study.starts, f"targets.{name}.recipes", "start")
         for name, start in study.starts.items():
             where = f"starts.{name}"
+            if start.from_ == "unknown" and start.runs is None:
+                self._add(f"{where}.from", "'unknown' is for recorded runs; start from random, or from a source")
             self._known(start.targets, study.targets, f"{where}.targets", "target")
             if start.source == "source" and study.source is None:
                 self._add(f"{where}.from", "the study has no source; add 'source:', or start from random")

@@ -134,6 +134,8 @@ def _of_step(step: Step, training: Mapping[int, float], evaluation: float, opera
         return StepEstimate(step, str(step.spec.get("spec", step.spec.get("path", ""))), None, 0.0)
     if step.kind == "analysis":
         return StepEstimate(step, f"{len(step.spec['runs'])} runs", step.cost / evaluation, step.cost * operations)
+    if step.kind == "recording":
+        return StepEstimate(step, str(step.spec["path"]), step.cost / evaluation, step.cost * operations)
     recipe = step.spec["recipe"]
     epochs, batch = recipe["epochs"], recipe["batch"]
     replicas = step.spec["average"]["replicas"] if "average" in step.spec else 1

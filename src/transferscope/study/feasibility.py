@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..errors import SpecError
 from ..models.network import Network
 from ..questions.base import Question, starts_asked, unknown
 from ..train.recipe import Recipe
 from .inventory import Found
+from .recorded import RecordedRun
 from .schema import Study
 from .snapshot_schedule import Kept
 
@@ -40,6 +41,7 @@ def of_study(
     study: Study,
     targets: Mapping[str, Found],
     recipes: Mapping[tuple[str, str], Recipe],
+    recorded: Mapping[str, Sequence[RecordedRun]],
 ) -> Iterator[SpecError]:
     """Yield what keeps a question from being answered.
 
@@ -49,6 +51,7 @@ def of_study(
         study: of what.
         targets: images by target, all of them.
         recipes: recipe by target and start, those that are right.
+        recorded: by start, runs that were recorded elsewhere.
     """
     names = list(question.names(where, study))
     if names:
@@ -57,7 +60,7 @@ def of_study(
     asked = {n: found for n, found in targets.items() if question.targets is None or n in question.targets}
     yield from of_labels(where, question, asked)
     yield from question.lacks(where, study, asked)
-    yield from _weights(where, question, study, asked, recipes)
+    yield from _weights(where, question, study, asked, recipes, recorded)
 
 
 def _weights(
@@ -66,6 +69,7 @@ def _weights(
     study: Study,
     asked: Mapping[str, Found],
     recipes: Mapping[tuple[str, str], Recipe],
+    recorded: Mapping[str, Sequence[RecordedRun]],
 ) -> Iterator[SpecError]:
     """Yield the recorded weights that a question needs and the runs will not have kept, and what to record."""
     named, wanted = question.named_weights(), question.wants_recorded()
@@ -74,6 +78,14 @@ def _weights(
         if target not in asked or start not in starts:
             continue
         if target not in (study.starts[start].targets or asked):
+            continue
+        if start in recorded:
+            for run in recorded[start]:
+                for key, tags in named.items():
+                    yield from run.missing(tags, f"{where}.{key}")
+                if wanted is not None and not run.between:
+                    place = f"{where}.{wanted}".rstrip(".")
+                    yield SpecError(place, f"needs weights kept between start and end; {run.root} has none")
             continue
         kept = Kept(study.record, recipe, asked[target].train)
         for key, tags in named.items():

@@ -325,7 +325,7 @@ def file_step(file: _File, label: str, network: dict[str, Any], classes: int | N
     } | ({} if at is None else {"at": at})
     _, _, loaded = file_into(body)
     whole = set(loaded.report.head) <= set(loaded.report.fits)
-    return Step("checkpoint", label, {**body, "content": content_digest(full)}, cost=100), whole
+    return Step("checkpoint", label, {**body, "content": content_digest(full, at)}, cost=100), whole
 
 
 def _labels(files: Sequence[_File]) -> dict[_File, str]:

@@ -99,9 +99,11 @@ def parse_study(tree: Mapping[str, Any], base: Path | None = None) -> Study:
 
 
 def _spelled_out(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpecError]]:
-    """Write out the short forms: a network that is a name, analyses that are ``true``."""
+    """Write out the short forms: a network that is a name, analyses that are ``true``, recorded runs by number."""
     out = dict(tree)
     problems = []
+    if isinstance(starts := out.get("starts"), Mapping):
+        out["starts"] = {name: _with_seeds(start) for name, start in starts.items()}
     if isinstance(out.get("network"), str):
         out["network"] = {"name": out["network"]}
     for key in ("images", "recipe", "analyses"):
@@ -128,6 +130,13 @@ def _spelled_out(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpecErro
             spelled[name] = {"question": question, **settings}
         out["analyses"] = spelled
     return out, problems
+
+
+def _with_seeds(start: Any) -> Any:
+    """Number the recorded runs of a start."""
+    if isinstance(start, Mapping) and isinstance(start.get("runs"), list) and "seeds" not in start:
+        return {**start, "seeds": list(range(len(start["runs"])))}
+    return start
 
 
 def _images(tree: Mapping[str, Any], base: Path) -> list[SpecError]:
@@ -183,4 +192,13 @@ def _absolute(study: Study, base: Path) -> tuple[Study, list[SpecError]]:
         update["source"] = found(study.source, "source")
     if study.sources:
         update["sources"] = {name: found(s, f"sources.{name}") for name, s in study.sources.items()}
+    if any(start.runs is not None for start in study.starts.values()):
+        update["starts"] = {
+            name: start.model_copy(
+                update={"runs": tuple(str((base / Path(run).expanduser()).absolute()) for run in start.runs)}
+            )
+            if start.runs is not None
+            else start
+            for name, start in study.starts.items()
+        }
     return study.model_copy(update=update), problems

@@ -29,10 +29,11 @@ _WORK = {
     "data": "transferscope.study.work.data:prepare",
     "train": "transferscope.study.work.train:train",
     "checkpoint": "transferscope.study.work.checkpoint:take",
+    "recording": "transferscope.study.work.recording:take",
     "analysis": "transferscope.study.work.analysis:analyse",
 }
 _RESUMABLE = {"train", "analysis"}
-_INPUT = {"data", "checkpoint"}
+_INPUT = {"data", "checkpoint", "recording"}
 """Steps that only read what the user gave: what is wrong with that is said at once, before time is spent on more."""
 
 

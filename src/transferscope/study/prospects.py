@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 from ..errors import StoreError
+from ..evidence.claim import Claim
 from ..evidence.claims import claim_called
 from ..evidence.finding import Finding
 from ..evidence.phrases import percent, short
@@ -87,24 +89,30 @@ def prospects(checked: Checked, known: tuple[Pilot, ...]) -> list[Prospect]:
             images = [checked.targets[target].test for target in about]
             limit = getattr(question, "images", None)
             seen = min(images) if limit is None else min(limit, *images)
-            found.append(prospect(pilot, _networks(checked.study, question, claim.kinds), seen))
+            found.append(prospect(pilot, _networks(checked.study, question, claim), seen))
     return found
 
 
-def _networks(study: Study, question: Question, kinds: tuple[str, ...]) -> int:
+def _networks(study: Study, question: Question, claim: Claim) -> int:
     """Return how many networks of each kind the question has: of the kind with the fewest.
 
     A kind has those of the start with the most seeds. Where starts of a kind are held against each other, the start
-    with the fewest counts.
+    with the fewest counts; where networks of one initialisation are, the most that share one.
     """
     limit = getattr(question, "runs", None) or getattr(question, "seeds", None)
     of_kind: dict[str, list[int]] = {}
+    sharing: Counter[int] = Counter()
     for name in starts_asked(study, question):
         start = study.starts[name]
-        if not start.altered:
-            of_kind.setdefault("RI-T" if start.source is None else "P-T", []).append(len(start.seeds[:limit]))
+        if start.altered:
+            continue
+        of_kind.setdefault("RI-T" if start.source is None else "P-T", []).append(len(start.seeds[:limit]))
+        if start.source is None:
+            sharing.update(seed if start.init is None else start.init for seed in start.seeds[:limit])
+    if claim.one_start:
+        return max(sharing.values(), default=0)
     apart = question.tells_apart or question.called() == "learning_curves"
-    counts = [min(n) if apart else max(n) for kind, n in of_kind.items() if kind in (kinds or of_kind)]
+    counts = [min(n) if apart else max(n) for kind, n in of_kind.items() if kind in (claim.kinds or of_kind)]
     return min(counts, default=0)
 
 

@@ -131,7 +131,10 @@ class StartSettings(Strict):
 
     from_: Annotated[str, Field(alias="from", min_length=1)]
     """``source``, or a name under ``sources``: pre-trained weights, with a new head from the seed (P-T). ``random``:
-    new weights (RI-T)."""
+    new weights (RI-T). ``unknown``, of recorded runs only."""
+    runs: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Runs that were recorded elsewhere, instead of trained here: folders that ``transferscope.record`` or the
+    callbacks for Lightning and Hugging Face made, one a run. ``from`` then says what they started from."""
     weights: Annotated[str, Field(pattern=r"^(best|final|epoch \d+|step \d+)$")] | None = None
     """Which weights of the pre-training: ``best``, ``final``, ``epoch 4``, ``step 9``; default: as in the source."""
     top_singular: Annotated[float, Field(gt=0), AfterValidator(_share_or_count)] | None = None
@@ -152,8 +155,8 @@ class StartSettings(Strict):
 
     @property
     def source(self) -> str | None:
-        """Name of the pre-training it starts from, ``None`` for random weights."""
-        return None if self.from_ == "random" else self.from_
+        """Name of the pre-training it starts from, ``None`` for random or unknown weights."""
+        return None if self.from_ in ("random", "unknown") else self.from_
 
     @property
     def altered(self) -> tuple[str, ...]:

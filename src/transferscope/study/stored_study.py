@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import StoreError
 from ..questions import result_class
 from ..store.folder import RunFolder
 from ..store.step import StoredStep
@@ -48,6 +49,10 @@ def open_study(root: str | Path) -> StoredStudy:
         StoreError: when it is not a run folder, was written by a newer version, or is damaged.
     """
     folder = RunFolder.open(root)
+    if folder.about == "recording":
+        raise StoreError(
+            f"{root}: is a recorded training, which has no report; ask about it with 'transferscope inspect {root}'"
+        )
     return StoredStudy(folder, Plan.from_json(folder.read("plan.json")))
 
 
@@ -228,6 +233,7 @@ class StoredStudy:
             "data": "preparing images",
             "train": "training",
             "checkpoint": "reading checkpoints",
+            "recording": "reading recordings",
             "analysis": "analyses",
         }
         parts, total = [], 0.0

@@ -8,17 +8,19 @@ from typing import Any
 
 from ..data.augmentation import Augmentation
 from ..data.spec import parse
+from ..errors import SpecError
 from ..models.locate import content_digest
 from ..train.recipe import Recipe
 from .check import Checked
 from .graph import PlannedRun, Step
 from .inventory import Found
+from .recorded import recorded_run
 from .schema import ImageSettings, RecordSettings, SourceSettings, StartSettings
 from .snapshot_schedule import kept_epochs
 
 __all__ = ["REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
 
-REVISION = {"data": 1, "train": 1, "checkpoint": 1}
+REVISION = {"data": 1, "train": 1, "checkpoint": 1, "recording": 1}
 """Part of every specification; to be raised when a kind of step computes other numbers from the same settings.
 
 Answers have the revision of their question."""
@@ -113,6 +115,16 @@ class Trainings:
                 recipe = replace(recipe, augmentation=replace(Augmentation.off(), mixup=recipe.augmentation.mixup))
             for seed in start.seeds[:seeds]:
                 label = f"{name} {seed}"
+                if start.runs is not None:
+                    if condition.name or union:
+                        what = condition.name or "+".join(union)
+                        raise SpecError(
+                            f"starts.{name}.runs",
+                            f"are recorded, and a question wants to train such runs anew ({what}); name others for "
+                            "it with 'starts'",
+                        )
+                    runs[label] = self._recorded(target, label, name, start, seed, recipe, images, found)
+                    continue
                 runs[label] = self._run(target, label, name, start, seed, recipe, images, found, condition)
         return runs
 
@@ -129,7 +141,7 @@ class Trainings:
                 "revision": REVISION["checkpoint"],
                 "network": self.checked.network,
                 "path": source.checkpoint,
-                "content": content_digest(source.checkpoint),
+                "content": content_digest(source.checkpoint, source.at),
                 "classes": None,
                 "head": "keep",
             } | ({} if source.at is None else {"at": source.at})
@@ -142,6 +154,35 @@ class Trainings:
         return self._train(
             name, images, given.images, given.recipe, source.seed, start, {}, self.study.record_of(source), {}
         )
+
+    def _recorded(
+        self,
+        target: str,
+        label: str,
+        start_name: str,
+        start: StartSettings,
+        seed: int,
+        recipe: Recipe,
+        images: Step,
+        found: Found,
+    ) -> PlannedRun:
+        """Return a run that was recorded elsewhere; its weights are taken over and evaluated on images here."""
+        assert start.runs is not None
+        recorded = recorded_run(start.runs[start.seeds.index(seed)])
+        spec = {
+            "revision": REVISION["recording"],
+            "network": self.checked.network,
+            "path": str(recorded.root),
+            "content": recorded.content,
+            "recipe": asdict(recorded.recipe(recipe)),
+            "seed": seed,
+            "start": {"from": start.from_, "weights": "given"},
+        }
+        cost = (len(recorded.tags) + 1) * (found.train + found.val + found.test)
+        step = Step("recording", f"{target} {label}", spec, {"images": images}, cost)
+        role = {"random": "RI-T", "unknown": ""}.get(start.from_, "P-T")
+        group = "P" if start.source == "source" else f"P {start.source}" if start.source else f"RI {recorded.start}"
+        return PlannedRun(step, target, start_name, role, group, seed, start.source or "")
 
     def _run(
         self,

@@ -147,3 +147,35 @@ def test_without_pyarrow_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(DataError, match=r"pyarrow, which is not installed: pip install 'transferscope\[parquet\]'"):
         load_images(f"hfparquet:{tmp_path}/a.parquet")
+
+
+@pytest.mark.parametrize("form", ["classes", "words", "vectors", "columns"])
+def test_several_labels_an_image(tmp_path, form):
+    pa = pytest.importorskip("pyarrow", reason="parquet files are read with pyarrow")
+    from pyarrow import parquet
+
+    names, lists = ("cat", "dog", "eel"), [[0, 1], [1], [], [0], [1, 2]]
+    number = [lists[i % 5] for i in range(20)]
+    vectors = np.array([[int(k in of) for k in range(3)] for of in number])
+    columns, features = {}, {"image": {"_type": "Image"}}
+    if form == "classes":
+        columns["labels"] = pa.array(number)
+        features["labels"] = {"feature": {"names": list(names), "_type": "ClassLabel"}, "_type": "Sequence"}
+    elif form == "words":
+        columns["tags"] = pa.array([[names[k] for k in of] for of in number])
+    elif form == "vectors":
+        columns["label"] = pa.array(vectors.astype(float).tolist(), pa.list_(pa.float64(), 3))
+    else:
+        columns |= {name: pa.array(vectors[:, k].astype(bool)) for k, name in enumerate(names)}
+    seen = pixels(20)
+    images = pa.array(
+        [{"bytes": png(p), "path": None} for p in seen], pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    )
+    table = pa.table({"image": images, **columns})
+    about = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    parquet.write_table(table.replace_schema_metadata(about), tmp_path / "a.parquet")
+    got = load_images(f"hfparquet:{tmp_path}/a.parquet?val=0")
+    assert got.multilabel and got.classes == (("0", "1", "2") if form == "vectors" else names)
+    for part in (got.train, got.test):
+        assert part.labels.tolist() == [vectors[int(name[-7:])].tolist() for name in part.ids]
+    assert any("several labels an image: 3 classes" in remark for remark in got.remarks)

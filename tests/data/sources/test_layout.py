@@ -168,3 +168,22 @@ def test_classes_of_one_image_are_said(write_folder):
     images = load_images(f"folder:{write_folder({'ant': 1, 'bee': 9, 'cat': 9, 'eel': 1})}")
     assert images.remarks == ("2 classes of one image: 'ant', 'eel'",)
     assert np.bincount(images.train.labels, minlength=4)[[0, 3]].tolist() == [1, 1]
+
+
+def test_names_that_join_part_and_class(write_folder):
+    root = write_folder({f"{part}{name}": 5 for part in ("train", "test") for name in ("A", "B")})
+    images = load_images(f"folder:{root}?val=0")
+    assert images.classes == ("A", "B") and (len(images.train), len(images.test)) == (10, 10)
+    assert images.remarks == ("the names of the folders are read as part and class: 'A', 'B' in train, test",)
+    assert load_images(f"folder:{root}?val=0&split=none").classes == ("testA", "testB", "trainA", "trainB")
+
+
+def test_names_of_classes_that_begin_like_parts_stay_classes(write_folder):
+    root = write_folder({"train_station": 5, "test_tube": 5, "valley": 5})
+    assert load_images(f"folder:{root}").classes == ("test_tube", "train_station", "valley")
+
+
+def test_a_part_whose_one_folder_holds_all_its_images_is_left_out_by_name(write_folder):
+    root = write_folder({"train": {"a": 8, "b": 8}, "val": {"images": 4}})
+    images = load_images(f"folder:{root}")
+    assert images.remarks == ("the folder 'val' left out: it has no class folders (4 images)",)

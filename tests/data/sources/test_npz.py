@@ -51,6 +51,27 @@ def test_class_names_may_be_called_labels(save):
     assert images.classes == ("p", "q", "r") and images.multilabel and images.train.channels == 3
 
 
+def test_vectors_with_exactly_one_class_are_classes(save):
+    images = load_images(save(x=X, y=np.eye(4)[Y], classes=list("abcd")))
+    assert not images.multilabel and images.classes == ("a", "b", "c", "d")
+    assert images.train.labels.tolist() == [Y[int(i)] for i in images.train.ids]
+    assert images.remarks == ("each image has exactly one of the labels and is read as of that class",)
+    two = np.eye(4)[Y[:9]]
+    two[0, 1] = 1
+    images = load_images(save(x_train=X, y_train=np.eye(4)[Y], x_test=X[:9], y_test=two))
+    assert images.multilabel and not any("exactly one" in remark for remark in images.remarks)
+
+
+@pytest.mark.parametrize("names", [("X_train", "Y_train", "X_test", "Y_test"), ("data", "targets"), ("X", "target")])
+def test_other_usual_names(save, names):
+    images = load_images(save(**dict(zip(names, (X, Y, X[:9], Y[:9]), strict=False))))
+    assert images.classes == ("0", "1", "2", "3") and images.train.size == (8, 8)
+    with pytest.raises(
+        DataError, match=r"no labels \(y\) in it; .*labels are numbers, and their names are called classes"
+    ):
+        load_images(save(x=X, y=np.array(list("abcd"))[Y]))
+
+
 def test_resized(save, own_cache):
     images = load_images(save(x=X, y=Y), size=4)
     assert images.train.size == (4, 4) and list(own_cache.iterdir())
@@ -107,3 +128,14 @@ def test_medmnists_files(save, multilabel):
     del arrays["test_labels"]
     with pytest.raises(DataError, match="test_images is there and test_labels is missing"):
         load_images(save(**arrays))
+
+
+def test_floats_are_read_by_one_scale_for_all_parts(save):
+    x, dark = X / 255, X[:9] // 255 / 255  # alone, the dark part would be of numbers up to 1/255
+    images = load_images(save(x_train=x, y_train=Y, x_test=dark, y_test=Y[:9]) + "?val=0")
+    assert np.array_equal(images.train.images, X) and np.array_equal(images.test.images, X[:9] // 255)
+    assert images.remarks == ("images of float64 from 0 to 1 are multiplied by 255 and rounded to 8 bits",)
+    images = load_images(save(train_images=X.astype(float), train_labels=Y, test_images=dark, test_labels=Y[:9]))
+    assert np.array_equal(images.test.images, np.rint(dark)), "of the scale that the training images are of"
+    with pytest.raises(DataError, match=r"set\.npz: images are of float64 and uint8; give all parts in one format"):
+        load_images(save(x_train=x, y_train=Y, x_test=X[:9], y_test=Y[:9]))

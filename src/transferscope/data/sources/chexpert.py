@@ -109,7 +109,7 @@ class CheXpert(Source):
         path = file(root / name)
         paths: list[str] = []
         values: list[list[int]] = []
-        rows = csv_rows(read_text(path, self.encoding), "Path", str(path))
+        rows = csv_rows(read_text(path, self.encoding), ["Path"], str(path))
         header = next(rows, [])
         image, view, findings = self._columns(path, header)
         for at, row in enumerate(rows, 2):

@@ -102,7 +102,8 @@ def listed_by_class(
         listings[part] = Listing(FilePixels(root, paths), labels, np.array([_id(path) for path in paths]))
     remarks = list(found.remarks)
     if found.others:
-        remarks.append(f"{found.others} files that are not images by their name left out")
+        kinds = several((f"{n} {readable(ending)}" for ending, n in found.others.most_common()), 4)
+        remarks.append(f"{found.others.total()} files that are not images by their name left out: {kinds}")
     if odd := sum(not is_readable(path.rpartition("/")[2]) for of in found.paths.values() for path in of):
         remarks.append(f"{odd} image files whose names are no UTF-8 are called by them with escapes")
     notes = (f"{found.followed} links followed",) if found.followed else ()

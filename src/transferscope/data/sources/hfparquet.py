@@ -1,7 +1,8 @@
 """``hfparquet:PLACE``: a parquet file of images, or a folder of them, as Hugging Face's ``datasets`` writes them.
 
 The column of images holds encoded files (``bytes``) or their places (``path``), the column of labels numbers, whose
-names the file's own description has, or words. Files of a folder belong to the part that their names begin with
+names the file's own description has, or words, or lists of them for several labels an image; columns of 0 and 1, one
+a class, are read, too. Files of a folder belong to the part that their names begin with
 (``train-00000-of-00002.parquet``) or that their folders are called. Wants pyarrow: ``pip install
 'transferscope[parquet]'``.
 """
@@ -28,8 +29,8 @@ from ..listing import Listing, Parts
 from ..names import quoted, readable, several
 from ..pixels import ItemPixels
 from .base import SplitSource, file, folder
-from .labels import Label, coded, label_of
 from .layout import part_called
+from .multilabel import Bits, Labels, all_bits, as_numbers, bit_of, labels_of
 
 __all__ = ["HfParquet"]
 
@@ -43,7 +44,7 @@ class HfParquet(SplitSource):
 
     Attributes:
         image: the column of images.
-        label: the column of labels.
+        label: the column of labels, or a column a class, joined by commas.
     """
 
     scheme: ClassVar[str] = "hfparquet"
@@ -73,7 +74,7 @@ class HfParquet(SplitSource):
         kept = {part: [v for v in values[part] if v is not None] for part, of in known.items() if of.any()}
         if "train" not in kept:
             raise DataError(f"{place}: no labelled train images")
-        labels, classes, said = coded(str(place), kept, names)
+        labels, classes, said = as_numbers(str(place), kept, names)
         listings = {
             part: _listing(root, opened[part], np.flatnonzero(known[part]), of) for part, of in labels.items()
         }
@@ -101,12 +102,9 @@ class _Table:
         features = _features(schema.metadata)
         kinds = {field.name: str(field.type) for field in schema}
         self.image = _image_column(path, kinds, features, image)
-        self.label = _label_column(path, kinds, features, label, self.image)
-        self.names = _names(features.get(self.label))
-        try:
-            self.labels: list[Label] = list(map(label_of, opened.read(columns=[self.label]).column(0).to_pylist()))
-        except TypeError as e:
-            raise DataError(f"{path}: {self.label}: {e}") from None
+        columns = _label_columns(path, opened, kinds, features, label, self.image)
+        self.names = columns if len(columns) > 1 else _names(features.get(columns[0]))
+        self.labels = _labels(path, opened, columns)
         about = opened.metadata
         self.ends = list(accumulate(about.row_group(i).num_rows for i in range(about.num_row_groups)))
         self._alone = threading.Lock()
@@ -202,13 +200,54 @@ def _image_column(path: Path, kinds: Mapping[str, str], features: Mapping[str, A
     return _only(path, "image", found, kinds, preferred=("image", "img"))
 
 
-def _label_column(path: Path, kinds: Mapping[str, str], features: Mapping[str, Any], given: str, image: str) -> str:
+def _label_columns(
+    path: Path, opened: Any, kinds: Mapping[str, str], features: Mapping[str, Any], given: str, image: str
+) -> tuple[str, ...]:
+    """Return the column of labels, or the columns of 0 and 1, one a class."""
     if given:
-        return _given(path, "label", given, kinds)
-    found = [name for name in kinds if _kind(features.get(name)) == "ClassLabel"]
+        named = [given] if given in kinds else [name.strip() for name in given.split(",") if name.strip()]
+        return tuple(_given(path, "label", name, kinds) for name in named or [given])
+    found = [name for name in kinds if _names(features.get(name)) is not None]
     simple = ("int", "uint", "string", "large_string", "dictionary", "bool")
-    found = found or [name for name, kind in kinds.items() if name != image and kind.startswith(simple)]
-    return _only(path, "label", found, kinds, preferred=("label", "labels"))
+    found = found or [name for name, kind in kinds.items() if name != image and _of_list(kind).startswith(simple)]
+    found = found or [
+        name for name, kind in kinds.items() if _of_list(kind) in ("float", "double") and name in _USUAL
+    ]
+    if len(found) > 1 and not set(found) & set(_USUAL):
+        flags = [
+            name for name, kind in kinds.items() if name != image and kind.startswith((*simple, "float", "double"))
+        ]
+        values = [opened.read(columns=[name]).column(0).to_pylist() for name in flags]
+        if flags == [name for name in kinds if name != image] and all(map(all_bits, values)):
+            return tuple(flags)
+    return (_only(path, "label", found, kinds, preferred=_USUAL),)
+
+
+_USUAL = ("label", "labels")
+
+
+def _of_list(kind: str) -> str:
+    """Return the kind of what a list holds; of what is no list the kind itself.
+
+    >>> _of_list("list<element: int64>"), _of_list("string")
+    ('int64', 'string')
+    """
+    found = re.match(r"(?:large_|fixed_size_)?list<\w+: ([^>]*)>", kind)
+    return found[1] if found else kind
+
+
+def _labels(path: Path, opened: Any, columns: Sequence[str]) -> list[Labels]:
+    read = {name: opened.read(columns=[name]).column(0).to_pylist() for name in columns}
+    name = columns[0]
+    try:
+        if len(columns) == 1:
+            return list(map(labels_of, read[name]))
+        bits = []
+        for name in columns:
+            bits.append(list(map(bit_of, read[name])))
+        return [row if row.known else None for row in map(Bits, zip(*bits, strict=True))]
+    except TypeError as e:
+        raise DataError(f"{path}: {name}: {e}") from None
 
 
 def _given(path: Path, what: str, name: str, kinds: Mapping[str, str]) -> str:
@@ -229,7 +268,11 @@ def _only(path: Path, what: str, found: Sequence[str], kinds: Mapping[str, str],
 
 
 def _names(feature: Any) -> tuple[str, ...] | None:
-    """Return the class names of a ``ClassLabel``."""
+    """Return the class names of a ``ClassLabel``, or of a list of them."""
+    if isinstance(feature, list) and len(feature) == 1:  # as datasets wrote lists before there was a name for them
+        feature = feature[0]
+    if _kind(feature) in ("Sequence", "List", "LargeList"):
+        feature = feature.get("feature")
     if _kind(feature) != "ClassLabel" or not feature.get("names"):
         return None
     names = feature["names"]

@@ -1,16 +1,18 @@
 """``imagefolder:ROOT``: Hugging Face's image folders, with a table ``metadata.csv`` or ``metadata.jsonl``.
 
-The table has a column ``file_name`` (paths as seen from the table) and one of labels: ``label``, or the only other
-one, or what ``?label=`` names. It lies in ``ROOT``, or one in the folder of each part. Of a table in ``ROOT``, the
-parts are its column ``split``, or the first folders of the paths where these are called like parts. Without a table
-it is a folder for each class, as ``folder:``.
+The table has a column ``file_name`` (paths as seen from the table; also ``path``, ``image_id`` and the like, with or
+without the files' ending) and one of labels: ``label``, or the only other one, or what ``?label=`` names. Several
+labels an image are lists, words joined by ``|``, or a column of 0 and 1 for each class (all others of the table, or
+those that ``?label=A,B,C`` names). The table lies in ``ROOT``, or one in the folder of each part. Of one in ``ROOT``,
+the parts are its column ``split``, or the first folders of the paths where these are called like parts. Without a
+table it is a folder for each class, as ``folder:``.
 """
 
 from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,15 +25,22 @@ from ..names import quoted, readable, several
 from ..pixels import FilePixels
 from .base import SplitSource, folder
 from .folder import Folder
-from .labels import Label, coded, label_of
 from .layout import folders_in, part_called
-from .text import csv_rows, lines, paths_under, read_text
+from .multilabel import Bits, Labels, all_bits, as_numbers, bit_of, labels_of
+from .text import csv_rows, lines, paths_under, plain, read_text
 from .walk import walk
 
 __all__ = ["ImageFolder"]
 
 _TABLES = ("metadata.csv", "metadata.jsonl")
 _FILE = "file_name"
+_OTHER_FILES = (
+    *("filename", "file", "filepath", "path", "imagename", "imagefile", "imagepath", "imageid", "imgpath"),
+    *("image", "img"),
+)
+"""What others call the column of files, in lower case and without underscores."""
+
+_USUAL = ("label", "labels")
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class ImageFolder(SplitSource):
     """``imagefolder:ROOT``.
 
     Attributes:
-        label: the column of labels.
+        label: the column of labels, or a column a class, joined by commas.
         encoding: of the table, where it has no byte order mark.
     """
 
@@ -62,8 +71,10 @@ class ImageFolder(SplitSource):
             return Folder(**{f.name: getattr(self, f.name) for f in fields(Folder) if f.name != "split"}).parts(seed)
         remarks: list[str] = []
         by_part: dict[str, list[_Row]] = {}
+        read = {part: _read(table, self.encoding) for part, table in tables.items()}
+        columns = self._label_columns(root, [row for of in read.values() for _, row in of])
         for part, table in tables.items():
-            rows = self._rows(root, table)
+            rows = _rows(root, table, read[part], columns)
             labelled = [row for row in rows if row.label is not None]
             if len(labelled) < len(rows):
                 where = table.relative_to(root)
@@ -76,8 +87,10 @@ class ImageFolder(SplitSource):
         if set(by_part) == {"train", "val"}:
             by_part["test"] = by_part.pop("val")
             notes = ("test: the validation part, as no other is there for it",)
-        labels, classes, said = coded(
-            str(root), {part: [r.label for r in of if r.label is not None] for part, of in by_part.items()}
+        labels, classes, said = as_numbers(
+            str(root),
+            {part: [r.label for r in of] for part, of in by_part.items()},
+            columns if len(columns) > 1 else None,
         )
         listings = {part: _listing(root, of, labels[part]) for part, of in by_part.items()}
         remarks += [*said, *_unlisted(root, listings.values())]
@@ -90,51 +103,75 @@ class ImageFolder(SplitSource):
             remarks=tuple(remarks),
         )
 
-    def _rows(self, root: Path, table: Path) -> list[_Row]:
-        """Read a table; of one in ``root``, tell the parts of its rows."""
-        read = list(
-            _read_jsonl(table, self.encoding) if table.suffix == ".jsonl" else _read_csv(table, self.encoding)
-        )
-        if not read:
-            raise DataError(f"{table}: has no rows")
-        columns = list(dict.fromkeys(name for _, row in read for name in row))
-        files, wanted = _file_column(table, columns), self._label_column(table, columns)
-        values: list[Label] = []
-        for at, row in read:
-            if not isinstance(row.get(files), str) or not row[files].strip():
-                raise DataError(f"{table}:{at}: no {files}")
-            try:
-                values.append(label_of(row.get(wanted)))
-            except TypeError as e:
-                raise DataError(f"{table}:{at}: {wanted}: {e}") from None
-        below = table.parent.relative_to(root).as_posix()
-        found = paths_under(table.parent, [row[files].strip() for _, row in read])
-        paths = [posixpath.normpath(p if p.startswith("/") else f"{below}/{p}") for p in found]
-        parts = ["train"] * len(read)
-        if table.parent == root:
-            parts = _parts_of(paths, [str(row.get("split", "")) for _, row in read] if wanted != "split" else [])
-        return [_Row(*row) for row in zip(paths, values, parts, strict=True)]
-
-    def _label_column(self, table: Path, columns: Sequence[str]) -> str:
-        others = [c for c in columns if not c.endswith(_FILE) and c != "split"]
+    def _label_columns(self, root: Path, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+        """Return the column of labels, or the columns of 0 and 1, one a class, of all tables."""
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        others = [c for c in columns if not c.endswith(_FILE) and plain(c) not in (*_OTHER_FILES, "split", "")]
         if self.label:
-            if self.label not in columns:
-                raise DataError(f"{table}: no column {self.label!r}{nearest(self.label, columns)}")
-            return self.label
-        if "label" in others:
-            return "label"
+            asked = [self.label] if self.label in columns else [n.strip() for n in self.label.split(",")]
+            for name in asked:
+                if name not in columns:
+                    raise DataError(f"{root}: no column {name!r} in its tables{nearest(name, columns)}")
+            return tuple(asked)
+        for usual in _USUAL:
+            if len(named := [c for c in others if c.lower() == usual]) == 1:
+                return (named[0],)
         if len(others) == 1:
-            return others[0]
+            return (others[0],)
+        if others and all(all_bits([row.get(name) for row in rows]) for name in others):
+            return tuple(others)
         raise DataError(
-            f"{table}: which column has the labels? It has {several(map(quoted, columns), 12)}; add ?label=COLUMN"
+            f"{root}: which column has the labels? There are {several(map(quoted, columns), 12)}; add ?label=COLUMN, "
+            "or ?label=A,B,C for columns of 0 and 1"
         )
 
 
 @dataclass(frozen=True)
 class _Row:
     path: str
-    label: Label
+    label: Labels
     part: str
+
+
+_Read = list[tuple[int, dict[str, Any]]]
+"""Rows of a table by column, each with its line."""
+
+
+def _read(table: Path, encoding: str) -> _Read:
+    read = list(_read_jsonl(table, encoding) if table.suffix == ".jsonl" else _read_csv(table, encoding))
+    if not read:
+        raise DataError(f"{table}: has no rows")
+    return read
+
+
+def _rows(root: Path, table: Path, read: _Read, labels: Sequence[str]) -> list[_Row]:
+    """Return what a table says; of one in ``root``, tell the parts of its rows."""
+    columns = list(dict.fromkeys(name for _, row in read for name in row))
+    files = _file_column(table, columns)
+    if missing := [name for name in labels if name not in columns]:
+        raise DataError(f"{table}: no column {missing[0]!r}; it has {several(map(quoted, columns), 12)}")
+    values: list[Labels] = []
+    for at, row in read:
+        if not isinstance(row.get(files), str) or not row[files].strip():
+            raise DataError(f"{table}:{at}: no {files}")
+        name = labels[0]
+        try:
+            if len(labels) == 1:
+                values.append(labels_of(row.get(name)))
+                continue
+            bits = []
+            for name in labels:
+                bits.append(bit_of(row.get(name)))
+            values.append(Bits(bits) if Bits(bits).known else None)
+        except TypeError as e:
+            raise DataError(f"{table}:{at}: {name}: {e}") from None
+    below = table.parent.relative_to(root).as_posix()
+    found = paths_under(table.parent, [row[files].strip() for _, row in read])
+    paths = [posixpath.normpath(p if p.startswith("/") else f"{below}/{p}") for p in found]
+    parts = ["train"] * len(read)
+    if table.parent == root:
+        parts = _parts_of(paths, [str(row.get("split", "")) for _, row in read] if "split" not in labels else [])
+    return [_Row(*row) for row in zip(paths, values, parts, strict=True)]
 
 
 def _tables(root: Path) -> dict[str, Path]:
@@ -155,7 +192,7 @@ def _tables(root: Path) -> dict[str, Path]:
 
 
 def _read_csv(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    rows = csv_rows(read_text(path, encoding), _FILE, str(path))
+    rows = csv_rows(read_text(path, encoding), (_FILE, *_OTHER_FILES), str(path))
     header = [name.strip() for name in next(rows, [])]
     for at, row in enumerate(rows, 2):
         if not row:
@@ -180,6 +217,7 @@ def _read_jsonl(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]
 
 def _file_column(table: Path, columns: Sequence[str]) -> str:
     named = [c for c in columns if c == _FILE] or [c for c in columns if c.endswith(f"_{_FILE}")]
+    named = named or [c for c in columns if plain(c) in _OTHER_FILES]
     if len(named) != 1:
         raise DataError(f"{table}: no column {_FILE!r}; it has {several(map(quoted, columns), 12)}")
     return named[0]

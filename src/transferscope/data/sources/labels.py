@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -23,13 +24,15 @@ def label_of(value: object) -> Label:
     Raises:
         TypeError: for what can be no label of one class.
 
-    >>> [label_of(v) for v in ("7", 7.0, "cat ", "", None, -1, True)]
-    [7, 7, 'cat', None, None, None, 1]
+    >>> [label_of(v) for v in ("7", 7.0, "7.0", "cat ", "", "nan", None, -1, True)]
+    [7, 7, 7, 'cat', None, None, None, None, 1]
     """
     if value is None:
         return None
     if isinstance(value, str):
-        text = value.strip()
+        text = re.sub(r"(?<=\d)\.0+$", "", value.strip())  # as numbers are written where others are missing
+        if text.lower() == "nan":
+            return None
         if text.lstrip("-").isdecimal():
             return None if text.startswith("-") else int(text)
         return text or None

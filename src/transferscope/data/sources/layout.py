@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,7 @@ _USUAL = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("
 _FILLERS = (
     "set|sets|data|dataset|images|image|imgs|img|pictures|photos|samples|split|part|folder|dir|seg|the|my|final"
 )
+_JOINED = re.compile(r"((?i:training|train|validation|valid|val|dev|testing|test))[-_ ]?([^\W\d].*)")
 _ENDING = re.compile(rf"({_FILLERS})$")
 _PART_OF = {word: part for part, words in _WORDS.items() for word in words}
 
@@ -107,6 +108,8 @@ def find_layout(root: Path, given: Sequence[str] = ()) -> Layout:
             f"{root}: has {several(sorted(p.name.lower() for p in below))} and no 'train' with a folder for each "
             "class (if these are classes, add ?split=none)"
         )
+    if (joined := _of_joined_names(below)) is not None:
+        return joined
     if same := _same_inside(below):
         if (inverted := _by_words(root, [below[0] / name for name in same], strict=False)) and "train" in inverted:
             return _of_classes_with_parts(root, below, {part: path.name for part, path in inverted.items()}, same)
@@ -134,7 +137,7 @@ def _of_parts(root: Path, chosen: dict[str, Path], below: Sequence[Path]) -> Lay
         if len(classes) == 1 and len(inner := folders_in(classes[0])) > 1 and not _has_image(classes[0]):
             layout.notes.append(f"{part}: the folder '{path.name}/{classes[0].name}', the only one in it")
             path, classes = classes[0], inner
-        if part != "train" and not classes:
+        if part != "train" and (not classes or _holds_all(classes, layout.parts.get("train", {}))):
             said = f"the folder {quoted(path.name)} left out: it has no class folders{_counted(path)}"
             layout.remarks.append(said)
             continue
@@ -146,6 +149,32 @@ def _of_parts(root: Path, chosen: dict[str, Path], below: Sequence[Path]) -> Lay
         if path not in chosen.values():
             layout.remarks.append(f"the folder {quoted(path.name)} left out: it is none of the parts{_counted(path)}")
     return layout
+
+
+def _of_joined_names(below: Sequence[Path]) -> Layout | None:
+    """Read ``trainA``, ``trainB``, ``testA``, ``testB`` as parts and classes, the same in every part."""
+    parts: dict[str, dict[str, Path]] = {}
+    for path in below:
+        found = _JOINED.fullmatch(path.name)
+        part = part_called(found[1]) if found else None
+        if found is None or part is None or found[2] in parts.setdefault(part, {}):
+            return None
+        parts[part][found[2]] = path
+    names = {frozenset(of) for of in parts.values()}
+    if "train" not in parts or len(parts) < 2 or len(names) != 1 or len(parts["train"]) < 2:
+        return None
+    layout = Layout({part: parts[part] for part in PARTS if part in parts}, dict.fromkeys(parts, below[0].parent))
+    classes = several(map(quoted, parts["train"]))
+    layout.remarks.append(
+        f"the names of the folders are read as part and class: {classes} in {several(layout.parts)}"
+    )
+    return layout
+
+
+def _holds_all(classes: Sequence[Path], of_train: Mapping[str, Path]) -> bool:
+    """Whether the one folder of a part is no class but holds its images, all classes together."""
+    name = classes[0].name
+    return len(classes) == 1 and name not in of_train and re.fullmatch(_FILLERS, name.lower()) is not None
 
 
 def _of_classes_with_parts(root: Path, below: Sequence[Path], names: dict[str, str], same: Sequence[str]) -> Layout:

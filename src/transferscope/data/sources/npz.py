@@ -2,7 +2,8 @@
 
 Images are ``x`` or ``images``, labels ``y`` or ``labels``; either one array each, split by ``split`` (0 train, 1 val,
 2 test, or these words) or at random, or one for each part: ``x_train``, ``y_train``, ``x_test``, … or, as MedMNIST
-has them, ``train_images``, ``train_labels``, ``val_images``, … Optional: ``classes`` (names in label order), ``ids``.
+has them, ``train_images``, ``train_labels``, ``val_images``, … Pixels are uint8, or numbers whose scale is plain
+(:func:`~transferscope.data.arrays.as_bytes`). Optional: ``classes`` (names in label order), ``ids``.
 """
 
 from __future__ import annotations
@@ -16,16 +17,26 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import DataError
-from ..arrays import as_classes, as_labels, as_pixels
+from ..arrays import as_bytes, as_classes, as_labels, as_pixels
 from ..listing import Listing, Parts, arrange
 from ..pixels import ArrayPixels
 from .base import SplitSource, file
 
 __all__ = ["Npz"]
 
-_IMAGES, _LABELS = ("x", "images"), ("y", "labels")
+_IMAGES, _LABELS = ("x", "images", "data"), ("y", "labels", "targets", "target")
 _CLASSES = ("classes", "class_names", "labels")
 _PARTS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+
+
+def _of_part(names: tuple[str, ...], suffix: str) -> list[str]:
+    return [*(f"{name}_{suffix}" for name in names), *(f"{suffix}_{name}" for name in names)]
+
+
+_ALL_IMAGES = {
+    *_IMAGES,
+    *(name for part in _PARTS.values() for suffix in part for name in _of_part(_IMAGES, suffix)),
+}
 
 
 @dataclass(frozen=True)
@@ -42,11 +53,15 @@ class Npz(SplitSource):
         """
         path = file(self.place)
         arrays = _read(path)
+        images = {name: of for name, of in arrays.items() if name in _ALL_IMAGES}
+        changed, remarks = as_bytes(path.name, images)
+        arrays |= changed
         found = {part: _part(path, arrays, part, suffixes) for part, suffixes in _PARTS.items()}
         if found["train"] is None and (found["val"] or found["test"]):
             raise DataError(f"{path}: has images for val or test and none for train (x_train, y_train)")
         if found["train"] is None:
             found |= _by_split(path, arrays)
+        found, said = _one_class_each(found)
         train = found["train"]
         if train is None:
             raise DataError(f"{path}: no images in it (x or x_train, uint8); it has {_names(arrays)}")
@@ -62,6 +77,7 @@ class Npz(SplitSource):
             test_share=self.test,
             samples=self.samples,
             seed=seed,
+            remarks=(*remarks, *said),
         )
 
 
@@ -71,7 +87,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise DataError(f"{path}: is a single array; an .npz file with images and labels is expected")
         with loaded:
-            return {name: loaded[name] for name in loaded.files}
+            arrays = {name: loaded[name] for name in loaded.files}
+        lower = {name.lower(): array for name, array in arrays.items()}  # X_train is as usual as x_train
+        return lower if len(lower) == len(arrays) else arrays
     except (OSError, ValueError, zipfile.BadZipFile) as e:
         raise DataError(f"{path}: cannot be read as an npz file without pickles ({e})") from e
 
@@ -90,15 +108,13 @@ def _part(path: Path, arrays: dict[str, np.ndarray], part: str, suffixes: tuple[
     return None
 
 
-def _of_part(names: tuple[str, ...], suffix: str) -> list[str]:
-    return [*(f"{name}_{suffix}" for name in names), *(f"{suffix}_{name}" for name in names)]
-
-
 def _by_split(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Listing | None]:
     images, labels = _named(arrays, _IMAGES), _named(arrays, _LABELS, text=False)
     if images is None or labels is None:
         missing = "images (x)" if images is None else "labels (y)"
-        raise DataError(f"{path}: no {missing} in it; it has {_names(arrays)}")
+        spelt = images is not None and any(name in arrays for name in _LABELS)
+        hint = "; labels are numbers, and their names are called classes" if spelt else ""
+        raise DataError(f"{path}: no {missing} in it; it has {_names(arrays)}{hint}")
     every = _listing(path.name, images, labels, arrays.get("ids"), "")
     split = arrays.get("split")
     if split is None:
@@ -116,6 +132,18 @@ def _by_split(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Listing | 
     if not known.all():
         raise DataError(f"{path}: split holds {split[~known][0]}; 0 (train), 1 (val) and 2 (test) are known")
     return parts
+
+
+def _one_class_each(found: dict[str, Listing | None]) -> tuple[dict[str, Listing | None], tuple[str, ...]]:
+    """Read vectors that have exactly one 1 in every image as classes: so are labels kept for other losses."""
+    there = [of.labels for of in found.values() if of is not None]
+    if not there or any(of.ndim != 2 or not len(of) or (of < 0).any() or (of.sum(1) != 1).any() for of in there):
+        return found, ()
+    read = {
+        part: None if of is None else Listing(of.pixels, of.labels.argmax(1).astype(np.int64), of.ids)
+        for part, of in found.items()
+    }
+    return read, ("each image has exactly one of the labels and is read as of that class",)
 
 
 def _listing(where: str, images: np.ndarray, labels: np.ndarray, ids: np.ndarray | None, prefix: str) -> Listing:

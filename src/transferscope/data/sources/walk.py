@@ -8,6 +8,7 @@ nothing that is tested.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,13 +29,13 @@ class Walked(Generic[K]):
 
     Attributes:
         paths: key → paths under the root, of each folder its files first and then its folders, by name.
-        others: files that are no images by their names.
+        others: files that are no images by their names: ending → how many.
         followed: links that lead to images.
         remarks: links that were left out, in words.
     """
 
     paths: dict[K, list[str]]
-    others: int = 0
+    others: Counter[str] = field(default_factory=Counter)
     followed: int = 0
     remarks: list[str] = field(default_factory=list)
 
@@ -101,7 +102,7 @@ class _Walk(Generic[K]):
                         if link.folder or entry.name.lower().endswith(IMAGE_SUFFIXES):
                             self.links.append(link)
                         else:
-                            self.found.others += 1
+                            self.found.others[_ending(entry.name)] += 1
                     elif entry.is_dir():
                         below.append(entry.name)
                     else:
@@ -109,7 +110,8 @@ class _Walk(Generic[K]):
         except OSError as e:
             raise DataError(f"{readable(at)}: cannot be opened ({(e.strerror or str(e)).lower()})") from e
         images = sorted(f for f in files if f.lower().endswith(IMAGE_SUFFIXES))
-        self.found.others += len(files) - len(images)
+        if len(images) < len(files):
+            self.found.others.update(_ending(f) for f in files if not f.lower().endswith(IMAGE_SUFFIXES))
         self.found.paths[key] += [f"{name}/{image}" for image in images]
         for folder in sorted(below):
             if f"{at}/{folder}" not in self.read:
@@ -163,6 +165,10 @@ class _Walk(Generic[K]):
             shown = several((f"{quoted(link.path)} → {readable(to)}" for link, to in self.left), 3)
             s = "s" * (len(self.left) != 1)
             self.found.remarks.append(f"{len(self.left)} link{s} left out, to what is read already: {shown}")
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower() or "without an ending"  # noqa: PTH122 - as strings, for a million of them
 
 
 def _place(path: str) -> tuple[tuple[bool, str], ...]:

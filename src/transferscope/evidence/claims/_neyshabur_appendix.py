@@ -156,6 +156,7 @@ CLAIMS: tuple[Claim, ...] = (
         rule=Above(),
         about="position",
         kinds=("RI-T",),
+        one_start=True,
         effect=0.02,
         units="share of test images",
         effect_from=CHOSEN,

@@ -63,6 +63,7 @@ CLAIMS: tuple[Claim, ...] = (
         rule=PeakAbove(MARGIN),
         about="position",
         kinds=("RI-T",),
+        one_start=True,
         effect=0.1,
         units="share of test images",
         effect_from=CHOSEN,

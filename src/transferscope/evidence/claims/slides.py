@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..claim import Claim
-from ..rules import Above, AllOf, PeakAbove
+from ..rules import Above, AllOf, Below, Each, Not, PeakAbove, Under
 from ._shared import CHOSEN, MARGIN, PEAK_OF_PAIRS
 
 __all__ = ["CLAIMS"]
@@ -15,6 +15,9 @@ _TABLES = (
     "`transferscope scaling` measures it on a table of models, task by task, with its interval; models of a table "
     "are no sample of a kind of networks, so no rule makes a verdict of it"
 )
+
+_OVER_DECAYS = "by a line over the logarithm of the head's weight decay; one slope for each seed of pre-training"
+_GRID = "at least four pre-trainings of each head weight decay"
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -115,6 +118,114 @@ CLAIMS: tuple[Claim, ...] = (
         "",
         "the gap between models best on ImageNet and those best on a task closes as upstream accuracy rises",
         undecided=_TABLES,
+    ),
+    Claim(
+        "003-l",
+        "",
+        "for tasks that saturate early the higher layers are not needed",
+        undecided="a study does not know how early a task saturates: that takes many upstream models, see "
+        "`transferscope scaling`; probes say of each task which module is the earliest within noise of the best",
+    ),
+    Claim(
+        "003-m",
+        "",
+        "fine-grained features reside in the top layers of a pre-trained network",
+        question="probe",
+        statistic=(
+            "few-shot accuracy (the most shots, λ by leave-one-out, mean over draws) at what the final layer is "
+            "given less that at the module half way; over pre-trainings that differ in their seed alone, "
+            "draws and images"
+        ),
+        rule=Above(0.0),
+        about="metric",
+        pretrained=True,
+        effect=0.05,
+        units="share of test images",
+        effect_from=CHOSEN,
+        needs="at least four pre-trainings of one source",
+    ),
+    Claim(
+        "003-n",
+        "",
+        "raising the weight decay of the head in pre-training hurts upstream performance",
+        question="head",
+        statistic=f"the change of the upstream test metric a tenfold head weight decay, {_OVER_DECAYS}; and images",
+        rule=Below(0.0),
+        about="metric",
+        pretrained=True,
+        effect=-0.01,
+        units="share of test images, a tenfold weight decay",
+        effect_from=CHOSEN,
+        needs=_GRID,
+    ),
+    Claim(
+        "003-o",
+        "",
+        "raising the weight decay of the head in pre-training improves downstream performance for some tasks",
+        question="head",
+        statistic=(
+            f"the change of few-shot accuracy a tenfold head weight decay, {_OVER_DECAYS}, draws and images; one "
+            "number for each target"
+        ),
+        rule=Not(Each(Under(0.0))),
+        about="metric",
+        pretrained=True,
+        effect=0.01,
+        units="share of test images, a tenfold weight decay",
+        effect_from=CHOSEN,
+        needs=_GRID,
+    ),
+    Claim(
+        "003-p",
+        "",
+        "raising the weight decay of the head in pre-training decreases the head margin and increases layer margins",
+        question="head",
+        statistic=(
+            "the change of (1) the median margin at the head's input, (2) the mean over modules of their median "
+            f"margin, each divided by its spread in total, a tenfold head weight decay, {_OVER_DECAYS}"
+        ),
+        rule=AllOf(Below(0.0), Above(0.0)),
+        about="position",
+        pretrained=True,
+        effect=-0.05,
+        units="of the features' spread, a tenfold weight decay",
+        effect_from=CHOSEN,
+        needs=_GRID,
+    ),
+    Claim(
+        "003-q",
+        "",
+        "raising the weight decay of the head in pre-training decreases the head norm and increases that of lower "
+        "layers",
+        question="head",
+        statistic=(
+            "the change of the logarithm of (1) the norm of the head's weight, (2) the norms of the lower half of "
+            f"modules, their mean, a tenfold head weight decay, {_OVER_DECAYS}"
+        ),
+        rule=AllOf(Below(0.0), Above(0.0)),
+        about="position",
+        pretrained=True,
+        effect=-0.1,
+        units="of a natural logarithm, a tenfold weight decay",
+        effect_from=CHOSEN,
+        needs=_GRID,
+    ),
+    Claim(
+        "003-r",
+        "",
+        "raising the weight decay of the head in pre-training pushes information down to lower layers",
+        question="head",
+        statistic=(
+            "the change of few-shot accuracy at the lower half of modules, their mean, a tenfold head weight decay, "
+            f"{_OVER_DECAYS}; and draws and images"
+        ),
+        rule=Above(0.0),
+        about="metric",
+        pretrained=True,
+        effect=0.01,
+        units="share of test images, a tenfold weight decay",
+        effect_from=CHOSEN,
+        needs=_GRID,
     ),
 )
 """In the order of the paper."""

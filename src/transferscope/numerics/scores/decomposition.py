@@ -10,6 +10,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from ...errors import UsageError
+from ..symmetric import symmetric_eigh
 from .undefined import NotDefinedError
 
 __all__ = ["Decomposition", "decompose"]
@@ -73,7 +74,7 @@ def decompose(features: Float[Tensor, "n d"], side: Side = "auto") -> Decomposit
     centred = whole - mean
     by_features = side == "features" or (side == "auto" and width <= n)
     product = centred.T @ centred if by_features else centred @ centred.T
-    values, vectors = _eigh(product)
+    values, vectors = symmetric_eigh(product)
     largest = float(values[-1])
     size = float(mean.square().sum() + centred.square().sum() / n)
     if not largest > 1e-20 * n * size:
@@ -90,14 +91,3 @@ def decompose(features: Float[Tensor, "n d"], side: Side = "auto") -> Decomposit
         along = (left / squares.sqrt()).T @ (centred @ mean)
     beside = max(0.0, float(mean.square().sum() - along.square().sum()))
     return Decomposition(left, squares, along, beside, width)
-
-
-def _eigh(product: Float64[Tensor, "m m"]) -> tuple[Float64[Tensor, " m"], Float64[Tensor, "m m"]]:
-    """Eigenvalues, rising, and eigenvectors; on a CPU by divide and conquer of SciPy's LAPACK, the faster here."""
-    if product.device.type != "cpu":
-        values, vectors = torch.linalg.eigh(product)
-        return values, vectors
-    from scipy.linalg import eigh
-
-    of, at = eigh(product.numpy(), driver="evd", check_finite=False)
-    return torch.from_numpy(of), torch.from_numpy(at)

@@ -77,6 +77,7 @@ class Diagnosis(Result):
         unusable: tensors that hold no numbers to compute with, and why.
         images: what that network sees and how it is normalised, unless told otherwise.
         notes: what is special about that network.
+        instead: another known network that the file fits, where it does not fit the one that was given.
         use: the command that would use the file, ``""`` when none would.
     """
 
@@ -102,6 +103,7 @@ class Diagnosis(Result):
     use: str = ""
     images: str = ""
     notes: tuple[str, ...] = ()
+    instead: str = ""
 
     @property
     def numbers(self) -> int:
@@ -198,6 +200,7 @@ def doctor(
         unusable=dict(file.unusable),
         images="" if net is None else net.input.described(),
         notes=() if net is None else net.notes,
+        instead=_instead(fit, file) if isinstance(model, str) else "",
     )
     return found if net is None or isinstance(model, Network) else replace(found, use=_use(found, net, file.at))
 
@@ -208,8 +211,10 @@ def _built(name: str, classes: int | None, file: CheckpointFile, size: int | Non
     if classes is None and (found := outputs(net, file)) is not None:
         net = build(name, found, input=seen)
     fit = compare(net, file)
-    if fit.complete or fit.but_for_head or size is not None:
+    if fit.complete or fit.but_for_head:
         return net
+    if size is not None:
+        return _of_its_depth(net, file)
     # It may have been made for other images: of another size, which our own networks show, or of other channels.
     alike = guess(file.params)
     if alike is not None and alike.name == name:
@@ -222,7 +227,25 @@ def _built(name: str, classes: int | None, file: CheckpointFile, size: int | Non
         seen = Input(seen.size, channels, (0.5,) * channels, (0.5,) * channels)
     if seen is not net.input:
         with suppress(ModelError):
-            return build(name, net.classes, input=seen)
+            net = build(name, net.classes, input=seen)
+    return _of_its_depth(net, file)
+
+
+def _instead(fit: FitReport | None, file: CheckpointFile) -> str:
+    if fit is None or fit.complete or fit.but_for_head or file.unusable:
+        return ""
+    other = guess(file.params)
+    return "" if other is None or other.name == fit.network else other.name
+
+
+def _of_its_depth(net: Network, file: CheckpointFile) -> Network:
+    """Return the network with as many blocks as the file has, where it has an option for that and then fits."""
+    for name in compare(net, file).deeper:
+        with suppress(ModelError):
+            other = build(name, net.classes, input=net.input)
+            fit = compare(other, file)
+            if fit.complete or fit.but_for_head:
+                return other
     return net
 
 

@@ -50,6 +50,7 @@ def as_text(found: Diagnosis) -> str:
     lines += [f"  note       {note}" for note in found.notes]
     lines.append(f"  fits       {len(found.fit.fits)} tensors")
     lines += _fit_lines(found.fit)
+    lines += [f"  hint       it looks like {found.instead} (--model {found.instead})"] if found.instead else []
     return "\n".join([*lines, *([f"  use        {found.use}"] if found.use else [])])
 
 

@@ -13,6 +13,7 @@ from ...data.imageset import ImageSet
 from ...errors import UsageError
 from ...models.network import Network
 from ...params import Params
+from ...probes.footprint import footprint
 from ...probes.partial_results import Kept
 from ...probes.penultimate import penultimate
 
@@ -50,6 +51,7 @@ class Scored:
         side: of its images, in pixels.
         parameters: how many numbers its weights are, without the final layer.
         milliseconds: of the forward pass, an image, on the machine that ran it.
+        memory: bytes that one image takes: the weights, and the largest step of the forward pass.
         decomposing: seconds for what LogME, H-score, TransRate, GBC and ridge share.
         reasons: why a score is not defined, by its name.
         seconds: that each score took besides.
@@ -62,6 +64,7 @@ class Scored:
     side: int
     parameters: int
     milliseconds: float
+    memory: int
     decomposing: float
     reasons: dict[str, str]
     seconds: dict[str, float]
@@ -122,6 +125,7 @@ def observed(
         "side": candidate.images.size[0],
         "parameters": sum(p.numel() for name, p in net.module.named_parameters() if name not in head),
         "milliseconds": 1000 * float(known["took"]) / len(candidate.images),
+        "memory": footprint(net, params if own else {**net.params(), **params}),
     }
     if not own:
         return about, features, "it has no final layer of its own"

@@ -11,7 +11,7 @@ from ...evidence.phrases import count, interval_text, listed, number, percent, s
 from .measure import Scores
 from .values import SCORES
 
-__all__ = ["choice", "findings"]
+__all__ = ["choice", "findings", "settled"]
 
 _FEW = 5
 """Candidates from which on the agreement of two orders is given as a number."""
@@ -22,7 +22,7 @@ _THESE = "these images"
 
 def findings(result: Scores) -> tuple[Finding, ...]:
     """Return which candidate to take, what would tell more, what it costs, and how far the scores agree."""
-    found = [choice(result), *_cost(result), *_against_chance(result), *_agreement(result)]
+    found = [choice(result), *settled(result), *_cost(result), *_against_chance(result), *_agreement(result)]
     expected = len(result.candidates) * len(result.names)
     return (*found, *remark(result.left_out, expected, "scores", weight=0.2))
 
@@ -61,6 +61,37 @@ def choice(result: Scores) -> Finding:
     )  # fmt: skip
 
 
+def settled(result: Scores) -> list[Finding]:
+    """Say which of the best candidates is the best after short trainings; none where none were asked for."""
+    done = result.settled
+    if done is None:
+        return []
+    first = [t.label for t in done.trainings if t.round == 0]
+    epochs = max(t.epochs for t in done.trainings)
+    value = done.estimate()
+    factor, digits = (1.0, 3) if done.multilabel else (100.0, 1)
+    said_of = number(value.value, 3) if done.multilabel else percent(value.value)
+    text = (
+        f"Of {shortened(first)}, fine-tuned and halved on validation images, take {done.chosen}: "
+        f"{said_of}{interval_text(value, factor=factor, digits=digits)} after {count(epochs, 'epoch')}"
+    )
+    if done.others:
+        gap = done.gap()
+        told = gap.low is not None and gap.low > 0
+        over = number(factor * gap.value, digits) + ("" if done.multilabel else " points")
+        text += (
+            f", {over}{interval_text(gap, factor=factor, digits=digits)} over {done.others[0]}"
+            f"{'' if told else ', which is not told apart from it on these test images'}"
+        )
+    failed = [t.label for t in done.trainings if t.ended != "finished"]
+    text += f"; {listed(failed)} diverged" if failed else ""
+    text += (
+        f"; one training each at a rate of {done.lr:g}, {count(len(done.trainings), 'training')}, "
+        f"{count(done.n, 'test image')}."
+    )
+    return [said(text, value, n=done.n, unit="test images", weight=0.95)]
+
+
 def _cost(result: Scores) -> list[Finding]:
     """Of those that cannot be told apart, which is the cheapest to run."""
     tied = result.tied()
@@ -75,7 +106,10 @@ def _cost(result: Scores) -> list[Finding]:
             f"Of these {len(tied)}, {c.label} is the fastest: {short(c.milliseconds)} ms an image here, "
             f"{best.label} {short(best.milliseconds)}"
         )
-    text += f"; {c.label} has {count(c.parameters, 'parameter')} without its final layer."
+    text += (
+        f"; {c.label} has {count(c.parameters, 'parameter')} without its final layer and takes about "
+        f"{short(c.memory / 1e6)} MB for one image."
+    )
     return [said(text, Estimate(c.milliseconds), n=result.n, unit="training images", weight=0.5)]
 
 

@@ -11,7 +11,7 @@ from ...evidence.left_out import LeftOut
 from ...numerics.scores import Targets
 from ...rng import numpy_generator
 
-__all__ = ["at_most", "check_counts", "known_labels", "subsets_of"]
+__all__ = ["check_counts", "known_labels", "subsets_of"]
 
 _SUBSET, _SUBSET_CLASS = 1000, 10
 """Subsets for intervals hold half of the images, and at most so many (or so many a class): what a decomposition of
@@ -19,26 +19,6 @@ them costs grows with the cube."""
 
 _WHOLE, _WHOLE_SHARE = 4, 0.1
 """Classes of fewer images are whole in every subset; where they hold a larger share there are no intervals."""
-
-
-def at_most(images: ImageSet, most: int | None, seed: int = 2020) -> ImageSet:
-    """Return about so many images, the same share of each class, but 4 of each where there are as many.
-
-    Args:
-        images: n images.
-        most: how many; ``None`` for all.
-        seed: the same for the same choice, whatever the size of the images.
-    """
-    if most is None or len(images) <= most:
-        return images
-    if images.multilabel:
-        return images.sample(most, seed)
-    draw, labels = numpy_generator("scores", "images", seed), np.asarray(images.labels)
-    chosen = []
-    for c in np.unique(labels):
-        own = np.flatnonzero(labels == c)
-        chosen.append(draw.permutation(own)[: max(_WHOLE, round(len(own) * most / len(labels)))])
-    return images.subset(np.sort(np.concatenate(chosen)))
 
 
 def known_labels(images: ImageSet) -> tuple[torch.Tensor, np.ndarray, list[LeftOut]]:

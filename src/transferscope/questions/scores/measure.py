@@ -21,6 +21,7 @@ from ...rng import numpy_generator
 from ..result import Result
 from .candidate import Candidate, Scored, check, observed
 from .labels import check_counts, known_labels, subsets_of
+from .settled import Settled
 from .values import EACH, SCORES, permuted, prepare, values
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Scores(Result):
         chance: share of the most frequent class; 0.5 for several labels.
         entropy: of the labels, in nats: what the log-loss is without features.
         left_out: classes, images and intervals that are not there, and scores that are not defined.
+        settled: what short trainings of the best say, where they were asked for.
     """
 
     question: ClassVar[str] = "scores"
@@ -75,6 +77,7 @@ class Scores(Result):
     chance: float
     entropy: float
     left_out: tuple[LeftOut, ...] = ()
+    settled: Settled | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -207,6 +210,7 @@ class Scores(Result):
                     **{name: float(self.of(name)[i]) for name in self.names if name != "ridge"},
                     "parameters": c.parameters,
                     "ms_an_image": c.milliseconds,
+                    "megabytes": c.memory / 1e6,
                     "features": c.width,
                     "side": c.side,
                 }
@@ -237,6 +241,7 @@ class Scores(Result):
                         "tied_with_best": i in tied,
                         "parameters": c.parameters,
                         "ms_an_image": c.milliseconds,
+                        "megabytes": c.memory / 1e6,
                         "features": c.width,
                         "n": self.n,
                     }

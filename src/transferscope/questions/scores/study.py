@@ -13,8 +13,9 @@ from ..base import Question, unknown
 from ..words import Words
 
 if TYPE_CHECKING:
-    from ..protocols import ImagesView, Inputs, PlanView, StudyView
+    from ..protocols import ImagesView, Inputs, Offered, PlanView, StudyView
     from ..result import Result
+    from .measure import Scores
 
 __all__ = ["ScoresQuestion"]
 
@@ -28,7 +29,7 @@ class ScoresQuestion(Question):
     headless: ClassVar[bool] = True
     by_name: ClassVar[bool] = True
 
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     words: ClassVar[Words] = Words(
         title="Transferability scores",
         asks="Which pre-trained network fits a target best, before any training?",
@@ -51,6 +52,9 @@ class ScoresQuestion(Question):
             "is told apart from the best when another one beats it at 0.05 divided by the number of others, "
             "one-sided, on the same images: the true best is then left out in about 5 % of cases at most. The null "
             "has the labels permuted.",
+            "Where it is asked for, the best candidates are fine-tuned for few epochs, each with one seed and a new "
+            "final layer: the better half on validation images goes on with twice the epochs (successive halving), "
+            "until two are left; only these are measured on test images.",
         ),
         caption=(
             "Left: leave-one-out ridge with 95 % intervals over images; thick: the range with permuted labels. "
@@ -75,6 +79,13 @@ class ScoresQuestion(Question):
     """Permutations of the labels for the null; 0 for none."""
     k: PositiveInt = 20
     """How many nearest images vote."""
+    finetune: PositiveInt | None = None
+    """Settle the best so many candidates by short trainings: the better half on validation images goes on with twice
+    the epochs, until two are left, which are measured on test images; default: none are trained."""
+    epochs: PositiveInt = 1
+    """Epochs of the first round of these trainings."""
+    lr: Annotated[float, Field(gt=0)] = 0.02
+    """Their learning rate for 256 images."""
 
     def cost(self, networks: int, images: Sequence[int]) -> float:
         """Count a pass and the scores of each candidate, of which a study has a few."""
@@ -105,7 +116,7 @@ class ScoresQuestion(Question):
     def answer(self, inputs: Inputs) -> Result:
         """Score what was given, the pre-trainings, and random weights."""
         from ...models.build import initialise
-        from .labels import at_most
+        from .._some_images import at_most
         from .measure import Candidate, scores
 
         offered = inputs.offered()
@@ -117,7 +128,7 @@ class ScoresQuestion(Question):
                 o.solution.label,
                 o.net,
                 o.solution.params,
-                at_most(o.images, self.images),
+                at_most(o.splits.train, self.images),
                 o.softmax and o.solution.label not in self.sigmoid,
             )
             for o in offered
@@ -127,7 +138,7 @@ class ScoresQuestion(Question):
             drawn = {name: value for name, value in initialise(net, 0).items() if name not in head}
             train = at_most(inputs.splits.train, self.images)
             found.append(Candidate("random weights", net, drawn, train))
-        return scores(
+        result = scores(
             found,
             draws=self.draws,
             permutations=self.permutations,
@@ -136,3 +147,25 @@ class ScoresQuestion(Question):
             kept=inputs.kept,
             progress=inputs.progress,
         )
+        return result if self.finetune is None else self._settled(result, offered, inputs)
+
+    def _settled(self, result: Scores, offered: Sequence[Offered], inputs: Inputs) -> Result:
+        """Train the best of what was offered, on the images that were scored."""
+        from dataclasses import replace
+
+        from .._some_images import at_most
+        from .settled import Tunable, settle
+
+        by_label = {o.solution.label: o for o in offered}
+        best = [by_label[result.labels[i]] for i in result.order() if result.labels[i] in by_label]
+        given = [
+            Tunable(
+                o.solution.label,
+                o.tunable or o.net,
+                o.solution.params,
+                replace(o.splits, train=at_most(o.splits.train, self.images)),
+            )
+            for o in best[: self.finetune]
+        ]
+        found = settle(given, epochs=self.epochs, lr=self.lr, device=inputs.device, progress=inputs.progress)
+        return replace(result, settled=found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ...evidence.phrases import number, percent, short
-from .findings import choice
+from .findings import choice, settled
 from .measure import Scores
 
 __all__ = ["text"]
@@ -35,7 +35,16 @@ def text(result: Scores) -> str:
     shown = [name for name in _COLUMNS if any(math.isfinite(v) for v in result.of(name))]
     kind = "ridge AUC" if result.multilabel else "ridge accuracy"
     rows = [
-        ["candidate", "network", f"{kind} (95 %)", *(_COLUMNS[n] for n in shown), "M params", "ms/image", "features"]
+        [
+            "candidate",
+            "network",
+            f"{kind} (95 %)",
+            *(_COLUMNS[n] for n in shown),
+            "M params",
+            "ms/image",
+            "MB",
+            "features",
+        ]
     ]
     for i in result.order():
         c = result.candidates[i]
@@ -47,6 +56,7 @@ def text(result: Scores) -> str:
                 *(_cell(float(result.of(name)[i])) for name in shown),
                 short(c.parameters / 1e6),
                 short(c.milliseconds),
+                short(c.memory / 1e6),
                 f"{c.width}",
             ]
         )
@@ -55,7 +65,8 @@ def text(result: Scores) -> str:
     reasons = {f"{_COLUMNS[name]} is not defined because {why}" for c in result.candidates
                for name, why in c.reasons.items() if name in _COLUMNS and name not in shown}  # fmt: skip
     last = [f"* the best, or not told apart from it; {result.n:,} training images, {result.classes} classes"]
-    return "\n".join([*lines, *last, *sorted(reasons), choice(result).text])
+    answers = [finding.text for finding in (choice(result), *settled(result))]
+    return "\n".join([*lines, *last, *sorted(reasons), *answers])
 
 
 def _ridge(result: Scores, place: int) -> str:

@@ -13,7 +13,7 @@ import torch
 
 from ...data.feed import Feed
 from ...data.imageset import ImageSet
-from ...errors import UsageError
+from ...errors import ModelError, UsageError
 from ...evidence.estimate import Estimate, measured, quantile
 from ...evidence.guard import Witness
 from ...evidence.left_out import LeftOut
@@ -262,6 +262,11 @@ def similarity(
             stack.enter_context(Taps(f.module, points, lambda x: pair_vector(pool(x) if pooled else x)))
             for f, points in zip(forwards, chosen, strict=True)
         ]
+        two = next(feed.batches(2))
+        without = [
+            _without_features(n, s, _modules_of(modules, s), one.look(f, two))
+            for n, s, f, one in zip(nets, named, forwards, seen, strict=True)
+        ]
         for done, part in enumerate(slices, 1):
             now = feed.gather(order[part].sort().values)
             for forward in forwards:
@@ -289,9 +294,19 @@ def similarity(
         n=len(images),
         batch=batch,
         pooled=pooled,
-        left_out=(*unlearned(members, witnesses), *flat),
+        left_out=(*unlearned(members, witnesses), *(left for of in without for left in of), *flat),
         witnesses=witnesses,
     )
+
+
+def _without_features(
+    net: Network, solution: Solution, asked: Granularity | Sequence[str], without: Mapping[str, str]
+) -> list[LeftOut]:
+    """Say which modules have no features of single images; an error where they were asked for by name."""
+    if without and not isinstance(asked, str):
+        name, why = next(iter(without.items()))
+        raise ModelError(f"module {name!r} of {net.name} has no features: {why}; ask for a module around it")
+    return [LeftOut(f"{name} of {solution.label}", why) for name, why in without.items()]
 
 
 _FLAT = "features are the same for all images or not finite"

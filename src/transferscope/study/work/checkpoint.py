@@ -42,6 +42,8 @@ def take(context: Context) -> None:
     net, file, loaded = file_into(context.step.spec)
     for sentence in loaded.report.notes():
         context.draft.note("dropped", sentence)
+    for sentence in net.notes:
+        context.draft.note("network", f"{net.name}: {sentence}")
     if file.dropped:
         context.draft.note("dropped", f"not looked at in the file: {', '.join(file.dropped)}")
     for place in file.others:

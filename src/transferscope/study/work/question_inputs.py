@@ -131,7 +131,10 @@ class QuestionInputs:
         return outcomes(net, run.at(weights).params, seen, metric, device=self.device)
 
     def witnesses(self, target: str | None = None) -> tuple[Witness, ...]:
-        """Return the runs on a target and the pre-trainings they started from, with what is wrong with each."""
+        """Return the runs on a target and the pre-trainings they started from, with what is wrong with each.
+
+        Without any run, these are the pre-trainings that the question looks at.
+        """
         wanted = self.targets[0] if target is None else target
         runs = [
             (run, described)
@@ -139,7 +142,8 @@ class QuestionInputs:
             if run.target == wanted
         ]
         found = [Witness(run.label, run.role, run.unfit) for run, _ in runs]
-        sources: dict[str, Step] = {}
+        looked_at = () if self.runs else self._context.step.spec["pretrainings"]
+        sources = {name: self._context.step.inputs[f"pretraining {name}"] for name in looked_at}
         for run, described in runs:
             step = self._context.step.inputs[described["input"]].inputs.get("source")
             if step is not None:
@@ -185,20 +189,19 @@ class QuestionInputs:
 
         Files may be of different networks, which then name theirs and the images in its size.
         """
-        spec, train = self._context.step.spec, self.splits.train
+        spec, own = self._context.step.spec, self.splits
         found = []
         for described, solution in zip(spec["given"], self.given(), strict=True):
             network = described.get("network", spec["network"])
-            images = (
-                images_of(self._context.step.inputs[described["images"]]).train if "images" in described else train
-            )
+            splits = images_of(self._context.step.inputs[described["images"]]) if "images" in described else own
             net = network_of(network, self._context.stored(described["input"]).result(Taken).classes)
-            found.append(Offered(solution, net, images, described.get("softmax", True)))
+            tunable = network_of(network, len(self.splits.classes))
+            found.append(Offered(solution, net, splits, described.get("softmax", True), tunable=tunable))
         for source, solution in self.pretrained().items():
             step = self._context.step.inputs[f"pretraining {source}"]
             head = solution.params.get(f"{self.net.head}.weight")
             net = network_of(spec["network"], len(head) if head is not None else len(self.splits.classes))
-            found.append(Offered(solution, net, train, not self._several(step)))
+            found.append(Offered(solution, net, own, not self._several(step), source, self.net))
         return found
 
     def _several(self, step: Step) -> bool:
