@@ -71,7 +71,7 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
             where = f"{section.title}, {answer.name}" if answer.name else section.title
             tries.failed += [f"{where}: {line}" for line in answer.failed]
     first = tries.make("the first screen", lambda: _first(sections, results), None)
-    broken = tries.make("the runs that failed", lambda: _broken(study, results), ())
+    broken = tries.make("the runs that failed", lambda: _broken(study, results), tuple[str, ...]())
     write_bytes(page, render(study, sections, claims, printed, tries.failed, first, broken).encode())
     if failed is not None:
         for line in tries.failed:

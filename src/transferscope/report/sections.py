@@ -216,6 +216,16 @@ def named(figures: Sequence[str]) -> str:
     return ", ".join(told)
 
 
+def places_of(rows: str) -> str:
+    """Return the places in the papers, without our own number of a question.
+
+    >>> places_of("F7 · Neyshabur et al. 2020, §3.3"), places_of("F40"), places_of("slides, model soups")
+    ('Neyshabur et al. 2020, §3.3', '', 'slides, model soups')
+    """
+    parts = [part for part in rows.split(" · ") if not re.fullmatch(r"F\d+(, F\d+)*( and F\d+)?", part)]
+    return " · ".join(parts)
+
+
 def make_section(
     question: Asked,
     item: str,
@@ -237,7 +247,14 @@ def make_section(
     title = question.words.title if item == question.called() else f"{question.words.title}: {item}"
     parts = tuple(_part(question, item, target, answer, figures, tables) for target, answer in answers.items())
     return Section(
-        item, slug(item), title, question.words.rows, named(shows), question.words.asks, question.words.how, parts
+        item,
+        slug(item),
+        title,
+        places_of(question.words.rows),
+        named(shows),
+        question.words.asks,
+        question.words.how,
+        parts,
     )
 
 
