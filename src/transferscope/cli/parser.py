@@ -127,7 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_file_options(
         compare,
-        "instead of the quick ones (mistakes, similarity, distance, barrier, extrapolation), ask these, "
+        "instead of the quick ones (which, mistakes, similarity, distance, barrier, extrapolation), ask these, "
         "comma-separated; also there, taking longer: scores, probe, head, basin, spectrum, hessian, "
         "landscape, loss_variation, gradient_flow, soup (see also 'transferscope soup')",
     )
@@ -137,9 +137,9 @@ def build_parser() -> argparse.ArgumentParser:
     inspect.add_argument("checkpoint", metavar="CHECKPOINT", help="a file of weights, or a recording")
     _add_file_options(
         inspect,
-        "ask only these, comma-separated, of spectrum, hessian, landscape, gradient_flow, loss_variation, probe, "
-        "head, and with --init criticality, rewind (default: all that apply but loss_variation, probe and head; the "
-        "last two take longest)",
+        "ask only these, comma-separated, of which, spectrum, hessian, landscape, gradient_flow, loss_variation, "
+        "probe, head, and with --init criticality, rewind (default: all that apply but loss_variation, probe and "
+        "head; the last two take longest)",
     )
     _add_run_options(inspect, out="inspection")
 

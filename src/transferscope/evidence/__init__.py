@@ -27,6 +27,7 @@ module                  what it holds
 :mod:`.proportion`      shares of images, correlations over targets
 :mod:`.power`           which difference can be told
 :mod:`.pilot`           what earlier runs say of those to come
+:mod:`.which`           which of some networks to take
 ======================  ==========================================================================
 """
 

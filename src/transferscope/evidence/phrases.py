@@ -13,7 +13,7 @@ from typing import Literal
 from .estimate import Estimate
 
 __all__ = ["bracket", "count", "error_text", "interval_text", "least_to_most", "listed", "number",
-           "percent", "points", "points_text", "range_text", "short", "shortened", "times"]  # fmt: skip
+           "p_text", "percent", "points", "points_text", "range_text", "short", "shortened", "times"]  # fmt: skip
 
 _SAID = {
     "draws": "over draws",
@@ -98,6 +98,17 @@ def percent(share: float, digits: int = 1) -> str:
     '12.3 %'
     """
     return f"{number(100 * share, digits)} %"
+
+
+def p_text(p: float) -> str:
+    """Write a p-value: two significant figures, and no more than is known of small ones.
+
+    >>> p_text(0.0123), p_text(0.5), p_text(1e-9)
+    ('p = 0.012', 'p = 0.50', 'p < 0.001')
+    """
+    if p < 0.001:
+        return "p < 0.001"
+    return f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
 def count(n: int, thing: str, things: str | None = None) -> str:

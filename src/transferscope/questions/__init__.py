@@ -45,10 +45,12 @@ if TYPE_CHECKING:
     from .transfer.measure import Transfer, transfer
     from .variants.measure import Variants, variants
     from .weight_map.measure import WeightMap, weight_map
+    from .which.measure import Which, which
 
 __all__ = ["QUESTIONS", "part", "question_class", "result_class"]
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
+    "which": ("Which", "which"),
     "samples": ("Samples", "samples"),
     "scores": ("Scores", "Candidate", "scores"),
     "probe": ("Probe", "Probed", "ProbeProtocol", "probe"),

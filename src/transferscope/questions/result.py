@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..evidence.finding import Finding
 from ..evidence.verdict import Verdict
+from ..evidence.which import Standing
 from ..records import load_record, save_record
 
 if TYPE_CHECKING:
@@ -42,6 +43,18 @@ class Result(ABC):
         """Return what the numbers say, in plain sentences, with the evidence of each."""
         found: tuple[Finding, ...] = self._beside("findings").findings(self)
         return found
+
+    def standings(self) -> tuple[Standing, ...]:
+        """Return the table by which a person decides, the best first; nothing where there is nothing to choose.
+
+        The report of files and candidates begins with it, and with the first finding as the sentence that decides.
+        """
+        return ()
+
+    @property
+    def stands_for(self) -> str:
+        """What the numbers of :meth:`standings` are, such as ``accuracy``."""
+        return ""
 
     def plot(self, **options: Any) -> Figure:
         """Draw the figure of this question; ``options`` are those of ``plot`` in the question's ``plot.py``."""

@@ -12,6 +12,8 @@ from ..evidence.finding import Finding
 from ..evidence.tally import ClaimTally, Tally, tally
 from ..papers import PAPERS, Paper, paper_called
 from ..store.atomic import write_bytes
+from .board import SYMBOLS, Board, board_of
+from .overview import Overview, overview_of, untold
 from .sections import Section
 from .tables import Table, table_of
 
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from ..study.stored_study import StoredStudy
 
 __all__ = ["ClaimsSection", "claims_section"]
-
-_SYMBOLS: Mapping[Verdict, str] = {"agrees": "✓", "disagrees": "✗", "cannot tell": "?"}
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,23 @@ class Group:
 
 @dataclass(frozen=True)
 class ClaimsSection:
-    """All claims that findings bear on, paper by paper, how many there are, and the same as a table."""
+    """All claims that findings bear on.
+
+    Attributes:
+        groups: paper by paper, with all sentences.
+        counted: how many there are, and how many chance would give.
+        untold: what could not be told; empty for nothing.
+        table: all as one table.
+        board: a row a claim, a column a target.
+        overview: a line a target; ``None`` where nothing on it was asked.
+    """
 
     groups: tuple[Group, ...]
     counted: str
+    untold: str
     table: Table
+    board: Board
+    overview: Overview | None
 
     @property
     def title(self) -> str:
@@ -125,7 +137,9 @@ def claims_section(study: StoredStudy, sections: Iterable[Section], tables: Path
     frame = counted.frame()
     write_bytes(tables / "claims.csv", frame.to_csv(index=False).encode())
     kept = tuple(g for g in groups if g.rows or g.open)
-    return ClaimsSection(kept, counted.words, table_of(frame, "claims.csv"))
+    targets = list(study.tree.get("targets", {}))
+    board, overview = board_of(counted, targets, places), overview_of(counted, targets, places)
+    return ClaimsSection(kept, counted.words, untold(counted), table_of(frame, "claims.csv"), board, overview)
 
 
 def _group(paper: Paper, counted: Tally, study: StoredStudy, own: Paper | None, places: Mapping[int, str]) -> Group:
@@ -150,8 +164,8 @@ def _why(claim: Claim, study: StoredStudy) -> str:
 def _row(counted: ClaimTally, places: Mapping[int, str]) -> ClaimRow:
     claim, several = counted.claim, len(counted.targets) > 1
     chips = []
-    for verdict, symbol in _SYMBOLS.items():
-        if n := counted.count(verdict):
+    for verdict, symbol in SYMBOLS.items():
+        if n := sum(t.verdict == verdict for t in counted.targets):
             on = f" on {n} of {len(counted.targets)}" if several else ""
             chips.append(Chip("unsure" if verdict == "cannot tell" else verdict, f"{symbol} {verdict}{on}"))
     said = tuple(Cited(f.target, f.text, f.verdict, places[id(f)]) for f in counted.findings if f.verdict is not None)

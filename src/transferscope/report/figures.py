@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,14 +12,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from ..errors import StoreError
 from ..store.atomic import read_json, write_bytes, write_json
 from ..store.digest import digest
+from .compact import compact, text_uri
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Figures", "Saved", "data_uri"]
+__all__ = ["Figures", "Saved"]
 
 _FIXED: Mapping[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": "transferscope"},
@@ -36,12 +38,12 @@ class Saved:
     """A figure that lies in its folder.
 
     Attributes:
-        source: the SVG as a data address. Inside ``<img>`` an SVG has names of its own, so figures cannot disturb
-            each other, and runs no script.
+        source: the SVG as a data address, safe between double quotes. Inside ``<img>`` an SVG has names of its own,
+            so figures cannot disturb each other, and runs no script.
         width: inches.
     """
 
-    source: str
+    source: Markup
     width: float
 
 
@@ -89,7 +91,7 @@ class Figures:
             files = {kind: _hash(content) for kind, content in contents.items()}
             drawn = _Drawn(made_from, float(figure.get_figwidth()), files)
         self._now[name] = drawn
-        return Saved(data_uri(contents["svg"], "image/svg+xml"), drawn.width)
+        return Saved(svg_uri(contents["svg"]), drawn.width)
 
     def close(self) -> None:
         """Put on record what the figures were made from."""
@@ -131,13 +133,9 @@ def render(figure: Figure) -> dict[str, bytes]:
     return contents
 
 
-def data_uri(content: bytes, media: str) -> str:
-    """Return content as an address that needs no network.
-
-    >>> data_uri(b"a,b", "text/csv")
-    'data:text/csv;base64,YSxi'
-    """
-    return f"data:{media};base64,{base64.b64encode(content).decode()}"
+def svg_uri(svg: bytes) -> Markup:
+    """Return a figure as an address that needs no network, made compact."""
+    return Markup(text_uri(compact(svg).replace('"', "'"), "image/svg+xml").replace("&", "&amp;"))
 
 
 @contextmanager

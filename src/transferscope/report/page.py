@@ -16,7 +16,9 @@ from .attempts import Attempts
 from .beside import BesideSection, beside_section
 from .claims import ClaimsSection, claims_section
 from .figures import Figures
-from .sections import Answer, Said, Section, make_section
+from .first import First, first_of
+from .overview import failures
+from .sections import Answer, Said, Section, make_section, worth
 from .tables import Table, table_of
 
 if TYPE_CHECKING:
@@ -28,9 +30,6 @@ __all__ = ["Told", "render", "write_report"]
 
 _IN_SHORT = 8
 """How many findings stand at the top; all of them stand in their sections."""
-
-_UNDECIDED = 0.5
-"""How much less a finding weighs that cannot tell."""
 
 _REMARK = 0.1
 """Weight of findings that only describe, and stand at the top of no page."""
@@ -71,7 +70,9 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
         for answer in section.parts:
             where = f"{section.title}, {answer.name}" if answer.name else section.title
             tries.failed += [f"{where}: {line}" for line in answer.failed]
-    write_bytes(page, render(study, sections, claims, printed, tries.failed).encode())
+    first = tries.make("the first screen", lambda: _first(sections, results), None)
+    broken = tries.make("the runs that failed", lambda: _broken(study, results), tuple[str, ...]())
+    write_bytes(page, render(study, sections, claims, printed, tries.failed, first, broken).encode())
     if failed is not None:
         for line in tries.failed:
             failed(line)
@@ -149,6 +150,8 @@ def render(
     claims: ClaimsSection | None,
     printed: BesideSection | None,
     failed: Sequence[str] = (),
+    first: First | None = None,
+    broken: Sequence[str] = (),
 ) -> str:
     """Return the page as text.
 
@@ -158,6 +161,8 @@ def render(
         claims: the papers' claims; ``None`` for none.
         printed: printed tables beside the measured; ``None`` for none.
         failed: what could not be made, a line each.
+        first: what files or candidates are decided by.
+        broken: which runs failed, a line each.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -166,7 +171,9 @@ def render(
         loader=PackageLoader("transferscope.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     css = files("transferscope.report").joinpath("templates/report.css").read_text(encoding="utf-8")
-    short = in_short([f for part in section.parts for f in part.findings] for section in sections)
+    overview = None if claims is None else claims.overview
+    told = () if overview is not None else [s for s in sections if first is None or s.anchor != first.section]
+    short = in_short([f for part in section.parts for f in part.findings] for section in told)
     return environment.get_template("report.html.j2").render(
         version=__version__,
         css=Markup(css),  # our own file, without a closing tag in it
@@ -176,9 +183,13 @@ def render(
         unfinished=study.unfinished,
         unlearned=study.unlearned,
         failed=failed,
+        first=first,
+        overview=overview,
+        broken=broken,
         short=short,
-        legend=any(f.verdict for f in short),
+        legend=overview is not None or any(f.verdict for f in short),
         sections=sections,
+        long=any(part.table.rest for section in sections for part in section.parts),
         claims=claims,
         beside=printed,
         runs=table_of(study.runs(), most=200),
@@ -188,6 +199,16 @@ def render(
         steps=table_of(study.steps(), most=500),
         study_file=study.text,
     )
+
+
+def _first(sections: Sequence[Section], results: Mapping[str, Mapping[str, Result]]) -> First | None:
+    """What files or candidates are decided by; of several targets each has its own section instead."""
+    made = [(s, results[s.item]) for s in sections if len(s.parts) == 1]
+    return first_of((next(iter(of.values())), s.parts[0].anchor, s.anchor) for s, of in made if of)
+
+
+def _broken(study: StoredStudy, results: Mapping[str, Mapping[str, Result]]) -> tuple[str, ...]:
+    return failures([(target, r) for of in results.values() for target, r in of.items()], study.runs())
 
 
 def in_short(findings: Iterable[Sequence[Said]]) -> list[Said]:
@@ -201,9 +222,6 @@ def in_short(findings: Iterable[Sequence[Said]]) -> list[Said]:
         known = (found.about, found.text) in said
         said.add((found.about, found.text))
         return not known
-
-    def worth(found: Said) -> float:
-        return found.weight - (_UNDECIDED if found.verdict == "cannot tell" else 0.0)
 
     ranked = [sorted((f for f in of if f.weight > _REMARK and new(f)), key=worth, reverse=True) for of in findings]
     rounds = [(i, -worth(f), n, f) for n, question in enumerate(ranked) for i, f in enumerate(question)]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from markupsafe import Markup
+
 from ..evidence.claims import claim_called
 from ..evidence.finding import Finding
+from ..evidence.phrases import count, listed
 from ..papers import paper_called
 from ..questions.words import View, Words
 from ..store.atomic import write_bytes
@@ -21,9 +24,15 @@ from .tables import EMPTY, Table, table_of
 if TYPE_CHECKING:
     from ..questions.result import Finding, Result, Verdict
 
-__all__ = ["Answer", "Part", "Picture", "Said", "Section", "make_section"]
+__all__ = ["Answer", "Part", "Picture", "Said", "Section", "make_section", "weightiest", "worth"]
 
 _PIXELS_PER_INCH = 110
+
+_UNFOLDED = 3
+"""How many sentences of a question stand unfolded."""
+
+_UNDECIDED = 0.5
+"""How much less a finding weighs that cannot tell."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +45,20 @@ class File:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure on the page."""
+    """A figure on the page.
 
-    source: str
+    Attributes:
+        source: as a data address.
+        alt: what it says, for those who do not see it.
+        about: the target; empty for files, or all together.
+        caption: what it shows.
+        width: pixels.
+        files: the same beside the page.
+    """
+
+    source: Markup
     alt: str
+    about: str
     caption: str
     width: int
     files: tuple[File, ...]
@@ -90,12 +109,25 @@ class Part:
     table: Table
     failed: tuple[str, ...] = ()
 
+    def contents(self, lead: Picture | None) -> str:
+        """Say what unfolds.
+
+        Args:
+            lead: the figure that stands unfolded.
+        """
+        figures = sum(figure is not lead for figure in self.figures)
+        parts = [count(len(self.findings), "sentence")] if self.findings else []
+        parts += [count(figures, "figure")] if figures else []
+        parts += [f"table of {count(self.table.total, 'row')}"] if self.table.columns else []
+        return listed(parts) or "nothing"
+
 
 @dataclass(frozen=True)
 class Section:
     """A question with its answers.
 
     Attributes:
+        item: its name in the study.
         anchor: where on the page it is.
         title: the question, and the item where it is asked more than once.
         rows: rows of the specification and places in the papers.
@@ -105,6 +137,7 @@ class Section:
         parts: an answer for each target.
     """
 
+    item: str
     anchor: str
     title: str
     rows: str
@@ -112,6 +145,29 @@ class Section:
     asks: str
     how: tuple[str, ...]
     parts: tuple[Part, ...]
+
+    @property
+    def lead(self) -> Picture | None:
+        """The figure that stands unfolded: the first there is."""
+        return next((figure for part in self.parts for figure in part.figures), None)
+
+    @property
+    def top(self) -> tuple[Said, ...]:
+        """The sentences that stand unfolded: the three weightiest, in the order of the page."""
+        said = {(f.about, f.text): f for part in self.parts for f in part.findings}
+        return tuple(weightiest(said.values(), _UNFOLDED))
+
+
+def weightiest(findings: Iterable[Said], most: int) -> list[Said]:
+    """Return the findings that matter most, in their order; what could not be told weighs less than what could."""
+    every = list(findings)
+    order = sorted(range(len(every)), key=lambda i: -worth(every[i]))
+    return [every[i] for i in sorted(order[:most])]
+
+
+def worth(finding: Said) -> float:
+    """Return how much a finding matters."""
+    return finding.weight - (_UNDECIDED if finding.verdict == "cannot tell" else 0.0)
 
 
 def slug(text: str) -> str:
@@ -160,6 +216,16 @@ def named(figures: Sequence[str]) -> str:
     return ", ".join(told)
 
 
+def places_of(rows: str) -> str:
+    """Return the places in the papers, without our own number of a question.
+
+    >>> places_of("F7 · Neyshabur et al. 2020, §3.3"), places_of("F40"), places_of("slides, model soups")
+    ('Neyshabur et al. 2020, §3.3', '', 'slides, model soups')
+    """
+    parts = [part for part in rows.split(" · ") if not re.fullmatch(r"F\d+(, F\d+)*( and F\d+)?", part)]
+    return " · ".join(parts)
+
+
 def make_section(
     question: Asked,
     item: str,
@@ -181,7 +247,14 @@ def make_section(
     title = question.words.title if item == question.called() else f"{question.words.title}: {item}"
     parts = tuple(_part(question, item, target, answer, figures, tables) for target, answer in answers.items())
     return Section(
-        slug(item), title, question.words.rows, named(shows), question.words.asks, question.words.how, parts
+        item,
+        slug(item),
+        title,
+        places_of(question.words.rows),
+        named(shows),
+        question.words.asks,
+        question.words.how,
+        parts,
     )
 
 
@@ -194,12 +267,15 @@ def _part(question: Asked, item: str, target: str, answer: Answer, figures: Figu
     more: tuple[View, ...] = ()
     evidence = tries.make("the findings", result.findings, evidence)
     said = tries.make("the findings", lambda: tuple(_said(f, target, anchor) for f in evidence), said)
+    weighty = weightiest(said, 1)
     table = tries.make("the table", lambda: _table(result, tables, f"{name}.csv"), EMPTY)
     more = tries.make("the list of figures", lambda: tuple(question.views(result)), more)
     pictures = []
     for view in (View("", question.words.caption), *more):
         what = f"the figure {view.name!r}" if view.name else "the figure"
-        picture = tries.make(what, partial(_picture, question, view, target, name, answer, figures), None)
+        result_says = weighty[0].text if weighty else ""
+        one = partial(_picture, question, view, target, name, answer, figures, result_says)
+        picture = tries.make(what, one, None)
         pictures += [] if picture is None else [picture]
     return Part(anchor, target, said, evidence if said else (), tuple(pictures), table, tuple(tries.failed))
 
@@ -211,13 +287,16 @@ def _table(result: Result, tables: Path, name: str) -> Table:
     return table
 
 
-def _picture(question: Asked, view: View, target: str, part: str, answer: Answer, figures: Figures) -> Picture:
+def _picture(
+    question: Asked, view: View, target: str, part: str, answer: Answer, figures: Figures, says: str
+) -> Picture:
     name = f"{part}-{slug(view.name)}" if view.name else part
     numbers = f"{answer.identity} {dict(view.options)}" if view.options else answer.identity
     saved = figures.save(name, numbers, partial(answer.result.plot, **view.options))
     return Picture(
         source=saved.source,
-        alt=f"{question.words.title}{f', {target}' if target else ''}: {view.caption}",
+        alt=f"{question.words.title}{f', {target}' if target else ''}. {says or view.caption}",
+        about=target,
         caption=view.caption,
         width=round(saved.width * _PIXELS_PER_INCH),
         files=(File(f"figures/{name}.svg", "SVG"), File(f"figures/{name}.pdf", "PDF")),

@@ -7,12 +7,16 @@ import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .figures import data_uri
+from .compact import text_uri
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["EMPTY", "Table", "as_text", "table_of"]
+
+
+_EMBEDDED = 20_000
+"""So many characters of CSV are in the page itself; all numbers of larger tables are in it as a table."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,9 @@ class Table:
         rows: cells as text.
         numeric: which columns are numbers, and so set to the right.
         total: number of rows there are.
-        csv: the whole table as a data address.
+        csv: the whole table as a data address; of a large one the address of the file beside the page.
         file: the name it is saved under.
-        open: whether it is short enough to be shown unfolded.
+        rest: the rows that only print shows.
     """
 
     columns: tuple[str, ...]
@@ -35,12 +39,28 @@ class Table:
     total: int
     csv: str = ""
     file: str = ""
-    open: bool = False
+    rest: tuple[tuple[str, ...], ...] = ()
 
     @property
     def shown(self) -> int:
         """Number of rows on the page."""
         return len(self.rows)
+
+    @property
+    def grouped(self) -> list[tuple[str, ...]]:
+        """All rows; what stands above in a cell, and in all cells to its left, is not repeated.
+
+        >>> Table(("kind", "n"), (("a", "1"), ("a", "2")), (False, True), 3, rest=(("a", "2"),)).grouped
+        [('a', '1'), ('', '2'), ('', '')]
+        """
+        found, above = list[tuple[str, ...]](), tuple[str, ...]()
+        for row in (*self.rows, *self.rest):
+            same = 0
+            while same < len(above) and row[same] == above[same]:
+                same += 1
+            found.append((*("",) * same, *row[same:]))
+            above = row
+        return found
 
 
 EMPTY = Table((), (), (), 0)
@@ -67,9 +87,11 @@ def as_text(value: Any) -> str:
 
 
 def table_of(frame: pd.DataFrame, file: str = "", *, most: int = 60) -> Table:
-    """Turn a data frame into a table of at most ``most`` rows, with the whole of it as CSV."""
+    """Turn a data frame into a table of at most ``most`` rows on the screen, with the whole of it as CSV."""
     numeric = tuple(frame[c].dtype.kind in "iufc" for c in frame.columns)
-    rows = tuple(tuple(as_text(v) for v in row) for row in frame.head(most).itertuples(index=False, name=None))
-    csv = data_uri(frame.to_csv(index=False).encode(), "text/csv") if file else ""
+    every = tuple(tuple(as_text(v) for v in row) for row in frame.itertuples(index=False, name=None))
+    csv = f"tables/{file}" if file else ""
+    if file and len(text := frame.to_csv(index=False)) <= _EMBEDDED:
+        csv = text_uri(text, "text/csv")
     columns = tuple(str(c).replace("_", " ") for c in frame.columns)
-    return Table(columns, rows, numeric, len(frame), csv, file, open=len(frame) <= 8)
+    return Table(columns, every[:most], numeric, len(frame), csv, file, every[most:])

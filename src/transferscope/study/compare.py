@@ -12,7 +12,7 @@ from .files import Files
 
 __all__ = ["COMPARED", "Comparison"]
 
-COMPARED = ("mistakes", "similarity", "distance", "barrier", "extrapolation")
+COMPARED = ("which", "mistakes", "similarity", "distance", "barrier", "extrapolation")
 """The questions asked when none is named: those that are quick. More can be asked by name."""
 
 

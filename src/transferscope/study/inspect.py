@@ -11,8 +11,8 @@ from .files import Files
 
 __all__ = ["INSPECTED", "Inspection"]
 
-INSPECTED = ("criticality", "rewind", "spectrum", "hessian", "landscape", "gradient_flow")
-"""The questions asked of one checkpoint when none is named; the first two only with the weights it started from."""
+INSPECTED = ("which", "criticality", "rewind", "spectrum", "hessian", "landscape", "gradient_flow")
+"""The questions asked of one checkpoint when none is named; two of them only with the weights it started from."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 
 from ...evidence.estimate import Estimate, measured, quantile
 from ...evidence.left_out import LeftOut
+from ...evidence.which import Standing
 from ...numerics.scores import targets_of
 from ...numerics.weighted_tau import weighted_tau
 from ...probes.partial_results import Kept
@@ -122,6 +123,21 @@ class Scores(Result):
         return measured(
             value, over="images", n=self.n, images=self.n, spread=spread, freedom=len(draws) - 1, noise=noise
         )
+
+    def standings(self) -> tuple[Standing, ...]:
+        """Return the candidates by leave-one-out ridge, the best first, each held against it on the same images."""
+        order = self.order()
+        found = []
+        for i in order:
+            less = None if i == order[0] else self.difference(i, order[0])
+            note = f"{self.candidates[i].network}"
+            found.append(Standing(self.labels[i], self.estimate(i), less, None if less is None else less.p(), note))
+        return tuple(found)
+
+    @property
+    def stands_for(self) -> str:
+        """What the numbers of the standings are."""
+        return f"leave-one-out ridge {'AUC' if self.multilabel else 'accuracy'} on training images"
 
     def told_apart(self) -> dict[int, Estimate]:
         """Return the candidates that another one surely beats by ridge, with how far the best lies over each.

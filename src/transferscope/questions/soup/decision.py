@@ -6,6 +6,7 @@ import math
 
 from ...evidence.estimate import Estimate
 from ...evidence.phrases import count, percent, points_text, short, shortened
+from ...evidence.which import images_to_tell
 from .measure import Soup
 from .why import against
 
@@ -52,20 +53,3 @@ def decided(result: Soup, images: str) -> tuple[str, Estimate]:
         else "no number of images would tell, as there is no difference"
     )
     return f"Cannot tell whether the soup or the best single one is better: {numbers}; {n}; {told}.", gap
-
-
-def images_to_tell(gap: Estimate, n: int) -> float:
-    """Return how many images it takes for the interval of a difference of this size to leave out 0; ∞ for none.
-
-    The interval of n images is ±h wide, that of N images ±h·√(n/N); so N = n·(h/d)².
-
-    Args:
-        gap: the difference d on n images with its interval.
-        n: how many images it is from.
-
-    >>> images_to_tell(Estimate(0.01, -0.01, 0.03, over="images", n=500), 500)
-    2000.0
-    """
-    if gap.low is None or gap.high is None or not gap.value:
-        return math.inf
-    return float(math.ceil(n * ((gap.high - gap.low) / 2 / abs(gap.value)) ** 2 - 1e-9))

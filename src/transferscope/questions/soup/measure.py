@@ -16,6 +16,7 @@ from ...evidence.contrast import contrast, mean
 from ...evidence.estimate import Estimate
 from ...evidence.guard import Witness
 from ...evidence.left_out import LeftOut
+from ...evidence.which import Standing, standing
 from ...models.network import Network
 from ...models.solution import Solution
 from ...numerics.averaging import Accept
@@ -131,6 +132,27 @@ class Soup(Result):
         a, b = self.row(name, images), self.row(other, images)
         return contrast([a.mean()], [b.mean()], (a[None], b[None]))
 
+    def standings(self) -> tuple[Standing, ...]:
+        """Return the networks as saved, the best on held-out images first, then soups and ensembles, held against it.
+
+        On the first test set, which had no part in any choice.
+        """
+        images, best = self.tests[0], self.row(self.best, self.tests[0])
+        return tuple(
+            standing(
+                e.name,
+                self.row(e.name, images),
+                None if e.name == self.best else best,
+                _note(e),
+            )
+            for e in self.entries
+        )
+
+    @property
+    def stands_for(self) -> str:
+        """What the numbers of the standings are."""
+        return f"{'AUC' if self.metric == 'auc' else 'accuracy'} on {self.tests[0]}"
+
     def seed_gain(self, of: Literal["soup", "ensemble"], share: float = 1.0) -> Estimate:
         """Return the mean over soups of single seeds of how much they exceed their best single network.
 
@@ -184,6 +206,13 @@ class Soup(Result):
         if name not in names:
             raise UsageError(f"nothing is called {name!r}{nearest(name, names)}")
         return names.index(name)
+
+
+def _note(entry: Entry) -> str:
+    """What else must be known of something to choose it."""
+    if entry.kind == "ensemble":
+        return f"{entry.passes} network{'s' * (entry.passes != 1)} an answer"
+    return "" if entry.statistics in ("", "saved") else f"statistics of batch norm {entry.statistics}"
 
 
 def soup(
