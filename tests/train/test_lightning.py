@@ -159,6 +159,7 @@ fit(Module(), Recorder(sys.argv[1]), count=4, devices=2, strategy="ddp", max_epo
 """
 
 
+@pytest.mark.timeout(900)
 def test_of_two_processes_one_writes(tmp_path: Path) -> None:
     script = tmp_path / "two.py"
     script.write_text(PROCESS.format(root=str(Path(__file__).parents[2])))
@@ -175,7 +176,7 @@ def test_of_two_processes_one_writes(tmp_path: Path) -> None:
         )
         for rank in range(2)
     ]
-    said = [process.communicate(timeout=240)[1].decode() for process in processes]
+    said = [process.communicate(timeout=600)[1].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     found = Recording.open(tmp_path / "mine")
     assert found.ended == "finished" and found.about["processes"] == 2

@@ -59,6 +59,7 @@ def alone(steps: int) -> dict[str, torch.Tensor]:
     return module.state_dict()
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", ["ddp", "pieces"])
 def test_one_writes_the_whole_weights(kind: str, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -71,7 +72,7 @@ def test_one_writes_the_whole_weights(kind: str, tmp_path: Path) -> None:
         )
         for rank in range(2)
     ]
-    said = [process.communicate(timeout=280)[1].decode() for process in processes]
+    said = [process.communicate(timeout=600)[1].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     found = Recording.open(tmp_path / "mine")
     assert found.ended == "finished" and found.about["processes"] == 2
