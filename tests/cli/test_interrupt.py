@@ -57,11 +57,11 @@ def test_a_study_says_what_is_kept_and_how_to_see_it(tmp_path: Path, jobs: str, 
 
 def test_a_long_step_of_the_main_thread_is_no_excuse() -> None:
     code = (
-        "import ctypes, signal\n"
+        "import ctypes, signal, threading\n"
         "from transferscope.cli.interrupt import answered_soon\n"
         "with answered_soon('what is finished is kept', seconds=0.2):\n"
         "    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # goes to another thread\n"
-        "    print('now', flush=True)\n"
+        "    threading.Timer(0.5, print, ('now',), {'flush': True}).start()  # while the main thread sleeps\n"
         "    ctypes.CDLL(None).sleep(30)\n"
     )
     with in_the_foreground():

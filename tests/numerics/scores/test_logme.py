@@ -49,10 +49,11 @@ def test_several_labels_an_image_are_columns() -> None:
 def test_neither_scale_nor_features_of_nothing_change_it(width: int) -> None:
     x, labels = made(45, width, 3)
     targets = targets_of(labels)
+    # λ is refined by parabolas until LogME is flat, so that rounding moves it by some 1e-8.
     plain = logme(decompose(x), targets)
-    assert logme(decompose(100 * x), targets) == pytest.approx(plain, abs=1e-9)
+    assert logme(decompose(100 * x), targets) == pytest.approx(plain, abs=1e-7)
     padded = torch.cat([x, torch.zeros(45, 300)], 1)
-    assert logme(decompose(padded), targets) == pytest.approx(plain, abs=1e-9)
+    assert logme(decompose(padded), targets) == pytest.approx(plain, abs=1e-7)
 
 
 def test_more_features_than_images_give_no_gift() -> None:
