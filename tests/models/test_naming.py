@@ -152,9 +152,7 @@ def test_size_and_depth_of_a_transformer(tmp_path):
     small = timm.create_model("vit_tiny_patch16_224", num_classes=3, img_size=48, depth=2)
     d = doctor_of(tmp_path, small.state_dict(), "timm/vit_tiny_patch16_224")
     assert d.usable and "--model 'timm/vit_tiny_patch16_224?depth=2' --size 48" in d.use
-    with pytest.raises(
-        CheckpointError, match="the file has 2 blocks in blocks where .* has 12"
-    ):
+    with pytest.raises(CheckpointError, match=r"the file has 2 blocks in blocks where .* has 12"):
         fit_to(build("timm/vit_tiny_patch16_224", 3, input=Input((48, 48))), read(tmp_path / "a.pt"))
     net = build("timm/vit_tiny_patch16_224", 3, input=Input((48, 48)))
     assert doctor_of(tmp_path, net.params(), "timm/vit_tiny_patch16_224").input.endswith("(--size 48)")
