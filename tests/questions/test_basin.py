@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from torch import nn
 
 from transferscope.data.imageset import ImageSet
-from transferscope.errors import UsageError
+from transferscope.errors import CheckpointError, UsageError
 from transferscope.evidence.guard import Witness
 from transferscope.evidence.left_out import LeftOut
 from transferscope.models.build import wrap
@@ -513,7 +513,7 @@ def test_what_cannot_be():
         basin(BOX, [], images())
     with pytest.raises(UsageError, match="metric 'eror'; did you mean 'error'"):
         basin(BOX, [p_t()], images(), metrics=["eror"])
-    with pytest.raises(UsageError, match="P-T 1"):
+    with pytest.raises(CheckpointError, match="P-T 1: is of another architecture than box"):
         basin(BOX, [[at(0.5, "P-T 0"), Solution("P-T 1", {"v": torch.ones(1)})]], images())
     other = {k: v for k, v in drawn(1).items() if not k.startswith("fc")}
     other |= {"fc.weight": torch.ones(7, 5), "fc.bias": torch.ones(7)}

@@ -27,6 +27,7 @@ class Study(SimpleNamespace):
     paper, items, shows = None, {"barrier": "barrier", "how far": "distance"}, {}
     stands_for = {"birds": "CUB-200", EVIL: "Webcam"}  # noqa: RUF012
     plan = SimpleNamespace(runs={"birds": {}, EVIL: {}})
+    tree = {"targets": {"birds": {}, EVIL: {}}}  # noqa: RUF012
 
     def runs(self):
         import pandas as pd
@@ -48,7 +49,7 @@ def section(anchor, *parts):
         )
         for i, (target, found) in enumerate(parts)
     )
-    return Section(anchor, anchor, "", "", "", (), made)
+    return Section(anchor, anchor, anchor, "", "", "", (), made)
 
 
 def finding(claim, verdict, text="It rises.", p=None):
@@ -135,10 +136,11 @@ def test_the_page_shows_them_and_escapes_what_people_write(tmp_path, paper):
     claims, printed = claims_section(study, sections, tmp_path), beside_section(study, transferred(), tmp_path)
     text = render(study, sections, claims, printed)
     assert "<script" not in text and text.count('<section id="claims">') == 1
-    assert text.count('<section id="beside">') == text.count('href="#beside"') == (paper is not None)
+    assert text.count('<section id="beside">') == (paper is not None) == ('href="#beside"' in text)
     ids = re.findall(r'id="([^"]+)"', text)
     assert len(ids) == len(set(ids)) and set(re.findall(r'href="#([^"]+)"', text)) <= {*ids}
-    assert text.count('href="#part-barrier-1"') == 2 and "✗ disagrees on 1 of 2" in text
+    assert text.count('href="#part-barrier-1"') == 3, "two sentences' and the board's"
+    assert "✗ disagrees on 1 of 2" in text
     if paper:
         assert "21.04±0.36" in text and "Not judged here" in text
 
