@@ -142,7 +142,7 @@ def test_the_page_shows_them_and_escapes_what_people_write(tmp_path, paper):
     assert text.count('href="#part-barrier-1"') == 3, "two sentences' and the board's"
     assert "✗ disagrees on 1 of 2" in text
     if paper:
-        assert "21.04±0.36" in text and "Not judged here" in text
+        assert "21.04±0.36" in text and "not judged here" in text
 
 
 def test_a_page_without_either_has_neither():
