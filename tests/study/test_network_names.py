@@ -3,8 +3,8 @@
 import pytest
 
 from transferscope.errors import SpecError
-from transferscope.study.check import network_spec
 from transferscope.study.load import parse_study
+from transferscope.study.network_spec import network_spec
 from transferscope.study.schema import ImageSettings
 
 TREE = {

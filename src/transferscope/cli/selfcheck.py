@@ -53,7 +53,7 @@ def _checked(options: argparse.Namespace, told: Callable[[Checked], object]) -> 
     from ..models.build import constructed, outputs_of, with_absolute_path
     from ..models.checkpoint import read
     from ..models.network import Input
-    from ..study.check import network_spec
+    from ..study.network_spec import network_spec
     from ..study.schema import ImageSettings
     from ..study.work.checkpoint import file_into
     from ..study.work.network import network_of

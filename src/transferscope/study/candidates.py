@@ -14,8 +14,8 @@ from ..models.heads import compare
 from ..store.digest import file_digest
 from ..store.recording import Recording, is_recording
 from ..store.tensors import WeightFiles
-from .check import network_spec
 from .graph import Step
+from .network_spec import network_spec
 from .schema import ImageSettings
 from .stored_study import StoredStudy, open_study
 from .work.data import DataSummary

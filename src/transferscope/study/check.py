@@ -9,18 +9,18 @@ from typing import Any
 from ..data.shuffle import divisors
 from ..errors import CheckpointError, ModelError, SpecError, StoreError, UsageError, nearest
 from ..questions.base import unknown
-from ..store.digest import file_digest
 from ..train.recipe import Recipe
 from .feasibility import of_network, of_study
 from .grid import CheckedPoint, check_grid
 from .inventory import Found, survey
+from .network_spec import network_spec
 from .overlay import laid_over, make
 from .problems import raise_all
 from .recorded import RecordedRun, recorded_run
-from .schema import ImageSettings, SourceSettings, StartSettings, Study
+from .schema import SourceSettings, StartSettings, Study
 from .snapshot_schedule import Kept
 
-__all__ = ["Checked", "Pretraining", "check", "network_spec"]
+__all__ = ["Checked", "Pretraining", "check"]
 
 _Patches = Sequence[tuple[str, Mapping[str, Any]]]
 
@@ -72,45 +72,6 @@ def check(study: Study) -> Checked:
         SpecError: everything that is wrong with it, each with its place, what is wrong and what would be right.
     """
     return _Check(study).run()
-
-
-def network_spec(
-    name: str, images: ImageSettings, mean: tuple[float, ...] | None, std: tuple[float, ...] | None
-) -> dict[str, Any]:
-    """Resolve what the network wants to see.
-
-    Raises:
-        ModelError: for an unknown name, or numbers that do not fit the channels.
-    """
-    from ..models.build import designed_for, sources_of
-    from ..models.network import Input
-
-    designed = designed_for(name)
-    size = images.size or max(designed.size)
-    channels = images.channels
-    chosen = Input((size, size), channels, *_statistics(designed.mean, designed.std, channels, mean, std))
-    spec = {
-        "name": name,
-        "size": size,
-        "channels": channels,
-        "mean": list(chosen.mean),
-        "std": list(chosen.std),
-    }
-    sources = sources_of(name)  # a network that lies in the user's files is another one when they change
-    return {**spec, "files": [file_digest(path) for path in sources]} if sources else spec
-
-
-def _statistics(
-    designed_mean: tuple[float, ...],
-    designed_std: tuple[float, ...],
-    channels: int,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    def fitted(values: tuple[float, ...]) -> tuple[float, ...]:
-        return values if len(values) == channels else (sum(values) / len(values),) * channels
-
-    return mean or fitted(designed_mean), std or fitted(designed_std)
 
 
 class _Check:

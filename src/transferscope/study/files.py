@@ -19,12 +19,12 @@ from ..questions.base import Question
 from ..store.atomic import write_bytes
 from ..store.digest import digest
 from ..store.folder import About, RunFolder
-from .check import network_spec
 from .events import Listener, StepEvent, unheard
 from .execute import execute, resources
 from .feasibility import of_labels, of_network
 from .graph import Plan, Step, in_order
 from .inventory import Found, absolute, survey
+from .network_spec import network_spec
 from .problems import problems_of, raise_all
 from .schedule import Outcome
 from .schema import ImageSettings

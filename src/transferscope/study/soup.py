@@ -25,9 +25,9 @@ from ..questions.soup.ingredients import Ingredient
 from ..questions.soup.measure import HELD_OUT, Soup, soup
 from ..questions.soup.text import table
 from ..store.digest import file_digest
-from .check import network_spec
 from .files import labels_of
 from .inventory import absolute
+from .network_spec import network_spec
 from .schema import ImageSettings
 from .work.checkpoint import file_into
 from .work.network import network_of
