@@ -245,7 +245,7 @@ def test_a_pre_training_that_learned_nothing_decides_no_claim(
 ) -> None:
     monkeypatch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path / "cache"))
     recipe = {
-        "epochs": 16 if learned else 1,
+        "epochs": 80 if learned else 1,
         "batch": 32,
         "lr": 0.1 if learned else 1e-7,
         "augmentation": {"crop": "none"},
