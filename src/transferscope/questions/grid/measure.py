@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import torch
 
 from ...data.imageset import ImageSplits
 from ...errors import UsageError
 from ...evidence.estimate import Estimate, measured
 from ...evidence.left_out import LeftOut
-from ...numerics.few_shot import PENALTY, few_shot
+from ...numerics.frozen import PENALTY, draw_supports, few_shot, first_shots
 from ...numerics.power_law import fit_power_law
 from ...numerics.same_curve import curve_offsets
 from ...probes.partial_results import Kept
@@ -226,10 +227,15 @@ def _accuracies(
     if kept is not None and (before := kept.load(key)) is not None:
         return before["accuracy"]
     train, test = (penultimate(point.net, point.params, part, device=device) for part in (images.train, images.test))
-    found = few_shot(
-        train.features, images.train.labels, test.features, images.test.labels, shots, draws,
-        penalty=penalty, seed=seed,
+    classes, labels = len(images.train.classes), np.asarray(images.train.labels)
+    drawn = draw_supports(labels, classes, shots[-1], draws, seed)
+    supports = [torch.from_numpy(one) for count in shots for one in first_shots(drawn, count)]
+    x, seen = torch.from_numpy(train.features), torch.from_numpy(test.features)
+    (ridge,) = few_shot(
+        x, torch.from_numpy(labels.astype(np.int64)), seen, supports, classes, penalties=(penalty,)
     )  # fmt: skip
+    right: np.ndarray = ridge.predicted.numpy() == np.asarray(images.test.labels)
+    found: np.ndarray = right.mean(1).reshape(len(shots), draws)
     if kept is not None:
         kept.save(key, {"accuracy": found})
     return found
@@ -245,11 +251,10 @@ def _curve(rows: Sequence[PointRow], at: int, shots: float, tested: int | None =
         refused = f"{len(there)} pre-trainings for a law and {len(names)} factors; it takes {least}"
     elif len(np.unique(x)) < 5 or np.ptp(y) == 0:
         refused = "accuracies hardly differ"
-    elif fit_power_law(1 - x, 1 - y).k <= 0:
+    elif (law := fit_power_law(1 - x, 1 - y)).k <= 0:
         refused = "downstream accuracy does not rise with upstream accuracy"
     if refused:
         return Curve(shots, len(there), math.nan, math.nan, (), refused)
-    law = fit_power_law(1 - x, 1 - y)
     offsets = tuple(
         Offset(
             o.factor,
