@@ -144,6 +144,10 @@ class GridSettings(Strict):
     """Factors on the rate of the final classifier to try."""
     head_weight_decay: tuple[Annotated[float, Field(ge=0)], ...] = ()
     """Weight decays of the final classifier to try."""
+    batch: tuple[PositiveInt, ...] = ()
+    """Batch sizes to try; default: that of the recipe. The learning rate scales with them."""
+    label_noise: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
+    """Shares of the training images with a wrong label to try; default: none. Test images keep theirs."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     """One pre-training for each: seed of initialisation, data order and augmentation."""
     vary: Literal["together", "alone"] = "together"

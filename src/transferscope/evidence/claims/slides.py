@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..claim import Claim
 from ..rules import Above, AllOf, Below, Each, Not, PeakAbove, Under, Within
+from . import _slides_data, _slides_modules
 from ._shared import CHOSEN, MARGIN, PEAK_OF_PAIRS
 
 __all__ = ["CLAIMS"]
@@ -248,5 +249,7 @@ CLAIMS: tuple[Claim, ...] = (
         effect_from=CHOSEN,
         needs=_GRID,
     ),
+    *_slides_modules.CLAIMS,
+    *_slides_data.CLAIMS,
 )
 """In the order of the paper."""
