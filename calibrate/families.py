@@ -369,10 +369,8 @@ FLOORS = _of_networks(
     "floor of a law",
     "pre-trainings from 10 to 90 % upstream, downstream errors about 0.8·e^1.5 + e_∞ (scatter of 1 point), both "
     "accuracies tested on 1,000 images",
-    partial(g.floors, scatter=0.01),
-    counts=(30, 60, 120),
-    few=4,
-)
+    partial(g.floors, scatter=0.01), counts=(30, 60, 120), few=4,
+)  # fmt: skip
 OFFSETS = _of_networks(
     "offsets from a curve",
     "the same with e_∞ = 0.1 and four factors of three values each, of which the first also moves pre-trainings "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +66,7 @@ def rank_correlation(x: Numbers, y: Numbers, examples: NDArray[np.floating] | No
     """
     a, b = _pair(x, y)
     value, without = _tau(a, b)
-    noise = None if examples is None else _over_images(lambda e: float(np.arctanh(_inside(_tau(a, e)[0]))), examples)
+    noise = None if examples is None else _variance(np.arctanh(_inside(_drawn(a, examples))))
     return _estimate(value, np.arctanh(_inside(without)), len(a), examples, noise, fisher=True)
 
 
@@ -90,7 +90,7 @@ def rank_contrast(x: Numbers, other: Numbers, y: Numbers, examples: NDArray[np.f
     """
     (a, c), (r, _) = _pair(x, y), _pair(other, y)
     (first, without), (second, rival) = _tau(a, c), _tau(r, c)
-    noise = None if examples is None else _over_images(lambda e: _tau(a, e)[0] - _tau(r, e)[0], examples)
+    noise = None if examples is None else _variance(_drawn(a, examples) - _drawn(r, examples))
     return _estimate(first - second, without - rival, len(a), examples, noise, fisher=False)
 
 
@@ -171,13 +171,21 @@ def _inside(tau: float | NDArray[np.float64]) -> NDArray[np.float64]:
     return np.clip(tau, -1 + 1e-9, 1 - 1e-9)
 
 
-def _over_images(statistic: Callable[[NDArray[np.float64]], float], examples: NDArray[np.floating]) -> float:
-    """Variance of a statistic of the means of resampled images, the same ones for all networks."""
+def _drawn(x: NDArray[np.float64], examples: NDArray[np.floating]) -> NDArray[np.float64]:
+    """τ of x and the means of resampled images, the same ones for all networks and whatever x is."""
     n = examples.shape[1]
     rng = numpy_generator("rank correlation", n)
-    shares = rng.multinomial(n, np.full(n, 1 / n), size=_DRAWS) / n
-    drawn = [float(statistic(means)) for means in shares @ np.asarray(examples, dtype=np.float64).T]
-    return float(np.nanvar(drawn, ddof=1))
+    means = rng.multinomial(n, np.full(n, 1 / n), size=_DRAWS) / n @ np.asarray(examples, dtype=np.float64).T
+    first, second = np.triu_indices(len(x), 1)
+    of_x = _signs(x)[first, second]
+    of_means = np.sign(np.round(means[:, first] - means[:, second], 12))
+    below = np.sqrt((of_x**2).sum() * (of_means**2).sum(1))
+    found: NDArray[np.float64] = of_means @ of_x / np.where(below > 0, below, math.nan)
+    return found
+
+
+def _variance(drawn: NDArray[np.float64]) -> float:
+    return float(np.nanvar(drawn, ddof=1)) if np.isfinite(drawn).sum() > 1 else math.nan
 
 
 def _estimate(

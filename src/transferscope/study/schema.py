@@ -233,7 +233,7 @@ class Study(Strict):
     """How images are prepared."""
     recipe: RecipePatch = Field(default_factory=dict)
     """How networks are trained, unless source, target or start say otherwise."""
-    paper: Literal["neyshabur2020", "liu2019", "abnar2022"] | None = None
+    paper: Literal["neyshabur2020", "liu2019", "abnar2022", "chatterji2020"] | None = None
     """The paper whose figures and tables it makes."""
     source: SourceSettings | None = None
     """Where pre-trained weights come from; needed by starts ``from: source``."""

@@ -20,8 +20,8 @@ CLAIMS: tuple[Claim, ...] = (
         "",
         "with few labelled images contrastive pre-training does better than pre-training on labels",
         undecided="a study can pre-train both ways (`objective: simclr`) and `probe` and `scores` measure both "
-        "with their intervals, for one source; the claim is of millions of images, and no effect at a few thousand follows "
-        "from it",
+        "with their intervals, for one source; the claim is of millions of images, and no effect at a few thousand "
+        "follows from it",
     ),
     Claim(
         "003-y",
