@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ def rank_correlation(x: Numbers, y: Numbers, examples: NDArray[np.floating] | No
     """
     a, b = _pair(x, y)
     value, without = _tau(a, b)
-    noise = None if examples is None else _variance(np.arctanh(_inside(_drawn(a, examples))))
+    noise = None if examples is None else _variance(np.arctanh(_inside(_drawn([a], examples)[0])))
     return _estimate(value, np.arctanh(_inside(without)), len(a), examples, noise, fisher=True)
 
 
@@ -90,7 +91,7 @@ def rank_contrast(x: Numbers, other: Numbers, y: Numbers, examples: NDArray[np.f
     """
     (a, c), (r, _) = _pair(x, y), _pair(other, y)
     (first, without), (second, rival) = _tau(a, c), _tau(r, c)
-    noise = None if examples is None else _variance(_drawn(a, examples) - _drawn(r, examples))
+    noise = None if examples is None else _variance(np.subtract(*_drawn([a, r], examples)))
     return _estimate(first - second, without - rival, len(a), examples, noise, fisher=False)
 
 
@@ -171,16 +172,25 @@ def _inside(tau: float | NDArray[np.float64]) -> NDArray[np.float64]:
     return np.clip(tau, -1 + 1e-9, 1 - 1e-9)
 
 
-def _drawn(x: NDArray[np.float64], examples: NDArray[np.floating]) -> NDArray[np.float64]:
-    """τ of x and the means of resampled images, the same ones for all networks and whatever x is."""
-    n = examples.shape[1]
-    rng = numpy_generator("rank correlation", n)
-    means = rng.multinomial(n, np.full(n, 1 / n), size=_DRAWS) / n @ np.asarray(examples, dtype=np.float64).T
-    first, second = np.triu_indices(len(x), 1)
-    of_x = _signs(x)[first, second]
+@lru_cache(maxsize=4)
+def _shares(images: int) -> NDArray[np.float64]:
+    """How often each image is in each resample, over all of them."""
+    rng = numpy_generator("rank correlation", images)
+    found: NDArray[np.float64] = rng.multinomial(images, np.full(images, 1 / images), size=_DRAWS) / images
+    return found
+
+
+def _drawn(xs: Sequence[NDArray[np.float64]], examples: NDArray[np.floating]) -> list[NDArray[np.float64]]:
+    """τ of each x with the means of resampled images, the same ones for all networks and every x."""
+    means = _shares(examples.shape[1]) @ np.asarray(examples, dtype=np.float64).T
+    first, second = np.triu_indices(means.shape[1], 1)
     of_means = np.sign(np.round(means[:, first] - means[:, second], 12))
-    below = np.sqrt((of_x**2).sum() * (of_means**2).sum(1))
-    found: NDArray[np.float64] = of_means @ of_x / np.where(below > 0, below, math.nan)
+    untied = (of_means**2).sum(1)
+    found = []
+    for x in xs:
+        of_x = _signs(x)[first, second]
+        below = np.sqrt((of_x**2).sum() * untied)
+        found.append(of_means @ of_x / np.where(below > 0, below, math.nan))
     return found
 
 

@@ -42,8 +42,8 @@ class GeneralizationQuestion(Question):
             "weights, log Π‖W‖²_F, log Π‖W‖₂² and Σ‖W‖_F/‖W‖₂ over its linear maps (convolutions with circular "
             "padding on the images they really see), the distance from its start, the path norm, one over the "
             "squared tenth percentile of its margins, sharpness 1/σ², σ being the largest noise of all weights at "
-            "once that keeps the training error within ε, and the PAC-Bayesian ‖θ − θ⁰‖²/(2σ²). Of each, a larger number is to "
-            "foretell a larger test error.",
+            "once that keeps the training error within ε, and the PAC-Bayesian ‖θ − θ⁰‖²/(2σ²). Of each, a larger "
+            "number is to foretell a larger test error.",
             "Kendall's τ is over all networks. ψ of a hyper-parameter compares only those that differ in it alone, "
             "and Ψ is the mean of all ψ (Jiang et al. 2020): a number that merely follows one hyper-parameter can "
             "have a large τ, but no large Ψ. Values of a hyper-parameter are compared by their order within each "

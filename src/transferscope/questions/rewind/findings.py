@@ -195,8 +195,8 @@ def _apart(result: Rewind, role: str, group: Sequence[Rewound]) -> list[Finding]
     text = (
         f"{role} ({count(len(kept), 'network')}): with its most critical module set back to the start the "
         f"{name_of(metric)} of a network changes by {amount(metric, most.value)}{spread(metric, most)}, with its "
-        f"least critical one by {amount(metric, least.value)}{spread(metric, least)}; both were chosen on one half of "
-        "the images and measured on the other"
+        f"least critical one by {amount(metric, least.value)}{spread(metric, least)}; both were chosen on one half "
+        "of the images and measured on the other"
     )
     judged = _judged(result, "003-s", [most, least], kept) if role == "RI-T" else None
     return [_said(result, text, most, len(kept), judged, 0.6)]
