@@ -180,7 +180,7 @@ def _wide_and_sharp(result: Criticality, shown: list[str]) -> Figure:
             bar = fig.colorbar(mesh, ax=list(axes[r]), aspect=12, pad=0.01)
             bar.set_label(f"train {unit}", fontsize=8)
         fig.suptitle(
-            f"The least and the most critical module; n = {result.n[0]:,} training images\nwhite line: border of what "
+            f"The least and the most critical module; n = {result.n[0]:,} train images\nwhite line: border of what "
             f"keeps the train {unit.split()[0]} within ε; star: where μ is found", x=0.01, ha="left", fontsize=9,
         )  # fmt: skip
         fig.supxlabel("distance of the module from its initial weights", fontsize=9)

@@ -48,9 +48,9 @@ class RewindQuestion(AtPoints, OfSomeRuns):
             "for both.",
             "Of a kind of networks one number a network is judged, over networks and images: the increase with the "
             "final or the first layer at the start, how the increase changes with depth (its slope from the first "
-            "module to the last, the head left out), and the increase with the most and with the least critical module, "
-            "each chosen on one half of the images and measured on the other. A verdict needs three networks that "
-            "learned something.",
+            "module to the last, the head left out), and the increase with the most and with the least critical "
+            "module, each chosen on one half of the images and measured on the other. A verdict needs three networks "
+            "that learned something.",
         ),
         caption="Increase of the error when a module (column) is set back to an earlier time (row), or drawn anew.",
     )
