@@ -111,7 +111,8 @@ def test_a_study_takes_its_plain_networks():
     assert [r["label"] for r in asked["runs"]] == ["P-T 0", "C-T 0", "RI-T 0"]
     tree["analyses"]["theory"]["trained"] = False
     plan = make_plan(check(parse_study(tree)))
-    assert not [s for s in plan.steps if s.kind == "train" and s.spec["start"]["from"] == "source"]
+    (plain,) = [s for s in plan.steps if s.kind == "analysis"]
+    assert "trained runs" not in plain.inputs
     tree["starts"] = {"head": tree["starts"]["head"]}
     tree["analyses"]["theory"]["trained"] = True
     with pytest.raises(SpecError, match=r"analyses\.theory\.trained: is about trained networks and the study has no"):
