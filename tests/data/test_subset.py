@@ -93,7 +93,7 @@ def test_some_training_labels_are_wrong_and_the_fewer_are_among_the_more(tmp_pat
     assert np.array_equal(some.train.ids, whole.train.ids) and np.array_equal(some.train.images, whole.train.images)
     assert np.array_equal(some.test.labels, whole.test.labels)
     assert parse(SPEC).digest == parse(f"{SPEC}&label_noise=0").digest != parse(f"{SPEC}&label_noise=0.1").digest
-    with pytest.raises(SpecError, match="label_noise=1.5 must be a share from 0 to 1"):
+    with pytest.raises(SpecError, match=r"label_noise=1\.5 must be a share from 0 to 1"):
         parse(f"{SPEC}&label_noise=1.5")
-    with pytest.raises(DataError, match="label_noise=0.1 is for one label an image"):
+    with pytest.raises(DataError, match=r"label_noise=0\.1 is for one label an image"):
         load_images("synthetic:xray?train=24&test=12&label_noise=0.1", size=8, cache=tmp_path)
