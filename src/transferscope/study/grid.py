@@ -20,7 +20,6 @@ FACTORS = ("width", "depth", "share", "epochs", "lr", "weight_decay", "head_lr",
 """What a grid can vary, in the order of names."""
 
 _OF_NETWORK = ("width", "depth")
-_AS_IT_IS = {"keep": 1.0, "label_noise": 0.0}
 
 
 @dataclass(frozen=True)
@@ -81,9 +80,8 @@ def points_of(family: str, given: GridSettings) -> list[Point]:
             network = given.network
             for name in _OF_NETWORK:
                 network = network.replace(f"{{{name}}}", f"{chosen.get(name, 0):g}")
-            changed = {"keep": chosen["share"], "label_noise": chosen.get("label_noise", 0.0)}
             recipe = {k: v for k, v in chosen.items() if k in Recipe.__dataclass_fields__}
-            data = _with(given.data, {k: v for k, v in changed.items() if v != _AS_IT_IS[k]})
+            data = _with(given.data, chosen["share"], chosen.get("label_noise", 0.0))
             found.append(Point(" ".join([family, *words]), family, network, data, chosen, recipe, seed))
     return found
 
@@ -147,7 +145,10 @@ def _places(where: str, given: GridSettings) -> Iterator[SpecError]:
             yield SpecError(f"{where}.{name}", f"holds a value twice: {list(values)}")
 
 
-def _with(spec: str, changed: Mapping[str, float]) -> str:
+def _with(spec: str, share: float, noise: float) -> str:
     from dataclasses import replace
 
-    return replace(parse(spec), **changed).spec if changed else spec
+    if share == 1 and not noise:
+        return spec
+    source = parse(spec)
+    return replace(source, keep=share, label_noise=noise or source.label_noise).spec
