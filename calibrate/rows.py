@@ -173,9 +173,9 @@ ROWS: tuple[Row, ...] = (
     _all("003-p", f.DECAYS_MARGINS, (0.0, 0.0), (-0.3, 0.3), (-0.05, 0.05)),
     _all("003-q", f.DECAYS_NORMS, (0.0, 0.0), (-0.3, 0.3), (-0.1, 0.05)),
     _difference("003-r", f.DECAYS_DOWN, 0.01),
-    _all("003-s", f.MOST_AND_LEAST, (0.02, 0.02), (_TRUE, 0.0), (0.1, 0.0)),
-    _difference("003-u", f.RANKS, 0.3),
-    _each("003-v", f.RANKS_AHEAD, 9, 0.0, 0.4, (0.2,) * 9),
+    _all("003-C-a", f.MOST_AND_LEAST, (0.02, 0.02), (_TRUE, 0.0), (0.1, 0.0)),
+    _difference("003-C-c", f.RANKS, 0.3),
+    _each("003-C-d", f.RANKS_AHEAD, 9, 0.0, 0.4, (0.2,) * 9),
 )
 
 

@@ -244,8 +244,10 @@ def made(follow=1.0, others=0.0, n_images=400, noise=0.3):
 def test_a_measure_that_follows_the_error_is_told_from_those_that_do_not():
     found = made()
     said = {f.claim: f for f in found.findings() if f.claim}
-    assert {c: f.verdict for c, f in said.items()} == {"003-u": "agrees", "003-v": "agrees"}
-    assert said["003-u"].estimate == found.tau(CRITICALITY) and said["003-u"].estimate.over == "networks and images"
+    assert {c: f.verdict for c, f in said.items()} == {"003-C-c": "agrees", "003-C-d": "agrees"}
+    assert (
+        said["003-C-c"].estimate == found.tau(CRITICALITY) and said["003-C-c"].estimate.over == "networks and images"
+    )
     within = found.within(CRITICALITY)
     assert set(within.factors) == {"architecture", "width", "depth", "lr", "batch", "label_noise"}
     assert set(within.pairs) == {32} and within.mean.low > 0.3
@@ -256,8 +258,8 @@ def test_a_measure_that_follows_the_error_is_told_from_those_that_do_not():
 
 def test_a_measure_that_follows_nothing_or_the_contrary_is_not_praised():
     verdicts = {f.claim: f.verdict for f in made(follow=0.0, others=1.0, noise=1.0).findings() if f.claim}
-    assert verdicts == {"003-u": "cannot tell", "003-v": "disagrees"}
-    assert {f.claim: f.verdict for f in made(follow=-1.0).findings() if f.claim}["003-u"] == "disagrees"
+    assert verdicts == {"003-C-c": "cannot tell", "003-C-d": "disagrees"}
+    assert {f.claim: f.verdict for f in made(follow=-1.0).findings() if f.claim}["003-C-c"] == "disagrees"
 
 
 def test_places_are_those_within_an_architecture():

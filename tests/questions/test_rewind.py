@@ -221,7 +221,7 @@ def test_claims_are_judged_over_networks():
         "000-3.4-b": "agrees",
         "000-3.4-c": "agrees",
         "000-3.4-d": "agrees",
-        "003-s": "agrees",
+        "003-C-a": "agrees",
     }
     head = found["000-3.4-a"].estimate
     # Over networks, not the hull of them: t·s/√3 with the images beside it.
@@ -247,7 +247,7 @@ def test_claims_are_judged_over_networks():
         "000-3.4-b": "disagrees",
         "000-3.4-c": "agrees",
         "000-3.4-d": "disagrees",
-        "003-s": "disagrees",
+        "003-C-a": "disagrees",
     }
     assert not by_claim(made([("", UP)] * 3))
 
@@ -273,7 +273,7 @@ def test_the_most_critical_module_is_chosen_by_other_images_than_it_is_measured_
 def test_modules_of_one_network_decide_nothing():
     for networks in ([("P-T", UP), ("RI-T", DOWN)], [("P-T", UP)] * 2 + [("RI-T", DOWN)] * 2):
         found = by_claim(made(networks))
-        assert set(found) == {"000-3.4-a", "000-3.4-b", "000-3.4-c", "000-3.4-d", "003-s"}
+        assert set(found) == {"000-3.4-a", "000-3.4-b", "000-3.4-c", "000-3.4-d", "003-C-a"}
         assert {f.verdict for f in found.values()} == {"cannot tell"}
         assert {f.why for f in found.values()} == {"a verdict needs at least three networks of each kind"}
         assert found["000-3.4-a"].estimate.over == "images"

@@ -13,7 +13,7 @@ _TWELVE = "at least twelve networks that fit their training images"
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
-        "003-s",
+        "003-C-a",
         "",
         "some modules of a trained network are critical and others are not: set back to their initial values, some "
         "cost much of its performance and others none (Zhang et al. 2019)",
@@ -31,14 +31,14 @@ CLAIMS: tuple[Claim, ...] = (
         effect_from=CHOSEN,
     ),
     Claim(
-        "003-t",
+        "003-C-b",
         "",
         "critical modules lie in sharp valleys, other modules in wide ones",
         undecided="a definition: μ is large where the valley is sharp for the way it is long; `criticality` draws "
         "the most and the least critical module of each network side by side",
     ),
     Claim(
-        "003-u",
+        "003-C-c",
         "",
         "module criticality as a measure of generalisation correlates well with how networks perform",
         question="generalization",
@@ -51,7 +51,7 @@ CLAIMS: tuple[Claim, ...] = (
         needs=_TWELVE,
     ),
     Claim(
-        "003-v",
+        "003-C-d",
         "Chatterji et al. 2020",
         "network criticality explains which networks generalise better where earlier measures fail to",
         question="generalization",
@@ -67,4 +67,4 @@ CLAIMS: tuple[Claim, ...] = (
         needs=_TWELVE,
     ),
 )
-"""In the order of the slides."""
+"""C is about criticality, in the order of the slides."""

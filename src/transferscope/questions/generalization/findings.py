@@ -46,7 +46,7 @@ def _correlates(result: Generalization) -> Finding:
         f"Network criticality orders {count(len(result.networks), 'network')} as their test error does with "
         f"Kendall's τ = {_tau(error)}, as the gap of test and training error does with {_tau(gap)}."
     )
-    judged = judge("003-u", error)
+    judged = judge("003-C-c", error)
     return said(text, error, n=len(result.networks), unit="networks", weight=0.9, judged=judged)
 
 
@@ -54,7 +54,7 @@ def _ahead(result: Generalization) -> Finding:
     """The claim that earlier measures fail where criticality does not."""
     differences = {m: result.ahead_of(m) for m in result.measures if m != CRITICALITY}
     rest = {m: e for m, e in differences.items() if math.isfinite(e.value)}
-    judged = judge("003-v", *rest.values()) if len(rest) == len(differences) else None
+    judged = judge("003-C-d", *rest.values()) if len(rest) == len(differences) else None
     if not rest:
         return said(
             "No other measure is known of all networks.", Estimate(math.nan), n=0, unit="networks", weight=0.4

@@ -198,7 +198,7 @@ def _apart(result: Rewind, role: str, group: Sequence[Rewound]) -> list[Finding]
         f"least critical one by {amount(metric, least.value)}{spread(metric, least)}; both were chosen on one half "
         "of the images and measured on the other"
     )
-    judged = _judged(result, "003-s", [most, least], kept) if role == "RI-T" else None
+    judged = _judged(result, "003-C-a", [most, least], kept) if role == "RI-T" else None
     return [_said(result, text, most, len(kept), judged, 0.6)]
 
 
