@@ -67,7 +67,7 @@ def _cloud(ax: Axes, result: Generalization) -> None:
     ax.set_xlabel("network criticality Σμ_i")
     ax.set_ylabel("test error (%)")
     ax.set_title(f"{len(result.networks)} networks that fit; n = {result.n[1]:,} test images", fontsize=9)
-    ax.legend(fontsize=7)
+    _below(ax)
 
 
 def _taus(ax: Axes, result: Generalization) -> None:
@@ -83,7 +83,11 @@ def _taus(ax: Axes, result: Generalization) -> None:
     ax.invert_yaxis()
     ax.set_xlabel("agreement with the test error")
     ax.set_title("bars: 95 % intervals over networks", fontsize=9)
-    ax.legend(fontsize=7, loc="lower right")
+    _below(ax)
+
+
+def _below(ax: Axes) -> None:
+    ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
 
 
 def _dot(ax: Axes, e: Estimate, y: float, colour: str, face: str, label: str | None) -> None:
@@ -98,6 +102,7 @@ def _granulated(ax: Axes, result: Generalization) -> None:
     factors = found[CRITICALITY].factors
     values = np.array([[*(e.value for e in g.each), g.mean.value] for g in found.values()])
     image = ax.imshow(values, cmap=DIVERGING, vmin=-1, vmax=1, aspect="auto")
+    ax.grid(False)
     for (i, j), value in np.ndenumerate(values):
         if np.isfinite(value):
             dark = abs(value) > 0.6
