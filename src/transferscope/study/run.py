@@ -9,7 +9,7 @@ from ..store.atomic import write_bytes
 from ..store.folder import RunFolder
 from .check import Checked, check
 from .events import Listener, StepEvent, unheard
-from .execute import execute, resources
+from .execute import check_engine, execute
 from .graph import Plan, Step
 from .load import load_study
 from .plan import make_plan
@@ -26,7 +26,8 @@ def run_study(
     out: str | Path | None = None,
     *,
     only: str | Sequence[str] | None = None,
-    jobs: int = 1,
+    engine: str = "local",
+    jobs: int | None = 1,
     device: str = "auto",
     threads: int | None = None,
     skip_unreadable: bool = False,
@@ -39,7 +40,8 @@ def run_study(
         out: run folder; by default ``runs/NAME``.
         only: names of items under ``analyses``, or of figures and tables they show, a list or joined by commas: just
             these and what they need. The folder then holds what has been asked for so far, not the whole study.
-        jobs: how many steps side by side.
+        engine: ``local``, ``ray`` or ``ray://ADDRESS``; see :func:`~transferscope.study.execute.execute`.
+        jobs: how many steps side by side; ``None``: as many as there is room for.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: threads of torch in each process; by default the processors divided by ``jobs``.
         skip_unreadable: leave out images that cannot be read, whatever the study says.
@@ -60,7 +62,7 @@ def run_study(
     if skip_unreadable:
         images = study.images.model_copy(update={"skip_unreadable": True})
         study = study.model_copy(update={"images": images})
-    resources(jobs, device, threads)
+    check_engine(engine, jobs, device, threads)
     place = Path(out) if out is not None else Path("runs") / study.name
     checked, plan, steps = _planned(study, place, only)
     for name, remark in remarks_of(checked):
@@ -68,7 +70,9 @@ def run_study(
     folder = RunFolder.create(place, "study", study.name)
     write_bytes(folder.root / "study.yaml", study_yaml(study).encode())
     folder.write("plan.json", plan.to_json())
-    outcome = execute(steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)
+    outcome = execute(
+        steps, folder, engine=engine, jobs=jobs, device=device, threads=threads, listener=listener
+    )
     return folder, outcome
 
 
