@@ -50,7 +50,7 @@ def test_runs_that_only_differ_in_their_seed_are_one_line(starts: Tree, monkeypa
 
 
 def test_a_gpu_is_named_where_it_takes_a_minute_there() -> None:
-    step = module.StepEstimate(Step("analysis", "distance photo", {}), "6 runs", 3.0, 60.0 * module._V100)
+    step = module.StepEstimate(Step("analysis", "distance photo", {}), "6 runs", 3.0, 60.0 * module.V100)
     long, short = (Estimate((s,), "cpu", 1.0, 1.0, 1e6) for s in (step, replace(step, operations=59e6)))
     assert re.search(r"^447\.3 TFLOP .* about 60 s on a GPU as fast as the V100 ", long.lines()[-1])
     assert short.lines()[-1] == "59.0 MFLOP (1.0 MFLOP an image forward)"

@@ -54,6 +54,8 @@ def study(options: argparse.Namespace) -> int:
     asked = load_study(options.study, data=data, scale=options.scale, settings=by_place_given(options.set))
     if options.plan:
         return _plan(options, asked)
+    if options.nodes is not None or options.gpus is not None:
+        raise UsageError("--nodes and --gpus describe a cluster on paper; give them with --plan --engine ray")
     return _run(options, asked)
 
 
@@ -250,6 +252,8 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     """Print what a study would compute, and how long it would take here."""
     from ..study.check import check
     from ..study.estimate import estimate
+    from ..study.execute import resources
+    from ..study.on_paper import cluster_lines, cluster_of, here_line, laid_out
     from ..study.plan import make_plan
     from ..study.prospects import pilots_for, prospects, told
     from ..study.run import remarks_of
@@ -260,7 +264,13 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     for name, remark in remarks_of(checked):
         print(f"note: data {name}: {remark}", file=sys.stderr)
     plan = make_plan(checked)
-    print("\n".join(estimate(plan.needed(names), device=options.device).lines()))
+    jobs = _jobs(options)
+    threads = None if options.device.startswith("cuda") else resources(jobs, options.device, None)[1]
+    found = estimate(plan.needed(names), device=options.device, threads=threads)
+    print("\n".join([*found.lines(), here_line(found, jobs)]))
+    if options.engine != "local":
+        line = laid_out(found, cluster_of(options.nodes, options.gpus))
+        print("\n".join(cluster_lines(found, line)))
     known, where = pilots_for(asked, Path(options.out) if options.out else Path("runs") / asked.name)
     print("\n".join(told(prospects(checked, known), where)))
     return 0

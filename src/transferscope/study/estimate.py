@@ -6,7 +6,9 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from ..models.network import Network
 from ..probes.evaluate import usual_batch
 from ..rng import generator
 from ..runtime import full_float32, pick_device
+from ..runtime import threads as torch_threads
 from ..store.digest import digest
 from ..train.recipe import Recipe
 from ..train.trainer import Trainer
@@ -25,16 +28,19 @@ from .overlay import make
 from .training_steps import TRAINING_COST
 from .work.network import network_of
 
-__all__ = ["Estimate", "StepEstimate", "estimate"]
+__all__ = ["V100", "Estimate", "StepEstimate", "estimate", "hours"]
 
 _MEASURED_SECONDS = 2.0
-_V100 = 50_000 / 165 * TRAINING_COST * 8.2e9
+V100 = 50_000 / 165 * TRAINING_COST * 8.2e9
 """Operations a second of the machine of 000 Appendix A: 50,000 images of 224 px through ResNet-50 in 2 min 45 s."""
 
 _WORTH_A_GPU = 60.0
 """Seconds there under which nobody asks how long it takes on a GPU."""
 
 _UNITS = (("PFLOP", 1e15), ("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6))
+
+_ROW = 110.0
+"""Bytes of a row of a history."""
 
 _CLASSES = 100
 """Outputs of the network that is measured; they hardly matter."""
@@ -49,12 +55,14 @@ class StepEstimate:
         about: its sizes, in words.
         seconds: on the device of the measurement; ``None`` for preparing images, which depends on the disk.
         operations: floating-point operations, a multiplication and an addition being two.
+        stored: bytes of the weights and the history that it leaves.
     """
 
     step: Step
     about: str
     seconds: float | None
     operations: float
+    stored: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -89,15 +97,15 @@ class Estimate:
         width = max((len(title) for title, _, _ in rows), default=0)
         lines = [f"{title:{width}}  {time:>9}  {about}".rstrip() for title, time, about in rows]
         operations = sum(s.operations for s in self.steps)
-        there = operations / _V100
+        there = operations / V100
         elsewhere = (
-            f"; about {_hours(there)} on a GPU as fast as the V100 of Neyshabur et al. 2020, Appendix A "
-            f"({_V100 / 1e12:.1f} TFLOP/s)"
+            f"; about {hours(there)} on a GPU as fast as the V100 of Neyshabur et al. 2020, Appendix A "
+            f"({V100 / 1e12:.1f} TFLOP/s)"
         )
         return [
             *lines,
             "",
-            f"{len(self.steps)} steps, about {_hours(self.seconds)} one after the other on this {self.device} "
+            f"{len(self.steps)} steps, about {hours(self.seconds)} one after the other on this {self.device} "
             f"(measured: {self._rates()} a second), "
             "without preparing images",
             f"{_counted(operations)} ({_counted(self.image_operations)} an image forward)"
@@ -109,22 +117,25 @@ class Estimate:
         return " and ".join(f"{rate:,.0f} {what}" for rate, what in rates if not math.isnan(rate))
 
 
-def estimate(steps: Sequence[Step], *, device: str = "auto") -> Estimate:
+def estimate(steps: Sequence[Step], *, device: str = "auto", threads: int | None = None) -> Estimate:
     """Measure each network for a few seconds and say how long the steps take.
 
     Args:
         steps: of a plan.
         device: ``cpu``, ``cuda`` or ``auto``.
+        threads: threads of torch, as a step will have them; by default as torch has them now.
     """
     chosen = pick_device(device)
     networks = {digest(s.spec["network"]): s.spec["network"] for s in steps if "network" in s.spec}
     if not networks:
         return Estimate(tuple(StepEstimate(s, "", None, 0.0) for s in steps), chosen.type, 0.0, 0.0, 0.0)
     seconds = _MEASURED_SECONDS / len(networks)
-    measured = {
-        key: _measured(spec, [s for s in steps if s.spec.get("network") == spec], chosen, seconds)
-        for key, spec in networks.items()
-    }
+    using: dict[str, list[Step]] = {key: [] for key in networks}
+    for step in steps:
+        if "network" in step.spec:
+            using[digest(step.spec["network"])].append(step)
+    with nullcontext() if threads is None else torch_threads(threads):
+        measured = {key: _measured(spec, using[key], chosen, seconds) for key, spec in networks.items()}
     first = next(iter(measured.values()))
     found = tuple(
         _of_step(step, measured[digest(step.spec["network"])] if "network" in step.spec else first) for step in steps
@@ -137,11 +148,15 @@ def estimate(steps: Sequence[Step], *, device: str = "auto") -> Estimate:
 
 @dataclass(frozen=True)
 class _Measured:
-    """What a network does here: training images a second by batch, evaluated images a second, operations an image."""
+    """What a network does here: training images a second by batch, evaluated images a second, operations an image.
+
+    ``size`` is that of its weights, in bytes.
+    """
 
     training: Mapping[int, float]
     evaluation: float
     operations: float
+    size: float
 
 
 def _measured(spec: Mapping[str, Any], steps: Sequence[Step], device: torch.device, seconds: float) -> _Measured:
@@ -149,18 +164,23 @@ def _measured(spec: Mapping[str, Any], steps: Sequence[Step], device: torch.devi
     trained = [step for step in steps if step.kind == "train"]
     batches = sorted({step.spec["recipe"]["batch"] for step in trained})
     training = {batch: _training_rate(net, trained, batch, device, seconds) for batch in batches}
-    return _Measured(training, _evaluation_rate(net, device, seconds), _operations(net))
+    size = sum(4.0 * value.numel() for value in net.params().values())
+    return _Measured(training, _evaluation_rate(net, device, seconds), _operations(net), size)
 
 
 def _of_step(step: Step, measured: _Measured) -> StepEstimate:
     training, evaluation, operations = measured.training, measured.evaluation, measured.operations
     if step.kind in ("data", "checkpoint"):
-        return StepEstimate(step, str(step.spec.get("spec", step.spec.get("path", ""))), None, 0.0)
+        kept = measured.size if step.kind == "checkpoint" else 0.0
+        return StepEstimate(step, str(step.spec.get("spec", step.spec.get("path", ""))), None, 0.0, kept)
     if step.kind == "analysis":
         about = f"{len(step.spec['grid'])} pre-trainings" if "grid" in step.spec else f"{len(step.spec['runs'])} runs"
         return StepEstimate(step, about, step.cost / evaluation, step.cost * operations)
     if step.kind == "recording":
-        return StepEstimate(step, str(step.spec["path"]), step.cost / evaluation, step.cost * operations)
+        kept = sum(path.stat().st_size for path in Path(step.spec["path"], "weights").glob("*.safetensors"))
+        return StepEstimate(
+            step, str(step.spec["path"]), step.cost / evaluation, step.cost * operations, float(kept)
+        )
     recipe = step.spec["recipe"]
     epochs, batch = recipe["epochs"], recipe["batch"]
     replicas = step.spec["average"]["replicas"] if "average" in step.spec else 2 if "simclr" in step.spec else 1
@@ -172,17 +192,25 @@ def _of_step(step: Step, measured: _Measured) -> StepEstimate:
         + (f", {replicas} in parallel" if replicas > 1 else "")
         + (", final layer only" if recipe["frozen"] == "body" else "")
     )
-    return StepEstimate(step, about, seen / training[batch] + evaluated / evaluation, step.cost * operations)
+    seconds = seen / training[batch] + evaluated / evaluation
+    return StepEstimate(step, about, seconds, step.cost * operations, _stored(step, measured.size))
+
+
+def _stored(step: Step, size: float) -> float:
+    """Return the bytes that a training leaves: weights under each tag, and a row of its history a step."""
+    record, recipe = step.spec["record"], step.spec["recipe"]
+    weights = len(record["epochs"]) + len(record["steps"]) + len(("best", "final"))
+    return weights * size + _ROW * recipe["epochs"] * math.ceil(step.size / recipe["batch"])
 
 
 def _row(alike: Sequence[StepEstimate]) -> tuple[str, str, str]:
     """Return title, time and sizes of steps that only differ in their seed; the time is of all of them."""
     first = alike[0]
     if len(alike) == 1:
-        return first.step.title, _hours(first.seconds), first.about
+        return first.step.title, hours(first.seconds), first.about
     seconds = [s.seconds for s in alike if s.seconds is not None]
     title = f"{len(alike)} × {_but_for_the_seed(first.step)[0]}"
-    return title, _hours(sum(seconds) if seconds else None), f"each {first.about}"
+    return title, hours(sum(seconds) if seconds else None), f"each {first.about}"
 
 
 def _but_for_the_seed(step: Step) -> tuple[str, str]:
@@ -275,7 +303,8 @@ def _operations(net: Network) -> float:
     return float(counter.get_total_flops())
 
 
-def _hours(seconds: float | None) -> str:
+def hours(seconds: float | None) -> str:
+    """Write a length of time in the unit that fits."""
     if seconds is None:
         return ""
     if seconds < 90:

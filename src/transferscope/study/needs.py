@@ -8,7 +8,7 @@ from typing import Any
 
 from .graph import Step
 
-__all__ = ["PROCESS_BYTES", "Needs", "needs_of"]
+__all__ = ["PROCESS_BYTES", "WITHOUT_GPU", "Needs", "needs_of"]
 
 PROCESS_BYTES = 3 * 2**29
 """What a process of its own takes: libraries, images of usual size held in memory, activations."""
@@ -18,7 +18,7 @@ _ACTIVATIONS = 170
 
 ResNet-50 takes about 100 MB an image of 224 pixels (0.6 MB), ResNet-20 about 2 MB one of 32 (12 kB)."""
 
-_WITHOUT_GPU = frozenset({"data", "checkpoint"})
+WITHOUT_GPU = frozenset({"data", "checkpoint"})
 """Steps that only read."""
 
 
@@ -74,7 +74,7 @@ def needs_of(step: Step, *, threads: int, gpu: bool) -> Needs:
     >>> needs_of(Step("train", "run", recipe), threads=1, gpu=False).text()
     '1 CPU and 2.0 GiB of memory'
     """
-    if gpu and step.kind not in _WITHOUT_GPU:
+    if gpu and step.kind not in WITHOUT_GPU:
         return Needs(threads, 1, PROCESS_BYTES)  # activations are in the memory of the GPU
     return Needs(threads, 0, PROCESS_BYTES + _activations(step.spec))
 

@@ -272,8 +272,9 @@ def _start_here(ray: Any, cpus: int, quiet: Mapping[str, Any]) -> None:
     """Start a cluster of this machine alone, which ends with this process."""
     root = str(Path(__file__).resolve().parents[2])
     given = {"PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
-    if "RAY_USAGE_STATS_ENABLED" not in os.environ:
-        given["RAY_USAGE_STATS_ENABLED"] = "0"  # what is computed here is nobody's business
+    # What is computed here is nobody's business; and a busy machine takes its time to start processes.
+    usual = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_register_timeout_seconds": "600"}
+    given |= {key: value for key, value in usual.items() if key not in os.environ}
     before = {key: os.environ.get(key) for key in given}
     os.environ.update(given)
     try:

@@ -30,8 +30,11 @@ def compute(order: dict[str, Any], send: Callable[[dict[str, Any]], object]) -> 
     Returns:
         ``events`` of the end, and one of ``finished`` (with ``reused``), ``failed`` and ``fatal``, an error each.
     """
-    # Before numpy is loaded, whose libraries read it once: the bits of a sum depend on the number of threads.
+    # The bits of a sum depend on the number of threads: of libraries that are still to be loaded, which read this,
+    # and below of those that Ray has loaded.
     os.environ["OMP_NUM_THREADS"] = str(order["threads"])
+    from threadpoolctl import threadpool_limits
+
     from ..errors import StoreError, TransferscopeError
     from ..runtime import pick_device
     from ..store.folder import RunFolder, software
@@ -64,13 +67,14 @@ def compute(order: dict[str, Any], send: Callable[[dict[str, Any]], object]) -> 
             send(asdict(event))
 
     try:
-        reused, _ = perform(
-            steps[order["digest"]],
-            folder,
-            device=pick_device(order["device"]),
-            threads=order["threads"],
-            listener=heard,
-        )
+        with threadpool_limits(order["threads"]):
+            reused, _ = perform(
+                steps[order["digest"]],
+                folder,
+                device=pick_device(order["device"]),
+                threads=order["threads"],
+                listener=heard,
+            )
     except StepFailedError as e:
         return {"events": events, "failed": str(e)}
     except TransferscopeError as e:
