@@ -23,7 +23,9 @@ Tree = Callable[..., dict[str, Any]]
 
 
 def small() -> Any:
-    given = changing(TINY)(source=None, targets__clipart=None, starts={"RI-T": {"from": "random", "seeds": [0, 1, 2]}})
+    given = changing(TINY)(
+        source=None, targets__clipart=None, starts={"RI-T": {"from": "random", "seeds": [0, 1, 2]}}
+    )
     given["analyses"] = {"distance": True, "extrapolation": {"points": 3}}
     return parse_study(given)
 
@@ -57,9 +59,7 @@ def test_a_cluster_that_is_started_here(locally: Path, tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match=r"interrupted: 1 of 6 steps are done and kept"):
-        run_study(
-            small(), tmp_path / "two", engine="ray", jobs=2, device="cpu", threads=1, listener=interrupt
-        )
+        run_study(small(), tmp_path / "two", engine="ray", jobs=2, device="cpu", threads=1, listener=interrupt)
     run_study(small(), tmp_path / "two", device="cpu", threads=1)  # the local engine takes it up
     assert contents(tmp_path / "two") == contents(locally)
 
@@ -90,9 +90,7 @@ def test_a_client_of_a_cluster(cluster: Any, locally: Path, tmp_path: Path) -> N
     assert contents(tmp_path / "out") == contents(locally)
 
 
-def test_a_node_that_dies(
-    cluster: Any, locally: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_node_that_dies(cluster: Any, locally: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     events: list[StepEvent] = []
 
@@ -102,9 +100,7 @@ def test_a_node_that_dies(
         if event.what == "begun" and len(training) == 2:  # one on each node
             cluster.remove_node(cluster.others.pop(), allow_graceful=False)
 
-    _, outcome = run_study(
-        small(), tmp_path / "out", engine="ray", jobs=2, device="cpu", threads=1, listener=listen
-    )
+    _, outcome = run_study(small(), tmp_path / "out", engine="ray", jobs=2, device="cpu", threads=1, listener=listen)
     assert outcome.ok, outcome.failed
     assert len([e for e in events if e.what == "noted" and e.text.endswith("begun again")]) == 1
     begun = [e.digest for e in events if e.what in ("begun", "resumed")]

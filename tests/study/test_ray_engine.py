@@ -192,7 +192,9 @@ def test_what_dies_is_begun_again_and_given_up_in_the_end(folder: RunFolder, clu
     assert outcome.ok and [s.name for s in outcome.done] == ["c", "d"] and folder.failure(C.identity) is None
 
 
-def test_a_step_that_fails_loses_only_what_needs_it(folder: RunFolder, cluster: Cluster, work: dict[str, Any]) -> None:
+def test_a_step_that_fails_loses_only_what_needs_it(
+    folder: RunFolder, cluster: Cluster, work: dict[str, Any]
+) -> None:
     def fails(context: Context) -> None:
         raise RuntimeError("no luck")
 
@@ -217,7 +219,9 @@ def test_nodes_that_do_not_see_the_folder_or_have_another_version(
     folder: RunFolder, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_engine, "software", lambda: "0.0.1")
-    with pytest.raises(TransferscopeError, match=r"node .*: has transferscope .*, and 0\.0\.1 asks; install the same"):
+    with pytest.raises(
+        TransferscopeError, match=r"node .*: has transferscope .*, and 0\.0\.1 asks; install the same"
+    ):
         run(folder)
     monkeypatch.undo()
     order = {"plan": Plan((A,), {}, {}).to_json(), "digest": A.digest, "device": "cpu", "threads": 1}

@@ -162,10 +162,11 @@ def report(options: argparse.Namespace) -> int:
 
 def status(options: argparse.Namespace) -> int:
     """Say how it stands with a run folder."""
+    from ..store.place import is_address
     from ..store.recording import Recording, is_recording
     from ..study.status import status as status_of
 
-    if is_recording(Path(options.folder)):
+    if not is_address(options.folder) and is_recording(Path(options.folder)):
         print(Recording.open(options.folder).line())
         return 0
     print("\n".join(status_of(options.folder).lines()))
@@ -317,9 +318,9 @@ def _end(folder: RunFolder, outcome: Outcome) -> int:
     print(f"{', '.join(parts)}, in {duration(outcome.seconds)}; writing the report", file=sys.stderr)
     failed: list[str] = []
     try:
-        print(write_report(folder.root, failed.append))
+        print(write_report(folder.shown, failed.append))
     except KeyboardInterrupt:
-        again = f"transferscope report {shlex.quote(str(folder.root))}"
+        again = f"transferscope report {shlex.quote(folder.shown)}"
         raise KeyboardInterrupt(f"interrupted: all steps are kept; for the report: {again}") from None
     _say_failed(failed)
     return 1 if outcome.failed or failed else 0

@@ -178,9 +178,7 @@ def _of_step(step: Step, measured: _Measured) -> StepEstimate:
         return StepEstimate(step, about, step.cost / evaluation, step.cost * operations)
     if step.kind == "recording":
         kept = sum(path.stat().st_size for path in Path(step.spec["path"], "weights").glob("*.safetensors"))
-        return StepEstimate(
-            step, str(step.spec["path"]), step.cost / evaluation, step.cost * operations, float(kept)
-        )
+        return StepEstimate(step, str(step.spec["path"]), step.cost / evaluation, step.cost * operations, float(kept))
     recipe = step.spec["recipe"]
     epochs, batch = recipe["epochs"], recipe["batch"]
     replicas = step.spec["average"]["replicas"] if "average" in step.spec else 2 if "simclr" in step.spec else 1

@@ -132,7 +132,7 @@ def execute(
         raise KeyboardInterrupt(
             f"interrupted: {there} of {len(schedule.steps)} steps are done and kept, what was under way goes on "
             f"where it was last saved; give the same command again\nfor the report of what is there: "
-            f"transferscope report {shlex.quote(str(folder.root))}"
+            f"transferscope report {shlex.quote(folder.shown)}"
         ) from None
     return schedule.outcome(time.perf_counter() - started)
 

@@ -55,8 +55,7 @@ def laid_out(found: Estimate, cluster: Cluster) -> Timeline:
     }
     faster = cluster.gpus and found.device == "cpu"
     seconds = {
-        s.step.digest: _AROUND
-        + images.get(s.step.digest, s.operations / V100 if faster else s.seconds or 0.0)
+        s.step.digest: _AROUND + images.get(s.step.digest, s.operations / V100 if faster else s.seconds or 0.0)
         for s in found.steps
     }
     return simulate([s.step for s in found.steps], seconds, cluster, images)

@@ -55,7 +55,9 @@ def check_ray(engine: str, jobs: int | None, device: str, threads: int | None) -
     if (jobs is not None and jobs < 1) or (threads is not None and threads < 1):
         raise UsageError(f"jobs and threads must be at least 1, got {jobs} and {threads}")
     if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"device {device!r}: with --engine {engine} expected cpu, cuda or auto; Ray chooses which GPU")
+        raise UsageError(
+            f"device {device!r}: with --engine {engine} expected cpu, cuda or auto; Ray chooses which GPU"
+        )
     if not _installed():
         raise UsageError(f"--engine {engine} wants Ray, which is not installed: pip install 'transferscope[ray]'")
 
@@ -169,7 +171,7 @@ class _Driver:
             self._tries[step.digest] += 1
             attempt = self._tries[step.digest]
             order = {
-                "folder": str(self.folder.root.absolute()),
+                "folder": self.folder.address,
                 "plan": Plan(in_order([step]), {}, {}).to_json(),
                 "digest": step.digest,
                 "device": "cuda" if needs.gpus else "cpu",
