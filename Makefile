@@ -68,8 +68,9 @@ test-trainers: $(DEV)
 	$(BIN)/python -m pytest tests/train/test_lightning.py tests/train/test_huggingface.py
 
 test-ray: $(DEV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray]'
-	$(BIN)/python -m pytest tests/study/test_ray.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray,s3]' \
+	  moto flask flask-cors py-partiql-parser  # of moto's server the part for S3
+	$(BIN)/python -m pytest tests/study/test_ray.py tests/store/test_s3.py
 
 fuzz: $(DEV)
 	$(BIN)/python -m fuzz --files 10000

@@ -11,13 +11,13 @@ import torch
 
 pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'transferscope[s3]'")
 
-import fsspec  # noqa: E402  (after it is known to be there)
+import fsspec
 
-from transferscope.errors import StoreError  # noqa: E402
-from transferscope.store import claims, remote  # noqa: E402
-from transferscope.store.folder import RunFolder  # noqa: E402
-from transferscope.store.place import Place  # noqa: E402
-from transferscope.store.step import Identity, StepRecord  # noqa: E402
+from transferscope.errors import StoreError
+from transferscope.store import claims, remote
+from transferscope.store.folder import RunFolder
+from transferscope.store.place import Place
+from transferscope.store.step import Identity, StepRecord
 
 STEP = Identity("train", "photo RI-T 0", "0123456789abcdef0123456789abcdef")
 PARAMS = {"w": torch.arange(6.0).reshape(2, 3)}

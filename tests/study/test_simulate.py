@@ -90,8 +90,10 @@ def test_thousands_of_runs_take_a_moment() -> None:
 
 def test_lines_say_time_cost_waits_and_size() -> None:
     found = Estimate(
-        tuple(StepEstimate(s, "", None if s.kind == "data" else 1.0, 3600 * V100 * s.cost, 2e9) for s in STEPS),
-        "cpu", 1.0, 1.0, 1.0,
+        tuple(
+            StepEstimate(s, "", None if s.kind == "data" else 3600 * s.cost, 3600 * V100 * s.cost, 2e9) for s in STEPS
+        ),
+        "meta", 1.0, 1.0, 1.0,
     )  # fmt: skip
     lines = cluster_lines(found, laid_out(found, cluster_of(2, 2)))
     assert lines[0] == (

@@ -265,13 +265,16 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     for name, remark in remarks_of(checked):
         print(f"note: data {name}: {remark}", file=sys.stderr)
     plan = make_plan(checked)
-    jobs = _jobs(options)
-    threads = None if options.device.startswith("cuda") else resources(jobs, options.device, None)[1]
-    found = estimate(plan.needed(names), device=options.device, threads=threads)
-    print("\n".join([*found.lines(), here_line(found, jobs)]))
-    if options.engine != "local":
-        line = laid_out(found, cluster_of(options.nodes, options.gpus))
-        print("\n".join(cluster_lines(found, line)))
+    steps, jobs = plan.needed(names), _jobs(options)
+    device, threads = resources(jobs, options.device, None)
+    if options.engine == "local":
+        found = estimate(steps, device=options.device, threads=None if device.type == "cuda" else threads)
+        more = [here_line(found, jobs)]
+    else:
+        cluster = cluster_of(options.nodes, options.gpus)
+        found = estimate(steps, device=options.device, threads=1, measured=device.type == "cuda" or not cluster.gpus)
+        more = cluster_lines(found, laid_out(found, cluster))
+    print("\n".join([*found.lines(), *more]))
     known, where = pilots_for(asked, Path(options.out) if options.out else Path("runs") / asked.name)
     print("\n".join(told(prospects(checked, known), where)))
     return 0

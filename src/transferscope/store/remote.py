@@ -21,7 +21,7 @@ import numpy as np
 
 from ..errors import StoreError
 from ..runtime import cache_folder
-from .atomic import json_bytes, read_json, said_plainly, write_bytes
+from .atomic import json_bytes, publish, read_json, said_plainly, write_bytes
 from .claims import claimant, claimed
 from .digest import digest
 from .folder import MARKER, About, Failure, RunFolder, checked_marker, marker
@@ -266,14 +266,17 @@ class RemoteDraft(Draft):
 
     def finish(self, record: StepRecord, place: Path) -> StoredStep:
         """Write ``step.json``, put all files of the step and it last, and drop what was under way."""
-        if place.exists():
-            shutil.rmtree(place)  # of the mirror: the address has no such step
-        super().finish(record, place)
-        under = f"steps/{place.name}/"
-        for file in sorted(p for p in place.rglob("*") if p.is_file() and p != place / HEADER):
-            self.place.upload(file, under + str(file.relative_to(place)))
-        if not self.place.create(under + HEADER, (place / HEADER).read_bytes()):
-            self.place.download(under + HEADER, place / HEADER)  # somebody was first, with the same numbers
+        self._end(record)
+        under, header = f"steps/{place.name}/", self.folder / HEADER
+        for file in sorted(p for p in self.folder.rglob("*") if p.is_file() and p != header):
+            self.place.upload(file, under + str(file.relative_to(self.folder)))
+        if not self.place.create(under + HEADER, header.read_bytes()):
+            self.place.download(under + HEADER, header)  # somebody was first, with the same numbers
+        # In the mirror only now: a step that is there is one of the address.
+        with said_plainly(place):
+            if place.exists():
+                shutil.rmtree(place)
+        publish(self.folder, place)
         for name in self.place.names(self._under):
             self.place.delete(name)
         return RemoteStep(place, self.place)

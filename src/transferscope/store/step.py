@@ -212,10 +212,13 @@ class Draft:
 
     def finish(self, record: StepRecord, place: Path) -> StoredStep:
         """Write ``step.json``, drop the state and move the folder to its place, in one move."""
+        self._end(record)
+        publish(self.folder, place)
+        return StoredStep(place)
+
+    def _end(self, record: StepRecord) -> None:
         with said_plainly(self.folder):
             (self.folder / STATE).unlink(missing_ok=True)
             if (self.folder / KEPT).exists():
                 shutil.rmtree(self.folder / KEPT)
         write_json(self.folder / HEADER, record.to_json())
-        publish(self.folder, place)
-        return StoredStep(place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class Estimate:
 
     Attributes:
         steps: each of them.
-        device: where it was measured.
+        device: where it was measured; ``meta``: nowhere.
         training: training images a second there.
         evaluation: images evaluated a second there.
         image_operations: operations of one image's way forward through the network.
@@ -98,34 +99,40 @@ class Estimate:
         lines = [f"{title:{width}}  {time:>9}  {about}".rstrip() for title, time, about in rows]
         operations = sum(s.operations for s in self.steps)
         there = operations / V100
-        elsewhere = (
-            f"; about {hours(there)} on a GPU as fast as the V100 of Neyshabur et al. 2020, Appendix A "
-            f"({V100 / 1e12:.1f} TFLOP/s)"
-        )
+        gpu = f"a GPU as fast as the V100 of Neyshabur et al. 2020, Appendix A ({V100 / 1e12:.1f} TFLOP/s)"
+        elsewhere = f"; about {hours(there)} on {gpu}" if there >= _WORTH_A_GPU and self.measured else ""
+        where = f"this {self.device} (measured: {self._rates()} a second)" if self.measured else gpu
         return [
             *lines,
             "",
-            f"{len(self.steps)} steps, about {hours(self.seconds)} one after the other on this {self.device} "
-            f"(measured: {self._rates()} a second), "
+            f"{len(self.steps)} steps, about {hours(self.seconds)} one after the other on {where}, "
             "without preparing images",
-            f"{_counted(operations)} ({_counted(self.image_operations)} an image forward)"
-            + (elsewhere if there >= _WORTH_A_GPU else ""),
+            f"{_counted(operations)} ({_counted(self.image_operations)} an image forward){elsewhere}",
         ]
+
+    @property
+    def measured(self) -> bool:
+        """Whether times were measured, or are those of the V100."""
+        return self.device != "meta"
 
     def _rates(self) -> str:
         rates = ((self.training, "training images"), (self.evaluation, "evaluated images"))
         return " and ".join(f"{rate:,.0f} {what}" for rate, what in rates if not math.isnan(rate))
 
 
-def estimate(steps: Sequence[Step], *, device: str = "auto", threads: int | None = None) -> Estimate:
+def estimate(
+    steps: Sequence[Step], *, device: str = "auto", threads: int | None = None, measured: bool = True
+) -> Estimate:
     """Measure each network for a few seconds and say how long the steps take.
 
     Args:
         steps: of a plan.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: threads of torch, as a step will have them; by default as torch has them now.
+        measured: false to measure nothing and count operations only, at the rate of :data:`V100`; for a study that
+            is not for this machine.
     """
-    chosen = pick_device(device)
+    chosen = pick_device(device) if measured else torch.device("meta")
     networks = {digest(s.spec["network"]): s.spec["network"] for s in steps if "network" in s.spec}
     if not networks:
         return Estimate(tuple(StepEstimate(s, "", None, 0.0) for s in steps), chosen.type, 0.0, 0.0, 0.0)
@@ -135,14 +142,15 @@ def estimate(steps: Sequence[Step], *, device: str = "auto", threads: int | None
         if "network" in step.spec:
             using[digest(step.spec["network"])].append(step)
     with nullcontext() if threads is None else torch_threads(threads):
-        measured = {key: _measured(spec, using[key], chosen, seconds) for key, spec in networks.items()}
-    first = next(iter(measured.values()))
+        by_network = {key: _measured(spec, using[key], chosen, seconds) for key, spec in networks.items()}
+    first = next(iter(by_network.values()))
     found = tuple(
-        _of_step(step, measured[digest(step.spec["network"])] if "network" in step.spec else first) for step in steps
+        _of_step(step, by_network[digest(step.spec["network"])] if "network" in step.spec else first)
+        for step in steps
     )
-    rates = [rate for m in measured.values() for rate in m.training.values()]
+    rates = [rate for m in by_network.values() for rate in m.training.values()]
     usual = float(np.median(rates)) if rates else float("nan")
-    evaluation = float(np.median([m.evaluation for m in measured.values()]))
+    evaluation = float(np.median([m.evaluation for m in by_network.values()]))
     return Estimate(found, chosen.type, usual, evaluation, first.operations)
 
 
@@ -161,10 +169,14 @@ class _Measured:
 
 def _measured(spec: Mapping[str, Any], steps: Sequence[Step], device: torch.device, seconds: float) -> _Measured:
     net = network_of(spec, _CLASSES)
+    size = sum(4.0 * value.numel() for value in net.params().values())
+    if device.type == "meta":
+        operations = _operations(net)
+        rate = V100 / operations
+        return _Measured(defaultdict(lambda: rate / TRAINING_COST), rate, operations, size)
     trained = [step for step in steps if step.kind == "train"]
     batches = sorted({step.spec["recipe"]["batch"] for step in trained})
     training = {batch: _training_rate(net, trained, batch, device, seconds) for batch in batches}
-    size = sum(4.0 * value.numel() for value in net.params().values())
     return _Measured(training, _evaluation_rate(net, device, seconds), _operations(net), size)
 
 
@@ -198,7 +210,8 @@ def _stored(step: Step, size: float) -> float:
     """Return the bytes that a training leaves: weights under each tag, and a row of its history a step."""
     record, recipe = step.spec["record"], step.spec["recipe"]
     weights = len(record["epochs"]) + len(record["steps"]) + len(("best", "final"))
-    return weights * size + _ROW * recipe["epochs"] * math.ceil(step.size / recipe["batch"])
+    rows = int(recipe["epochs"]) * math.ceil(step.size / int(recipe["batch"]))
+    return weights * size + rows * _ROW
 
 
 def _row(alike: Sequence[StepEstimate]) -> tuple[str, str, str]:

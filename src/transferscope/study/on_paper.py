@@ -53,11 +53,7 @@ def laid_out(found: Estimate, cluster: Cluster) -> Timeline:
         for s in found.steps
         if s.step.kind == "data" and not s.step.inputs
     }
-    faster = cluster.gpus and found.device == "cpu"
-    seconds = {
-        s.step.digest: _AROUND + images.get(s.step.digest, s.operations / V100 if faster else s.seconds or 0.0)
-        for s in found.steps
-    }
+    seconds = {s.step.digest: _AROUND + images.get(s.step.digest, s.seconds or 0.0) for s in found.steps}
     return simulate([s.step for s in found.steps], seconds, cluster, images)
 
 
@@ -89,7 +85,7 @@ def cluster_lines(found: Estimate, line: Timeline) -> list[str]:
     lines.append(f"the store grows to about {_bytes(stored)}: weights and histories; results of questions are small")
     assumed = [f"{_DECODED:.0f} images decoded a second and processor, on each node once"]
     if cluster.gpus:
-        fast = f"GPUs of {V100 / 1e12:.1f} TFLOP/s" if found.device == "cpu" else "GPUs as fast as this one"
+        fast = f"GPUs of {V100 / 1e12:.1f} TFLOP/s" if not found.measured else "GPUs as fast as this one"
         assumed = [fast, f"{_CPUS_A_GPU} processors for each", *assumed]
     lines.append(f"assumed: {', '.join(assumed)}")
     return lines
