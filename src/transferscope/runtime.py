@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "cache_folder",
     "cores",
     "fast_bfloat16",
     "free_memory",
@@ -121,6 +122,14 @@ def cores() -> int:
     True
     """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def cache_folder() -> Path:
+    """Return ``$TRANSFERSCOPE_CACHE``, or ``transferscope`` in the user's cache folder."""
+    if chosen := os.environ.get("TRANSFERSCOPE_CACHE"):
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "transferscope"
 
 
 def keep_freed_memory() -> bool:

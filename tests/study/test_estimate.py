@@ -15,6 +15,7 @@ from transferscope.study.check import check
 from transferscope.study.estimate import Estimate, estimate
 from transferscope.study.graph import Step
 from transferscope.study.load import parse_study
+from transferscope.study.pace import Pace
 from transferscope.study.plan import make_plan
 
 Tree = Callable[..., dict[str, Any]]
@@ -58,7 +59,7 @@ def test_runs_that_only_differ_in_their_seed_are_one_line(starts: Tree, monkeypa
 
 
 def test_a_gpu_is_named_where_it_takes_a_minute_there() -> None:
-    step = module.StepEstimate(Step("analysis", "distance photo", {}), "6 runs", 3.0, 60.0 * module._V100)
+    step = module.StepEstimate(Step("analysis", "distance photo", {}), "6 runs", 3.0, 60.0 * module.V100)
     long, short = (Estimate((s,), "cpu", 1.0, 1.0, 1e6) for s in (step, replace(step, operations=59e6)))
     assert re.search(r"^447\.3 TFLOP .* about 60 s on a GPU as fast as the V100 ", long.lines()[-1])
     assert short.lines()[-1] == "59.0 MFLOP (1.0 MFLOP an image forward)"
@@ -78,32 +79,6 @@ def test_operations_are_counted_from_the_network() -> None:
     assert module._operations(net) == by_hand
 
 
-@pytest.mark.parametrize(
-    ("count", "clock", "processor", "quiet", "busy"),
-    [
-        (1, 0.2, 0.2, 0.2, 1.0),  # nobody else is there
-        (1, 5.0, 0.2, 0.2, 25.0),  # the clock is the others'
-        (2, 0.12, 0.2, 0.12, 1.0),  # two threads that wait for each other a little
-        (2, 5.0, 0.2, 0.2, 25.0),  # no longer than one thread alone
-        (2, 0.05, 0.2, 0.1, 1.0),  # a coarse clock: two threads are not four
-    ],
-)
-def test_a_pace_is_of_a_quiet_machine(
-    monkeypatch: pytest.MonkeyPatch, count: int, clock: float, processor: float, quiet: float, busy: float
-) -> None:
-    calls = 0
-
-    def step() -> None:
-        nonlocal calls
-        calls += 1
-
-    monkeypatch.setattr(module.time, "perf_counter", lambda: clock * calls)
-    monkeypatch.setattr(module.time, "process_time", lambda: processor * calls)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: count)
-    pace = module._pace(step, torch.device("cpu"), 1.0)
-    assert pace.quiet == pytest.approx(quiet) and pace.busy == pytest.approx(busy)
-
-
 def test_a_busy_machine_is_said_with_what_it_makes_of_the_time() -> None:
     step = module.StepEstimate(Step("analysis", "distance photo", {}), "6 runs", 30.0, 1e6)
     quiet, busy = (Estimate((step,), "cpu", 1.0, 1.0, 1e6, often).lines() for often in (1.2, 4.0))
@@ -114,13 +89,11 @@ def test_a_busy_machine_is_said_with_what_it_makes_of_the_time() -> None:
 def test_it_is_measured_with_the_threads_of_a_worker(starts: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: set[int] = set()
 
-    def pace(step: object, device: torch.device, most: float) -> module._Pace:
+    def pace(step: object, device: torch.device, most: float) -> Pace:
         seen.add(torch.get_num_threads())
-        return module._Pace(1.0, 1.0)
+        return Pace(1.0, 1.0)
 
-    monkeypatch.setattr(module, "_pace", pace)
-    monkeypatch.setattr("transferscope.study.execute.cores", lambda: 6)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(module, "pace", pace)
     before = torch.get_num_threads()
-    estimate(make_plan(check(parse_study(starts()))).steps, jobs=2, device="cpu")
+    estimate(make_plan(check(parse_study(starts()))).steps, device="cpu", threads=3)
     assert seen == {3} and torch.get_num_threads() == before

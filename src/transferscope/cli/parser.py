@@ -119,6 +119,15 @@ def build_parser() -> argparse.ArgumentParser:
     study.add_argument(
         "--plan", action="store_true", help="compute nothing: print the steps, and how long they would take here"
     )
+    study.add_argument(
+        "--engine",
+        default="local",
+        metavar="local|ray|ray://ADDRESS",
+        help="who computes: processes of this machine (default), a Ray cluster started on it (ray), the one it is a "
+        "node of (ray://auto), or another (ray://HOST:PORT); see docs/clusters.md",
+    )
+    study.add_argument("--nodes", type=int, metavar="N", help="with --plan --engine ray: nodes of the cluster")
+    study.add_argument("--gpus", type=int, metavar="K", help="with --plan --engine ray: GPUs of each node")
     _add_run_options(study, out=None)
 
     compare = command("compare", "compare a.safetensors b.pt --model torchvision/resnet18 --data folder:photos")

@@ -42,12 +42,12 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
     A figure, table or sentence that cannot be made costs nothing else of the page, which says why in its place.
 
     Args:
-        folder: a run folder; steps that are missing are said to be missing.
+        folder: a run folder, or its address; steps that are missing are said to be missing.
         failed: told what could not be made, a line each.
         refresh: seconds after which a browser loads the page again; 0 for never.
 
     Returns:
-        The page's path.
+        The page's path; of a run folder at an address, that of its mirror on this machine.
 
     Raises:
         StoreError: when the folder is not a run folder of ours, or cannot be written.
@@ -55,7 +55,7 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
     from ..study.stored_study import open_study
 
     study = open_study(folder)
-    root = Path(folder)
+    root = study.folder.root
     for part in ("figures", "tables"):
         with said_plainly(root / part):
             (root / part).mkdir(exist_ok=True)
@@ -76,6 +76,7 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
     broken = tries.make("the runs that failed", lambda: _broken(study, results), tuple[str, ...]())
     text = render(study, sections, claims, printed, tries.failed, first, broken, refresh)
     write_bytes(page, text.encode())
+    study.folder.share("report.html", "figures", "tables")
     if failed is not None:
         for line in tries.failed:
             failed(line)

@@ -19,7 +19,7 @@ from .recorded import recorded_run
 from .schema import ImageSettings, RecordSettings, SimclrSettings, SourceSettings, StartSettings
 from .snapshot_schedule import kept_epochs
 
-__all__ = ["REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
+__all__ = ["DATA_COST", "REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
 
 REVISION = {"data": 1, "train": 1, "checkpoint": 1, "recording": 1}
 """Part of every specification; to be raised when a kind of step computes other numbers from the same settings.
@@ -28,6 +28,9 @@ Answers have the revision of their question."""
 
 TRAINING_COST = 3.0
 """A training step in forward passes: one forward, about two backward."""
+
+DATA_COST = 0.3
+"""Preparing an image in forward passes: a guess for progress bars, as it depends on the disk."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def data_step(name: str, found: Found, network: Mapping[str, Any], images: Image
         "seed": images.seed,
         "skip_unreadable": images.skip_unreadable,
     }
-    return Step("data", name, spec, cost=0.3 * (found.train + found.val + found.test))
+    return Step("data", name, spec, cost=DATA_COST * (found.train + found.val + found.test))
 
 
 def shuffled(found: Found, block: str, seed: int) -> Found:

@@ -90,7 +90,7 @@ def run_in_workers(
     messages: queue.SimpleQueue[tuple[_Worker, dict[str, Any]]] = queue.SimpleQueue()
     workers: list[_Worker] = []
     module = "transferscope.study.worker"
-    command = [sys.executable, "-m", module, str(folder.root), "--device", device, "--threads", str(threads)]
+    command = [sys.executable, "-m", module, folder.address, "--device", device, "--threads", str(threads)]
     (folder.root / "work").mkdir(exist_ok=True)
 
     def employ(step: Step) -> None:
