@@ -176,8 +176,8 @@ def estimate(
 class _Measured:
     """What a network does here: training images a second by batch, evaluated images a second, operations an image.
 
-    ``size`` is that of its weights, in bytes; ``busy`` says how often as long all took on the clock, as other programs
-    were at work.
+    ``size`` is that of its weights, in bytes; ``busy`` says how often as long all took on the clock, as other
+    programs were at work.
     """
 
     training: Mapping[int, float]
