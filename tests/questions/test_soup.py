@@ -357,7 +357,7 @@ def test_what_to_take(base):
     text, gap = decided(decision(base, first(700), first(700), ensemble=first(760)), "test")
     passes = base.entry("greedy ensemble").passes
     assert text.startswith(f"Ensemble them, {passes} networks an answer: the greedy ensemble of ")
-    assert "cannot be told apart (difference 0 points" in text and gap.value == pytest.approx(0.06)
+    assert "cannot be told apart (difference 0.0 points" in text and gap.value == pytest.approx(0.06)
     text, _ = decided(decision(base, first(700), first(700)), "test")
     assert text.startswith("Cannot tell whether the soup or the best single one is better: ")
     assert "no number of images would tell, as there is no difference" in text

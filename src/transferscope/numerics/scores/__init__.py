@@ -14,6 +14,7 @@ score                  what it takes                                            
 :func:`nce`            the class named among others                               −H(Y) … 0             no
 :func:`loo_ridge`      features                                                   accuracy, log-loss    yes
 :func:`loo_knn`        features                                                   accuracy              yes
+:func:`task_move`      features of source and target images                       0 …, smaller better   yes
 =====================  =========================================================  ====================  ==============
 """
 
@@ -26,6 +27,7 @@ from .loo_knn import LooKnn, Neighbours, loo_knn, neighbours
 from .loo_ridge import LooRidge, loo_ridge
 from .nce import nce
 from .targets import Targets, targets_of
+from .task_move import TaskMove, task_move
 from .transrate import transrate
 from .undefined import NotDefinedError
 
@@ -36,6 +38,7 @@ __all__ = [
     "Neighbours",
     "NotDefinedError",
     "Targets",
+    "TaskMove",
     "decompose",
     "gbc",
     "h_score",
@@ -47,5 +50,6 @@ __all__ = [
     "nce",
     "neighbours",
     "targets_of",
+    "task_move",
     "transrate",
 ]
