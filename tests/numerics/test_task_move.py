@@ -21,7 +21,7 @@ def tensors(*arrays):
 
 
 def slow(p, y_p, q, y_q, *, alike):
-    """Loops over pairs of images, and dense inverses."""
+    """Loops over pairs of images, and dense inverses; the arc cosine of 1 is right to 1e-8 only."""
     shift = (p.mean(0) + q.mean(0)) / 2
     p, q = ([row / math.sqrt(row @ row) for row in x - shift] for x in (p, q))
 
@@ -45,7 +45,7 @@ def slow(p, y_p, q, y_q, *, alike):
 def test_against_loops(alike):
     p, y_p, q, y_q = tensors(P, Y_P, Q, Y_Q)
     got = task_move(p, y_p, q).ratios(y_q, alike=alike)
-    assert got == pytest.approx(slow(P, Y_P, Q, Y_Q, alike=alike), rel=1e-9)
+    assert got == pytest.approx(slow(P, Y_P, Q, Y_Q, alike=alike), rel=1e-7)
 
 
 def test_it_is_what_the_theorems_say_of_these_features():
@@ -80,7 +80,7 @@ def test_what_is_not_defined_is_said():
     flat = torch.zeros(4, 10, dtype=torch.float64)
     with pytest.raises(NotDefinedError, match="have no direction"):
         task_move(flat, y_p[:4], flat)
-    with pytest.raises(UsageError, match="24 images with 24 labels and features of 10 and 9 numbers"):
+    with pytest.raises(UsageError, match="features of 10 and 9 numbers; give those of one network for both"):
         task_move(p, y_p, q[:, :9])
     with pytest.raises(UsageError, match="features are not all finite"):
         task_move(p * math.nan, y_p, q)

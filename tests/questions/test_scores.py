@@ -58,9 +58,12 @@ def offered(images: ImageSet, *, weak: int = 1) -> list[Candidate]:
 @pytest.fixture(scope="module")
 def found() -> Scores:
     """The first candidate has learned the same classes; of the second nothing is known; the third learned others."""
+    return scores(with_sources(), device="cpu")
+
+
+def with_sources() -> list[Candidate]:
     weak, good, other = offered(pictures(200))
-    given = [replace(weak, source=pictures(80, seed=5)), good, replace(other, source=OTHERS)]
-    return scores(given, device="cpu")
+    return [replace(weak, source=pictures(80, seed=5)), good, replace(other, source=OTHERS)]
 
 
 def test_the_order_is_that_of_ridge_and_the_weak_one_is_told_apart(found: Scores) -> None:
@@ -116,7 +119,7 @@ def test_what_is_left_to_learn_of_source_and_target(found: Scores) -> None:
 
 
 def test_it_is_the_same_again_and_pairs_subsets_over_candidates(found: Scores) -> None:
-    again = scores(offered(pictures(200)), device="cpu")
+    again = scores(with_sources(), device="cpu")
     np.testing.assert_array_equal(again.subsets, found.subsets)
     np.testing.assert_array_equal(again.null, found.null)
     twin = offered(pictures(200))[1]
@@ -173,7 +176,7 @@ def test_predictions_without_a_softmax_or_a_final_layer() -> None:
     )  # fmt: skip
     assert found.candidates[0].reasons == dict.fromkeys(
         ("leep", "nce"), "its final layer was not trained as a softmax"
-    )
+    ) | dict.fromkeys(("task_move", "task_gradient"), "the images it was pre-trained on are not known")
     assert found.candidates[1].reasons["leep"] == "it has no final layer of its own"
     assert found.of("ridge")[0] == found.of("ridge")[1]
     assert "there is no interval, so nothing is told apart" in choice(found).text

@@ -56,7 +56,7 @@ class TaskMove:
         return move / whole, float(r.square().sum() / y.square().sum())
 
 
-def task_move(source: Float[Tensor, "p d"], labels: Float64[Tensor, "p k"], target: Float[Tensor, "q d"]) -> TaskMove:
+def task_move(source: Float[Tensor, "p d"], labels: Float64[Tensor, "p k"], target: Float[Tensor, "q e"]) -> TaskMove:
     """Compute what a wide two-layer network on these features would make of both sets of images (F25).
 
     Features are centred by the mean of both sets' means and scaled to length 1. H = H∞ of
@@ -65,10 +65,10 @@ def task_move(source: Float[Tensor, "p d"], labels: Float64[Tensor, "p k"], targ
     Args:
         source: features of the source's images.
         labels: their centred labels.
-        target: features of the target's images by the same network.
+        target: features of the target's images by the same network: e is d.
 
     Raises:
-        UsageError: when features are not finite, or sources have other numbers of labels or features.
+        UsageError: when features are not finite, or not of one width.
         NotDefinedError: when features have no direction after centring.
 
     >>> x, y = torch.eye(3)[:2], torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
@@ -76,10 +76,9 @@ def task_move(source: Float[Tensor, "p d"], labels: Float64[Tensor, "p k"], targ
     >>> round(same[0], 4), round(flipped[0], 4)  # of the task itself next to nothing is left, of its opposite 2²
     (0.0, 3.996)
     """
-    if len(source) != len(labels) or source.shape[1] != target.shape[1]:
+    if source.shape[1] != target.shape[1]:
         raise UsageError(
-            f"{len(source)} images with {len(labels)} labels and features of {source.shape[1]} and {target.shape[1]} "
-            "numbers; give as many of each"
+            f"features of {source.shape[1]} and {target.shape[1]} numbers; give those of one network for both"
         )
     p, q = source.to(torch.float64), target.to(torch.float64)
     if not (bool(p.isfinite().all()) and bool(q.isfinite().all())):
