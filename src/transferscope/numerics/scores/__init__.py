@@ -23,6 +23,7 @@ from .gbc import gbc
 from .h_score import h_score, ledoit_wolf_shrinkage
 from .leep import leep
 from .logme import logme
+from .logme_alone import logme_alone
 from .loo_knn import LooKnn, Neighbours, loo_knn, neighbours
 from .loo_ridge import LooRidge, loo_ridge
 from .nce import nce
@@ -45,6 +46,7 @@ __all__ = [
     "ledoit_wolf_shrinkage",
     "leep",
     "logme",
+    "logme_alone",
     "loo_knn",
     "loo_ridge",
     "nce",

@@ -33,7 +33,9 @@ class ScoresQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Transferability scores",
         asks="Which pre-trained network fits a target best, before any training?",
-        rows="F34, F29, F25 · LogME, LEEP, NCE, H-score, TransRate and GBC have papers of their own; Liu et al. 2019, §6",
+        rows=(
+            "F34, F29, F25 · LogME, LEEP, NCE, H-score, TransRate, GBC have papers of their own; Liu et al. 2019, §6"
+        ),
         how=(
             "Each candidate sees the target's training images once, without augmentation, in its own size and with "
             "its own input normalisation; features are what its final layer is given. From one decomposition of "
