@@ -173,6 +173,10 @@ ROWS: tuple[Row, ...] = (
     _all("003-p", f.DECAYS_MARGINS, (0.0, 0.0), (-0.3, 0.3), (-0.05, 0.05)),
     _all("003-q", f.DECAYS_NORMS, (0.0, 0.0), (-0.3, 0.3), (-0.1, 0.05)),
     _difference("003-r", f.DECAYS_DOWN, 0.01),
+    _difference("003-s", f.SOUPS, 0.005),
+    _difference("003-t", f.SOUPS, 0.0, null=0.01),
+    _difference("003-u", f.SOUPS_SHIFTED, 0.0032),
+    _difference("003-v", f.SOUPS_SHIFTED, 0.0034),
 )
 
 

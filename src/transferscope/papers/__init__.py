@@ -67,6 +67,14 @@ _IN_SLIDES: tuple[Paper, ...] = (
         "Exploring the limits of large scale pre-training",
         "ICLR 2022, arXiv 2110.02095",
     ),
+    Paper(
+        slides.KEY,
+        "wortsman2022",
+        "Wortsman et al. 2022",
+        "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing inference "
+        "time",
+        "ICML 2022, arXiv 2203.05482",
+    ),
 )
 """Papers whose claims are those that the slides make of them."""
 
@@ -79,8 +87,8 @@ def paper_called(name: str) -> Paper:
 
     >>> paper_called("neyshabur2020").key, paper_called("002").short
     ('000', 'Liu et al. 2019')
-    >>> paper_called("abnar2022").key
-    '003'
+    >>> paper_called("abnar2022").key, paper_called("wortsman2022").short
+    ('003', 'Wortsman et al. 2022')
     """
     for paper in (*PAPERS, *_IN_SLIDES):
         if name in (paper.name, paper.key):

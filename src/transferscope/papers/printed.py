@@ -7,10 +7,11 @@ from ..evidence.sources import SOURCES
 from .liu2019.tables import TABLES as LIU
 from .neyshabur2020.tables import TABLES as NEYSHABUR
 from .table import PrintedTable
+from .wortsman2022.tables import TABLES as WORTSMAN
 
 __all__ = ["TABLES", "PrintedTable", "printed_table", "tables_of", "targets_of"]
 
-TABLES: tuple[PrintedTable, ...] = (*NEYSHABUR, *LIU)
+TABLES: tuple[PrintedTable, ...] = (*NEYSHABUR, *LIU, *WORTSMAN)
 """All of them, paper by paper."""
 
 

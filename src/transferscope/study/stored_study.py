@@ -238,6 +238,7 @@ class StoredStudy:
         kinds = {
             "data": "preparing images",
             "train": "training",
+            "head": "probing final layers",
             "checkpoint": "reading checkpoints",
             "recording": "reading recordings",
             "analysis": "analyses",

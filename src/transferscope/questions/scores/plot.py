@@ -69,7 +69,7 @@ def _ranks(ax: Axes, result: Scores, order: list[int], names: list[str]) -> None
     """Ranks by each score, 1 the best; the lighter the better."""
     ranks = np.full((len(order), len(names)), np.nan)
     for column, name in enumerate(names):
-        own = result.of(name)
+        own = result.oriented(name)
         for row, i in enumerate(order):
             if np.isfinite(own[i]):
                 ranks[row, column] = 1 + np.sum(own > own[i])

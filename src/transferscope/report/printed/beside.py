@@ -243,6 +243,11 @@ def _comparable(table: PrintedTable, rows: Sequence[BesideRow]) -> list[tuple[st
                 for kind in ("fixed", "fine-tuned")
                 for what, column in (("Test error in per cent", "test error"), ("Deviation", "deviation"))
             ]
+        case "003", 1:
+            return [
+                (f"{column} in per cent", _known({row.row: both(row, column) for row in rows}))
+                for column in ("Top-1", "Avg shifts")
+            ]
         case _:
             improved = {_name(row): both(row, "fine-tuning improvement") for row in rows}
             return [("Improvement by fine-tuning", _known(improved))]
