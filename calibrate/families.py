@@ -21,9 +21,10 @@ __all__ = [
     "CLASSES", "CLASS_SIZE", "CRITICAL", "CURVATURE", "DECAYS_DOWN", "DECAYS_MARGINS", "DECAYS_NORMS", "DECAYS_UP",
     "DEPTHS", "DEPTHS_WANDER", "DISAGREE_ACROSS", "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW", "DOMAINS", "DROP",
     "EARLIER", "EDGES", "FLOORS", "GAIN", "GATHERING", "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS",
-    "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE", "MODULES", "NEAR", "NORMS", "OFFSETS", "OVERFIT",
-    "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU", "PRETRAININGS", "REWOUND_DEPTH",
-    "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS", "SOUPS_SHIFTED", "SOURCES", "SPEED",
+    "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE", "MODULES", "MOST_AND_LEAST", "NEAR", "NORMS", "OFFSETS",
+    "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU", "PRETRAININGS", "RANKS", "RANKS_AHEAD",
+    "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS", "SOUPS_SHIFTED",
+    "SOURCES", "SPEED",
     "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TOP_LAYERS", "TRAINING", "VALLEYS", "VALLEYS_WANDER", "WIDE",
 ]  # fmt: skip
 
@@ -375,10 +376,8 @@ FLOORS = _of_networks(
     "floor of a law",
     "pre-trainings from 10 to 90 % upstream, downstream errors about 0.8·e^1.5 + e_∞ (scatter of 1 point), both "
     "accuracies tested on 1,000 images",
-    partial(g.floors, scatter=0.01),
-    counts=(30, 60, 120),
-    few=4,
-)
+    partial(g.floors, scatter=0.01), counts=(30, 60, 120), few=4,
+)  # fmt: skip
 OFFSETS = _of_networks(
     "offsets from a curve",
     "the same with e_∞ = 0.1 and four factors of three values each, of which the first also moves pre-trainings "
@@ -387,4 +386,21 @@ OFFSETS = _of_networks(
     counts=(30, 60, 120),
     few=8,
     slow=True,
+)
+RANKS = Family(
+    "rank correlation of networks",
+    "a measure of each network, errors of about 30 % that follow another normal number (latent spread 0.4 between "
+    "networks, 1 common to all on an image, 1 of each network and image)",
+    g.rank_correlations, counts=(16, 32, 64), few=8,
+)  # fmt: skip
+RANKS_AHEAD = Family(
+    "rank correlations, one against others",
+    "the same with nine other measures beside the first, whose τ is 0.5; measures err independently of one another",
+    partial(g.rank_contrasts, own=0.5), counts=(16, 32, 64), few=8, slow=True,
+)  # fmt: skip
+MOST_AND_LEAST = Family(
+    "most and least critical module",
+    "errors at a rate of 30 % after less before each of six modules is set back (latent 0.1 between networks, the "
+    "same for all modules of one); one module rises by the first number, five by the second",
+    partial(i.most_and_least, rate=0.3, network=0.1),
 )

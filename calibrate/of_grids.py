@@ -1,10 +1,11 @@
-"""Grids of pre-trainings: up- and downstream accuracies about a law, and factors that may add to it."""
+"""Grids of networks: up- and downstream accuracies about a law, factors that may add to it; measures of errors."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from transferscope.evidence import Estimate, measured
+from transferscope.evidence.ranks import rank_contrast, rank_correlation
 from transferscope.numerics.law_profile import floor_profile
 from transferscope.numerics.power_law import fit_power_law
 from transferscope.numerics.same_curve import curve_offsets
@@ -12,7 +13,7 @@ from transferscope.questions.scaling.floor import floor_estimate
 
 from .family import Truth
 
-__all__ = ["floors", "offsets"]
+__all__ = ["floors", "offsets", "rank_contrasts", "rank_correlations"]
 
 Rng = np.random.Generator
 _TESTED = 1000
@@ -51,3 +52,29 @@ def offsets(rng: Rng, n: int, images: int, truth: Truth, *, scatter: float) -> t
         measured(o.offset, over="networks", n=n, spread=o.variance, freedom=float(o.freedom))
         for o in curve_offsets(x, y, names, levels, _TESTED)
     )
+
+
+def _measured(rng: Rng, g: np.ndarray, tau: float) -> np.ndarray:
+    """A measure with this τ with normal numbers: of two normal ones τ = 2/π·arcsin ρ (Greiner 1909)."""
+    rho = np.sin(np.pi / 2 * tau)
+    return np.asarray(rho * g + np.sqrt(1 - rho**2) * rng.standard_normal(len(g)))
+
+
+def _wrong(rng: Rng, g: np.ndarray, images: int) -> np.ndarray:
+    """Which images each network gets wrong, about 30 % on average: how hard an image is for all, and g of each."""
+    latent = rng.standard_normal(images) + 0.4 * g[:, None] + rng.standard_normal((len(g), images))
+    return np.asarray((latent > 0.52 * np.sqrt(2.16)).astype(np.float64))
+
+
+def rank_correlations(rng: Rng, n: int, images: int, truth: Truth) -> tuple[Estimate, ...]:
+    """Kendall's τ of a measure and test errors that are measured on images, the same ones for all networks."""
+    g = rng.standard_normal(n)
+    wrong = _wrong(rng, g, images)
+    return (rank_correlation(_measured(rng, g, truth[0]), wrong.mean(1), wrong),)
+
+
+def rank_contrasts(rng: Rng, n: int, images: int, truth: Truth, *, own: float) -> tuple[Estimate, ...]:
+    """How far the τ of one measure is ahead of those of others."""
+    g = rng.standard_normal(n)
+    wrong, first = _wrong(rng, g, images), _measured(rng, g, own)
+    return tuple(rank_contrast(first, _measured(rng, g, own - t), wrong.mean(1), wrong) for t in truth)

@@ -14,7 +14,7 @@ from transferscope.numerics.auc import auroc_influence
 from transferscope.questions._counted import Series
 from transferscope.questions._sides import times_given
 from transferscope.questions.block_shuffle.slopes import drop_slope
-from transferscope.questions.rewind.findings import change_over_depth
+from transferscope.questions.rewind.findings import change_over_depth, most_and_least_critical
 from transferscope.questions.soup.entries import over_sets
 
 from .family import Truth
@@ -109,6 +109,21 @@ def rewound_depth(
         found.append((latent > -total * ndtri(rate + rise)).astype(np.float64) - before)
     examples = np.stack(found, axis=1)
     return (change_over_depth(examples.mean(2), examples),)
+
+
+def most_and_least(
+    rng: Rng, n: int, images: int, truth: Truth, *, rate: float, network: float, modules: int = 6
+) -> tuple[Estimate, ...]:
+    """The rise with the most and the least critical module set back: one rises by the first, all others alike."""
+    hard, own = rng.standard_normal(images), rng.standard_normal((n, images))
+    before = hard + own > -np.sqrt(2) * ndtri(rate)
+    weak = network * rng.standard_normal((n, 1))
+    found = []
+    for m in range(modules):
+        latent = hard + 0.95 * own + np.sqrt(1 - 0.95**2) * rng.standard_normal((n, images)) + weak
+        total = np.sqrt(2 + network**2)
+        found.append((latent > -total * ndtri(rate + truth[min(m, 1)])).astype(np.float64) - before)
+    return most_and_least_critical(np.stack(found, axis=1))
 
 
 def _of_a_seed(rng: Rng, n: int, images: int, *, network: float, keep: float = 0.9) -> Callable[..., Array]:

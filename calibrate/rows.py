@@ -177,6 +177,9 @@ ROWS: tuple[Row, ...] = (
     _difference("003-t", f.SOUPS, 0.0, null=0.01),
     _difference("003-u", f.SOUPS_SHIFTED, 0.0032),
     _difference("003-v", f.SOUPS_SHIFTED, 0.0034),
+    _all("003-C-a", f.MOST_AND_LEAST, (0.02, 0.02), (_TRUE, 0.0), (0.1, 0.0)),
+    _difference("003-C-c", f.RANKS, 0.3),
+    _each("003-C-d", f.RANKS_AHEAD, 9, 0.0, 0.4, (0.2,) * 9),
 )
 
 

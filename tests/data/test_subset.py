@@ -79,3 +79,21 @@ def test_classes_that_cannot_be(tmp_path):
         load_images(f"{SPEC}&class_count=13", size=8, cache=tmp_path)
     with pytest.raises(DataError, match="class_count=3 is for one label an image"):
         load_images("synthetic:xray?train=24&test=12&class_count=3", size=8, cache=tmp_path)
+
+
+def test_some_training_labels_are_wrong_and_the_fewer_are_among_the_more(tmp_path):
+    whole, some, more = (
+        load_images(f"{SPEC}&val=0{noise}", size=8, cache=tmp_path)
+        for noise in ("", "&label_noise=0.1", "&label_noise=0.5")
+    )
+    few, many = (images.train.labels != whole.train.labels for images in (some, more))
+    assert (few.sum(), many.sum()) == (round(0.1 * 96), 48) and not (few & ~many).any()
+    assert np.array_equal(some.train.labels[few], more.train.labels[few])
+    assert some.train.labels.max() < len(whole.classes) and len(np.unique(more.train.labels)) == len(whole.classes)
+    assert np.array_equal(some.train.ids, whole.train.ids) and np.array_equal(some.train.images, whole.train.images)
+    assert np.array_equal(some.test.labels, whole.test.labels)
+    assert parse(SPEC).digest == parse(f"{SPEC}&label_noise=0").digest != parse(f"{SPEC}&label_noise=0.1").digest
+    with pytest.raises(SpecError, match=r"label_noise=1\.5 must be a share from 0 to 1"):
+        parse(f"{SPEC}&label_noise=1.5")
+    with pytest.raises(DataError, match=r"label_noise=0\.1 is for one label an image"):
+        load_images("synthetic:xray?train=24&test=12&label_noise=0.1", size=8, cache=tmp_path)

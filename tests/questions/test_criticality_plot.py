@@ -8,6 +8,8 @@ from transferscope.errors import UsageError
 from transferscope.plots.cells import thinned
 from transferscope.probes.evaluate import How
 from transferscope.questions.criticality.measure import Criticality, Subject, Valley
+from transferscope.questions.criticality.plot import extremes
+from transferscope.questions.criticality.study import CriticalityQuestion
 
 MODULES = ("conv1", "layer1.0", "fc")
 ALPHAS, SIGMAS = np.array([0.0, 0.5, 1.0]), np.array([0.0, 0.1, 0.2, 1.0])
@@ -118,3 +120,18 @@ def test_what_was_not_measured():
 def test_ticks_are_thinned_evenly_and_keep_the_last():
     assert thinned(list("abcdefghijk"), 4) == ([0, 4, 8, 10], list("aeik"))
     assert thinned(["a"], 4) == ([0], ["a"])
+
+
+def test_wide_and_sharp_valleys_stand_side_by_side():
+    result = made()
+    wide, sharp = extremes(result, "P-T 0")
+    assert (wide.module, sharp.module) == ("conv1", "fc") and (wide.path, wide.end) == ("direct", "best")
+    fig = result.plot(valleys=True, networks=["P-T 1", "RI-T 0"])
+    drawn = maps(fig)
+    titles = [ax.get_title(loc="left") for ax, _ in drawn]
+    assert [t.split(":")[0] for t in titles[:2]] == ["P-T 1, conv1 (wide)", "P-T 1, fc (sharp)"] and len(drawn) == 4
+    assert titles[1].endswith("= ∞") and drawn[0][1].get_clim() == drawn[1][1].get_clim()
+    np.testing.assert_allclose(drawn[0][1].get_array().reshape(4, 3), 100 * wide.means(0, 0).T)
+    assert "wide and sharp" in [view.name for view in CriticalityQuestion.views(result)]
+    with pytest.raises(UsageError, match=r"only μ was searched for; valleys need criticality\(…, surface=True\)"):
+        made(surface=False).plot(valleys=True)

@@ -12,11 +12,13 @@ from torch import nn
 
 from transferscope.data.imageset import ImageSet
 from transferscope.errors import UsageError
+from transferscope.evidence.crossfit import halves
 from transferscope.evidence.guard import Witness
 from transferscope.evidence.left_out import LeftOut
 from transferscope.models.build import build, initialise, wrap
 from transferscope.models.network import Input
 from transferscope.probes.evaluate import How
+from transferscope.questions.rewind.findings import most_and_least_critical
 from transferscope.questions.rewind.measure import Rewind, Rewound, rewind
 from transferscope.rng import generator, numpy_generator, seed_of
 from transferscope.train.recipe import Recipe
@@ -219,6 +221,7 @@ def test_claims_are_judged_over_networks():
         "000-3.4-b": "agrees",
         "000-3.4-c": "agrees",
         "000-3.4-d": "agrees",
+        "003-C-a": "agrees",
     }
     head = found["000-3.4-a"].estimate
     # Over networks, not the hull of them: t·s/√3 with the images beside it.
@@ -244,14 +247,33 @@ def test_claims_are_judged_over_networks():
         "000-3.4-b": "disagrees",
         "000-3.4-c": "agrees",
         "000-3.4-d": "disagrees",
+        "003-C-a": "disagrees",
     }
     assert not by_claim(made([("", UP)] * 3))
+
+
+def test_the_most_critical_module_is_chosen_by_other_images_than_it_is_measured_on():
+    """Two networks by a plain loop over halves; of modules that are all alike neither is more critical than all."""
+    rng = numpy_generator("most and least")
+    examples = (rng.random((2, 4, 60)) < np.array([0.1, 0.5, 0.3, 0.0])[:, None]).astype(float)
+    most, least = most_and_least_critical(examples)
+    first = halves(60, 0)
+    for found, choose in ((most, np.argmax), (least, np.argmin)):
+        each = np.empty((2, 60))
+        for n, of in enumerate(examples):
+            for on, by in ((first, ~first), (~first, first)):
+                each[n, on] = of[int(choose([row[by].mean() for row in of]))][on]
+        assert found.value == pytest.approx(each.mean())
+    alike = (rng.random((40, 10, 200)) < 0.3).astype(float)
+    most, least = most_and_least_critical(alike)
+    assert most.low < 0.3 < most.high and least.low < 0.3 < least.high and most.n == 40
+    assert alike.mean(2).max(1).mean() > 0.34, "chosen and measured on the same images they would look critical"
 
 
 def test_modules_of_one_network_decide_nothing():
     for networks in ([("P-T", UP), ("RI-T", DOWN)], [("P-T", UP)] * 2 + [("RI-T", DOWN)] * 2):
         found = by_claim(made(networks))
-        assert set(found) == {"000-3.4-a", "000-3.4-b", "000-3.4-c", "000-3.4-d"}
+        assert set(found) == {"000-3.4-a", "000-3.4-b", "000-3.4-c", "000-3.4-d", "003-C-a"}
         assert {f.verdict for f in found.values()} == {"cannot tell"}
         assert {f.why for f in found.values()} == {"a verdict needs at least three networks of each kind"}
         assert found["000-3.4-a"].estimate.over == "images"

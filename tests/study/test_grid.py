@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from transferscope.cli import main
@@ -13,7 +14,9 @@ from transferscope.study.load import load_study, parse_study
 from transferscope.study.plan import make_plan
 from transferscope.study.run import run_study
 from transferscope.study.schema import GridSettings
+from transferscope.study.stored_study import open_study
 from transferscope.study.yaml_input import parse_yaml
+from transferscope.study.yaml_output import as_yaml
 
 GRID = """
 name: grid
@@ -69,6 +72,17 @@ def test_one_thing_at_a_time():
     assert names == ["f width 8 epochs 1", "f width 16 epochs 1", "f width 8 epochs 2", "f width 8 epochs 3"]
 
 
+def test_batches_and_wrong_labels_can_be_varied():
+    given = GridSettings(data="synthetic:source?train=96", network="mlp:8x2", batch=(16, 32), label_noise=(0, 0.1))
+    points = points_of("f", given)
+    assert [p.name for p in points] == [f"f batch {b} label_noise {n:g}" for b in (16, 32) for n in (0, 0.1)]
+    assert [p.recipe for p in points] == [{"batch": 16}, {"batch": 16}, {"batch": 32}, {"batch": 32}]
+    assert [p.data for p in points[:2]] == ["synthetic:source?train=96", "synthetic:source?label_noise=0.1&train=96"]
+    plan = make_plan(check(parse_study(tree(grid={"f": given.model_dump()}, analyses={}))))
+    titles = {s.name for s in plan.steps if s.kind == "data"}
+    assert {"f share 1", "f share 1 label_noise 0.1"} <= titles
+
+
 def with_family(**more):
     given = tree()
     given["grid"]["plain"] |= more
@@ -90,6 +104,8 @@ def with_family(**more):
         (tree(analyses={"grid": {"shots": [2, 1]}}), r"analyses.grid.shots: \[2, 1\] do not rise"),
         (tree(analyses={"grid": {"finetuned": ["clip"]}}), "there is no target 'clip'; did you mean 'clips'"),
         (tree(grid={}, starts={"R": {"from": "random"}}), "is about the pre-trainings of a grid and the study has"),
+        (tree(grid={}, starts={"R": {"from": "random"}}, analyses={"generalization": True}),
+         "is about the networks of a grid and the study has none"),
         (tree(grid={}, analyses={}), "'starts' is missing"),
         (tree(grid={}, analyses={}, starts={}), "starts: needs at least 1 entry, has 0"),
     ],
@@ -129,6 +145,28 @@ def test_from_yaml_to_laws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         read_grid(out, ["clip"])
     _, again = run_study(load_study(study), out, jobs=1, device="cpu")
     assert not again.done and len(again.reused) == len(make_plan(check(load_study(study))).steps)
+
+
+def test_networks_that_fit_are_measured_from_yaml_to_the_page(tmp_path: Path) -> None:
+    """A tiny grid, raised to fit at any error: the question finds starts, weights and images of every network."""
+    grid = {
+        "plain": {
+            "data": "synthetic:source?train=48&test=24&val=0", "network": "mlp:{width}x2", "width": [4, 6],
+            "label_noise": [0, 0.25],
+        }
+    }  # fmt: skip
+    asked = {"generalization": {"fitted": 0.99, "draws": 1, "sigmas": [0.5, 1.0], "alphas": 3, "images": 24}}
+    study = tmp_path / "grid.yaml"
+    study.write_text(as_yaml(tree(grid=grid, analyses=asked)))
+    folder, outcome = run_study(load_study(study), tmp_path / "runs", jobs=1, device="cpu")
+    assert outcome.ok, outcome
+    (found,) = open_study(folder.root).results("generalization").values()
+    assert [row.name for row in found.networks][:2] == [
+        "plain width 4 label_noise 0",
+        "plain width 4 label_noise 0.25",
+    ]
+    assert found.n == (24, 24) and found.errors.shape == (4, 24) and set(found.networks[0].modules) >= {"fc1", "fc3"}
+    assert all(np.isfinite(row.values[0]) and row.values[5] > 0 for row in found.networks)
 
 
 def test_the_paper_is_small_networks_of_a_wide_range() -> None:

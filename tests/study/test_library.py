@@ -37,7 +37,7 @@ def test_the_small_study_can_be_run_and_is_small(name: str) -> None:
     plan = make_plan(check(load_study(f"paper:{name}")))
     assert plan.shown.keys() == paper(name).figures.keys()
     assert all(titles for _, titles in plan.shown.values()), "every figure has answers"
-    if name != "abnar2022":  # whose networks are of many sizes
+    if name not in ("abnar2022", "chatterji2020"):  # whose networks are of many sizes
         assert sum(step.cost for step in plan.steps) < 144e6, "40 minutes on two cores at 30,000 images a second"
 
 

@@ -12,10 +12,10 @@
 ``synthetic:photo``                 drawn pictures; ``synthetic:photo+clipart?train=2000&test=1000``
 =================================== ============================================================================
 
-All take ``size``, ``channels`` (1, 3), ``fit`` (``crop``, ``stretch``), ``samples``, ``val``, ``keep`` and
-``class_count``; ``turn`` (90, 180, 270 degrees), ``shuffle`` (side of the blocks, or ``*`` for all values) and
-``shuffle_seed``, for which decoded images are not decoded again. A question mark belongs to the place unless what
-follows are options.
+All take ``size``, ``channels`` (1, 3), ``fit`` (``crop``, ``stretch``), ``samples``, ``val``, ``keep``,
+``class_count`` and ``label_noise``; ``turn`` (90, 180, 270 degrees), ``shuffle`` (side of the blocks, or ``*`` for
+all values) and ``shuffle_seed``, for which decoded images are not decoded again. A question mark belongs to the place
+unless what follows are options.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A part of the images: fewer classes, nested; nested shares of the training images, classes in proportion."""
+"""A part of the images: fewer classes, nested; nested shares of the training images; some labels drawn anew."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import DataError
 from ..rng import numpy_generator
 from .listing import Listing, Parts
 
-__all__ = ["keeping", "nested_order", "of_classes"]
+__all__ = ["keeping", "mislabelled", "nested_order", "of_classes"]
 
 
 def nested_order(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -95,3 +95,30 @@ def of_classes(parts: Parts, count: int, seed: int) -> Parts:
         parts, classes=names, train=some(parts.train), val=some(parts.val), test=some(parts.test),
         notes=(*parts.notes, note),
     )  # fmt: skip
+
+
+def mislabelled(parts: Parts, share: float, seed: int) -> Parts:
+    """Give some of the training images a wrong label; validation and test images keep theirs.
+
+    Which images, and which of the other classes, is drawn at random; a smaller share is a part of a larger one, with
+    the same wrong labels (as the partially corrupted labels of Zhang et al. 2017, but never the right one by chance).
+
+    Args:
+        parts: of a source, with one label an image.
+        share: of the training images.
+        seed: of the draw.
+
+    Raises:
+        DataError: for several labels an image.
+    """
+    labels, classes = parts.train.labels, len(parts.classes)
+    if labels.ndim == 2:
+        raise DataError(f"{parts.name}: label_noise={share:g} is for one label an image")
+    rng = numpy_generator("label noise", seed, len(labels))
+    chosen = rng.permutation(len(labels))[: round(share * len(labels))]
+    wrong = labels.copy()
+    shift = rng.integers(1, classes, len(labels))  # one for each image, so that it does not depend on the share
+    wrong[chosen] = (labels[chosen] + shift[chosen]) % classes
+    train = replace(parts.train, labels=wrong)
+    note = f"train: {len(chosen)} of {len(labels)} images with a wrong label, seed {seed}"
+    return replace(parts, train=train, notes=(*parts.notes, note))

@@ -12,6 +12,8 @@ from ..errors import ModelError
 
 __all__ = ["MLP", "mlp"]
 
+_LAYERS = r"[1-9]\d*(?:x[1-9]\d?)?"
+
 
 class MLP(nn.Module):
     """Linear layers fc1 … fcN with ReLU between them, on flattened images.
@@ -43,7 +45,8 @@ def mlp(text: str, classes: int, size: tuple[int, int], channels: int) -> MLP:
     """Build an MLP from its description.
 
     Args:
-        text: hidden widths joined by ``-``, and ``,bias=false`` or ``,bias=true`` (default) behind them.
+        text: hidden widths joined by ``-``, several layers of one width as ``64x3``, and ``,bias=false`` or
+            ``,bias=true`` (default) behind them.
         classes: number of outputs.
         size: height and width of the images.
         channels: of the images.
@@ -53,9 +56,12 @@ def mlp(text: str, classes: int, size: tuple[int, int], channels: int) -> MLP:
 
     >>> [tuple(w.shape) for w in mlp("400-100,bias=false", 10, (28, 28), 1).parameters()]
     [(400, 784), (100, 400), (10, 100)]
+    >>> mlp("64x2-8", 10, (28, 28), 1).depth  # 64-64-8
+    4
     """
-    found = re.fullmatch(r"([1-9]\d*(?:-[1-9]\d*)*)(?:,bias=(true|false))?", text)
+    found = re.fullmatch(rf"({_LAYERS}(?:-{_LAYERS})*)(?:,bias=(true|false))?", text)
     if not found:
         raise ModelError(f"mlp:{text}: expected hidden widths, e.g. mlp:400-200-100 or mlp:400-200,bias=false")
-    hidden = tuple(int(width) for width in found[1].split("-"))
+    layers = [part.partition("x")[::2] for part in found[1].split("-")]
+    hidden = tuple(int(width) for width, times in layers for _ in range(int(times or 1)))
     return MLP(math.prod((channels, *size)), hidden, classes, bias=found[2] != "false")

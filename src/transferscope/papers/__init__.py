@@ -75,6 +75,13 @@ _IN_SLIDES: tuple[Paper, ...] = (
         "time",
         "ICML 2022, arXiv 2203.05482",
     ),
+    Paper(
+        slides.KEY,
+        "chatterji2020",
+        "Chatterji et al. 2020",
+        "The intriguing role of module criticality in the generalization of deep networks",
+        "ICLR 2020, arXiv 1912.00528",
+    ),
 )
 """Papers whose claims are those that the slides make of them."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .cross_domain.measure import CrossDomain, cross_domain
     from .distance.measure import Distance, distance
     from .extrapolation.measure import Extrapolation, extrapolation
+    from .generalization.measure import Generalization, TrainedNetwork, generalization
     from .gradient_flow.measure import GradientFlow, gradient_flow
     from .grid.measure import Grid, grid
     from .head.measure import Head, Pretrained, head
@@ -82,6 +83,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "grid": ("Grid", "grid"),
     "scaling": ("Scaling", "scaling"),
     "prediction_power": ("PredictionPower", "prediction_power"),
+    "generalization": ("Generalization", "TrainedNetwork", "generalization"),
 }
 """Their names in the order in which a report answers them, each with what of its ``measure.py`` the package's face
 shows: its result, its function, and what else one calls it with."""

@@ -321,6 +321,12 @@ class Inputs(Protocol):
     def grid(self) -> Iterator[GridPoint]:
         """Yield the pre-trainings of the grid that the question is asked about, as they came out."""
 
+    def started(self, point: str) -> Params:
+        """Return the weights that a pre-training of the grid started from."""
+
+    def trained_on(self, point: str) -> ImageSplits:
+        """Return the images of a pre-training of the grid."""
+
     def answers(self, prefix: str, kind: type[_R]) -> dict[str, _R]:
         """Return the results of other questions that are inputs whose names begin so, by the rest of the name."""
 

@@ -15,7 +15,8 @@ from .schema import GridSettings, Study
 
 __all__ = ["FACTORS", "CheckedPoint", "Point", "check_grid", "points_of"]
 
-FACTORS = ("width", "depth", "share", "epochs", "lr", "weight_decay", "head_lr", "head_weight_decay")
+FACTORS = ("width", "depth", "share", "epochs", "lr", "weight_decay", "head_lr", "head_weight_decay", "batch",
+           "label_noise")  # fmt: skip
 """What a grid can vary, in the order of names."""
 
 _OF_NETWORK = ("width", "depth")
@@ -79,9 +80,8 @@ def points_of(family: str, given: GridSettings) -> list[Point]:
             network = given.network
             for name in _OF_NETWORK:
                 network = network.replace(f"{{{name}}}", f"{chosen.get(name, 0):g}")
-            share = chosen["share"]
             recipe = {k: v for k, v in chosen.items() if k in Recipe.__dataclass_fields__}
-            data = given.data if share == 1 else _with_share(given.data, share)
+            data = _with(given.data, chosen["share"], chosen.get("label_noise", 0.0))
             found.append(Point(" ".join([family, *words]), family, network, data, chosen, recipe, seed))
     return found
 
@@ -145,7 +145,10 @@ def _places(where: str, given: GridSettings) -> Iterator[SpecError]:
             yield SpecError(f"{where}.{name}", f"holds a value twice: {list(values)}")
 
 
-def _with_share(spec: str, share: float) -> str:
+def _with(spec: str, share: float, noise: float) -> str:
     from dataclasses import replace
 
-    return replace(parse(spec), keep=share).spec
+    if share == 1 and not noise:
+        return spec
+    source = parse(spec)
+    return replace(source, keep=share, label_noise=noise or source.label_noise).spec

@@ -144,6 +144,10 @@ class GridSettings(Strict):
     """Factors on the rate of the final classifier to try."""
     head_weight_decay: tuple[Annotated[float, Field(ge=0)], ...] = ()
     """Weight decays of the final classifier to try."""
+    batch: tuple[PositiveInt, ...] = ()
+    """Batch sizes to try; default: that of the recipe. The learning rate scales with them."""
+    label_noise: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
+    """Shares of the training images with a wrong label to try; default: none. Test images keep theirs."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     """One pre-training for each: seed of initialisation, data order and augmentation."""
     vary: Literal["together", "alone"] = "together"
@@ -233,7 +237,7 @@ class Study(Strict):
     """How images are prepared."""
     recipe: RecipePatch = Field(default_factory=dict)
     """How networks are trained, unless source, target or start say otherwise."""
-    paper: Literal["neyshabur2020", "liu2019", "abnar2022", "wortsman2022"] | None = None
+    paper: Literal["neyshabur2020", "liu2019", "abnar2022", "wortsman2022", "chatterji2020"] | None = None
     """The paper whose figures and tables it makes."""
     source: SourceSettings | None = None
     """Where pre-trained weights come from; needed by starts ``from: source``."""

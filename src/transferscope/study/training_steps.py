@@ -214,7 +214,8 @@ class Trainings:
     def _of_grid(self, one: CheckedPoint) -> Step:
         point = one.point
         start = {"from": "random", "seed": point.seed, "stream": "pre-training"}
-        images = self.images(f"{point.family} share {point.factors['share']:g}", one.images)
+        noise = f" label_noise {n:g}" if (n := point.factors.get("label_noise")) else ""
+        images = self.images(f"{point.family} share {point.factors['share']:g}{noise}", one.images)
         record = _at_the_end(one.recipe)
         return self._train(point.name, images, one.images, one.recipe, point.seed, start, {}, record, {}, one.network)
 

@@ -14,7 +14,7 @@ from ..decode import Fit
 from ..listing import Listing, Parts, arrange
 from ..names import readable
 from ..shuffle import BlockSize, check_block
-from ..subset import keeping, of_classes
+from ..subset import keeping, mislabelled, of_classes
 from ..view import Turn, View
 
 __all__ = ["Source", "SplitSource", "file", "folder", "union"]
@@ -38,12 +38,13 @@ class Source(ABC):
             smaller is a part of the larger, and validation and test images stay as they are.
         class_count: so many classes, at random; the fewer are among the more. Images of the others are left out of
             all parts, before ``keep`` counts: with it fewer classes have more images each at an equal total.
+        label_noise: share of the training images, after all else, that get the label of another class, at random.
     """
 
     scheme: ClassVar[str]
     on_disk: ClassVar[bool] = True
     """Whether ``place`` is a path."""
-    later: ClassVar[tuple[str, ...]] = ("shuffle", "shuffle_seed", "turn", "keep", "class_count")
+    later: ClassVar[tuple[str, ...]] = ("shuffle", "shuffle_seed", "turn", "keep", "class_count", "label_noise")
     """Options that digests of before they were there know nothing of."""
 
     place: str
@@ -57,6 +58,7 @@ class Source(ABC):
     turn: Turn = 0
     keep: float = 1.0
     class_count: int | None = None
+    label_noise: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.place:
@@ -77,6 +79,8 @@ class Source(ABC):
             self._refuse(f"keep={self.keep:g} must be a share up to 1, or a number of training images")
         if self.class_count is not None and self.class_count < 2:
             self._refuse(f"class_count={self.class_count} are too few to tell apart, use 2 or more")
+        if not 0 <= self.label_noise <= 1:
+            self._refuse(f"label_noise={self.label_noise:g} must be a share from 0 to 1")
         if self.shuffle is None and self.shuffle_seed:
             self._refuse(f"shuffle_seed={self.shuffle_seed} and nothing to shuffle; add shuffle=8, say")
         if self.size is not None:
@@ -107,7 +111,9 @@ class Source(ABC):
         parts = self.parts(seed)
         if self.class_count is not None:
             parts = of_classes(parts, self.class_count, seed)
-        return parts if self.keep == 1 else keeping(parts, self.keep, seed)
+        if self.keep != 1:
+            parts = keeping(parts, self.keep, seed)
+        return mislabelled(parts, self.label_noise, seed) if self.label_noise else parts
 
     @property
     def default_size(self) -> int | None:

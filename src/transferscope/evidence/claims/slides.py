@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..claim import Claim
 from ..rules import Above, AllOf, Below, Each, Not, PeakAbove, Under, Within
 from ..sources import SOURCES
+from . import _slides_data, _slides_modules
 from ._shared import CHOSEN, MARGIN, PEAK_OF_PAIRS
 
 __all__ = ["CLAIMS"]
@@ -327,5 +328,7 @@ CLAIMS: tuple[Claim, ...] = (
         effect_from="half of 85.02 − 84.33 % (the slides' table, mean of five shifted sets)",
         needs=f"{_SOUPS}; shifted test sets",
     ),
+    *_slides_modules.CLAIMS,
+    *_slides_data.CLAIMS,
 )
 """In the order of the paper."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["plot"]
+__all__ = ["extremes", "plot"]
 
 _Path: TypeAlias = tuple[Literal["direct", "optimisation"], str]
 
@@ -30,8 +30,10 @@ _TICKS = 14
 _UNITS = {"error": (100.0, "error (%)"), "accuracy": (100.0, "accuracy (%)"), "loss": (1.0, "loss (nats)")}
 
 
-def plot(result: Criticality, *, module: str | None = None, networks: Sequence[str] | None = None) -> Figure:
-    """Draw μ_i of all modules with the heat maps of one, or all heat maps of a module.
+def plot(
+    result: Criticality, *, module: str | None = None, networks: Sequence[str] | None = None, valleys: bool = False
+) -> Figure:
+    """Draw μ_i of all modules with the heat maps of one, all heat maps of a module, or wide and sharp valleys.
 
     A white line is the border of the cells within ε, a star the cell at which μ_i is found, a cross a cell whose
     numbers are not finite.
@@ -40,6 +42,7 @@ def plot(result: Criticality, *, module: str | None = None, networks: Sequence[s
         result: what to draw.
         module: draw train, test and gap of this module (Neyshabur et al. 2020, Fig. 30) instead.
         networks: labels of those whose heat maps are drawn; by default the first of each role.
+        valleys: draw the heat maps of the least and of the most critical module of each network side by side instead.
 
     Raises:
         UsageError: for a module or network that was not measured, or heat maps of a result without surfaces.
@@ -56,6 +59,10 @@ def plot(result: Criticality, *, module: str | None = None, networks: Sequence[s
         if not surfaces:
             raise UsageError("only μ was searched for; heat maps need criticality(…, surface=True)")
     shown = list(networks) if networks is not None else _first_of_each_role(result, there)
+    if valleys:
+        if not surfaces:
+            raise UsageError("only μ was searched for; valleys need criticality(…, surface=True)")
+        return _wide_and_sharp(result, shown)
     kinds = ["train", "test", "gap"] if module is not None and "test" in result.parts else ["train"]
     of = module or (result.modules[0] if result.modules else "")
     rows = [(label, kind) for label in shown for kind in kinds] if surfaces else []
@@ -130,6 +137,57 @@ def _by_module(ax: Axes, result: Criticality) -> None:
     )
     if len(named) > 1:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def extremes(result: Criticality, network: str) -> tuple[Valley, Valley] | None:
+    """Return the least and the most critical module of a network for its size; ``None`` where it has not two.
+
+    Of those with no cell within ε (μ is infinite) the first in forward order is the most critical, and of those that
+    can go all the way back (μ is 0) the first the least critical.
+    """
+    of = [v for v in result.along(network, *_main_path(result)) if not math.isnan(v.mu)]
+    if len(of) < 2:
+        return None
+    return min(of, key=lambda v: v.relative), max(of, key=lambda v: v.relative)
+
+
+def _main_path(result: Criticality) -> tuple[Any, str]:
+    return result.valleys[0].path, result.valleys[0].end
+
+
+def _wide_and_sharp(result: Criticality, shown: list[str]) -> Figure:
+    """One row a network: the valley of its least critical module beside that of its most critical one."""
+    metric = result.place(result.judge)
+    scale, unit = _UNITS.get(result.judge, (1.0, result.judge))
+    pairs = {label: pair for label in shown if (pair := extremes(result, label)) is not None}
+    if not pairs:
+        raise UsageError("no network has two modules whose μ is known; wide and sharp valleys take two")
+    subjects = {s.label: s for s in result.networks}
+    with styled():
+        from matplotlib.figure import Figure as MplFigure
+
+        fig = MplFigure(figsize=(6.4, 2.3 * len(pairs) + 0.8), layout="constrained")
+        axes = fig.subplots(len(pairs), 2, squeeze=False)
+        for r, (label, pair) in enumerate(pairs.items()):
+            surfaces = [scale * v.means(0, metric) for v in pair]
+            every = np.concatenate([s[np.isfinite(s)] for s in surfaces])
+            low, high = (float(every.min()), float(every.max())) if len(every) else (0.0, 1.0)
+            for c, (valley, surface, word) in enumerate(zip(pair, surfaces, ("wide", "sharp"), strict=True)):
+                ax = axes[r, c]
+                mesh = draw_cells(ax, surface, low, high if high > low else low + 1)
+                _mark(ax, valley, metric, subjects[label])
+                _axes(ax, valley, result, bottom=True, left=c == 0)
+                mu = f"{valley.relative:.2g}" if math.isfinite(valley.mu) else "∞"
+                ax.set_title(f"{label}, {valley.module} ({word}): μ / weights = {mu}", fontsize=8)
+            bar = fig.colorbar(mesh, ax=list(axes[r]), aspect=12, pad=0.01)
+            bar.set_label(f"train {unit}", fontsize=8)
+        fig.suptitle(
+            f"The least and the most critical module; n = {result.n[0]:,} train images\nwhite line: border of what "
+            f"keeps the train {unit.split()[0]} within ε; star: where μ is found", x=0.01, ha="left", fontsize=9,
+        )  # fmt: skip
+        fig.supxlabel("distance of the module from its initial weights", fontsize=9)
+        fig.supylabel("relative noise variance σ²" if result.noise == "relative" else "noise variance σ²", fontsize=9)
+    return fig
 
 
 def _maps(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -122,7 +123,12 @@ class CriticalityQuestion(AtPoints, OfSomeRuns):
         if not (result.valleys and result.valleys[0].values.shape[2]):
             return ()
         measured = dict.fromkeys(valley.module for valley in result.valleys)
-        return tuple(View(m, f"{m}: train, test and their gap on each path.", {"module": m}) for m in measured)
+        views = tuple(View(m, f"{m}: train, test and their gap on each path.", {"module": m}) for m in measured)
+        known = {v.module for v in result.valleys if not math.isnan(v.mu)}
+        if len(known) < 2:
+            return views
+        wide = "A wide valley and a sharp one: the least and the most critical module of each network."
+        return (View("wide and sharp", wide, {"valleys": True}), *views)
 
     def answer(self, inputs: Inputs) -> Result:
         """Move the modules of all runs along their paths, or of a file from the weights it started from."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ...evidence.contrast import mean
+from ...evidence.crossfit import cross_fitted
 from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
@@ -20,7 +21,10 @@ from .._path_phrases import amount, level, name_of, spread
 from .measure import Rewind
 from .rises import Rewound
 
-__all__ = ["change_over_depth", "findings"]
+__all__ = ["change_over_depth", "findings", "most_and_least_critical"]
+
+_LEAST_IMAGES = 2
+"""Fewer have no halves."""
 
 _LEAST_MODULES = 3
 """Fewer modules have no order to speak of."""
@@ -33,7 +37,7 @@ def findings(result: Rewind) -> tuple[Finding, ...]:
     found += _heads(result, groups["P-T"], groups["RI-T"])
     found += _first_layer(result, groups["P-T"], groups["RI-T"])
     for role, group in groups.items():
-        found += _order(result, role, group)
+        found += _order(result, role, group) + _apart(result, role, group)
     for one in result.networks:
         found += _drawn(result, one) + _not_finite(result, one)
     n = len(result.left_out)
@@ -179,6 +183,48 @@ def change_over_depth(rises: np.ndarray, examples: np.ndarray | None) -> Estimat
     weights = over_depth(np.eye(rises.shape[1]))  # a slope is a sum of the numbers, each with a weight
     each = None if examples is None else np.einsum("nmi,m->ni", examples, weights)
     return mean(rises @ weights, each)
+
+
+def _apart(result: Rewind, role: str, group: Sequence[Rewound]) -> list[Finding]:
+    """Whether some modules are critical and others are not; chosen by some images and measured on others."""
+    kept = [one for one in group if one.examples.size and len(one.modules) > 1 and np.isfinite(one.examples).all()]
+    if not kept or len({len(one.modules) for one in kept}) > 1 or result.n < _LEAST_IMAGES:
+        return []
+    metric = result.principal()
+    most, least = most_and_least_critical(np.stack([one.examples.astype(np.float64) for one in kept]))
+    text = (
+        f"{role} ({count(len(kept), 'network')}): with its most critical module set back to the start the "
+        f"{name_of(metric)} of a network changes by {amount(metric, most.value)}{spread(metric, most)}, with its "
+        f"least critical one by {amount(metric, least.value)}{spread(metric, least)}; both were chosen on one half "
+        "of the images and measured on the other"
+    )
+    judged = _judged(result, "003-C-a", [most, least], kept) if role == "RI-T" else None
+    return [_said(result, text, most, len(kept), judged, 0.6)]
+
+
+def most_and_least_critical(examples: np.ndarray) -> tuple[Estimate, Estimate]:
+    """Return the rise with the most and with the least critical module of each network set back, over networks.
+
+    Each network's module is chosen on one half of the images and measured on the other, both ways, so that noise
+    makes neither the most critical one more nor the least critical one less so.
+
+    Args:
+        examples: ``(networks, modules, images)``, what each image adds to the rise.
+
+    >>> rises = np.tile(np.array([[0.0], [1.0], [0.5]]), (3, 1, 4))  # three networks, the second module matters
+    >>> [e.value for e in most_and_least_critical(rises)]
+    [1.0, 0.0]
+    """
+    found = []
+    for choose in (np.argmax, np.argmin):
+        each = np.stack([_chosen(of, choose) for of in examples])
+        found.append(mean(each.mean(1), each))
+    return found[0], found[1]
+
+
+def _chosen(of: np.ndarray, choose: Callable[[np.ndarray], np.intp]) -> np.ndarray:
+    fitted = cross_fitted(lambda half: int(choose(of[:, half].mean(1))), lambda module: of[module], of.shape[1])
+    return fitted.values
 
 
 def _rows(one: Rewound, modules: Sequence[str]) -> np.ndarray:

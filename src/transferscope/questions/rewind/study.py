@@ -47,8 +47,10 @@ class RewindQuestion(AtPoints, OfSomeRuns):
             "trained network on the same test images; intervals of one network resample the images, the same ones "
             "for both.",
             "Of a kind of networks one number a network is judged, over networks and images: the increase with the "
-            "final or the first layer at the start, and how the increase changes with depth (its slope from the "
-            "first module to the last, the head left out). A verdict needs three networks that learned something.",
+            "final or the first layer at the start, how the increase changes with depth (its slope from the first "
+            "module to the last, the head left out), and the increase with the most and with the least critical "
+            "module, each chosen on one half of the images and measured on the other. A verdict needs three networks "
+            "that learned something.",
         ),
         caption="Increase of the error when a module (column) is set back to an earlier time (row), or drawn anew.",
     )

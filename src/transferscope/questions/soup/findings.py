@@ -208,13 +208,13 @@ def _shifted(result: Soup, seeds: str) -> list[Finding]:
     n = f"{seeds}, {count(total, 'image')} of {listed(list(result.shifted))}"
     return [
         _of_seeds(
-            f"On shifted images greedy soups are {points_more(gain, 'better', 'worse')} than their best single one in "
-            f"the mean, the plain mean of all networks is {points_more(every, 'better', 'worse')}; {n}.",
+            f"On shifted images greedy soups are {points_more(gain, 'better', 'worse')} than their best single one "
+            f"in the mean, the plain mean of all networks is {points_more(every, 'better', 'worse')}; {n}.",
             result, _SHIFTED, 0.7, gain,
         ),
         _of_seeds(
-            f"On shifted images greedy soups are {points_more(apart, 'better', 'worse')} than greedy ensembles of the "
-            f"same networks in the mean; {n}.",
+            f"On shifted images greedy soups are {points_more(apart, 'better', 'worse')} than greedy ensembles of "
+            f"the same networks in the mean; {n}.",
             result, _SHIFTED_ENSEMBLE, 0.6, apart,
         ),
     ]  # fmt: skip

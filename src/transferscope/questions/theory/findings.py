@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
@@ -13,10 +14,12 @@ from ...evidence.judge import judge
 from ...evidence.left_out import remark
 from ...evidence.phrases import count, interval_text, listed, number, percent, short
 from .measure import Experiment, TaskScore, Theory
+from .trained import OUTCOMES, rank_by_target
 
 __all__ = ["findings"]
 
 _CLEAR = 0.05
+_SCORES: tuple[Literal["move", "gradient"], ...] = ("move", "gradient")
 
 
 def findings(result: Theory) -> tuple[Finding, ...]:
@@ -28,7 +31,7 @@ def findings(result: Theory) -> tuple[Finding, ...]:
         scores = [one for one in result.scores if one.target == target]
         found += [_score(one) for one in scores]
         found += _best(scores)
-    found += [*_singular(result), *_merged(result)]
+    found += [*_deep(result), *_singular(result), *_merged(result)]
     pairs = len(result.scores) + len(result.left_out)
     return (*found, *remark(result.left_out, pairs, "sources and targets"))
 
@@ -135,6 +138,34 @@ def _best(scores: list[TaskScore]) -> list[Finding]:
         of = Estimate(ratio)
         found.append(said(text, of, n=one.target_images, unit="images", target=one.target, weight=0.3))
     return found
+
+
+def _deep(result: Theory) -> list[Finding]:
+    """Whether the scores say anything of the study's own networks."""
+    if not result.trained:
+        return []
+    words = {"move": "distance", "gradient": "gradient"}
+    taus = {
+        (score, outcome): rank_by_target(result.scores, result.trained, score, outcome)
+        for score in _SCORES
+        for outcome in OUTCOMES
+    }
+    n = taus["move", "error"].n
+    networks, sources = sum(p.runs for p in result.trained), len({p.source for p in result.trained})
+    if not any(math.isfinite(e.value) for e in taus.values()):
+        text = "Whether the scores say anything of deep networks takes three sources on a target; there are fewer."
+        return [said(text, Estimate(math.nan), n=networks, unit="networks", weight=0.4)]
+    told = "; ".join(
+        f"of the score for the {words[score]} with "
+        + listed([f"{o} {number(taus[score, o].value)}{interval_text(taus[score, o])}" for o in OUTCOMES])
+        for score in _SCORES
+    )
+    text = (
+        f"Deep networks, {count(networks, 'network')} from {count(sources, 'source')}: target by target Kendall's τ "
+        f"over sources, mean over {count(n, 'target')}, is {told}. If the theory of two-layer networks ordered "
+        "sources for these networks, τ would be 1 with deviation and error and −1 with improvement."
+    )
+    return [said(text, taus["move", "error"], n=n, unit="targets", weight=0.7)]
 
 
 def _singular(result: Theory) -> list[Finding]:

@@ -20,6 +20,7 @@ from ..result import Result
 from .inputs import Given, both, halves, named, task
 from .networks import Experiment, WidthRun, experiment
 from .scores import TaskScore, score
+from .trained import TrainedPair
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,7 @@ class Theory(Result):
         centred: whether the mean input was subtracted.
         ridge: that was added to the kernels of the scores, as a share of the mean of their diagonals.
         left_out: sources and targets without a score, with the reason.
+        trained: what networks of a study came to, by source and target; none where they were not looked at.
     """
 
     question: ClassVar[str] = "theory"
@@ -54,6 +56,7 @@ class Theory(Result):
     centred: bool
     ridge: float
     left_out: tuple[LeftOut, ...] = ()
+    trained: tuple[TrainedPair, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:

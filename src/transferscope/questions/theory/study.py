@@ -11,6 +11,7 @@ from ...errors import SpecError
 from ..base import (
     Question,
 )
+from ..transfer.study import TransferQuestion
 from ..words import Words
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class TheoryQuestion(Question):
             "half of the classes against the rest. Units start in mirrored pairs, so that f = 0 at the start: with "
             "independent units the theorems as printed are off by a part that no width removes. The networks, each "
             "pre-trained anew, are the sample; the images are given.",
+            "Where asked (trained), the scores are held against what the study's deep networks came to from each "
+            "source on each target: Kendall's τ over the sources with the deviation of the weights, the improvement "
+            "over networks from scratch, and the test error, target by target, the mean over targets.",
         ),
         caption=(
             "Two-layer networks against the theorems: measured over predicted, a dot a network; the error of the "
@@ -73,6 +77,8 @@ class TheoryQuestion(Question):
     """Added to the kernels of the scores, as a share of the mean of their diagonals; 0 as in the theorems."""
     resamples: Annotated[int, Field(ge=20, le=2000)] = 100
     """Random halves for the intervals, and shuffles for the null."""
+    trained: bool = False
+    """Hold the scores of sources against what the study's networks from them reach: deviation, improvement, error."""
 
     def cost(self, networks: int, images: Sequence[int]) -> float:
         """Count a kernel as some passes over its images, and each network as some hundred."""
@@ -90,6 +96,10 @@ class TheoryQuestion(Question):
         if self.between == "targets" and len(images) < 2:
             yield SpecError(where, "holds targets against one another and there is one; add a target")
         given = [s for s in study.pretrainings.values() if s.data is not None]
+        if self.trained and self.between == "targets":
+            yield SpecError(f"{where}.trained", "is about networks from sources; leave between: targets out")
+        if self.trained and not _plain(study):
+            yield SpecError(f"{where}.trained", "is about trained networks and the study has no plain start; add one")
         if self.between == "sources" and not given:
             yield SpecError(
                 where, "needs images of a pre-training, and the study has weights only; ask it with between: targets"
@@ -102,6 +112,9 @@ class TheoryQuestion(Question):
             step = plan.pretraining(name)
             images = step.inputs.get("images")
             more[f"weights {name}" if images is None else f"source {name}"] = step if images is None else images
+        if self.trained:
+            asked = TransferQuestion(question="transfer", starts=_plain(plan.study), source=False)
+            more["trained runs"] = plan.ask(asked, "", targets, plan.runs(asked, targets))
         return {"": plan.ask(self, "", targets, [], more=more)}
 
     def answer(self, inputs: Inputs) -> Result:
@@ -109,7 +122,9 @@ class TheoryQuestion(Question):
         from dataclasses import replace
 
         from ...evidence.left_out import LeftOut
+        from ..transfer.measure import Transfer
         from .measure import theory_scores
+        from .trained import trained_pairs
 
         targets = {name: splits.train for name, splits in inputs.images.items()}
         sources = {name.removeprefix("source "): inputs.shown(name).train for name in inputs.roles("source ")}
@@ -128,4 +143,15 @@ class TheoryQuestion(Question):
         )
         bare = [name.removeprefix("weights ") for name in inputs.roles("weights ")]
         left = [LeftOut(name, "a file of weights, whose images are not known") for name in bare]
-        return replace(found, left_out=(*found.left_out, *left))
+        of_runs = inputs.answers("trained ", Transfer)
+        pairs = tuple(pair for answer in of_runs.values() for pair in trained_pairs(answer))
+        return replace(found, left_out=(*found.left_out, *left), trained=pairs)
+
+
+def _plain(study: StudyView) -> tuple[str, ...]:
+    """Return the starts whose networks are trained whole, from weights as a pre-training left them or at random."""
+    return tuple(
+        name
+        for name, start in study.starts.items()
+        if not start.altered and start.recipe.get("frozen", "none") == "none"
+    )

@@ -22,6 +22,7 @@ from ...probes.outcomes import outcomes
 from ...progress import Progress
 from ...questions.protocols import NOT_LEARNED, Alteration, GridPoint, Offered
 from ...questions.result import Result
+from ...store.recording import START
 from ...train.run import Run
 from ..graph import Step
 from ..perform import Context
@@ -227,6 +228,14 @@ class QuestionInputs:
         for described in self._context.step.spec["grid"]:
             name = described["name"]
             yield grid_point(self._context, described, f"point {name}", f"finetuned {name}")
+
+    def started(self, point: str) -> Params:
+        """Return the weights that a pre-training of the grid started from."""
+        return self._context.stored(f"point {point}").weights()[START]
+
+    def trained_on(self, point: str) -> ImageSplits:
+        """Return the images of a pre-training of the grid."""
+        return images_of(self._context.step.inputs[f"point {point}"].inputs["images"])
 
     def answers(self, prefix: str, kind: type[_R]) -> dict[str, _R]:
         """Return the results of other questions that are inputs whose names begin so, by the rest of the name."""
