@@ -50,7 +50,8 @@ def pace(step: Callable[[], None], device: torch.device, most: float) -> Pace:
 
     for _ in range(2):
         timed()
-    clock.clear(), processor.clear()
+    clock.clear()
+    processor.clear()
     while len(clock) < 3 or (sum(clock) < most and len(clock) < 200):
         timed()
     if device.type == "cuda":
