@@ -139,7 +139,7 @@ def _in_folder(folder: Path) -> Iterator[Named]:
                 dict(step.spec["network"]),
                 label,
                 _softmax(study, step),
-                why_not_learned(step) or step.inputs["images"],
+                "it was not pre-trained" if tag == "epoch 0" else why_not_learned(step) or step.inputs["images"],
             )
             count += 1
     if not count:

@@ -277,7 +277,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "003-t",
         "",
-        "a greedy soup is as accurate as the greedy ensemble of the same models",
+        "a greedy soup of fine-tuned models is as accurate as their greedy ensemble",
         question="soup",
         statistic=(
             "the test metric of the greedy soup less that of the greedy ensemble; over soups that share no network, "
@@ -295,7 +295,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "003-u",
         "",
-        "a greedy soup improves on the best single model under distribution shift, too",
+        "a greedy soup of fine-tuned models improves on the best of them under distribution shift, too",
         question="soup",
         statistic=(
             "the metric of a greedy soup less that of its best single network on held-out images, on shifted test "
@@ -313,7 +313,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "003-v",
         "",
-        "under distribution shift a greedy soup is more accurate than the greedy ensemble of the same models",
+        "under distribution shift a greedy soup of fine-tuned models is more accurate than their greedy ensemble",
         question="soup",
         statistic=(
             "the metric of a greedy soup less that of the greedy ensemble, on shifted test sets, each weighted "
