@@ -1,11 +1,13 @@
 """Schedules on paper: by hand, against what no schedule can beat, and against studies that are run."""
 
 import random
+import re
 import time
 from pathlib import Path
 
 import pytest
 
+from transferscope.cli.main import main
 from transferscope.errors import UsageError
 from transferscope.study.check import check
 from transferscope.study.estimate import V100, Estimate, StepEstimate, estimate
@@ -133,6 +135,18 @@ analyses:
   similarity: true
   barrier: {points: 11}
 """
+
+
+def test_a_cluster_is_planned_without_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s.yaml").write_text(STUDY)
+    given = ["study", str(tmp_path / "s.yaml"), "--device", "cpu"]
+    assert main([*given, "--plan", "--engine", "ray", "--nodes", "2", "--gpus", "4"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"12 steps, about .* one after the other on a GPU as fast as the V100 of Neyshabur", said)
+    assert re.search(r"on 2 nodes of 4 GPUs: about .* GPU hours, .* % of them computing", said)
+    assert "no cluster is faster than" in said and "the longest way: data source → train source → " in said
+    assert main([*given, "--nodes", "2"]) == 2
+    assert "error: --nodes and --gpus describe a cluster on paper; give them with --plan" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -280,7 +280,7 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
         found = estimate(steps, device=options.device, threads=1, measured=device.type == "cuda" or not cluster.gpus)
         more = cluster_lines(found, laid_out(found, cluster))
     print("\n".join([*found.lines(), *more]))
-    known, where = pilots_for(asked, Path(options.out) if options.out else Path("runs") / asked.name)
+    known, where = pilots_for(asked, options.out or Path("runs") / asked.name)
     print("\n".join(told(prospects(checked, known), where)))
     return 0
 

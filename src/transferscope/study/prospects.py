@@ -22,7 +22,7 @@ from .stored_study import StoredStudy, open_study
 __all__ = ["pilot_file", "pilots_for", "pilots_in", "prospects", "told"]
 
 
-def pilots_for(study: Study, folder: Path) -> tuple[tuple[Pilot, ...], str]:
+def pilots_for(study: Study, folder: str | Path) -> tuple[tuple[Pilot, ...], str]:
     """Return how much the numbers of claims vary, and where that is known from.
 
     It is what the run folder holds, where it holds something of this study; else, of a paper's study with its own
