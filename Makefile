@@ -5,8 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
 BENCH  := $(VENV)/.ready-bench
+# A file of tests stays in one process, so that what its tests share is made once; each process holds a torch (1 GB).
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test test-all test-networks test-trainers fuzz lint types unit bench calibrate browser clean
+.PHONY: help demo test test-all test-networks test-trainers test-ray fuzz lint types unit bench calibrate browser clean
 
 help:
 	@echo "make demo      install into $(VENV), run the demo study, print the path of report.html"
@@ -14,6 +16,7 @@ help:
 	@echo "make test-all  the same and the slow tests"
 	@echo "make test-networks  compare and inspect with three dozen networks of torchvision and timm (an hour)"
 	@echo "make test-trainers  the recorder in Lightning and in the Trainer of transformers, which this installs"
+	@echo "make test-ray  studies on Ray clusters of this machine, and on an S3 server of it; installs both"
 	@echo "make fuzz      read 10,000 mutated files: no traceback, no hang, no code run"
 	@echo "make bench     timings against other packages, as ratios"
 	@echo "make calibrate simulate every rule, write docs/calibration.md (half an hour)"
@@ -52,19 +55,24 @@ types: $(DEV)
 	$(BIN)/mypy
 
 unit: $(DEV) browser
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test: lint types unit
 
 test-all: lint types browser
-	$(BIN)/python -m pytest -m "not networks"
+	$(PYTEST) -m "not networks"
 
 test-networks: $(DEV)
-	$(BIN)/python -m pytest -v -m networks
+	$(PYTEST) --dist load -v -m networks
 
 test-trainers: $(DEV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,lightning,huggingface]'
 	$(BIN)/python -m pytest tests/train/test_lightning.py tests/train/test_huggingface.py
+
+test-ray: $(DEV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray,s3]' \
+	  moto flask flask-cors py-partiql-parser  # of moto's server the part for S3
+	$(BIN)/python -m pytest tests/study/test_ray.py tests/store/test_s3.py
 
 fuzz: $(DEV)
 	$(BIN)/python -m fuzz --files 10000

@@ -5,8 +5,8 @@ TransRate (two ε), GBC, leave-one-out ridge, neighbours, LEEP and NCE over 1,00
 and the null. ``features`` is one pass of a network over images of its size, scaled to N. The published forms of LogME
 are plain ports, written here from their formulas: ``published`` (You et al. 2021, algorithm 1) makes the mean weights
 and the residual of all images anew in each of 11 steps, class by class; ``published, fixed point`` (You et al. 2022)
-does the same in the basis of the singular vectors. Both take the singular vectors of FᵀF. Ours includes its
-decomposition, which the other scores share. Each side runs in a process of its own.
+does the same in the basis of the singular vectors. Both take the singular vectors of FᵀF. Ours is ``logme_alone``;
+``logme, shared`` includes its decomposition, which the other scores share. Each side runs in a process of its own.
 
     python bench/scores.py [--images 10000] [--width 2048] [--classes 100] [--network torchvision/resnet18]
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 from _sides import clock, measure
 
-SIDES = ("features", "scores", "logme", "published", "published, fixed point")
+SIDES = ("features", "scores", "logme", "logme, shared", "published", "published, fixed point")
 
 
 def given(settings: argparse.Namespace) -> tuple[Any, Any]:
@@ -74,13 +74,13 @@ def scores(settings: argparse.Namespace) -> dict[str, float]:
     return {"seconds": taken.seconds, "cpu": taken.cpu, **{f"of {k}": v for k, v in parts.items()}}
 
 
-def logme(settings: argparse.Namespace) -> dict[str, float]:
-    from transferscope.numerics.scores import decompose, targets_of
+def logme(settings: argparse.Namespace, *, shared: bool = False) -> dict[str, float]:
+    from transferscope.numerics.scores import decompose, logme_alone, targets_of
     from transferscope.numerics.scores import logme as ours
 
     x, labels = given(settings)
     with clock() as taken:
-        value = ours(decompose(x), targets_of(labels))
+        value = ours(decompose(x), targets_of(labels)) if shared else logme_alone(x, targets_of(labels))
     return {"seconds": taken.seconds, "cpu": taken.cpu, "value": value}
 
 
@@ -137,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     settings = parser.parse_args(arguments)
     if settings.side:
         sides = {"features": features, "scores": scores, "logme": logme, "published": published}
-        sides[SIDES[-1]] = partial(published, rotated=True)
+        sides |= {"logme, shared": partial(logme, shared=True), SIDES[-1]: partial(published, rotated=True)}
         print(json.dumps(sides[settings.side](settings)))
         return 0
     found = {side: measure(__file__, side, settings) for side in SIDES}

@@ -8,6 +8,12 @@ all intervals are included. Each side runs in its own process, in turns; the tim
 soup.
 
     python bench/soup.py [--images 2000] [--models 20] [--network fixup_resnet20] [--rounds 1] [--threads 2]
+
+With ``--memory`` it is the memory of a soup of all files instead: the peak of a process over what it held before, in
+sizes of one network's weights. Ours is ``averaged_files``, which writes what ``transferscope soup --save`` does; the
+usual way loads all files and takes their mean.
+
+    python bench/soup.py --memory --models 20 --network torchvision/resnet50
 """
 
 from __future__ import annotations
@@ -23,6 +29,7 @@ from typing import Any
 from _sides import CLASSES, clock, measure
 
 OURS, USUAL = "ours", "the authors' loop"
+FEW, ALL = "memory of ours", "memory of all at once"
 BATCH = 128
 
 
@@ -111,6 +118,58 @@ def usual(folder: Path, settings: argparse.Namespace) -> dict[str, Any]:
     return {"seconds": taken.seconds, "cpu": taken.cpu, "members": members, "metric": best}
 
 
+def memory(folder: Path, settings: argparse.Namespace) -> dict[str, Any]:
+    """Make the mean of all files; a process holds as much as it ever held, so this one does nothing else."""
+    import torch
+
+    from transferscope.models.averaged_files import averaged_files
+    from transferscope.models.build import build
+
+    torch.set_num_threads(1)
+    files = sorted(folder.glob("*.pt"))
+    net = build(settings.network, CLASSES)
+    one = sum(v.numel() * v.element_size() for v in net.module.state_dict().values())
+    before = _kilobytes("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    with clock() as taken:
+        if settings.side == FEW:
+            mean = averaged_files(net, files)
+        else:
+            every = [torch.load(p, weights_only=True) for p in files]
+            mean = {k: sum(params[k] for params in every) / len(every) for k in every[0]}
+    peak = 1024 * (_kilobytes("VmHWM") - before)
+    return {"seconds": taken.seconds, "cpu": taken.cpu, "networks": peak / one, "one": one, "tensors": len(mean)}
+
+
+def _kilobytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1])
+
+
+def write_files(folder: Path, settings: argparse.Namespace) -> None:
+    """Write files of weights that differ."""
+    import torch
+
+    from transferscope.models.build import build, initialise
+
+    start = initialise(build(settings.network, CLASSES), 0)
+    for i in range(settings.models):
+        torch.save({k: v + i if v.is_floating_point() else v for k, v in start.items()}, folder / f"model_{i:02d}.pt")
+
+
+def of_memory(settings: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory() as place:
+        settings.folder = place
+        write_files(Path(place), settings)
+        found = {side: measure(__file__, side, settings) for side in (FEW, ALL)}
+    size = found[FEW]["one"] / 1e6
+    print(f"| mean of {settings.models} {settings.network} of {size:.0f} MB | peak, in networks | s | CPU s |")
+    print("|---|---|---|---|")
+    for side, of in found.items():
+        print(f"| {side.removeprefix('memory of ')} | {of['networks']:.2f} | {of['seconds']:.1f} | {of['cpu']:.1f} |")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=2000, help="held-out images")
@@ -118,13 +177,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--network", default="fixup_resnet20", help="fixup_resnet20, resnet20, …")
     parser.add_argument("--rounds", type=int, default=1, help="turns of each side; the median counts")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch, besides the two loading workers")
+    parser.add_argument("--memory", action="store_true", help="of the mean of all files, the peak of memory instead")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     settings = parser.parse_args(arguments)
+    if settings.side in (FEW, ALL):
+        print(json.dumps(memory(Path(settings.folder), settings)))
+        return 0
     if settings.side:
         side = ours if settings.side == OURS else usual
         print(json.dumps(side(Path(settings.folder), settings)))
         return 0
+    if settings.memory:
+        del settings.memory
+        return of_memory(settings)
+    del settings.memory
     found: dict[str, list[dict[str, Any]]] = {OURS: [], USUAL: []}
     with tempfile.TemporaryDirectory() as place:
         settings.folder = place

@@ -23,7 +23,8 @@ __all__ = [
     "EARLIER", "EDGES", "FLOORS", "GAIN", "GATHERING", "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS",
     "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE", "MODULES", "MOST_AND_LEAST", "NEAR", "NORMS", "OFFSETS",
     "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU", "PRETRAININGS", "RANKS", "RANKS_AHEAD",
-    "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS", "SOURCES", "SPEED",
+    "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS", "SOUPS_SHIFTED",
+    "SOURCES", "SPEED",
     "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TOP_LAYERS", "TRAINING", "VALLEYS", "VALLEYS_WANDER", "WIDE",
 ]  # fmt: skip
 
@@ -88,6 +89,12 @@ SOUPS = Family(
     "errors at a rate of 20 % of a best single network, its ensemble and its soup, alike but for a tenth of what is "
     "their own (latent 0.05 between seeds)",
     partial(i.soups, rate=0.2, network=0.05),
+)
+SOUPS_SHIFTED = Family(
+    "soup of a seed, shifted",
+    "as for the soup of a seed, on two shifted sets of two thirds and one third of the images, errors at rates of "
+    "35 % and 55 %, each set weighted alike",
+    partial(i.soups_shifted, rates=(0.35, 0.55), network=0.05),
 )
 CRITICAL = Family(
     "module set back",

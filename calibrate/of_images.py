@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -14,13 +15,15 @@ from transferscope.questions._counted import Series
 from transferscope.questions._sides import times_given
 from transferscope.questions.block_shuffle.slopes import drop_slope
 from transferscope.questions.rewind.findings import change_over_depth, most_and_least_critical
+from transferscope.questions.soup.entries import over_sets
 
 from .family import Truth
 from .latent import Array, changed, errors_of
 from .of_networks import lasting
 
 __all__ = ["accuracies", "auc_and_loss", "best_checkpoint", "checkpoint_slopes", "classes", "drop_slopes",
-           "gradient_size", "metric_slopes", "overfitting", "rewound", "rewound_depth", "soups"]  # fmt: skip
+           "gradient_size", "metric_slopes", "overfitting", "rewound", "rewound_depth", "soups",
+           "soups_shifted"]  # fmt: skip
 
 Rng = np.random.Generator
 
@@ -123,13 +126,8 @@ def most_and_least(
     return most_and_least_critical(np.stack(found, axis=1))
 
 
-def soups(
-    rng: Rng, n: int, images: int, truth: Truth, *, rate: float, network: float, keep: float = 0.9
-) -> tuple[Estimate, ...]:
-    """Soups of n seeds against the best single network of each, as the question has them.
-
-    One number: by how much soups are better. Two: by how much ensembles are, and soups beyond half of that.
-    """
+def _of_a_seed(rng: Rng, n: int, images: int, *, network: float, keep: float = 0.9) -> Callable[..., Array]:
+    """Errors at a rate of the best single network of each of n seeds, or of what is made of it and its like."""
     hard, own = rng.standard_normal(images), rng.standard_normal((n, images))
 
     def wrong(at: float, *, changed: bool) -> Array:
@@ -140,6 +138,30 @@ def soups(
         found: Array = (latent > -np.sqrt(spread) * ndtri(at)).astype(np.float64)
         return found
 
+    return wrong
+
+
+def soups_shifted(
+    rng: Rng, n: int, images: int, truth: Truth, *, rates: tuple[float, float], network: float
+) -> tuple[Estimate, ...]:
+    """By how much soups of n seeds are better than the best single network of each, over two sets of other sizes."""
+    sizes = (2 * images // 3, images - 2 * images // 3)
+    gains = []
+    for size, rate in zip(sizes, rates, strict=True):
+        wrong = _of_a_seed(rng, n, size, network=network)
+        gains.append(wrong(rate, changed=False) - wrong(rate - truth[0], changed=True))
+    gain = over_sets(gains)
+    return (mean(gain.mean(1), gain),)
+
+
+def soups(
+    rng: Rng, n: int, images: int, truth: Truth, *, rate: float, network: float, keep: float = 0.9
+) -> tuple[Estimate, ...]:
+    """Soups of n seeds against the best single network of each, as the question has them.
+
+    One number: by how much soups are better. Two: by how much ensembles are, and soups beyond half of that.
+    """
+    wrong = _of_a_seed(rng, n, images, network=network, keep=keep)
     best = wrong(rate, changed=False)
     if len(truth) == 1:
         gains = [best - wrong(rate - truth[0], changed=True)]

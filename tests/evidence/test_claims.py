@@ -12,6 +12,7 @@ import pytest
 from transferscope.errors import UsageError
 from transferscope.evidence.claims import CLAIMS, claim_called, claims_judged_by, claims_of
 from transferscope.evidence.claims.page import as_markdown
+from transferscope.evidence.sources import cited
 from transferscope.questions import QUESTIONS
 
 # What a claim about pre-training speaks of; kept here as an independent check, as nothing reads claims' texts.
@@ -23,7 +24,7 @@ KINDS = {"P-T", "RI-T"}
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
 def test_a_claim_is_complete(claim):
     assert re.fullmatch(r"00\d(-[0-9A-C](\.\d)?)?-[a-z]", claim.id) and claim.says
-    assert claim.text == f"{claim.paper}{' ' * bool(claim.section)}{claim.section}: {claim.says}"
+    assert claim.text == f"{cited(claim.paper, claim.section)}: {claim.says}"
     if claim.question is None:
         assert claim.undecided and claim.rule is claim.about is claim.effect is None and not claim.statistic
         return
@@ -59,8 +60,8 @@ def test_ratios_have_their_margin_at_one(claim):
 
 
 def test_ids_and_texts_are_one_a_claim():
-    assert len({c.id for c in CLAIMS}) == len({c.text for c in CLAIMS}) == len(CLAIMS) == 116
-    assert sum(c.rule is not None for c in CLAIMS) == 91
+    assert len({c.id for c in CLAIMS}) == len({c.text for c in CLAIMS}) == len(CLAIMS) == 120
+    assert sum(c.rule is not None for c in CLAIMS) == 95
     assert all(claim_called(c.id) is c for c in CLAIMS)
 
 

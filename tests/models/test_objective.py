@@ -54,6 +54,24 @@ def test_mixed_loss_is_that_of_soft_labels(single):
     torch.testing.assert_close(mixed_loss(logits, labels, partners, weight), expected)
 
 
+def test_smoothed_labels_are_soft_labels(single, several):
+    logits, labels = (part.double() if part.is_floating_point() else part for part in single)
+    soft = 0.7 * torch.eye(5, dtype=torch.float64)[labels] + 0.3 / 5
+    each = -(soft * logits.log_softmax(1)).sum(1)
+    torch.testing.assert_close(example_losses(logits, labels, 0.3), each)
+    torch.testing.assert_close(mean_loss(logits, labels, 0.3), each.mean())
+    partners, weight = labels.roll(1), torch.linspace(0, 1, 40, dtype=torch.float64)
+    other = -((0.7 * torch.eye(5, dtype=torch.float64)[partners] + 0.3 / 5) * logits.log_softmax(1)).sum(1)
+    want = (weight * each + (1 - weight) * other).mean()
+    torch.testing.assert_close(mixed_loss(logits, labels, partners, weight, 0.3), want)
+    logits, labels = (part.double() for part in several)
+    known = labels >= 0
+    truth = torch.where(labels == 1, 0.85, 0.15).double()
+    each = -(truth * logits.sigmoid().log() + (1 - truth) * (-logits).sigmoid().log())
+    want = (each * known).sum(1) / known.sum(1).clamp(min=1)
+    torch.testing.assert_close(example_losses(logits, labels, 0.3), want)
+
+
 def test_ignored_labels_have_no_gradient(several):
     logits, labels = several
     logits = logits.clone().requires_grad_()

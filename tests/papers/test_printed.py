@@ -27,7 +27,11 @@ def totals(table, row):
 
 
 def test_every_table_is_there_whole():
-    assert [t.name for t in TABLES] == [f"000 Table {n}" for n in range(1, 9)] + ["002 Table 1", "002 Table 2"]
+    assert [t.name for t in TABLES] == [
+        *(f"Neyshabur et al. 2020, Table {n}" for n in range(1, 9)),
+        *(f"Liu et al. 2019, Table {n}" for n in (1, 2)),
+        "Sedghi (slides), Table 1",
+    ]
     for table in TABLES:
         assert all(len(cells) == len(table.columns) for _, cells in table.rows)
         assert all(math.isfinite(table.value(r, c)) for r in table.row_names for c in table.columns)
@@ -116,9 +120,23 @@ def test_spreads_are_read_apart():
 
 
 def test_what_is_not_printed():
-    with pytest.raises(UsageError, match="there is no table 9 of paper 000; there are 000 Table 1,"):
+    with pytest.raises(
+        UsageError, match=r"there is no table 9 of Neyshabur et al\. 2020; there are Neyshabur et al\. 2020, Table 1,"
+    ):
         printed_table("000", 9)
-    with pytest.raises(UsageError, match=r"000 Table 1 has no column 'conv 1'; did you mean 'conv1'\?"):
+    with pytest.raises(
+        UsageError, match=r"Neyshabur et al\. 2020, Table 1 has no column 'conv 1'; did you mean 'conv1'\?"
+    ):
         T[1].value("P-T & P", "conv 1")
-    with pytest.raises(UsageError, match="000 Table 2 has no row 'painting'"):
+    with pytest.raises(UsageError, match=r"Neyshabur et al\. 2020, Table 2 has no row 'painting'"):
         T[2].value("painting", "2 P-T")
+
+
+def test_means_over_shifts_follow_from_the_five_sets():
+    (table,) = tables_of("003")
+    sets = ("IN-V2", "IN-R", "IN-Sketch", "ObjectNet", "IN-A")
+    for row in table.row_names:
+        mean = float(np.mean([table.value(row, c) for c in sets]))
+        oracle = "oracle" in row
+        assert oracle == (abs(mean - table.value(row, "Avg shifts")) > 0.01)
+    assert "84.85, printed is 84.68" in table.remarks[0]

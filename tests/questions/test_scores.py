@@ -1,6 +1,7 @@
 """Scores of candidates: order, what is told apart, intervals, the null, and what is not defined."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from transferscope.data.imageset import ImageSet
 from transferscope.errors import DataError, UsageError
 from transferscope.models.build import build, initialise
 from transferscope.models.network import Input, Network
-from transferscope.numerics.scores import decompose, logme, loo_ridge, targets_of
+from transferscope.numerics.scores import decompose, logme, loo_ridge, targets_of, task_move
 from transferscope.probes.penultimate import penultimate
 from transferscope.questions._some_images import at_most
 from transferscope.questions.scores.findings import choice
@@ -30,6 +31,9 @@ def pictures(n: int, *, signal: float = 40.0, seed: int = 0, labels: np.ndarray 
     first = kinds if kinds.ndim == 1 else kinds.argmax(1)
     pixels = np.clip(means[first] + draw.normal(0, 40, (n, 6, 6, 1)), 0, 255).astype(np.uint8)
     return ImageSet(pixels, kinds, tuple("abcd"), np.arange(n).astype(str), "pictures")
+
+
+OTHERS = replace(pictures(60, seed=8), classes=tuple("wxyz"))
 
 
 def net(classes: int = 3) -> Network:
@@ -53,7 +57,13 @@ def offered(images: ImageSet, *, weak: int = 1) -> list[Candidate]:
 
 @pytest.fixture(scope="module")
 def found() -> Scores:
-    return scores(offered(pictures(200)), device="cpu")
+    """The first candidate has learned the same classes; of the second nothing is known; the third learned others."""
+    return scores(with_sources(), device="cpu")
+
+
+def with_sources() -> list[Candidate]:
+    weak, good, other = offered(pictures(200))
+    return [replace(weak, source=pictures(80, seed=5)), good, replace(other, source=OTHERS)]
 
 
 def test_the_order_is_that_of_ridge_and_the_weak_one_is_told_apart(found: Scores) -> None:
@@ -84,7 +94,7 @@ def test_numbers_are_those_of_the_features(found: Scores) -> None:
 def test_every_score_has_a_null_and_an_interval(found: Scores) -> None:
     frame = found.frame()
     assert list(frame["score"].unique()) == list(SCORES) and len(frame) == 3 * len(SCORES)
-    good = frame[frame["candidate"] != "weak 0"]
+    good = frame[(frame["candidate"] != "weak 0") & ~frame["score"].isin(["task_move", "task_gradient"])]
     assert good["value"].notna().all() and good["p"].notna().all() and (good["low"] <= good["value"]).all()
     ridge = good[good["score"] == "ridge"]
     assert ridge["p"].tolist() == pytest.approx([1 / 21] * 2) and (ridge["null_mean"] < 0.4).all()
@@ -92,8 +102,24 @@ def test_every_score_has_a_null_and_an_interval(found: Scores) -> None:
     assert list(found.table()["candidate"])[-1] == "weak 0"
 
 
+def test_what_is_left_to_learn_of_source_and_target(found: Scores) -> None:
+    """By features of both, against the numerics; not defined where the source is not known."""
+    of, images = net(), pictures(200)
+    for place, (source, alike) in {0: (pictures(80, seed=5), True), 2: (OTHERS, False)}.items():
+        params = offered(images)[place].params
+        x, z = (torch.from_numpy(penultimate(of, params, s, device="cpu").features) for s in (source, images))
+        y, t = (torch.eye(4, dtype=torch.float64)[torch.from_numpy(s.labels)] - 0.25 for s in (source, images))
+        want = task_move(x, y, z).ratios(t, alike=alike)
+        got = found.of("task_move")[place], found.of("task_gradient")[place]
+        assert got == pytest.approx(want, rel=1e-9)
+        assert found.estimate(place, "task_move").known and 0 < found.p(place, "task_move") <= 1
+    assert found.candidates[1].reasons["task_move"] == "the images it was pre-trained on are not known"
+    assert found.oriented("task_move")[0] == -found.of("task_move")[0]
+    assert any("(Theorem 2) of good 0: not defined because the images" in left.text for left in found.left_out)
+
+
 def test_it_is_the_same_again_and_pairs_subsets_over_candidates(found: Scores) -> None:
-    again = scores(offered(pictures(200)), device="cpu")
+    again = scores(with_sources(), device="cpu")
     np.testing.assert_array_equal(again.subsets, found.subsets)
     np.testing.assert_array_equal(again.null, found.null)
     twin = offered(pictures(200))[1]
@@ -150,7 +176,7 @@ def test_predictions_without_a_softmax_or_a_final_layer() -> None:
     )  # fmt: skip
     assert found.candidates[0].reasons == dict.fromkeys(
         ("leep", "nce"), "its final layer was not trained as a softmax"
-    )
+    ) | dict.fromkeys(("task_move", "task_gradient"), "the images it was pre-trained on are not known")
     assert found.candidates[1].reasons["leep"] == "it has no final layer of its own"
     assert found.of("ridge")[0] == found.of("ridge")[1]
     assert "there is no interval, so nothing is told apart" in choice(found).text

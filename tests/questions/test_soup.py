@@ -11,6 +11,7 @@ from transferscope.data.imageset import ImageSet
 from transferscope.errors import UsageError
 from transferscope.evidence.contrast import contrast, mean
 from transferscope.evidence.guard import Witness
+from transferscope.evidence.which import holm
 from transferscope.models.build import build, initialise
 from transferscope.models.network import Input, Network
 from transferscope.models.solution import Solution
@@ -20,6 +21,7 @@ from transferscope.numerics.merging import model_stock, task_arithmetic, ties, w
 from transferscope.params import lerp
 from transferscope.probes.outputs import Outputs
 from transferscope.questions.soup.decision import decided, images_to_tell
+from transferscope.questions.soup.entries import over_sets
 from transferscope.questions.soup.ingredients import Ingredient
 from transferscope.questions.soup.measure import HELD_OUT, Soup, soup
 from transferscope.rng import generator, numpy_generator
@@ -300,7 +302,7 @@ def test_it_says_why_a_soup_fails():
     assert found.entry("greedy soup").members == (found.best,)
     assert found.value("uniform soup", "test") < found.value(found.best, "test") - 0.1
     texts = [f.text for f in found.findings()]
-    assert texts[0].startswith(f"Take the best single one, {found.best} (accuracy ")
+    assert texts[0].startswith("Cannot tell which single one to take: no other makes a soup with the best one on ")
     assert "2 of 2 lie behind a barrier" in texts[0] and "did not begin as the same numbers" in texts[0]
     told = next(t for t in texts if t.startswith("What speaks against a soup of these: "))
     assert "half way to" in told and told.endswith("; 400 held-out images.")
@@ -321,44 +323,67 @@ def test_nothing_against_a_soup_is_said_too(found):
     assert len(told) == 1 and told[0].unit == "held-out images" and told[0].n == 400
 
 
-def decision(best, mixed):
-    """A result whose best single one and greedy soup have these rows on the test images."""
-    base = made(precheck=False)
-    rows = {name: r.copy() for name, r in base.outcomes.items()}
+@pytest.fixture(scope="module")
+def base():
+    return made(precheck=False)
+
+
+def decision(base, single, mixed, *, second=None, ensemble=None):
+    """A result whose ingredients have these rows on the test images, its greedy soup and ensemble those."""
+    rows = np.tile(np.asarray(single, np.uint8), (len(base.entries), 1))
     names = [e.name for e in base.entries]
-    rows["test"] = np.zeros((len(names), len(best)), np.uint8)
-    rows["test"][names.index(base.best)], rows["test"][names.index("greedy soup")] = best, mixed
-    return replace(base, outcomes=rows)
+    if second is not None:
+        rows[1 : len(base.ingredients)] = second
+    rows[names.index("greedy soup")] = mixed
+    rows[names.index("greedy ensemble")] = single if ensemble is None else ensemble
+    return replace(base, outcomes={**base.outcomes, "test": rows})
 
 
-def test_what_to_take():
-    n = 1000
-    best = (np.arange(n) < 700).astype(np.uint8)
-    better = (np.arange(n) < 760).astype(np.uint8)
-    text, gap = decided(decision(best, better), "test")
+def first(n, of=1000):
+    return (np.arange(of) < n).astype(np.uint8)
+
+
+def test_what_to_take(base):
+    text, gap = decided(decision(base, first(700), first(760)), "test")
     assert text.startswith("Take the soup: the greedy soup of ") and gap.value == pytest.approx(0.06)
-    assert "accuracy 76.0 %" in text and "70.0 %, difference 6.0 points (" in text
-    assert text.endswith("over these test images); 1,000 images of test.")
-    text, _ = decided(decision(better, best), "test")
-    assert text.startswith("Take the best single one, net ")
-    other = np.roll(best, 6)
-    other[:3] = 1
-    text, gap = decided(decision(best, other), "test")
+    assert (
+        "accuracy 76.0 %, +6.0 points (" in text and f"images, {base.best} (accuracy 70.0 %), p < 0.001, of " in text
+    )
+    assert text.endswith("comparisons; 1,000 images of test.")
+    text, _ = decided(decision(base, first(760), first(700)), "test")
+    assert text.startswith("Take a single one, not the soup: the greedy soup of ") and "−6.0 points" in text
+    text, gap = decided(decision(base, first(760), first(700), second=first(650)), "test")
+    assert text.startswith(f"Take {base.best} (accuracy 76.0 %): ") and gap.value == pytest.approx(0.11)
+    text, gap = decided(decision(base, first(700), first(700), ensemble=first(760)), "test")
+    passes = base.entry("greedy ensemble").passes
+    assert text.startswith(f"Ensemble them, {passes} networks an answer: the greedy ensemble of ")
+    assert "cannot be told apart (difference 0.0 points" in text and gap.value == pytest.approx(0.06)
+    text, _ = decided(decision(base, first(700), first(700)), "test")
     assert text.startswith("Cannot tell whether the soup or the best single one is better: ")
-    need = images_to_tell(gap, n)
-    assert need == math.ceil(n * ((gap.high - gap.low) / 2 / 0.003) ** 2) and f"about {need:,.0f} images" in text
-    scaled = [np.tile(x, round(need / n) + 1) for x in (best, other)]
-    again, sure = decided(decision(*scaled), "test")
-    assert sure.low > 0 and again.startswith("Take the soup")
-    text, _ = decided(decision(best, best), "test")
     assert "no number of images would tell, as there is no difference" in text
+
+
+def test_it_decides_by_the_rule_for_all_such_choices(base):
+    """Against the best on held-out images, which the test images had no part in: 5 others, soup and ensemble."""
+    other = np.roll(first(700), 6)
+    other[:3] = 1
+    text, gap = decided(decision(base, first(700), other), "test")
+    assert text.startswith("Cannot tell whether") and ", of 7 comparisons; " in text
+    need = images_to_tell(gap, 1000, 7)
+    assert f"about {need:,.0f} images" in text
+    plain = contrast([0.703], [0.7], (other[None].astype(float), first(700)[None].astype(float)))
+    assert gap.interval() == plain.interval(), "of all images: nothing was chosen on them"
+    found = base.decision("test")
+    want = [base.less(name, base.best, "test").p() or 1.0 for name in base.ingredients[1:]]
+    want += [base.less(f"greedy {what}", base.best, "test").p() for what in ("soup", "ensemble")]
+    assert found.best == 0 and found.compared == 7 and found.p[1:] == pytest.approx(tuple(holm(want)[-2:]))
 
 
 def test_shifted_sets_and_the_oracle_are_named(found):
     texts = [f.text for f in found.findings()]
     oracle = found.oracle("shifted")
     assert any(f"The oracle, chosen on shifted itself, is {oracle} with" in t for t in texts)
-    assert sum(t.startswith(("Take ", "Cannot tell")) for t in texts) == 2
+    assert sum(t.startswith(("Take ", "Cannot tell", "Ensemble ")) for t in texts) == 2
     assert any("On the line from the start (0)" in t for t in texts)
     assert any("By how far ingredients moved from their start" in t and "TIES at " in t for t in texts)
     assert all(f.claim is None for f in found.findings()), "of these networks: no claim is judged"
@@ -375,10 +400,10 @@ def of_seeds(seeds, size=0.5):
 def test_claims_are_judged_over_soups_of_seeds():
     found = made(of_seeds(4), witnesses=[Witness(f"h{h} {s}", "P-T") for s in range(4) for h in range(3)])
     assert [s.seed for s in found.of_seeds] == [0, 1, 2, 3]
-    gains, halves = [], []
+    gains, halves, plain, shifts, likes = [], [], [], [], []
     for one in found.of_seeds:
         assert one.members == tuple(f"h{h} {one.seed}" for h in range(3))
-        alone, mixed, together = one.rows
+        alone, mixed, together, every = one.rows["test"]
         pantry = {i.label: i.load() for i in of_seeds(4)}
         assert mixed.tolist() == scored(uniform(pantry[n] for n in one.soup), TEST).tolist()
         held = {n: scored(pantry[n], HELD).mean() for n in one.members}
@@ -387,13 +412,25 @@ def test_claims_are_judged_over_soups_of_seeds():
         assert (
             together.tolist() == right(np.mean([logits_of(pantry[n], TEST) for n in one.ensemble], 0), TEST).tolist()
         )
+        assert every.tolist() == scored(uniform(pantry[n] for n in one.members), TEST).tolist()
+        wide = one.rows["shifted"]
+        assert wide[1].tolist() == scored(uniform(pantry[n] for n in one.soup), SHIFTED).tolist()
+        shifts.append(wide[1].mean() - wide[0].mean())
+        likes.append(wide[1].mean() - wide[2].mean())
+        plain.append(every.mean() - alone.mean())
         gains.append(mixed - alone)
         halves.append(mixed - alone - 0.5 * (together - alone))
     want = mean([g.mean() for g in gains], np.stack(gains))
     assert found.seed_gain("soup").interval() == want.interval() and want.over == "networks and images"
     assert found.seed_gain("soup", share=0.5).value == pytest.approx(np.mean(halves))
     judged = {f.claim: f for f in found.findings() if f.claim}
-    assert set(judged) == {"003-b", "003-c"}
+    assert set(judged) == {"003-b", "003-c", *(f"003-{x}" for x in "stuv")}
+    assert judged["003-s"].value == pytest.approx(np.mean(plain))
+    assert judged["003-u"].value == pytest.approx(np.mean(shifts))
+    assert judged["003-v"].value == pytest.approx(np.mean(likes))
+    assert found.seed_gain("soup", "uniform").value == pytest.approx(
+        np.mean([g.mean() for g in gains]) - np.mean(plain)
+    )
     assert judged["003-b"].value > 0 and judged["003-b"].verdict == "agrees" and judged["003-b"].n == 4
     assert judged["003-b"].scope == "for this checkpoint"
 
@@ -402,8 +439,18 @@ def test_two_seeds_decide_nothing():
     found = made(of_seeds(2))
     assert len(found.of_seeds) == 2
     judged = [f for f in found.findings() if f.claim]
-    assert len(judged) == 2 and all(f.verdict == "cannot tell" and "three" in f.why for f in judged)
-    assert made(of_seeds(1)).of_seeds == ()
+    assert len(judged) == 6 and all(f.verdict == "cannot tell" and "three" in f.why for f in judged)
+    assert made(of_seeds(1), precheck=False).of_seeds == ()
+    alone = made(of_seeds(3), tests={"test": TEST}, precheck=False)
+    assert {f.claim for f in alone.findings() if f.claim} == {"003-b", "003-c", "003-s", "003-t"}
+    assert math.isnan(alone.seed_gain("soup", shifted=True).value)
+
+
+def test_sets_of_other_sizes_weigh_alike():
+    r = numpy_generator("sets")
+    rows = [r.integers(0, 2, (4, n)).astype(float) for n in (50, 200, 75)]
+    together = over_sets(rows)
+    assert together.mean(1) == pytest.approx(np.mean([x.mean(1) for x in rows], axis=0))
 
 
 def test_networks_that_learned_nothing_silence_claims():

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 from transferscope.models.build import build
 from transferscope.models.network import Input
@@ -14,9 +15,17 @@ from transferscope.study.check import check
 from transferscope.study.estimate import Estimate, estimate
 from transferscope.study.graph import Step
 from transferscope.study.load import parse_study
+from transferscope.study.pace import Pace
 from transferscope.study.plan import make_plan
 
 Tree = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """What else runs beside the tests is no matter of theirs."""
+    if "said" not in request.node.name:
+        monkeypatch.setattr(module, "_BUSY", float("inf"))
 
 
 def test_a_line_a_step_and_sums(starts: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +59,7 @@ def test_runs_that_only_differ_in_their_seed_are_one_line(starts: Tree, monkeypa
 
 
 def test_a_gpu_is_named_where_it_takes_a_minute_there() -> None:
-    step = module.StepEstimate(Step("analysis", "distance photo", {}), "6 runs", 3.0, 60.0 * module._V100)
+    step = module.StepEstimate(Step("analysis", "distance photo", {}), "6 runs", 3.0, 60.0 * module.V100)
     long, short = (Estimate((s,), "cpu", 1.0, 1.0, 1e6) for s in (step, replace(step, operations=59e6)))
     assert re.search(r"^447\.3 TFLOP .* about 60 s on a GPU as fast as the V100 ", long.lines()[-1])
     assert short.lines()[-1] == "59.0 MFLOP (1.0 MFLOP an image forward)"
@@ -68,3 +77,23 @@ def test_operations_are_counted_from_the_network() -> None:
             products *= n
         by_hand += 2 * products * sides.get(name, 1) ** 2
     assert module._operations(net) == by_hand
+
+
+def test_a_busy_machine_is_said_with_what_it_makes_of_the_time() -> None:
+    step = module.StepEstimate(Step("analysis", "distance photo", {}), "6 runs", 30.0, 1e6)
+    quiet, busy = (Estimate((step,), "cpu", 1.0, 1.0, 1e6, often).lines() for often in (1.2, 4.0))
+    assert not any("busy" in line for line in quiet)
+    assert any(re.search(r"busy with other work: .* 4\.0 times as long, about 2 min$", line) for line in busy)
+
+
+def test_it_is_measured_with_the_threads_of_a_worker(starts: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[int] = set()
+
+    def pace(step: object, device: torch.device, most: float) -> Pace:
+        seen.add(torch.get_num_threads())
+        return Pace(1.0, 1.0)
+
+    monkeypatch.setattr(module, "pace", pace)
+    before = torch.get_num_threads()
+    estimate(make_plan(check(parse_study(starts()))).steps, device="cpu", threads=3)
+    assert seen == {3} and torch.get_num_threads() == before

@@ -84,6 +84,8 @@ def test_the_pre_trainings_of_a_run_folder(files: dict[str, str], tmp_path: Path
     (scored,) = open_study(folder.root).results("scores").values()
     assert scored.labels == ("P", "random weights")  # type: ignore[attr-defined]
     assert scored.candidates[1].reasons["leep"] == "it has no final layer of its own"  # type: ignore[attr-defined]
+    assert np.isfinite(scored.of("task_move")).tolist() == [True, False]  # type: ignore[attr-defined]
+    assert scored.candidates[1].reasons["task_move"] == "it was not pre-trained"  # type: ignore[attr-defined]
     found = named([str(folder.root), files["deep"]])
     labels = [c.label for c in found]
     assert labels == ["source, epoch 0", "source", ""], "epoch 1, the last, is the final one"
@@ -91,6 +93,10 @@ def test_the_pre_trainings_of_a_run_folder(files: dict[str, str], tmp_path: Path
     plan, text, _ = plan_ranking(Ranking((str(folder.root), files["deep"]), DATA, QUICK))
     assert [s.name for s in plan.steps if s.kind == "checkpoint"] == [*labels[:-1], "deep.pt"]
     assert "network" in text and "deep.pt" in text
+    (answer,) = (s for s in plan.steps if s.kind == "analysis")
+    learned = [one.get("learned") for one in answer.spec["given"]]
+    assert learned == ["it was not pre-trained", "learned source", None], "what a file has learned is not known"
+    assert answer.inputs["learned source"].kind == "data"
 
 
 def refused(error: type[TransferscopeError], said: str, *words: str, data: str = DATA, **more: object) -> None:

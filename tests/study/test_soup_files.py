@@ -51,10 +51,11 @@ def test_the_table_the_sentence_and_the_file(files, tmp_path, capsys):
     shown = capsys.readouterr()
     assert code == 0, shown.err
     out = shown.out.splitlines()
-    assert re.match(r"accuracy in % \(n\) +networks +held-out \(40\) +test \(48\) +drawn \(24\)", out[0])
-    named = {line.split("  ")[0] for line in out[1:]}
+    assert all(line.startswith(("Take ", "Cannot tell ", "Ensemble ")) for line in out[:2]) and out[2] == ""
+    assert re.match(r"accuracy in % \(n\) +networks +held-out \(40\) +test \(48\) +drawn \(24\)", out[3])
+    named = {line.split("  ")[0] for line in out[4:]}
     assert {*files, "uniform soup", "greedy soup", "logit ensemble", "greedy ensemble", "WiSE-FT"} <= named
-    assert sum(line.startswith(("Take ", "Cannot tell ")) for line in out) == 2
+    assert sum(line.startswith(("Take ", "Cannot tell ", "Ensemble ")) for line in out) == 2
     assert out[-1] == "Wrote the uniform soup of 3 to soup.safetensors."
     found = read("soup.safetensors")
     want = uniform(read(path, finite=True).params for path in files)

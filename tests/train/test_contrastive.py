@@ -87,6 +87,7 @@ def test_both_views_are_in_one_pass():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"label_smoothing": 0.1}, "label_smoothing: there are no labels to smooth"),
         ({"augmentation": Augmentation(mixup=0.2)}, "mixup: a mixed image has no other view"),
         ({"frozen": "body"}, "frozen: with a frozen body nothing is left"),
         ({"batch": 1}, "batch: 1 image has no other"),

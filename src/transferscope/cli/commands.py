@@ -54,6 +54,8 @@ def study(options: argparse.Namespace) -> int:
     asked = load_study(options.study, data=data, scale=options.scale, settings=by_place_given(options.set))
     if options.plan:
         return _plan(options, asked)
+    if options.nodes is not None or options.gpus is not None:
+        raise UsageError("--nodes and --gpus describe a cluster on paper; give them with --plan --engine ray")
     return _run(options, asked)
 
 
@@ -149,21 +151,27 @@ def questions(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """Write the report of a run folder again."""
+    """Write the report of a run folder again, once, or as long as its study is under way."""
     from ..report import write_report
+    from .watch import watch
 
     failed: list[str] = []
-    print(write_report(options.folder, failed.append))
+    if options.watch:
+        print(f"the page is kept fresh, every {options.watch:g} s; Ctrl-C ends this", file=sys.stderr)
+        print(watch(options.folder, options.watch, failed.append))
+    else:
+        print(write_report(options.folder, failed.append))
     _say_failed(failed)
     return 1 if failed else 0
 
 
 def status(options: argparse.Namespace) -> int:
     """Say how it stands with a run folder."""
+    from ..store.place import is_address
     from ..store.recording import Recording, is_recording
     from ..study.status import status as status_of
 
-    if is_recording(Path(options.folder)):
+    if not is_address(options.folder) and is_recording(Path(options.folder)):
         print(Recording.open(options.folder).line())
         return 0
     print("\n".join(status_of(options.folder).lines()))
@@ -235,7 +243,8 @@ def _run(options: argparse.Namespace, asked: object) -> int:
             asked,
             options.out,
             only=getattr(options, "only", None),
-            jobs=_jobs(options),
+            engine=(engine := getattr(options, "engine", "local")),
+            jobs=_jobs(options) if engine == "local" else options.jobs,
             device=options.device,
             skip_unreadable=options.skip_unreadable,
             listener=shown.event,
@@ -249,6 +258,8 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     """Print what a study would compute, and how long it would take here."""
     from ..study.check import check
     from ..study.estimate import estimate
+    from ..study.execute import resources
+    from ..study.on_paper import cluster_lines, cluster_of, here_line, laid_out
     from ..study.plan import make_plan
     from ..study.prospects import pilots_for, prospects, told
     from ..study.run import remarks_of
@@ -259,8 +270,17 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     for name, remark in remarks_of(checked):
         print(f"note: data {name}: {remark}", file=sys.stderr)
     plan = make_plan(checked)
-    print("\n".join(estimate(plan.needed(names), device=options.device).lines()))
-    known, where = pilots_for(asked, Path(options.out) if options.out else Path("runs") / asked.name)
+    steps, jobs = plan.needed(names), _jobs(options)
+    device, threads = resources(jobs, options.device, None)
+    if options.engine == "local":
+        found = estimate(steps, device=options.device, threads=None if device.type == "cuda" else threads)
+        more = [here_line(found, jobs)]
+    else:
+        cluster = cluster_of(options.nodes, options.gpus)
+        found = estimate(steps, device=options.device, threads=1, measured=device.type == "cuda" or not cluster.gpus)
+        more = cluster_lines(found, laid_out(found, cluster))
+    print("\n".join([*found.lines(), *more]))
+    known, where = pilots_for(asked, options.out or Path("runs") / asked.name)
     print("\n".join(told(prospects(checked, known), where)))
     return 0
 
@@ -306,9 +326,9 @@ def _end(folder: RunFolder, outcome: Outcome) -> int:
     print(f"{', '.join(parts)}, in {duration(outcome.seconds)}; writing the report", file=sys.stderr)
     failed: list[str] = []
     try:
-        print(write_report(folder.root, failed.append))
+        print(write_report(folder.shown, failed.append))
     except KeyboardInterrupt:
-        again = f"transferscope report {shlex.quote(str(folder.root))}"
+        again = f"transferscope report {shlex.quote(folder.shown)}"
         raise KeyboardInterrupt(f"interrupted: all steps are kept; for the report: {again}") from None
     _say_failed(failed)
     return 1 if outcome.failed or failed else 0

@@ -119,6 +119,15 @@ def build_parser() -> argparse.ArgumentParser:
     study.add_argument(
         "--plan", action="store_true", help="compute nothing: print the steps, and how long they would take here"
     )
+    study.add_argument(
+        "--engine",
+        default="local",
+        metavar="local|ray|ray://ADDRESS",
+        help="who computes: processes of this machine (default), a Ray cluster started on it (ray), the one it is a "
+        "node of (ray://auto), or another (ray://HOST:PORT); see docs/clusters.md",
+    )
+    study.add_argument("--nodes", type=int, metavar="N", help="with --plan --engine ray: nodes of the cluster")
+    study.add_argument("--gpus", type=int, metavar="K", help="with --plan --engine ray: GPUs of each node")
     _add_run_options(study, out=None)
 
     compare = command("compare", "compare a.safetensors b.pt --model torchvision/resnet18 --data folder:photos")
@@ -210,12 +219,31 @@ def build_parser() -> argparse.ArgumentParser:
 
     report = command("report", "report runs/my-study")
     report.add_argument("folder", metavar="DIR", help="a run folder")
+    report.add_argument(
+        "--watch",
+        nargs="?",
+        const=30.0,
+        type=_seconds,
+        metavar="SECONDS",
+        help="keep the page fresh while the study is under way, looking every so many seconds (30)",
+    )
     status = command("status", "status runs/my-study")
     status.add_argument("folder", metavar="DIR", help="a run folder")
     command("papers", "papers")
     command("questions", "questions")
     command("schema", "schema > study.schema.json")
     return parser
+
+
+def _seconds(text: str) -> float:
+    """Read a number of seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
 
 
 def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:

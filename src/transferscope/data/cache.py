@@ -30,7 +30,7 @@ import PIL
 
 from ..errors import DataError
 from ..progress import Progress, silent
-from ..runtime import cores
+from ..runtime import cache_folder, cores
 from .cache_eviction import ABOUT, PIXELS, in_use, make_room, touch
 from .decode import Block, Failure, Form
 from .mapped import IN_MEMORY
@@ -69,10 +69,7 @@ def default_cache() -> Path:
 
     It may be removed at any time; what is needed of it is made again.
     """
-    if chosen := os.environ.get("TRANSFERSCOPE_CACHE"):
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "transferscope"
+    return cache_folder()
 
 
 def prepare(

@@ -12,8 +12,25 @@ from typing import Literal
 
 from .estimate import Estimate
 
-__all__ = ["bracket", "count", "error_text", "interval_text", "least_to_most", "listed", "number",
-           "p_text", "percent", "points", "points_text", "range_text", "short", "shortened", "times"]  # fmt: skip
+__all__ = [
+    "bracket",
+    "count",
+    "error_text",
+    "interval_text",
+    "least_to_most",
+    "listed",
+    "number",
+    "p_text",
+    "percent",
+    "points",
+    "points_more",
+    "points_text",
+    "power_of_ten",
+    "range_text",
+    "short",
+    "shortened",
+    "times",
+]
 
 _SAID = {
     "draws": "over draws",
@@ -48,6 +65,17 @@ def short(x: float) -> str:
         return f"{mantissa}e{exponent.replace('+', '').replace('−0', '−').lstrip('0')}"
     text = f"{x:,.{max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0}f}"
     return text.replace("-", "−")
+
+
+def power_of_ten(log10: float) -> str:
+    """Return the number of this logarithm with three significant figures; 0 for a logarithm of −∞.
+
+    >>> power_of_ten(1.9), power_of_ten(12.3), power_of_ten(-math.inf), power_of_ten(400.0)
+    ('79.4', '2.00e12', '0', '10^400.0')
+    """
+    if not math.isfinite(log10):
+        return "0"
+    return short(10.0**log10) if abs(log10) < 300 else f"10^{number(log10, 1)}"
 
 
 def times(x: float) -> str:
@@ -178,6 +206,19 @@ def points_text(estimate: Estimate, digits: int = 1) -> str:
     '9.8 points (9.3 to 10.3)'
     """
     return f"{number(100 * estimate.value, digits)} points{interval_text(estimate, factor=100, digits=digits)}"
+
+
+def points_more(estimate: Estimate, more: str = "more", less: str = "less", digits: int = 1) -> str:
+    """Write a difference of shares in percentage points by its size, and in a word which way it goes.
+
+    >>> points_more(Estimate(-0.098, -0.1029, -0.0931, over="networks", n=6))
+    '9.8 points (9.3 to 10.3) less'
+    >>> points_more(Estimate(0.004, -0.002, 0.01, over="networks", n=6), "better", "worse")
+    '0.4 points (−0.2 to 1.0) better'
+    """
+    sign = -1 if estimate.value < 0 else 1
+    size = f"{number(100 * sign * estimate.value, digits)} points"
+    return f"{size}{interval_text(estimate, factor=100 * sign, digits=digits)} {less if sign < 0 else more}"
 
 
 def range_text(low: float, high: float, over: str, *, digits: int | None = None) -> str:

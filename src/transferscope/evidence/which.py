@@ -20,11 +20,12 @@ from .contrast import contrast, mean
 from .crossfit import cross_fitted
 from .estimate import Estimate, quantile
 
-__all__ = ["Decision", "Standing", "Take", "choose", "holm", "images_to_tell", "standing"]
+__all__ = ["ALPHA", "Decision", "Standing", "Take", "choose", "holm", "images_to_tell", "standing"]
 
 Take = Literal["one", "average", "ensemble", "cannot tell"]
 
-_P = 0.05
+ALPHA = 0.05
+"""A comparison is clear when its corrected p lies under this."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Decision:
 
     Attributes:
         take: what.
-        best: place of the network with the highest metric.
+        best: place of the network with the highest metric, or of that which was chosen on other images.
         second: place of the one that is hardest to tell from it; ``None`` for a single network.
         gap: by how much ``best`` exceeds ``second``; ``None`` for a single network.
         average: by how much the average exceeds the best network, chosen on other images; ``None`` without one.
@@ -77,22 +78,25 @@ def choose(
     *,
     average: NDArray[np.floating] | None = None,
     ensemble: NDArray[np.floating] | None = None,
+    best: int | None = None,
 ) -> Decision:
     """Decide between networks, their average and their ensemble.
 
     All pairs of networks are compared, paired over images, and the average and the ensemble each with the best
-    network, which is chosen on one half of the images and measured on the other, both ways. The p-values of all of
-    these are corrected together (Holm 1979). What costs one network an answer goes before what costs several: the
-    average is taken when its gain is clear, else the ensemble, else the network that is clearly better than every
-    other.
+    network, which is chosen on one half of the images and measured on the other, both ways. Where the best one was
+    chosen on other images, it is held against everything else on all of these, and other pairs need no comparison.
+    The p-values of all comparisons are corrected together (Holm 1979). What costs one network an answer goes before
+    what costs several: the average is taken when its gain is clear, else the ensemble, else the network that is
+    clearly better than every other.
 
     Args:
         networks: ``(k, n)``, numbers whose mean over images is the metric of each; larger is better.
         average: ``(n,)``, the same of the network with the mean of all weights.
         ensemble: ``(n,)``, the same of the mean of all answers.
+        best: place of the network that was the best one on images that are none of these.
 
     Raises:
-        UsageError: when there is no network, or the numbers are not of the same images.
+        UsageError: when there is no network, there is none at ``best``, or the numbers are not of the same images.
 
     >>> right = np.array([[1.0] * 90 + [0.0] * 10, [1.0] * 70 + [0.0] * 30])
     >>> found = choose(right)
@@ -107,10 +111,15 @@ def choose(
     beside = [None if row is None else np.asarray(row, dtype=np.float64) for row in (average, ensemble)]
     if any(row is not None and row.shape != rows.shape[1:] for row in beside):
         raise UsageError("average, ensemble and networks are not of the same images; evaluate all on one set")
-    best = int(np.nan_to_num(rows.mean(1), nan=-np.inf).argmax())
-    pairs = list(combinations(range(len(rows)), 2))
+    if best is not None and not 0 <= best < len(rows):
+        raise UsageError(f"the best of {len(rows)} networks cannot be at place {best}")
+    known_best, best = best, int(np.nan_to_num(rows.mean(1), nan=-np.inf).argmax()) if best is None else best
+    pairs = [pair for pair in combinations(range(len(rows)), 2) if known_best is None or best in pair]
     gaps = {pair: _less(rows[pair[0]], rows[pair[1]]) for pair in pairs}
-    gains = [None if row is None or len(rows) < 2 else _gain(rows, row) for row in beside]
+    gains = [
+        None if row is None or len(rows) < 2 else _gain(rows, row) if known_best is None else _less(row, rows[best])
+        for row in beside
+    ]
     tested: list[float | None] = [_p(gaps[pair]) for pair in pairs] + [None if g is None else _p(g) for g in gains]
     known = [1.0 if p is None else p for p in tested if p is not None]
     corrected = iter(holm(known))
@@ -121,11 +130,11 @@ def choose(
     p_one = 1.0 if second is None else against[second]
     p = (p_one, adjusted[-2], adjusted[-1])
     take: Take = "cannot tell"
-    if gains[0] is not None and gains[0].value > 0 and p[1] < _P:
+    if gains[0] is not None and gains[0].value > 0 and p[1] < ALPHA:
         take = "average"
-    elif gains[1] is not None and gains[1].value > 0 and p[2] < _P:
+    elif gains[1] is not None and gains[1].value > 0 and p[2] < ALPHA:
         take = "ensemble"
-    elif gap is not None and gap.value > 0 and p_one < _P:
+    elif gap is not None and gap.value > 0 and p_one < ALPHA:
         take = "one"
     return Decision(take, best, second, gap, gains[0], gains[1], p, len(known))
 
@@ -181,7 +190,7 @@ def images_to_tell(gap: Estimate, n: int, compared: int = 1) -> float:
     """
     if gap.low is None or gap.high is None or not gap.value:
         return math.inf
-    wider = quantile(_P / compared) / quantile(_P)
+    wider = quantile(ALPHA / compared) / quantile(ALPHA)
     return float(math.ceil(n * (wider * (gap.high - gap.low) / 2 / abs(gap.value)) ** 2 - 1e-9))
 
 

@@ -42,12 +42,16 @@ def counted(labels: Tensor) -> Tensor:
     return labels >= 0
 
 
-def example_losses(logits: Tensor, labels: Tensor) -> Tensor:
+def example_losses(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
     """Return the loss of each example: −log p_y, or the mean over counted labels of −log p(label).
+
+    With smoothing ε the truth is (1 − ε)·label + ε/k over k classes (Szegedy et al. 2016, §7); of several labels each
+    is a choice of two.
 
     Args:
         logits: floating ``(b, k)``; computed on as float32 at least.
         labels: int64 ``(b,)``, or floating ``(b, k)`` of 0, 1 and −1 (ignored).
+        smoothing: ε, in 0…1; 0 for the labels as they are.
 
     Returns:
         ``(b,)``, in nats; 0 for an example none of whose labels counts.
@@ -56,26 +60,32 @@ def example_losses(logits: Tensor, labels: Tensor) -> Tensor:
     tensor([4.])
     >>> example_losses(torch.zeros(1, 3), torch.tensor([[1.0, 0.0, -1.0]])).exp()
     tensor([2.])
+    >>> logits = torch.tensor([[0.0, 3.0]]).log_softmax(1)
+    >>> smoothed = -(0.9 * logits[0, 1] + 0.1 * logits.mean())
+    >>> bool((example_losses(logits, torch.tensor([1]), 0.1)[0] - smoothed).abs() < 1e-6)
+    True
     """
     logits = _at_least_float32(logits)
     if not multilabel(labels):
-        return functional.cross_entropy(logits, labels, reduction="none")
+        return functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
     mask = counted(labels).to(logits.dtype)
     truth = labels.clamp(min=0).to(logits.dtype)
+    if smoothing:
+        truth = truth * (1 - smoothing) + smoothing / 2
     each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
     return (each * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
-def mean_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the loss that training lowers and that tables show: the mean of :func:`example_losses`.
+def mean_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Return the mean of :func:`example_losses`: what training lowers, and without smoothing what tables show.
 
     >>> mean_loss(torch.zeros(2, 2), torch.tensor([[1.0, -1.0], [0.0, 1.0]])).exp()
     tensor(2.)
     """
-    return example_losses(logits, labels).mean()
+    return example_losses(logits, labels, smoothing).mean()
 
 
-def mixed_loss(logits: Tensor, labels: Tensor, partners: Tensor, weight: Tensor) -> Tensor:
+def mixed_loss(logits: Tensor, labels: Tensor, partners: Tensor, weight: Tensor, smoothing: float = 0.0) -> Tensor:
     """Return the loss of mixed images: mean of w·ℓ(labels) + (1 − w)·ℓ(partners) (Zhang et al. 2018, mixup).
 
     Args:
@@ -83,12 +93,13 @@ def mixed_loss(logits: Tensor, labels: Tensor, partners: Tensor, weight: Tensor)
         labels: of the first image of each mixture.
         partners: labels of the second.
         weight: share of the first, ``(b,)`` in 0…1.
+        smoothing: of the labels of both, as in :func:`example_losses`.
 
     >>> logits, y = torch.tensor([[2.0, -1.0]]), torch.tensor([0])
     >>> mixed_loss(logits, y, 1 - y, torch.tensor([1.0])) == mean_loss(logits, y)
     tensor(True)
     """
-    first, second = example_losses(logits, labels), example_losses(logits, partners)
+    first, second = (example_losses(logits, one, smoothing) for one in (labels, partners))
     return (weight * first + (1 - weight) * second).mean()
 
 

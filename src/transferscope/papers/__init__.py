@@ -29,7 +29,7 @@ class Paper:
     """One of the papers.
 
     Attributes:
-        key: how this package numbers it, in ``cites``, claims and documents.
+        key: how this package numbers it, in ids of claims.
         name: how study files call it.
         short: how sentences call it.
         title: its title.
@@ -69,6 +69,14 @@ _IN_SLIDES: tuple[Paper, ...] = (
     ),
     Paper(
         slides.KEY,
+        "wortsman2022",
+        "Wortsman et al. 2022",
+        "Model soups: averaging weights of multiple fine-tuned models improves accuracy without increasing inference "
+        "time",
+        "ICML 2022, arXiv 2203.05482",
+    ),
+    Paper(
+        slides.KEY,
         "chatterji2020",
         "Chatterji et al. 2020",
         "The intriguing role of module criticality in the generalization of deep networks",
@@ -86,8 +94,8 @@ def paper_called(name: str) -> Paper:
 
     >>> paper_called("neyshabur2020").key, paper_called("002").short
     ('000', 'Liu et al. 2019')
-    >>> paper_called("abnar2022").key
-    '003'
+    >>> paper_called("abnar2022").key, paper_called("wortsman2022").short
+    ('003', 'Wortsman et al. 2022')
     """
     for paper in (*PAPERS, *_IN_SLIDES):
         if name in (paper.name, paper.key):

@@ -41,6 +41,10 @@ Alteration = Literal["top_singular", "basin_noise", "average"]
 """What keeps a start from being plain: altered weights at the start, averages at the end."""
 
 
+NOT_LEARNED = "the images it was pre-trained on are not known"
+"""Why nothing can be said of the task that a file of weights was pre-trained on."""
+
+
 @dataclass(frozen=True, eq=False)
 class Offered:
     """Weights that one could start from, with a network of their own.
@@ -52,6 +56,7 @@ class Offered:
         softmax: whether the final layer is known not to be one of sigmoids.
         source: name of the pre-training in the study; empty for a file.
         tunable: the network with the target's classes; by default ``net``.
+        learned: images that it was pre-trained on with the labels it learned, or why there are none.
     """
 
     solution: Solution
@@ -60,6 +65,7 @@ class Offered:
     softmax: bool = True
     source: str = ""
     tunable: Network | None = None
+    learned: ImageSet | str = NOT_LEARNED
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from ..evidence.claims import claim_called
 from ..evidence.finding import Finding
 from ..evidence.phrases import count, listed
-from ..papers import paper_called
+from ..plots.style import finish
 from ..questions.words import View, Words
 from ..store.atomic import write_bytes
 from .attempts import Attempts
@@ -22,6 +22,8 @@ from .figures import Figures
 from .tables import EMPTY, Table, table_of
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure as FigureOfMatplotlib
+
     from ..questions.result import Finding, Result, Verdict
 
 __all__ = ["Answer", "Part", "Picture", "Said", "Section", "make_section", "weightiest", "worth"]
@@ -130,7 +132,7 @@ class Section:
         item: its name in the study.
         anchor: where on the page it is.
         title: the question, and the item where it is asked more than once.
-        rows: rows of the specification and places in the papers.
+        rows: places in the papers.
         shows: the figures and tables of a paper that it answers, in words; empty for none.
         asks: the question itself.
         how: how it was computed, a paragraph each.
@@ -216,16 +218,6 @@ def named(figures: Sequence[str]) -> str:
     return ", ".join(told)
 
 
-def places_of(rows: str) -> str:
-    """Return the places in the papers, without our own number of a question.
-
-    >>> places_of("F7 · Neyshabur et al. 2020, §3.3"), places_of("F40"), places_of("slides, model soups")
-    ('Neyshabur et al. 2020, §3.3', '', 'slides, model soups')
-    """
-    parts = [part for part in rows.split(" · ") if not re.fullmatch(r"F\d+(, F\d+)*( and F\d+)?", part)]
-    return " · ".join(parts)
-
-
 def make_section(
     question: Asked,
     item: str,
@@ -250,7 +242,7 @@ def make_section(
         item,
         slug(item),
         title,
-        places_of(question.words.rows),
+        question.words.rows,
         named(shows),
         question.words.asks,
         question.words.how,
@@ -292,7 +284,7 @@ def _picture(
 ) -> Picture:
     name = f"{part}-{slug(view.name)}" if view.name else part
     numbers = f"{answer.identity} {dict(view.options)}" if view.options else answer.identity
-    saved = figures.save(name, numbers, partial(answer.result.plot, **view.options))
+    saved = figures.save(name, numbers, partial(_drawn, answer.result, target, view))
     return Picture(
         source=saved.source,
         alt=f"{question.words.title}{f', {target}' if target else ''}. {says or view.caption}",
@@ -303,12 +295,21 @@ def _picture(
     )
 
 
+def _drawn(result: Result, target: str, view: View) -> FigureOfMatplotlib:
+    """Draw a view, the target it is about in its title: a figure goes where no page stands around it."""
+    figure = result.plot(**view.options)
+    if target:
+        title = figure.get_suptitle()
+        if target not in title:
+            figure.suptitle(f"{target}: {title}" if title else target, x=0.01, ha="left", fontsize=9)
+            finish(figure)
+    return figure
+
+
 def _said(finding: Finding, target: str, anchor: str) -> Said:
     claimed = ""
     if finding.claim is not None:
-        claim = claim_called(finding.claim)
-        short = paper_called(claim.paper).short
-        claimed = f"{short}, {claim.section}: {claim.says}" if claim.section else f"{short}: {claim.says}"
+        claimed = claim_called(finding.claim).text
     # Questions about all targets together name the target in their sentences.
     about = "" if finding.target else target
     return Said(finding.text, about, finding.verdict, finding.scope, claimed, finding.weight, anchor)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import StoreError
 
-__all__ = ["publish", "read_json", "said_plainly", "write_bytes", "write_json"]
+__all__ = ["json_bytes", "publish", "read_json", "said_plainly", "write_bytes", "write_json"]
 
 _TEMPORARY = ".writing-"
 
@@ -56,8 +56,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Put plain data at ``path`` as indented JSON, in one move."""
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return plain data as a JSON file of ours."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:

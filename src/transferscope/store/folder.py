@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ..errors import StoreError
-from .atomic import read_json, said_plainly, write_json
+from .atomic import json_bytes, read_json, said_plainly, write_bytes, write_json
 from .lock import locked, owner_of
+from .place import is_address
 from .step import Draft, Identity, StoredStep, folder_name
 
-__all__ = ["FORMAT", "MARKER", "About", "Failure", "RunFolder"]
+__all__ = ["FORMAT", "MARKER", "About", "Failure", "RunFolder", "checked_marker", "marker"]
 
 MARKER = "transferscope.json"
 FORMAT = 1
@@ -75,17 +76,17 @@ class RunFolder:
             StoreError: when the folder holds anything that is not ours, belongs to another study, was written by a
                 newer version, or cannot be written. Nothing that was there is changed.
         """
+        if is_address(root):
+            from .remote import RemoteFolder
+
+            return RemoteFolder.made(str(root), about, name)
         root = Path(root)
         with said_plainly(root):
             if root.exists() and not root.is_dir():
                 raise StoreError(f"{root}: is a file; give a new or empty folder")
             if (root / MARKER).exists():
                 found = cls.open(root)
-                if (found.about, found.name) != (about, name):
-                    raise StoreError(
-                        f"{root}: holds the {_WORDS[found.about]} {found.name!r}, not the {_WORDS[about]} {name!r}; "
-                        "give another folder with --out"
-                    )
+                found._same(about, name)
                 return found
             existed = root.exists()
             # A marker cut while it was written leaves a file of ours with another name: not a stranger's.
@@ -99,10 +100,7 @@ class RunFolder:
                 )
             _make(root)
             try:
-                write_json(
-                    root / MARKER,
-                    {"format": FORMAT, "about": about, "name": name, "created": now(), "version": software()},
-                )
+                write_json(root / MARKER, marker(about, name))
             except StoreError:
                 if not existed:
                     with suppress(OSError):
@@ -117,26 +115,37 @@ class RunFolder:
         Raises:
             StoreError: when there is none, or it was written by a newer version.
         """
+        if is_address(root):
+            from .remote import RemoteFolder
+
+            return RemoteFolder.at(str(root))
         root = Path(root)
         if not root.is_dir():
             raise StoreError(f"{root}: there is no such folder")
         if not (root / MARKER).exists():
             raise StoreError(f"{root}: is not a run folder (there is no {MARKER} in it)")
-        marker = read_json(root / MARKER)
-        if not isinstance(marker, dict) or not isinstance(marker.get("format"), int):
-            raise StoreError(f"{root / MARKER}: is damaged; expected the marker of a run folder")
-        if marker["format"] > FORMAT:
-            raise StoreError(
-                f"{root}: was written in format {marker['format']} by transferscope {marker.get('version')}, "
-                f"this version reads up to {FORMAT}; install the newer version"
-            )
-        if marker.get("about") not in get_args(About) or not isinstance(marker.get("name"), str):
-            raise StoreError(f"{root / MARKER}: is damaged; expected the marker of a run folder")
-        return cls(root, marker["about"], marker["name"])
+        return cls(root, *checked_marker(read_json(root / MARKER), str(root)))
+
+    @property
+    def address(self) -> str:
+        """By what :meth:`open` finds it, from any working directory."""
+        return str(self.root.absolute())
+
+    @property
+    def shown(self) -> str:
+        """What to call it: its address, or its path as it was given."""
+        return self.address if is_address(self.address) else str(self.root)
+
+    def put(self, name: str, content: bytes) -> None:
+        """Put a file beside the marker."""
+        write_bytes(self.root / name, content)
+
+    def share(self, *names: str) -> None:
+        """Let others see files, or folders of files, that were made in :attr:`root`: of a local folder, they do."""
 
     def write(self, name: str, value: Any) -> None:
         """Put plain data beside the marker, e.g. ``plan.json``."""
-        write_json(self.root / name, value)
+        self.put(name, json_bytes(value))
 
     def read(self, name: str) -> Any:
         """Read plain data beside the marker."""
@@ -198,11 +207,42 @@ class RunFolder:
         tree = read_json(self._failure(identity))
         return Failure(identity, str(tree["error"]), str(tree["trace"]), str(tree["when"]))
 
+    def _same(self, about: About, name: str) -> None:
+        """Refuse to be taken for the folder of something else."""
+        if (self.about, self.name) != (about, name):
+            raise StoreError(
+                f"{self.shown}: holds the {_WORDS[self.about]} "
+                f"{self.name!r}, not the {_WORDS[about]} {name!r}; give another folder with --out"
+            )
+
     def _lock(self, identity: Identity) -> Path:
         return self.root / "work" / "locks" / f"{identity.digest[:20]}.lock"
 
     def _failure(self, identity: Identity) -> Path:
         return self.root / "failed" / f"{folder_name(identity)}.json"
+
+
+def marker(about: About, name: str) -> dict[str, Any]:
+    """Return what the marker of a new run folder says."""
+    return {"format": FORMAT, "about": about, "name": name, "created": now(), "version": software()}
+
+
+def checked_marker(tree: Any, root: str) -> tuple[About, str]:
+    """Return what a marker says a run folder is about, and its name.
+
+    Raises:
+        StoreError: when it is damaged, or of a newer version; ``root`` names the folder.
+    """
+    if not isinstance(tree, dict) or not isinstance(tree.get("format"), int):
+        raise StoreError(f"{root}/{MARKER}: is damaged; expected the marker of a run folder")
+    if tree["format"] > FORMAT:
+        raise StoreError(
+            f"{root}: was written in format {tree['format']} by transferscope {tree.get('version')}, "
+            f"this version reads up to {FORMAT}; install the newer version"
+        )
+    if tree.get("about") not in get_args(About) or not isinstance(tree.get("name"), str):
+        raise StoreError(f"{root}/{MARKER}: is damaged; expected the marker of a run folder")
+    return tree["about"], tree["name"]
 
 
 def _make(root: Path) -> None:

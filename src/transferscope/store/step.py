@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from ..params import Params
 
-__all__ = ["Draft", "Identity", "Note", "StepRecord", "StoredStep", "folder_name"]
+__all__ = ["HEADER", "KEPT", "STATE", "Draft", "Identity", "Note", "StepRecord", "StoredStep", "folder_name"]
 
 T = TypeVar("T")
-_HEADER = "step.json"
-_STATE = "state.safetensors"
+HEADER = "step.json"
+STATE = "state.safetensors"
 _HISTORY = "history.jsonl"
 _WEIGHTS = "weights"
-_KEPT = "kept"
+KEPT = "kept"
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class StoredStep:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.record = StepRecord.from_json(read_json(folder / _HEADER), folder / _HEADER)
+        self.record = StepRecord.from_json(read_json(folder / HEADER), folder / HEADER)
 
     def result(self, kind: type[T]) -> T:
         """Read the step's result."""
@@ -157,7 +157,7 @@ class Draft:
     def begin(self, *, resume: bool) -> None:
         """Make the folder, empty unless ``resume`` finds a saved state in it."""
         with said_plainly(self.folder):
-            saved = (self.folder / _STATE, self.folder / _KEPT)
+            saved = (self.folder / STATE, self.folder / KEPT)
             if self.folder.exists() and not (resume and any(path.exists() for path in saved)):
                 shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -197,25 +197,28 @@ class Draft:
 
     def save_state(self, tensors: Mapping[str, Tensor], numbers: Any) -> None:
         """Replace the state from which the step can go on."""
-        write_tensors(self.folder / _STATE, tensors, numbers)
+        write_tensors(self.folder / STATE, tensors, numbers)
 
     def load_state(self) -> tuple[Params, Any] | None:
         """Return the tensors and numbers saved last, or ``None`` when there are none."""
-        path = self.folder / _STATE
+        path = self.folder / STATE
         if not path.exists():
             return None
         return read_tensors(path), read_about(path)
 
     def kept(self, seconds: Callable[[], float]) -> KeptArrays:
         """Return the arrays of a step that can be stopped; ``seconds`` says for how long it has been computed."""
-        return KeptArrays(self.folder / _KEPT, seconds)
+        return KeptArrays(self.folder / KEPT, seconds)
 
     def finish(self, record: StepRecord, place: Path) -> StoredStep:
         """Write ``step.json``, drop the state and move the folder to its place, in one move."""
-        with said_plainly(self.folder):
-            (self.folder / _STATE).unlink(missing_ok=True)
-            if (self.folder / _KEPT).exists():
-                shutil.rmtree(self.folder / _KEPT)
-        write_json(self.folder / _HEADER, record.to_json())
+        self._end(record)
         publish(self.folder, place)
         return StoredStep(place)
+
+    def _end(self, record: StepRecord) -> None:
+        with said_plainly(self.folder):
+            (self.folder / STATE).unlink(missing_ok=True)
+            if (self.folder / KEPT).exists():
+                shutil.rmtree(self.folder / KEPT)
+        write_json(self.folder / HEADER, record.to_json())

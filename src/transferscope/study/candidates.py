@@ -11,6 +11,7 @@ from ..errors import CheckpointError, ModelError, StoreError, UsageError
 from ..models.checkpoint import CheckpointFile, read
 from ..models.guess import guess
 from ..models.heads import compare
+from ..questions.protocols import NOT_LEARNED
 from ..store.digest import file_digest
 from ..store.recording import Recording, is_recording
 from ..store.tensors import WeightFiles
@@ -18,7 +19,7 @@ from .graph import Step
 from .network_spec import network_spec
 from .schema import ImageSettings
 from .stored_study import StoredStudy, open_study
-from .work.data import DataSummary
+from .work.data import DataSummary, why_not_learned
 from .work.network import network_of
 
 __all__ = ["Named", "named"]
@@ -33,12 +34,14 @@ class Named:
         network: its specification: name, size, channels, mean and std of its input.
         label: what to call it; empty for the file's name.
         softmax: whether nothing is known against its final layer being a softmax.
+        learned: the step of the images that it learned the labels of, or why there is none.
     """
 
     path: str
     network: dict[str, Any]
     label: str = ""
     softmax: bool = True
+    learned: Step | str = NOT_LEARNED
 
 
 def named(words: Sequence[str]) -> list[Named]:
@@ -131,7 +134,13 @@ def _in_folder(folder: Path) -> Iterator[Named]:
             if tag not in by_content.values():
                 continue
             label = step.name if tag in ("final", "given") else f"{step.name}, {tag}"
-            yield Named(str(path), dict(step.spec["network"]), label, _softmax(study, step))
+            yield Named(
+                str(path),
+                dict(step.spec["network"]),
+                label,
+                _softmax(study, step),
+                "it was not pre-trained" if tag == "epoch 0" else why_not_learned(step) or step.inputs["images"],
+            )
             count += 1
     if not count:
         raise CheckpointError(f"{folder}: holds no finished pre-training and no file of weights to rank")

@@ -156,7 +156,7 @@ class _Check:
         """Open the recordings of a start, and see that nothing is asked of them that only training here could do."""
         assert start.runs is not None
         where = f"starts.{name}"
-        for key in ("weights", "top_singular", "basin_noise", "average", "init"):
+        for key in ("weights", "head", "top_singular", "basin_noise", "average", "init"):
             if getattr(start, key) is not None:
                 self._add(f"{where}.{key}", "is for runs that are trained here; these were recorded")
         if len(start.runs) != len(start.seeds):
@@ -201,7 +201,7 @@ class _Check:
                 self._add(f"{where}.from", f"there is no source {start.source!r}{nearest(start.source, known)}")
             if start.source is not None and start.init is not None:
                 self._add(f"{where}.init", "is for 'from: random' only: the pre-trained weights are the start here")
-            for key in ("weights", "top_singular", "basin_noise"):
+            for key in ("weights", "head", "top_singular", "basin_noise"):
                 if start.source is None and getattr(start, key) is not None:
                     self._add(f"{where}.{key}", "is for pre-trained weights; start from a source")
             if len(set(start.seeds)) < len(start.seeds):
@@ -257,7 +257,11 @@ class _Check:
         if source.record is not None:
             self._epochs(source.record.epochs, recipe, f"{where}.record.epochs")
         if recipe is not None and source.objective == "simclr":
-            for key, wrong in (("mixup", recipe.augmentation.mixup), ("frozen", recipe.frozen != "none")):
+            for key, wrong in (
+                ("mixup", recipe.augmentation.mixup),
+                ("label_smoothing", recipe.label_smoothing),
+                ("frozen", recipe.frozen != "none"),
+            ):
                 if wrong:
                     self._add(f"{where}.recipe.{key}", "is nothing for 'objective: simclr'; leave it out there")
         return Pretraining(source, images, recipe, len(images.classes) if images is not None else None)
@@ -277,19 +281,27 @@ class _Check:
         return net.classes
 
     def _heads(self, targets: Mapping[str, Found], sources: Mapping[str, Pretraining]) -> None:
-        """See that a head that is kept fits the targets that start from it."""
-        for name, source in sources.items():
-            if source.settings.head == "drop" or source.classes is None:
+        """See that a head that is kept fits the targets that start from it, and that one can be fitted to them."""
+        for name, start in self.study.starts.items():
+            source = sources.get(start.source or "")
+            if source is None or start.runs is not None:
                 continue
-            starts = [s for s in self.study.starts.values() if s.source == name]
+            head = start.head or source.settings.head
+            where = f"starts.{name}.head" if start.head is not None else f"{_at(start.source or '')}.head"
             for target, found in targets.items():
-                uses = any(target in (s.targets or targets) for s in starts)
-                if uses and len(found.classes) != source.classes:
+                if target not in (start.targets or targets):
+                    continue
+                if head == "keep" and source.classes not in (None, len(found.classes)):
                     self._add(
-                        f"{_at(name)}.head",
+                        where,
                         f"the source's final layer has {source.classes} outputs, {target} has "
                         f"{len(found.classes)} classes; 'drop' gives each run a new one",
                     )
+                if head == "probe" and (found.multilabel or not found.val):
+                    what = "several labels an image" if found.multilabel else "no validation images"
+                    self._add(where, f"{target} has {what}, so no final layer can be probed; 'drop' draws a new one")
+            if head == "probe" and (start.top_singular is not None or start.basin_noise is not None):
+                self._add(where, "a probed final layer is of the weights as pre-trained, and these are altered")
 
     def _started_from(self, sources: Mapping[str, Pretraining]) -> None:
         """See that pre-trainings keep the weights that runs start from."""

@@ -1,4 +1,4 @@
-"""The local engine: what is missing is computed, in this process or in several side by side."""
+"""What is missing is computed: in this process, in several side by side, or by a cluster."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from ..runtime import cores, free_memory, pick_device
 from ..store.folder import RunFolder
 from .events import Listener, StepEvent, unheard
 from .graph import Step
+from .needs import PROCESS_BYTES
 from .perform import StepFailedError, perform
 from .schedule import Outcome, Schedule
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["execute", "resources", "usual_jobs"]
-
-_WORKER_BYTES = 3 * 2**29
-"""What a process of its own takes: libraries, images of usual size held in memory, activations."""
+__all__ = ["check_engine", "execute", "resources", "usual_jobs"]
 
 
 def usual_jobs(device: torch.device) -> int:
@@ -31,10 +29,10 @@ def usual_jobs(device: torch.device) -> int:
     if device.type == "cuda":
         return 1
     free = free_memory()
-    return cores() if free is None else max(1, min(cores(), free // _WORKER_BYTES))
+    return cores() if free is None else max(1, min(cores(), free // PROCESS_BYTES))
 
 
-def resources(jobs: int, device: str, threads: int | None) -> tuple[torch.device, int]:
+def resources(jobs: int | None, device: str, threads: int | None) -> tuple[torch.device, int]:
     """Return the device, and the threads of each process: the processors divided by ``jobs`` unless told.
 
     ``OMP_NUM_THREADS``, where it is set, is the most.
@@ -42,6 +40,7 @@ def resources(jobs: int, device: str, threads: int | None) -> tuple[torch.device
     Raises:
         UsageError: for no jobs or threads, or a device that is not there.
     """
+    jobs = usual_jobs(pick_device(device)) if jobs is None else jobs
     if jobs < 1:
         raise UsageError(f"jobs must be at least 1, got {jobs}")
     if threads is not None and threads < 1:
@@ -51,11 +50,32 @@ def resources(jobs: int, device: str, threads: int | None) -> tuple[torch.device
     return pick_device(device), threads or (min(usual, int(most)) if most.isdigit() and int(most) else usual)
 
 
+def check_engine(engine: str, jobs: int | None, device: str, threads: int | None) -> None:
+    """Refuse before anything is written what cannot be right of an engine.
+
+    Args:
+        engine: ``local``, ``ray`` or ``ray://ADDRESS``.
+        jobs: how many steps side by side.
+        device: where to compute.
+        threads: of each step.
+
+    Raises:
+        UsageError: with what would be right.
+    """
+    if engine == "local":
+        resources(jobs, device, threads)
+    else:
+        from .ray_engine import check_ray
+
+        check_ray(engine, jobs, device, threads)
+
+
 def execute(
     steps: Sequence[Step],
     folder: RunFolder,
     *,
-    jobs: int = 1,
+    engine: str = "local",
+    jobs: int | None = 1,
     device: str = "auto",
     threads: int | None = None,
     listener: Listener = unheard,
@@ -68,7 +88,9 @@ def execute(
     Args:
         steps: each after its inputs; the folder's ``plan.json`` must have them when ``jobs`` > 1.
         folder: where they go.
-        jobs: how many at the same time, each in a process of its own.
+        engine: ``local`` for processes of this machine; ``ray`` for a Ray cluster that is started here,
+            ``ray://auto`` for the one that this machine is a node of, ``ray://HOST:PORT`` for another.
+        jobs: how many at the same time, each in a process of its own; ``None``: as many as there is room for.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: threads of torch in each process; by default the processors divided by ``jobs``. On CPU a step's
             numbers are the same bits for the same number of threads, however many jobs there are.
@@ -81,8 +103,10 @@ def execute(
         TransferscopeError: when the user's images or checkpoints cannot be used, or the folder not be written.
         KeyboardInterrupt: when interrupted; its message says what is kept.
     """
-    chosen, count = resources(jobs, device, threads)
-    schedule = Schedule(steps, jobs)
+    check_engine(engine, jobs, device, threads)
+    if engine == "local" and jobs is None:
+        jobs = usual_jobs(pick_device(device))
+    schedule = Schedule(steps, jobs or 1)
     started = time.perf_counter()
 
     def heard(event: StepEvent) -> None:
@@ -97,20 +121,32 @@ def execute(
             if folder.find(step.identity) is not None:
                 schedule.finish(step, reused=True)
                 heard(StepEvent("reused", step.title, step.digest))
-        if jobs == 1:
-            _inline(schedule, folder, chosen, count, heard)
-        else:
-            from .workers import run_in_workers
+        if engine != "local":
+            from .ray_engine import run_on_ray
 
-            run_in_workers(schedule, folder, jobs=jobs, device=str(chosen), threads=count, heard=heard)
+            run_on_ray(schedule, folder, engine=engine, jobs=jobs, device=device, threads=threads, heard=heard)
+        else:
+            _on_this_machine(schedule, folder, schedule.jobs, device, threads, heard)
     except KeyboardInterrupt:
         there = len(schedule.done) + len(schedule.reused)
         raise KeyboardInterrupt(
             f"interrupted: {there} of {len(schedule.steps)} steps are done and kept, what was under way goes on "
             f"where it was last saved; give the same command again\nfor the report of what is there: "
-            f"transferscope report {shlex.quote(str(folder.root))}"
+            f"transferscope report {shlex.quote(folder.shown)}"
         ) from None
     return schedule.outcome(time.perf_counter() - started)
+
+
+def _on_this_machine(
+    schedule: Schedule, folder: RunFolder, jobs: int, device: str, threads: int | None, heard: Listener
+) -> None:
+    chosen, count = resources(jobs, device, threads)
+    if jobs == 1:
+        _inline(schedule, folder, chosen, count, heard)
+        return
+    from .workers import run_in_workers
+
+    run_in_workers(schedule, folder, jobs=jobs, device=str(chosen), threads=count, heard=heard)
 
 
 def _inline(schedule: Schedule, folder: RunFolder, device: torch.device, threads: int, heard: Listener) -> None:

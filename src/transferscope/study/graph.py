@@ -19,7 +19,7 @@ class Step:
     """One thing to compute.
 
     Attributes:
-        kind: ``data``, ``train``, ``checkpoint`` or ``analysis``: which code computes it.
+        kind: ``data``, ``train``, ``head``, ``checkpoint``, ``recording`` or ``analysis``: which code computes it.
         name: for people; not part of its identity.
         spec: plain data that decides the numbers, resolved.
         inputs: role → the step whose outcome is taken.

@@ -29,6 +29,7 @@ _WORK = {
     "data": "transferscope.study.work.data:prepare",
     "train": "transferscope.study.work.train:train",
     "checkpoint": "transferscope.study.work.checkpoint:take",
+    "head": "transferscope.study.work.probed:fit_head",
     "recording": "transferscope.study.work.recording:take",
     "analysis": "transferscope.study.work.analysis:analyse",
 }

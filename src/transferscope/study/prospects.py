@@ -22,7 +22,7 @@ from .stored_study import StoredStudy, open_study
 __all__ = ["pilot_file", "pilots_for", "pilots_in", "prospects", "told"]
 
 
-def pilots_for(study: Study, folder: Path) -> tuple[tuple[Pilot, ...], str]:
+def pilots_for(study: Study, folder: str | Path) -> tuple[tuple[Pilot, ...], str]:
     """Return how much the numbers of claims vary, and where that is known from.
 
     It is what the run folder holds, where it holds something of this study; else, of a paper's study with its own
@@ -135,7 +135,7 @@ def told(found: list[Prospect], where: str) -> list[str]:
         on = f" {p.target}" if p.target else ""
         size = f"{p.networks} networks of a kind" + (f", {p.images:,} images" if p.images else "")
         tells = "no verdict under 3 of a kind" if p.tells is None else f"{short(p.tells)} {p.claim.units}"
-        lines.append(f"  {p.claim.id}{on}: {size}: {tells}{_effect(p)}")
+        lines.append(f"  {p.claim.text} [{p.claim.id}]{on}: {size}: {tells}{_effect(p)}")
     return lines
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..data.spec import parse
 from ..errors import SpecError, UsageError
+from ..questions.protocols import NOT_LEARNED
 from ..store.folder import RunFolder
 from .candidates import Named, named
 from .events import Listener, unheard
@@ -109,9 +110,13 @@ def plan_ranking(asked: Ranking) -> tuple[Plan, str, tuple[tuple[str, str], ...]
         inputs.setdefault(known or key, step)
         file = f"file {label}"
         inputs[file], _ = file_step((candidate.path, None), label, network, None, "keep")
+        learned = candidate.learned
+        if not isinstance(learned, str):
+            inputs[f"learned {label}"], learned = learned, f"learned {label}"
         given.append(
             {"input": file, "label": label, "group": "", "network": network, "images": known or key}
             | ({} if candidate.softmax else {"softmax": False})
+            | ({} if learned == NOT_LEARNED else {"learned": learned})
         )
     assert found is not None
     _check_images(found, candidates[0], asked)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..store.atomic import write_bytes
 from ..store.folder import RunFolder
 from .check import Checked, check
 from .events import Listener, StepEvent, unheard
-from .execute import execute, resources
+from .execute import check_engine, execute
 from .graph import Plan, Step
 from .load import load_study
 from .plan import make_plan
@@ -26,7 +25,8 @@ def run_study(
     out: str | Path | None = None,
     *,
     only: str | Sequence[str] | None = None,
-    jobs: int = 1,
+    engine: str = "local",
+    jobs: int | None = 1,
     device: str = "auto",
     threads: int | None = None,
     skip_unreadable: bool = False,
@@ -36,10 +36,11 @@ def run_study(
 
     Args:
         study: a study, its file, or a name of the library.
-        out: run folder; by default ``runs/NAME``.
+        out: run folder, or its address (``s3://bucket/run``); by default ``runs/NAME``.
         only: names of items under ``analyses``, or of figures and tables they show, a list or joined by commas: just
             these and what they need. The folder then holds what has been asked for so far, not the whole study.
-        jobs: how many steps side by side.
+        engine: ``local``, ``ray`` or ``ray://ADDRESS``; see :func:`~transferscope.study.execute.execute`.
+        jobs: how many steps side by side; ``None``: as many as there is room for.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: threads of torch in each process; by default the processors divided by ``jobs``.
         skip_unreadable: leave out images that cannot be read, whatever the study says.
@@ -60,15 +61,15 @@ def run_study(
     if skip_unreadable:
         images = study.images.model_copy(update={"skip_unreadable": True})
         study = study.model_copy(update={"images": images})
-    resources(jobs, device, threads)
-    place = Path(out) if out is not None else Path("runs") / study.name
+    check_engine(engine, jobs, device, threads)
+    place = str(out) if out is not None else str(Path("runs") / study.name)
     checked, plan, steps = _planned(study, place, only)
     for name, remark in remarks_of(checked):
         listener(StepEvent("noted", f"data {name}", "", text=remark))
     folder = RunFolder.create(place, "study", study.name)
-    write_bytes(folder.root / "study.yaml", study_yaml(study).encode())
+    folder.put("study.yaml", study_yaml(study).encode())
     folder.write("plan.json", plan.to_json())
-    outcome = execute(steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)
+    outcome = execute(steps, folder, engine=engine, jobs=jobs, device=device, threads=threads, listener=listener)
     return folder, outcome
 
 
@@ -78,7 +79,7 @@ def remarks_of(checked: Checked) -> list[tuple[str, str]]:
     return [(name, remark) for name, images in (*found, *checked.targets.items()) for remark in images.remarks]
 
 
-def _planned(study: Study, place: Path, only: str | Sequence[str] | None) -> tuple[Checked, Plan, tuple[Step, ...]]:
+def _planned(study: Study, place: str, only: str | Sequence[str] | None) -> tuple[Checked, Plan, tuple[Step, ...]]:
     """Return the study checked, what the folder will hold of it, and the steps that are asked for now."""
     if only is None:
         checked = check(study)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,36 +57,54 @@ class Schedule:
         self.failed: dict[str, tuple[Step, str]] = {}
         self.skipped: dict[str, tuple[Step, str]] = {}
         self._waiting = {s.digest: s for s in steps}
-        self._unfinished = set(self._waiting)
+        self._place = {s.digest: place for place, s in enumerate(self.steps)}
+        # What is not among the steps is taken to be there; if it is not, the step that needs it says so.
+        self._missing = {s.digest: {i.digest for i in s.inputs.values()} & self._waiting.keys() for s in self.steps}
+        self._users: dict[str, list[Step]] = {}
+        for step in self.steps:
+            for digest in self._missing[step.digest]:
+                self._users.setdefault(digest, []).append(step)
         self._fractions: dict[str, float] = {}
         self._before: dict[str, float] = {}
         self._priority = _work_behind(self.steps)
         waited_for = {i.digest for s in steps for i in s.inputs.values()}
         self._questions = {s.digest for s in steps if s.kind == "analysis" and s.digest not in waited_for}
+        self._asked: dict[str, Step] = {}  # questions that could be begun
+        self._ready: list[tuple[bool, float, int, Step]] = []  # the same of other steps, a heap: next comes first
+        for step in self.steps:
+            self._make_ready(step)
 
     def take(self) -> Step | None:
         """Hand out a step to run, or ``None`` when none is ready now."""
-        # What is not among the steps is taken to be there; if it is not, the step that needs it says so.
-        ready = [
-            s for s in self._waiting.values() if not any(i.digest in self._unfinished for i in s.inputs.values())
-        ]
+        while self._ready:
+            *_, chosen = heapq.heappop(self._ready)
+            if self._waiting.pop(chosen.digest, None) is not None:  # it was not dropped or found since
+                return chosen
+        ready = [s for s in self._asked.values() if s.digest in self._waiting]
         if not ready:
             return None
-        others = [s for s in ready if s.digest not in self._questions]
-        if others:
-            chosen = max(others, key=lambda s: (not s.inputs, self._priority[s.digest]))
-        else:
-            chosen = max(ready, key=lambda s: s.cost)
-            rest = sum(s.cost for s in self._waiting.values()) - chosen.cost
-            if chosen.cost * (self.jobs - 1) < rest or self.jobs == 1:
-                chosen = min(ready, key=lambda s: s.cost)
-        del self._waiting[chosen.digest]
+        chosen = max(ready, key=lambda s: (s.cost, -self._place[s.digest]))
+        rest = sum(s.cost for s in self._waiting.values()) - chosen.cost
+        if chosen.cost * (self.jobs - 1) < rest or self.jobs == 1:
+            chosen = min(ready, key=lambda s: (s.cost, self._place[s.digest]))
+        del self._waiting[chosen.digest], self._asked[chosen.digest]
         return chosen
+
+    def _make_ready(self, step: Step) -> None:
+        if self._missing[step.digest]:
+            return
+        if step.digest in self._questions:
+            self._asked[step.digest] = step
+        else:
+            place = self._place[step.digest]
+            heapq.heappush(self._ready, (bool(step.inputs), -self._priority[step.digest], place, step))
 
     def finish(self, step: Step, *, reused: bool) -> None:
         """Take note that a step is there."""
         self._waiting.pop(step.digest, None)
-        self._unfinished.discard(step.digest)
+        for user in self._users.pop(step.digest, ()):
+            self._missing[user.digest].discard(step.digest)
+            self._make_ready(user)
         self._fractions[step.digest] = 1.0
         if reused:
             self._before[step.digest] = 1.0

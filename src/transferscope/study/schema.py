@@ -193,6 +193,10 @@ class StartSettings(Strict):
     callbacks for Lightning and Hugging Face made, one a run. ``from`` then says what they started from."""
     weights: Annotated[str, Field(pattern=r"^(best|final|epoch \d+|step \d+)$")] | None = None
     """Which weights of the pre-training: ``best``, ``final``, ``epoch 4``, ``step 9``; default: as in the source."""
+    head: Literal["drop", "keep", "probe"] | None = None
+    """The final layer they begin with: ``drop`` draws a new one from the seed; ``keep`` takes the source's own;
+    ``probe`` first fits one to the features as pre-trained, the same for all runs on a target (LP-FT, Kumar et al.
+    2022), and needs validation images. Default: as in the source."""
     top_singular: Annotated[float, Field(gt=0), AfterValidator(_share_or_count)] | None = None
     """Start from only the leading singular directions of each pre-trained layer: so many (10), or as many as hold
     this share of the sum of their squares (0.9)."""
@@ -233,7 +237,7 @@ class Study(Strict):
     """How images are prepared."""
     recipe: RecipePatch = Field(default_factory=dict)
     """How networks are trained, unless source, target or start say otherwise."""
-    paper: Literal["neyshabur2020", "liu2019", "abnar2022", "chatterji2020"] | None = None
+    paper: Literal["neyshabur2020", "liu2019", "abnar2022", "wortsman2022", "chatterji2020"] | None = None
     """The paper whose figures and tables it makes."""
     source: SourceSettings | None = None
     """Where pre-trained weights come from; needed by starts ``from: source``."""

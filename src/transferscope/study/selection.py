@@ -46,7 +46,7 @@ def narrowed(study: Study, names: Sequence[str] | None) -> Study:
     return study.model_copy(update={"analyses": kept})
 
 
-def asked_before(folder: Path, name: str) -> tuple[str, ...] | None:
+def asked_before(folder: str | Path, name: str) -> tuple[str, ...] | None:
     """Return what a run folder of this study has been asked for so far; ``None`` for all of it.
 
     What was asked before stays in the plan, so that a report shows it all.

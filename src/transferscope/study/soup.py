@@ -108,7 +108,7 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
         progress: told after every evaluation.
 
     Returns:
-        The result, and what there is to say: the table, what to take, and what was written.
+        The result, and what there is to say: what to take, the table, and what was written.
 
     Raises:
         TransferscopeError: when files, network or images cannot be used; nothing has been written then.
@@ -132,8 +132,7 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
         net, given, held_out, tests, init=init, train=images.train, accept=asked.accept, methods=asked.methods,
         progress=progress, device=device,
     )  # fmt: skip
-    lines = [*table(result), ""]
-    lines += [decided(result, name)[0] for name in result.tests]
+    lines = [*(decided(result, name)[0] for name in result.tests), "", *table(result), ""]
     lines += [f"Left out: {left.text}." for left in result.left_out]
     lines += [f"Images of {name}: {said}." for name, of in {"--data": images, **more}.items() for said in of.remarks]
     if asked.save is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..data.augmentation import Augmentation
@@ -19,15 +19,18 @@ from .recorded import recorded_run
 from .schema import ImageSettings, RecordSettings, SimclrSettings, SourceSettings, StartSettings
 from .snapshot_schedule import kept_epochs
 
-__all__ = ["REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
+__all__ = ["DATA_COST", "REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
 
-REVISION = {"data": 1, "train": 1, "checkpoint": 1, "recording": 1}
+REVISION = {"data": 1, "train": 1, "head": 1, "checkpoint": 1, "recording": 1}
 """Part of every specification; to be raised when a kind of step computes other numbers from the same settings.
 
 Answers have the revision of their question."""
 
 TRAINING_COST = 3.0
 """A training step in forward passes: one forward, about two backward."""
+
+DATA_COST = 0.3
+"""Preparing an image in forward passes: a guess for progress bars, as it depends on the disk."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,11 @@ def data_step(name: str, found: Found, network: Mapping[str, Any], images: Image
         "seed": images.seed,
         "skip_unreadable": images.skip_unreadable,
     }
-    return Step("data", name, spec, cost=0.3 * (found.train + found.val + found.test))
+    return Step("data", name, spec, cost=DATA_COST * (found.train + found.val + found.test))
 
 
 def shuffled(found: Found, block: str, seed: int) -> Found:
-    """Return the same images with their blocks shuffled (000 §3.1)."""
+    """Return the same images with their blocks shuffled (Neyshabur et al. 2020, §3.1)."""
     source = replace(parse(found.spec), shuffle="*" if block == "*" else int(block), shuffle_seed=seed)
     return replace(found, spec=source.spec)
 
@@ -184,7 +187,7 @@ class Trainings:
             "network": self.checked.network,
             "path": str(recorded.root),
             "content": recorded.content,
-            "recipe": asdict(recorded.recipe(recipe)),
+            "recipe": recorded.recipe(recipe).spec(),
             "seed": seed,
             "start": {"from": start.from_, "weights": "given"},
         }
@@ -233,6 +236,8 @@ class Trainings:
             how, group = self._from_source(start, seed, condition)
             inputs = {"source": self.sources[start.source]}
             role = "P-T"
+            if how["head"] == "probe":
+                inputs["head"] = self._probed(target, start.source, how["weights"], images, found)
         else:
             init = seed if start.init is None else start.init
             how, group, role = {"from": "random", "seed": init}, f"RI {init}", "RI-T"
@@ -256,8 +261,17 @@ class Trainings:
         if given.recipe is not None and tag == f"epoch {given.recipe.epochs}":
             tag = "final"  # the same weights: runs from them are the same runs
         group = "P" if start.source == "source" else f"P {start.source}"
-        how = {"from": "source", "weights": tag, "head": source.head, "seed": seed}
-        return how, group if tag == usual else f"{group} ({tag})"
+        group = group if tag == usual else f"{group} ({tag})"
+        if (start.head or source.head) == "probe":  # nothing of such a start is drawn from the run's seed
+            return {"from": "source", "weights": tag, "head": "probe"}, f"{group}, probed head"
+        return {"from": "source", "weights": tag, "head": start.head or source.head, "seed": seed}, group
+
+    def _probed(self, target: str, source: str, weights: str, images: Step, found: Found) -> Step:
+        """Return the step that fits the final layer which runs on a target begin with."""
+        spec = {"revision": REVISION["head"], "network": self.checked.network, "weights": weights}
+        of = "" if source == "source" else f" of {source}"
+        inputs = {"images": images, "source": self.sources[source]}
+        return Step("head", f"{target} probed head{of}", spec, inputs, cost=2.0 * (found.train + found.val))
 
     def _train(
         self,
@@ -275,7 +289,7 @@ class Trainings:
         spec = {
             "revision": REVISION["train"],
             "network": self.checked.network if network is None else network,
-            "recipe": asdict(recipe),
+            "recipe": recipe.spec(),
             "seed": seed,
             "start": dict(start),
             "record": {

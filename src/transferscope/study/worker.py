@@ -13,7 +13,6 @@ import queue
 import sys
 import threading
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import TransferscopeError
@@ -24,7 +23,7 @@ __all__ = ["main"]
 def main(arguments: list[str] | None = None) -> int:
     """Perform what is asked for on stdin until there is no more."""
     parser = argparse.ArgumentParser(prog="transferscope.study.worker")
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder")
     parser.add_argument("--device", required=True)
     parser.add_argument("--threads", type=int, required=True)
     options = parser.parse_args(arguments)
@@ -48,7 +47,7 @@ def _listen(asked: queue.SimpleQueue[str]) -> None:
     os._exit(0)  # the engine is gone, or has no more to ask; whatever is half done goes on from its state next time
 
 
-def _serve(root: Path, device_name: str, threads: int, asked: queue.SimpleQueue[str], out: TextIO) -> None:
+def _serve(root: str, device_name: str, threads: int, asked: queue.SimpleQueue[str], out: TextIO) -> None:
     from ..runtime import pick_device
     from ..store.folder import RunFolder
     from .graph import Plan

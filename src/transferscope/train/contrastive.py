@@ -64,7 +64,7 @@ def fit_simclr(
         net: the network; for small images one whose first layer keeps the resolution.
         start: the weights at the start.
         images: what to train on, choose by, and report.
-        recipe: how to train; mixup must be off.
+        recipe: how to train; mixup and label smoothing must be off.
         temperature: τ.
         hidden: units between the two layers.
         projection: numbers that views are compared by.
@@ -84,6 +84,8 @@ def fit_simclr(
     """
     if recipe.augmentation.mixup:
         raise UsageError("mixup: a mixed image has no other view of itself; set it to 0 for simclr")
+    if recipe.label_smoothing:
+        raise UsageError("label_smoothing: there are no labels to smooth; set it to 0 for simclr")
     if recipe.frozen != "none":
         raise UsageError("frozen: with a frozen body nothing is left that simclr trains")
     if not net.head:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from ..data.augmentation import Augmentation
 from ..errors import UsageError, nearest
@@ -16,7 +16,7 @@ _PAPER_EPOCHS = {("chexpert", "pretrained"): 200, ("chexpert", "random"): 400}
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with momentum as in 000 Appendix A, whose DomainNet settings are the defaults.
+    """SGD with momentum as in Neyshabur et al. 2020, Appendix A, whose DomainNet settings are the defaults.
 
     The learning rate of step t is ``lr`` · ``batch``/256 · schedule(t), times ``scalar_lr`` or ``head_lr`` for the
     parameters these name.
@@ -37,6 +37,7 @@ class Recipe:
         milestones: epochs after which "step" lowers the rate.
         decay: factor of "step".
         warmup: steps over which the rate rises linearly at the beginning.
+        label_smoothing: ε of labels as they are learned, (1 − ε)·label + ε/classes (Szegedy et al. 2016); 0 for none.
         augmentation: how training images are varied.
         precision: "float32", "bfloat16" (mixed: weights stay float32) or "auto", bfloat16 where the device is fast
             at it.
@@ -63,6 +64,7 @@ class Recipe:
     milestones: tuple[int, ...] = (30, 60, 90)
     decay: float = 0.1
     warmup: int = 0
+    label_smoothing: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
@@ -84,6 +86,7 @@ class Recipe:
             "milestones": (rising, "epochs that rise, such as (30, 60, 90)"),
             "decay": (0 < self.decay <= 1, "a factor over 0 and up to 1, such as 0.1"),
             "warmup": (self.warmup >= 0, "a number of steps, 0 for none"),
+            "label_smoothing": (0 <= self.label_smoothing < 1, "0 or more and under 1, such as 0.1"),
             "precision": (self.precision in ("auto", "float32", "bfloat16"), "'auto', 'float32' or 'bfloat16'"),
         }
         for name, (right, wanted) in checks.items():
@@ -96,7 +99,8 @@ class Recipe:
         task: Literal["domainnet", "chexpert"] = "domainnet",
         start: Literal["random", "pretrained"] = "random",
     ) -> Recipe:
-        """Return the recipe of 000 Appendix A for a task and a start, with the rate that suits the start (B.1).
+        """Return the recipe of Neyshabur et al. 2020, Appendix A for a task and a start, with the rate that suits the
+        start (B.1).
 
         >>> Recipe.paper("chexpert", "pretrained").epochs, Recipe.paper("chexpert", "pretrained").schedule
         (200, 'constant')
@@ -109,6 +113,19 @@ class Recipe:
         if task == "chexpert":
             return cls(epochs=_PAPER_EPOCHS[task, start], batch=256, lr=rates[start], schedule="constant")
         raise UsageError(f"task {task!r}{nearest(task, ('domainnet', 'chexpert'))}")
+
+    def spec(self) -> dict[str, Any]:
+        """Return what decides the numbers of a training, as plain data.
+
+        What came to recipes later is left out where it does nothing, so that trainings of before stay what they are.
+
+        >>> "label_smoothing" in Recipe().spec(), Recipe(label_smoothing=0.1).spec()["label_smoothing"]
+        (False, 0.1)
+        """
+        found = asdict(self)
+        if not self.label_smoothing:
+            del found["label_smoothing"]
+        return found
 
     def steps_per_epoch(self, images: int) -> int:
         """How many steps an epoch over this many images has.

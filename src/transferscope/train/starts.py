@@ -12,7 +12,7 @@ from ..models.build import initialise
 from ..models.network import Network
 from ..params import Params, clone
 
-__all__ = ["Start", "pretrained", "random", "same"]
+__all__ = ["Start", "pretrained", "probed", "random", "same"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +74,29 @@ def pretrained(net: Network, params: Mapping[str, Tensor], seed: int, *, group: 
         f"head {net.head} ({', '.join(sorted(head))}): {left}, a new one of {net.classes} was drawn from seed {seed}"
     )
     return Start({k: fresh[k] if k in head else body[k].detach().clone() for k in fresh}, "P", group, (note,))
+
+
+def probed(net: Network, params: Mapping[str, Tensor], head: Mapping[str, Tensor], *, group: str = "P") -> Start:
+    """Return given weights with a final layer that was fitted to their features (LP-FT, Kumar et al. 2022).
+
+    Nothing of it is drawn: all runs that start so start from the same numbers.
+
+    Args:
+        net: the network of the target task.
+        params: pre-trained weights; their own head is not used.
+        head: the final layer, from :func:`~transferscope.probes.probed_head.probed_head`.
+        group: what runs from these weights have in common.
+
+    Raises:
+        ModelError: when it is not known which tensors are the network's head.
+        CheckpointError: when a tensor is missing, left over or of another shape.
+    """
+    start = pretrained(net, params, 0, group=group)
+    _check_fits(net, {k: start.params[k] for k in net.head_tensors()}, head)
+    note = f"head {net.head}: a linear probe of the pre-trained features, the same for all runs that start so"
+    return Start(
+        {k: head[k].detach().clone() if k in head else v for k, v in start.params.items()}, "P", group, (note,)
+    )
 
 
 def same(net: Network, params: Mapping[str, Tensor], *, role: str = "RI", group: str = "given") -> Start:

@@ -73,9 +73,9 @@ class Trainer:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
                 logits: Tensor = self.module(x)
             if partners is None or weight is None:
-                loss = mean_loss(logits, labels)
+                loss = mean_loss(logits, labels, self.recipe.label_smoothing)
             else:
-                loss = mixed_loss(logits, labels, partners, weight)
+                loss = mixed_loss(logits, labels, partners, weight, self.recipe.label_smoothing)
             loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step(rate)
         seen = logits.detach()

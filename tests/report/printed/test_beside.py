@@ -16,9 +16,11 @@ from transferscope.questions.distance.measure import distance
 from transferscope.questions.mistakes.measure import Mistakes
 from transferscope.questions.mistakes.shared import SharedMistakes
 from transferscope.questions.similarity.measure import similarity
+from transferscope.questions.soup.measure import soup
 from transferscope.questions.transfer.measure import Transfer, Transferred
 from transferscope.report.printed.beside import beside
 from transferscope.report.printed.measured import _aligned
+from transferscope.rng import numpy_generator
 
 FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 STAGES = ("conv1", "layer 1", "layer 2", "layer 3", "layer 4")
@@ -229,3 +231,32 @@ def test_the_frame_has_a_row_a_cell(similar):
     frame = beside("000", {"cka": {"xray": similar}}, {"xray": "CheXpert"}).frame()
     assert len(frame) == 20 and list(frame.columns[:4]) == ["table", "about", "row", "column"]
     assert frame["printed"].tolist()[0] == "0.6225" and frame["here"].notna().sum() == 16
+
+
+def test_the_slides_table_on_soups() -> None:
+    """In per cent: the task's own images in the place of ImageNet, the mean over shifted sets of that over five."""
+    of = build("mlp:4", 3, input=Input((2, 2), 1, (0.5,), (0.25,)))
+    r = numpy_generator("soup beside")
+    sets = {
+        name: ImageSet(r.integers(0, 256, (n, 2, 2, 1), dtype=np.uint8), np.arange(n) % 3, tuple("abc"),
+                       np.arange(n).astype(str), name=name)
+        for name, n in (("val", 30), ("test", 40), ("drawn", 50), ("dark", 20))
+    }  # fmt: skip
+    given = [Solution(f"net {i}", initialise(of, i)) for i in range(4)]
+    held_out = sets.pop("val")
+    result = soup(of, given, held_out, sets, device="cpu", precheck=False, target="photo")
+    (table,) = beside("003", {"soups": {"photo": result}}, {"photo": "ImageNet"}, shows={"soups": ["table1"]}).tables
+    assert table.target == "photo" and table.items == ("soups",)
+    rows = {row.row: dict(zip(table.table.columns, row.here, strict=True)) for row in table.rows}
+    assert list(rows) == list(table.table.row_names)
+    assert rows["greedy soup"]["Top-1"] == 100 * result.value("greedy soup", "test")
+    ensemble = [result.value("greedy ensemble", name) for name in ("drawn", "dark")]
+    assert rows["greedy ensemble"]["Avg shifts"] == pytest.approx(100 * np.mean(ensemble))
+    assert rows["best model on held out val set"]["Top-1"] == 100 * result.value(result.best, "test")
+    oracles = [result.value(result.oracle(name), name) for name in ("drawn", "dark")]
+    assert rows["best model on each test set (oracle)"]["Avg shifts"] == pytest.approx(100 * np.mean(oracles))
+    assert math.isnan(rows["greedy soup"]["IN-R"]) and table.rows[-1].printed[0] == "90.94"
+    assert (
+        len(table.patterns) == 2
+        and "Top-1 in per cent, largest first. In the paper: greedy soup 90.9" in table.patterns[0]
+    )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from ..claim import Claim
 from ..rules import Above, AllOf, Below, Each, Not, PeakAbove, Under, Within
+from ..sources import SOURCES
 from . import _slides_data, _slides_modules
 from ._shared import CHOSEN, MARGIN, PEAK_OF_PAIRS
 
 __all__ = ["CLAIMS"]
 
-KEY, NAME, SHORT = "003", "sedghi", "Sedghi (slides)"
+KEY, NAME = "003", "sedghi"
+SHORT = SOURCES[KEY]
 TITLE = "Towards understanding transfer learning and its limits"
 
 _TABLES = (
@@ -18,6 +20,7 @@ _TABLES = (
 )
 
 _OVER_DECAYS = "by a line over the logarithm of the head's weight decay; one slope for each seed of pre-training"
+_SOUPS = "at least three seeds, each with two fine-tuned networks"
 _GRID = "at least four pre-trainings of each head weight decay"
 
 CLAIMS: tuple[Claim, ...] = (
@@ -50,7 +53,7 @@ CLAIMS: tuple[Claim, ...] = (
         effect=0.005,
         units="share of test images",
         effect_from="half of 1.1 points, what the authors' 72 fine-tunings give on what they were tuned on, rounded",
-        needs="at least three seeds, each with two fine-tuned networks",
+        needs=_SOUPS,
     ),
     Claim(
         "003-c",
@@ -69,13 +72,16 @@ CLAIMS: tuple[Claim, ...] = (
         effect=0.005,
         units="share of test images",
         effect_from=CHOSEN,
-        needs="at least three seeds, each with two fine-tuned networks",
+        needs=_SOUPS,
     ),
     Claim(
         "003-d",
         "",
         "there is no barrier between fine-tuned models, so their weights can be averaged",
-        undecided="the same as 000-3.3-a, which the barrier judges; soups say it of given networks",
+        undecided=(
+            "the same as what Neyshabur et al. 2020, §3.3, say of two P-T, which the barrier judges; soups say it of "
+            "given networks"
+        ),
     ),
     Claim(
         "003-e",
@@ -248,6 +254,79 @@ CLAIMS: tuple[Claim, ...] = (
         units="share of test images, a tenfold weight decay",
         effect_from=CHOSEN,
         needs=_GRID,
+    ),
+    Claim(
+        "003-s",
+        "",
+        "simply averaging the weights of all models fine-tuned with different hyper-parameters, good and bad, "
+        "improves on the best of them",
+        question="soup",
+        statistic=(
+            "the test metric of the uniform soup less that of the best single network on held-out images; over soups "
+            "that share no network (one a seed), and images"
+        ),
+        rule=Above(0.0),
+        about="metric",
+        kinds=("P-T",),
+        pretrained=True,
+        effect=0.005,
+        units="share of test images",
+        effect_from=CHOSEN,
+        needs=_SOUPS,
+    ),
+    Claim(
+        "003-t",
+        "",
+        "a greedy soup of fine-tuned models is as accurate as their greedy ensemble",
+        question="soup",
+        statistic=(
+            "the test metric of the greedy soup less that of the greedy ensemble; over soups that share no network, "
+            "and images"
+        ),
+        rule=Within(0.01),
+        about="metric",
+        kinds=("P-T",),
+        pretrained=True,
+        effect=0.0,
+        units="share of test images",
+        effect_from="the claim: no difference; the slides print 90.94 and 90.93 %, and the margin is what soups gain",
+        needs=_SOUPS,
+    ),
+    Claim(
+        "003-u",
+        "",
+        "a greedy soup of fine-tuned models improves on the best of them under distribution shift, too",
+        question="soup",
+        statistic=(
+            "the metric of a greedy soup less that of its best single network on held-out images, on shifted test "
+            "sets, each weighted alike; over soups that share no network, and images"
+        ),
+        rule=Above(0.0),
+        about="metric",
+        kinds=("P-T",),
+        pretrained=True,
+        effect=0.0032,
+        units="share of test images",
+        effect_from="half of 85.02 − 84.38 % (the slides' table, mean of five shifted sets)",
+        needs=f"{_SOUPS}; shifted test sets",
+    ),
+    Claim(
+        "003-v",
+        "",
+        "under distribution shift a greedy soup of fine-tuned models is more accurate than their greedy ensemble",
+        question="soup",
+        statistic=(
+            "the metric of a greedy soup less that of the greedy ensemble, on shifted test sets, each weighted "
+            "alike; over soups that share no network, and images"
+        ),
+        rule=Above(0.0),
+        about="metric",
+        kinds=("P-T",),
+        pretrained=True,
+        effect=0.0034,
+        units="share of test images",
+        effect_from="half of 85.02 − 84.33 % (the slides' table, mean of five shifted sets)",
+        needs=f"{_SOUPS}; shifted test sets",
     ),
     *_slides_modules.CLAIMS,
     *_slides_data.CLAIMS,

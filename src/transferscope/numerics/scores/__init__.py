@@ -14,6 +14,7 @@ score                  what it takes                                            
 :func:`nce`            the class named among others                               −H(Y) … 0             no
 :func:`loo_ridge`      features                                                   accuracy, log-loss    yes
 :func:`loo_knn`        features                                                   accuracy              yes
+:func:`task_move`      features of source and target images                       0 …, smaller better   yes
 =====================  =========================================================  ====================  ==============
 """
 
@@ -22,10 +23,12 @@ from .gbc import gbc
 from .h_score import h_score, ledoit_wolf_shrinkage
 from .leep import leep
 from .logme import logme
+from .logme_alone import logme_alone
 from .loo_knn import LooKnn, Neighbours, loo_knn, neighbours
 from .loo_ridge import LooRidge, loo_ridge
 from .nce import nce
 from .targets import Targets, targets_of
+from .task_move import TaskMove, task_move
 from .transrate import transrate
 from .undefined import NotDefinedError
 
@@ -36,16 +39,19 @@ __all__ = [
     "Neighbours",
     "NotDefinedError",
     "Targets",
+    "TaskMove",
     "decompose",
     "gbc",
     "h_score",
     "ledoit_wolf_shrinkage",
     "leep",
     "logme",
+    "logme_alone",
     "loo_knn",
     "loo_ridge",
     "nce",
     "neighbours",
     "targets_of",
+    "task_move",
     "transrate",
 ]

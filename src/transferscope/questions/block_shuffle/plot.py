@@ -1,4 +1,7 @@
-"""Picture of block shuffle: final metric and speed over block size (000 Fig. 3), or the images (000 Fig. 1)."""
+"""Picture of block shuffle: final metric and speed over block size, or the images.
+
+Source: Neyshabur et al. 2020, Fig. 3 and 1.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...errors import UsageError
-from ...plots.looks import looks
+from ...plots.looks import HATCHES, looks
 from ...plots.pictures import show
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .measure import BlockGroup, BlockShuffle
 
@@ -19,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-_HATCHES = ("", "///", "...", "xx", "\\\\\\", "++", "oo", "**")
 _BAR = 0.17
 """Inches a bar needs for the number above it."""
 
@@ -39,10 +42,8 @@ def plot(result: BlockShuffle, *, kind: Literal["bars", "pictures"] = "bars") ->
     blocks, targets = result.blocks, result.targets
     width = max(3.6, _BAR * len(blocks) * (len(targets) + 1) + 0.8)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         beside = width <= 5.2
-        fig = MplFigure(figsize=(2 * width, 3.2) if beside else (width, 6.0), layout="constrained")
+        fig = sheet(*((2 * width, 3.2) if beside else (width, 6.0)))
         left, right = fig.subplots(*((1, 2) if beside else (2, 1)))
         _bars(left, result, "final")
         _bars(right, result, "speed")
@@ -57,7 +58,7 @@ def _bars(ax: Axes, result: BlockShuffle, what: Literal["final", "speed"]) -> No
     look = looks(targets)
     tops = [0.0]
     for i, target in enumerate(targets):
-        colour, hatch = look[target][0], _HATCHES[i % len(_HATCHES)]
+        colour, hatch = look[target][0], HATCHES[i % len(HATCHES)]
         for x, block in enumerate(blocks):
             place = x + (i - (len(targets) - 1) / 2) * wide
             first, second = (result.group(target, block, role) for role in ("P-T", "RI-T"))
@@ -109,7 +110,7 @@ def _legend(targets: tuple[str, ...]) -> list[Patch]:
 
     look = looks(targets)
     of_targets = [
-        Patch(facecolor=look[t][0], hatch=_HATCHES[i % len(_HATCHES)], edgecolor="white", label=t)
+        Patch(facecolor=look[t][0], hatch=HATCHES[i % len(HATCHES)], edgecolor="white", label=t)
         for i, t in enumerate(targets)
     ]
     light = Patch(
@@ -143,9 +144,7 @@ def _pictures(result: BlockShuffle) -> Figure:
         for i in range(max(len(p) for p in of.values()))
     ]
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(1.05 * len(blocks) + 0.4, 1.05 * len(rows) + 0.3), layout="constrained")
+        fig = sheet(1.05 * len(blocks) + 0.4, 1.05 * len(rows) + 0.3)
         axes = fig.subplots(len(rows), len(blocks), squeeze=False)
         for y, (target, pictures) in enumerate(rows):
             for x, picture in enumerate(pictures):

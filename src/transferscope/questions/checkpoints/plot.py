@@ -1,4 +1,7 @@
-"""Runs from checkpoints of one pre-training as in 000 Fig. 7: where they end left, how fast they learn right."""
+"""Runs from checkpoints of one pre-training: where they end left, how fast they learn right.
+
+Source: Neyshabur et al. 2020, Fig. 7.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .._counted import Side
 from .measure import Checkpoints
@@ -35,9 +39,7 @@ def plot(result: Checkpoints) -> Figure:
         result: what to draw.
     """
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(8.4, 3.6), layout="constrained")
+        fig = sheet(8.4, 3.6)
         axes = list(fig.subplots(1, 2))
         for ax, what in zip(axes, _SIDES, strict=True):
             _panel(ax, result, what)

@@ -1,4 +1,7 @@
-"""Pictures of criticality: error over a module's path and noise (000 Fig. 6 and 30), and μ_i of each module."""
+"""Pictures of criticality: error over a module's path and noise, and μ_i of each module.
+
+Source: Neyshabur et al. 2020, Fig. 6 and 30.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 from ...errors import UsageError, nearest
 from ...plots.cells import draw_cells, outline, thinned
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import DIVERGING, styled
 from .measure import Criticality, Subject, Valley
 
@@ -36,7 +40,7 @@ def plot(
 
     Args:
         result: what to draw.
-        module: draw train, test and gap of this module (000 Fig. 30) instead.
+        module: draw train, test and gap of this module (Neyshabur et al. 2020, Fig. 30) instead.
         networks: labels of those whose heat maps are drawn; by default the first of each role.
         valleys: draw the heat maps of the least and of the most critical module of each network side by side instead.
 
@@ -64,11 +68,9 @@ def plot(
     rows = [(label, kind) for label in shown for kind in kinds] if surfaces else []
     rows = [row for row in rows if any((v.network, v.module) == (row[0], of) for v in result.valleys)]
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         columns = _columns(result)
         heights = [3.2] * (module is None) + [1.75 * len(rows) + 0.75] * bool(rows)
-        fig = MplFigure(figsize=(max(5.2, 1.95 * len(columns) + 1.3), sum(heights)), layout="constrained")
+        fig = sheet(max(5.2, 1.95 * len(columns) + 1.3), sum(heights))
         areas: list[SubFigure] = list(fig.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
         if module is None:
             _by_module(areas[0].subplots(), result)

@@ -1,13 +1,18 @@
-"""Pictures of distances: by module (000 Fig. 10 and 11), and along training (002 Fig. 2)."""
+"""Pictures of distances: by module, and along training.
+
+Source: Neyshabur et al. 2020, Fig. 10 and 11; Liu et al. 2019, Fig. 2.
+"""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...plots.looks import looks
+from ...plots.looks import HATCHES, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .._members import Pair, kinds
 from .measure import Distance
@@ -20,6 +25,8 @@ __all__ = ["plot"]
 
 _BARS = 9
 _LABELS = 24
+_WIDE = 30
+"""Letters of a line of a legend's title."""
 
 
 def plot(result: Distance) -> Figure:
@@ -37,19 +44,17 @@ def plot(result: Distance) -> Figure:
     panels = [("Distance between two networks", between)] * bool(between)
     panels += [("Distance of a network to its start", own)] * bool(own)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         count = len(panels) + bool(result.trajectories)
-        fig = MplFigure(figsize=(7.6, 2.5 * count), layout="constrained")
+        fig = sheet(7.6, 2.5 * count)
         axes = list(fig.subplots(count, 1, squeeze=False)[:, 0])
         for ax, (title, groups) in zip(axes, panels, strict=False):
-            _by_module(ax, result, groups, title)
+            _by_module(ax, result, groups, title, _untrained(result) if ax is axes[0] else "")
         if result.trajectories:
             _along(axes[-1], result)
     return fig
 
 
-def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], title: str) -> None:
+def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], title: str, left: str) -> None:
     """Bars for a few modules, curves over depth for many; small marks are single pairs."""
     names, width, look = result.modules, 0.8 / len(groups), looks(groups)
     x = np.arange(len(names), dtype=float)
@@ -60,7 +65,10 @@ def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], 
         label = f"{kind} ({len(of)}): {_short(float(result.comparable()[of].mean()))}"
         if len(names) <= _BARS:
             at = x + (i - (len(groups) - 1) / 2) * width
-            ax.bar(at, values.mean(0), width * 0.92, color=colour, label=label)
+            ax.bar(
+                at, values.mean(0), width * 0.92, color=colour, label=label, hatch=HATCHES[i % len(HATCHES)],
+                edgecolor="white", linewidth=0,
+            )  # fmt: skip
             if len(of) > 1:
                 ax.plot(at, values.T, linestyle="", marker="_", color="#333333", markersize=5, markeredgewidth=0.8)
         else:
@@ -83,12 +91,18 @@ def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], 
     ax.grid(axis="x", visible=False)
     total = "without head" if any(result.missing) else "whole"
     several = any(len(pairs) > 1 for pairs in groups.values())
-    spread = ("\nmarks: single pairs" if len(names) <= _BARS else "\nbands: range over pairs") * several
-    ax.legend(title=f"pairs (how many): {total}{spread}", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    spread = ("\ndashes: single pairs" if len(names) <= _BARS else "\nbands: range over pairs") * several
+    ax.legend(title=f"pairs (how many): {total}{spread}{left}", loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _untrained(result: Distance) -> str:
+    """Which kinds of pairs are in no panel."""
+    there = dict.fromkeys(p.kind for p in result.pairs if result.untrained(p) and p not in result.starts())
+    return f"\n{textwrap.fill('not drawn, as untrained: ' + ', '.join(there), _WIDE)}" if there else ""
 
 
 def _along(ax: Axes, result: Distance) -> None:
-    """002 Fig. 2: the deviation from the start over epochs, or the plain sum where n is not known."""
+    """Liu et al. 2019, Fig. 2: the deviation from the start over epochs, or the plain sum where n is not known."""
     from matplotlib.ticker import MaxNLocator
 
     scale = math.sqrt(result.examples) if result.examples else 1.0

@@ -1,4 +1,7 @@
-"""Pictures of the flow of the gradient: its size in one layer, over the layers, and weights along it (002 Fig. 7)."""
+"""Pictures of the flow of the gradient: its size in one layer, over the layers, and weights along it.
+
+Source: Liu et al. 2019, Fig. 7.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 
 from ...errors import UsageError, nearest
 from ...plots.looks import MARKERS, Look, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .contrasts import middle
 from .measure import GradientFlow
@@ -52,10 +56,8 @@ def plot(result: GradientFlow, *, layer: str | None = None, weight: str | None =
     at = _layer(result, layer)
     matrix = _matrix(result, weight, at)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         rows = 1 if matrix is None else 2
-        fig = MplFigure(figsize=(8.2, 3.0 * rows + 0.5), layout="constrained")
+        fig = sheet(8.2, 3.0 * rows + 0.5)
         axes = fig.subplots(rows, 2, squeeze=False)
         _distribution(axes[0][0], result, at, kinds, look)
         _scale(axes[0][1], result, kinds, look)
@@ -95,7 +97,7 @@ def _matrix(result: GradientFlow, name: str | None, layer: int) -> int | None:
 
 
 def _distribution(ax: Axes, result: GradientFlow, at: int, kinds: _Kinds, look: dict[str, Look]) -> None:
-    """002 Fig. 7a, b: images by the size of their gradient."""
+    """Liu et al. 2019, Fig. 7a, b: images by the size of their gradient."""
     norms = result.norms[:, at]
     shown = norms[np.isfinite(norms) & (norms > 0)]
     if len(shown):
@@ -119,7 +121,7 @@ def _distribution(ax: Axes, result: GradientFlow, at: int, kinds: _Kinds, look: 
 
 
 def _scale(ax: Axes, result: GradientFlow, kinds: _Kinds, look: dict[str, Look]) -> None:
-    """002 Fig. 7d: the mean over images from the last layer (right) back to the first; bands hold half the images."""
+    """Liu et al. 2019, Fig. 7d: the mean over images, the last layer right; bands hold half the images."""
     x = np.arange(len(result.layers))
     for i, (kind, of) in enumerate(kinds.items()):
         colour = look[kind][0]
@@ -140,7 +142,7 @@ def _scale(ax: Axes, result: GradientFlow, kinds: _Kinds, look: dict[str, Look])
 
 
 def _projections(ax: Axes, result: GradientFlow, at: int, kinds: _Kinds, look: dict[str, Look]) -> None:
-    """002 Fig. 7c: each projection as a dot, their running mean as a line."""
+    """Liu et al. 2019, Fig. 7c: each projection as a dot, their running mean as a line."""
     from matplotlib.ticker import MaxNLocator
 
     count = int(result.shapes[at].min())

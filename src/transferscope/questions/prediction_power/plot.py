@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ __all__ = ["plot"]
 _LOOKS = (
     ("upstream accuracy", "r2_us", PALETTE[0], ""),
     ("covariates", "r2_covariates", PALETTE[4], "///"),
-    ("both", "r2_both", PALETTE[2], "..."),
+    ("both", "r2_both", PALETTE[2], "\\\\\\"),
 )
 _LEAST = -0.25
 _MOST = 6
@@ -29,9 +30,7 @@ def plot(result: PredictionPower) -> Figure:
     """Draw held-out R² of each task, and the importance of its covariates beside."""
     n = max(1, len(result.tasks))
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(9.6, 0.62 * n + 1.7), layout="constrained")
+        fig = sheet(9.6, 0.62 * n + 1.7)
         left, right = fig.subplots(1, 2, sharey=True, width_ratios=(1.0, 1.25))
         _explained(left, result)
         _importance(right, result)
@@ -59,7 +58,7 @@ def _importance(ax: Axes, result: PredictionPower) -> None:
     shown = sorted(names, key=lambda n: -strength[n])[:_MOST]
     at = np.arange(len(result.tasks))[::-1].astype(float)
     height = 0.8 / max(1, len(shown))
-    hatches = ("", "///", "...", "\\\\\\", "xx", "--")
+    hatches = ("", "///", "\\\\\\", "xx", "--", "||")
     for i, name in enumerate(shown):
         of = [next((c.importance for c in t.covariates if c.name == name), 0.0) for t in result.tasks]
         ax.barh(at + 0.4 - height * (i + 0.5), of, height * 0.9, color=PALETTE[i % len(PALETTE)], hatch=hatches[i],

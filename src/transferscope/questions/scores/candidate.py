@@ -16,6 +16,8 @@ from ...params import Params
 from ...probes.footprint import footprint
 from ...probes.partial_results import Kept
 from ...probes.penultimate import penultimate
+from ..protocols import NOT_LEARNED
+from .source import Learned, learned
 
 __all__ = ["Candidate", "Scored", "check", "observed"]
 
@@ -30,6 +32,8 @@ class Candidate:
         params: its weights; without a final layer of their own, scores of predictions are not defined.
         images: the target's training images, in the size that it wants to see; the same images for all candidates.
         softmax: whether its final layer was trained as a softmax over classes.
+        source: images that it was pre-trained on, with the labels it learned and in the size it wants to see (a few
+            hundred will do); or why there are none.
     """
 
     label: str
@@ -37,6 +41,7 @@ class Candidate:
     params: Params
     images: ImageSet
     softmax: bool = True
+    source: ImageSet | str = NOT_LEARNED
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def check(candidates: Sequence[Candidate], draws: int, permutations: int) -> Non
 
 def observed(
     number: int, candidate: Candidate, chosen: np.ndarray, device: str | torch.device, kept: Kept | None
-) -> tuple[dict[str, object], np.ndarray, np.ndarray | str]:
+) -> tuple[dict[str, object], np.ndarray, np.ndarray | str, Learned | str]:
     """Pass the images through a candidate, or take up what an earlier sitting kept of that.
 
     Args:
@@ -104,15 +109,19 @@ def observed(
         kept: where features are kept.
 
     Returns:
-        What there is to say of it, its features ``(n, d)``, and its logits or why there are none.
+        What there is to say of it, its features ``(n, d)``, its logits or why there are none, and what it was
+        pre-trained on or why that is not known.
     """
-    net, params = candidate.net, candidate.params
+    net, params, images = candidate.net, candidate.params, candidate.source
     own = set(net.head_tensors()) <= params.keys()
+    whole = params if own else {**net.params(), **params}
     known = kept.load(f"features-{number}") if kept is not None else None
     if known is None:
-        seen = penultimate(net, params if own else {**net.params(), **params}, candidate.images, device=device)
+        seen = penultimate(net, whole, candidate.images, device=device)
         known = {"features": seen.features, "logits": seen.logits, "name": np.array(seen.name),
                  "took": np.array(seen.seconds)}  # fmt: skip
+        if not isinstance(images, str):
+            known["source"] = penultimate(net, whole, images, device=device).features
         if kept is not None:
             kept.save(f"features-{number}", known)
     features, logits = known["features"][chosen], known["logits"][chosen]
@@ -125,12 +134,13 @@ def observed(
         "side": candidate.images.size[0],
         "parameters": sum(p.numel() for name, p in net.module.named_parameters() if name not in head),
         "milliseconds": 1000 * float(known["took"]) / len(candidate.images),
-        "memory": footprint(net, params if own else {**net.params(), **params}),
+        "memory": footprint(net, whole),
     }
+    source = images if isinstance(images, str) else learned(known["source"], images)
     if not own:
-        return about, features, "it has no final layer of its own"
+        return about, features, "it has no final layer of its own", source
     if not candidate.softmax:
-        return about, features, "its final layer was not trained as a softmax"
+        return about, features, "its final layer was not trained as a softmax", source
     if not np.isfinite(logits).all():
-        return about, features, "its predictions are not finite"
-    return about, features, logits
+        return about, features, "its predictions are not finite", source
+    return about, features, logits, source

@@ -162,7 +162,7 @@ def _agreement(result: Scores) -> list[Finding]:
 
 
 def _first(result: Scores, name: str) -> int:
-    values = result.of(name)
+    values = result.oriented(name)
     return max(range(len(values)), key=lambda i: -math.inf if math.isnan(values[i]) else values[i])
 
 

@@ -1,4 +1,4 @@
-"""Which pre-trained network fits a target best, before any training?  Row F34."""
+"""Which pre-trained network fits a target best, before any training?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from ..result import Result
 from .candidate import Candidate, Scored, check, observed
 from .labels import check_counts, known_labels, subsets_of
 from .settled import Settled
-from .values import EACH, SCORES, permuted, prepare, values
+from .source import MOST
+from .values import EACH, LOSSES, SCORES, permuted, prepare, values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +33,6 @@ __all__ = ["Candidate", "Scored", "Scores", "scores"]
 _LEVEL = 0.05
 _PROMISED = 0.8
 """How likely a difference is told with the number of images that is named."""
-
-LOSSES = frozenset({"ridge_loss"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +60,7 @@ class Scores(Result):
     """
 
     question: ClassVar[str] = "scores"
-    cites: ClassVar[tuple[str, ...]] = ("F34", "F29")
+    cites: ClassVar[tuple[str, ...]] = ()
 
     candidates: tuple[Scored, ...]
     names: tuple[str, ...]
@@ -93,6 +92,10 @@ class Scores(Result):
         """Return one score of all candidates."""
         found: np.ndarray = self.values[:, self.names.index(name)]
         return found
+
+    def oriented(self, name: str) -> np.ndarray:
+        """Return one score of all candidates so that larger is better."""
+        return -self.of(name) if name in LOSSES else self.of(name)
 
     def estimate(self, place: int, name: str = "ridge") -> Estimate:
         """Return a score of one candidate with its interval over the target's images."""
@@ -190,7 +193,7 @@ class Scores(Result):
         """Return the weighted τ of each score with leave-one-out ridge over the candidates."""
         ridge = self.of("ridge")
         others = [name for name in self.names if name != "ridge"]
-        return {name: weighted_tau(-self.of(name) if name in LOSSES else self.of(name), ridge) for name in others}
+        return {name: weighted_tau(self.oriented(name), ridge) for name in others}
 
     def table(self) -> pd.DataFrame:
         """Return one row a candidate, the best by ridge first: scores, and what it costs."""
@@ -292,9 +295,13 @@ def scores(
     tell = _Told(progress, len(candidates), len(subsets) + len(orders))
     found, rows, of_subsets, of_null, each = [], [], [], [], []
     for number, candidate in enumerate(candidates):
-        about, features, logits = observed(number, candidate, chosen, device, kept)
-        prepared = prepare(features, logits, k)
-        whole = values(prepared, targets)
+        about, features, logits, source = observed(number, candidate, chosen, device, kept)
+        prepared = prepare(features, logits, k, source)
+        whole = values(prepared, targets, candidate.images.classes)
+        if len(labels) > MOST and not isinstance(source, str):
+            source = (
+                f"there are more than {MOST:,} images"  # of which it looks at so many: halves say nothing of them
+            )
         tell.part()
         known = kept.load(f"scores-{number}") if kept is not None else None
         if known is not None:
@@ -303,11 +310,12 @@ def scores(
             under = np.full((len(subsets), len(SCORES)), np.nan)
             for at, part in enumerate(subsets):
                 some = logits if isinstance(logits, str) else logits[part]
-                under[at] = _row(values(prepare(features[part], some, k), targets_of(labels[part])).values)
+                prepared_part = prepare(features[part], some, k, source)
+                under[at] = _row(values(prepared_part, targets_of(labels[part]), candidate.images.classes).values)
                 tell.part()
             null = np.full((len(orders), len(SCORES)), np.nan)
             for at, order in enumerate(orders):
-                null[at] = _row(values(prepared, permuted(targets, order)).values)
+                null[at] = _row(values(prepared, permuted(targets, order), candidate.images.classes).values)
                 tell.part()
             if kept is not None:
                 kept.save(f"scores-{number}", {"subsets": under, "null": null})

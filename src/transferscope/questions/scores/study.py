@@ -29,11 +29,11 @@ class ScoresQuestion(Question):
     headless: ClassVar[bool] = True
     by_name: ClassVar[bool] = True
 
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
     words: ClassVar[Words] = Words(
         title="Transferability scores",
         asks="Which pre-trained network fits a target best, before any training?",
-        rows="F34, F29 · of no paper here; LogME, LEEP, NCE, H-score, TransRate and GBC have papers of their own",
+        rows="Liu et al. 2019, §6; LogME, LEEP, NCE, H-score, TransRate and GBC have papers of their own",
         how=(
             "Each candidate sees the target's training images once, without augmentation, in its own size and with "
             "its own input normalisation; features are what its final layer is given. From one decomposition of "
@@ -44,6 +44,12 @@ class ScoresQuestion(Question):
             "cosine, and, where the candidate's own final layer is there and a softmax, LEEP and NCE. With several "
             "labels an image, ridge and neighbours have areas under the ROC curve, LogME is the mean over labels, "
             "the others are not defined.",
+            "Where images that it was pre-trained on are known with their labels (pre-trainings of a study or of a "
+            "run folder), the right-hand sides of both theorems of Liu et al. 2019 say what is left to learn: with "
+            "kernels H of its features of source P and target Q and r = y_Q − H_PQᵀH_P⁻¹y_P, how far weights still "
+            "go, rᵀH_Q⁻¹r / y_QᵀH_Q⁻¹y_Q, and the gradient at the start, ‖r‖²/‖y_Q‖², both over the same without the "
+            "source; smaller is better, under 1 the source helps. Of at most 1,000 target images; with other classes "
+            "a linear map between labels is fitted, and the score holds a fit.",
             "Candidates are in the order of leave-one-out ridge, the honest cheap baseline: it is a measured "
             "accuracy with a known chance level. Intervals are over these images, of these networks: subsets "
             "without replacement, within classes and shared by all candidates, of half of the images (at most "
@@ -73,6 +79,8 @@ class ScoresQuestion(Question):
     pre-trainings of the study on images with several labels are known to be."""
     images: Annotated[int, Field(ge=20)] | None = 5000
     """Use about this many training images at most, the same share of each class."""
+    source_images: Annotated[int, Field(ge=20)] = 500
+    """Compare tasks by about this many images that a candidate was pre-trained on, where they are known."""
     draws: Annotated[int, Field(ge=0, le=200)] = 20
     """Subsets of the images for the intervals; 0 for none."""
     permutations: Annotated[int, Field(ge=0, le=1000)] = 20
@@ -130,6 +138,7 @@ class ScoresQuestion(Question):
                 o.solution.params,
                 at_most(o.splits.train, self.images),
                 o.softmax and o.solution.label not in self.sigmoid,
+                o.learned if isinstance(o.learned, str) else at_most(o.learned, self.source_images),
             )
             for o in offered
         ]
@@ -137,7 +146,7 @@ class ScoresQuestion(Question):
             net, head = inputs.net, set(inputs.net.head_tensors())
             drawn = {name: value for name, value in initialise(net, 0).items() if name not in head}
             train = at_most(inputs.splits.train, self.images)
-            found.append(Candidate("random weights", net, drawn, train))
+            found.append(Candidate("random weights", net, drawn, train, source="it was not pre-trained"))
         result = scores(
             found,
             draws=self.draws,

@@ -18,6 +18,8 @@ _COLUMNS = {
     "gbc": "GBC",
     "leep": "LEEP",
     "nce": "NCE",
+    "task_move": "distance left",
+    "task_gradient": "gradient",
 }
 
 

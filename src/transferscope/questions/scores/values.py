@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from ...numerics.scores import (
     Neighbours,
     NotDefinedError,
     Targets,
+    TaskMove,
     decompose,
     gbc,
     h_score,
@@ -29,8 +30,10 @@ from ...numerics.scores import (
     neighbours,
     transrate,
 )
+from ..protocols import NOT_LEARNED
+from .source import Learned, ratios
 
-__all__ = ["EACH", "SCORES", "Prepared", "Values", "permuted", "prepare", "values"]
+__all__ = ["EACH", "LOSSES", "SCORES", "Prepared", "Values", "permuted", "prepare", "values"]
 
 T = TypeVar("T")
 
@@ -45,8 +48,13 @@ SCORES: dict[str, str] = {
     "gbc": "GBC",
     "leep": "LEEP",
     "nce": "NCE",
+    "task_move": "distance left (Theorem 2)",
+    "task_gradient": "gradient at the start (Theorem 1)",
 }
-"""Every score, with what sentences call it; larger is better, but for a loss."""
+"""Every score, with what sentences call it; larger is better, but for :data:`LOSSES`."""
+
+LOSSES = frozenset({"ridge_loss", "task_move", "task_gradient"})
+"""Those that are better when they are smaller."""
 
 EACH = ("ridge", "ridge_loss", "knn")
 """Those that are means over images (areas under the ROC curve, of several labels an image, are not)."""
@@ -60,15 +68,21 @@ class Prepared:
         decomposition: of the features.
         neighbours: of each image.
         probabilities: of the source classes.
+        source: what the candidate was pre-trained on.
+        move: what that says of these images.
         seconds: what the decomposition took.
         searched: seconds for the neighbours.
+        moved: seconds for the kernels of source and target.
     """
 
     decomposition: Decomposition | NotDefinedError
     neighbours: Neighbours | NotDefinedError
     probabilities: Tensor | NotDefinedError
+    source: Learned | NotDefinedError
+    move: TaskMove | NotDefinedError
     seconds: float
     searched: float
+    moved: float
 
 
 @dataclass(frozen=True)
@@ -88,13 +102,14 @@ class Values:
     each: np.ndarray
 
 
-def prepare(features: np.ndarray, logits: np.ndarray | str, k: int) -> Prepared:
+def prepare(features: np.ndarray, logits: np.ndarray | str, k: int, source: Learned | str = NOT_LEARNED) -> Prepared:
     """Decompose features and find neighbours.
 
     Args:
         features: ``(n, d)``.
         logits: ``(n, z)`` of a softmax over source classes, or why there are none.
         k: how many neighbours vote.
+        source: what the candidate was pre-trained on, or why that is not known.
 
     Raises:
         UsageError: when features are not finite.
@@ -109,15 +124,20 @@ def prepare(features: np.ndarray, logits: np.ndarray | str, k: int) -> Prepared:
         probabilities: Tensor | NotDefinedError = NotDefinedError(logits)
     else:
         probabilities = torch.from_numpy(np.ascontiguousarray(logits)).to(torch.float64).softmax(1)
-    return Prepared(decomposed, near, probabilities, middle - begun, end - middle)
+    known: Learned | NotDefinedError = NotDefinedError(source) if isinstance(source, str) else source
+    last = time.perf_counter()
+    move = _or_why(lambda: _there(known).move(whole))
+    moved = time.perf_counter() - last
+    return Prepared(decomposed, near, probabilities, known, move, middle - begun, end - middle, moved)
 
 
-def values(prepared: Prepared, targets: Targets) -> Values:
+def values(prepared: Prepared, targets: Targets, classes: Sequence[str] = ()) -> Values:
     """Compute every score that is defined.
 
     Args:
         prepared: of n images.
         targets: their labels.
+        classes: names of all classes, by which source and target are seen to have the same ones.
     """
 
     def of_features(score: Callable[[Decomposition, Targets], float]) -> Callable[[], float]:
@@ -153,6 +173,13 @@ def values(prepared: Prepared, targets: Targets) -> Values:
     add("gbc", of_features(gbc))
     add("leep", lambda: leep(_there(prepared.probabilities), targets))
     add("nce", lambda: nce(_there(prepared.probabilities), targets))
+    names = tuple(classes[c] for c in targets.kept) if classes else ()
+    begun = time.perf_counter()
+    ratio = _or_why(lambda: ratios(_there(prepared.move), _there(prepared.source), targets, names))
+    comparing = prepared.moved + time.perf_counter() - begun
+    for place, name in enumerate(("task_move", "task_gradient")):
+        add(name, lambda place=place: _there(ratio)[place])  # type: ignore[misc]
+    seconds["task_move"] += comparing
     each = np.full((len(EACH), len(targets.columns)), np.nan, np.float32)
     if targets.labels is not None:
         if not isinstance(ridge, NotDefinedError):

@@ -1,4 +1,4 @@
-"""Do two networks compute the same features?  Row F5."""
+"""Do two networks compute the same features?"""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from .._members import Member, Pair, as_members, as_networks, as_solutions, kind
 from .._pair_sample import found_unfit
 from .._sides import unlearned
 from ..result import Result
+from ..shown import with_intervals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,11 @@ class Similarity(Result):
     """
 
     question: ClassVar[str] = "similarity"
-    cites: ClassVar[tuple[str, ...]] = ("F5", "000 §3.2", "000 Table 1", "000 Table 7")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Neyshabur et al. 2020, §3.2",
+        "Neyshabur et al. 2020, Table 1",
+        "Neyshabur et al. 2020, Table 7",
+    )
 
     members: tuple[Member, ...]
     pairs: tuple[Pair, ...]
@@ -115,10 +120,18 @@ class Similarity(Result):
         return pd.DataFrame(rows, columns=["pair", "module", "cka", "low", "high", "pairs", "n"])
 
     def table(self) -> pd.DataFrame:
-        """Return the same as kinds of pairs by modules, as 000 prints it in Tables 1 and 7."""
+        """Return the same as kinds of pairs by modules, as Neyshabur et al. 2020 prints it in Tables 1 and 7."""
         long = self.profile()
         wide = long.pivot_table(index="pair", columns="module", values="cka", sort=False)
         return wide.rename_axis(columns=None)
+
+    def printed(self) -> pd.DataFrame:
+        """Return :meth:`table` with the interval of each number, and how many pairs there are."""
+        long = with_intervals(self.profile())
+        wide = long.pivot(index=["pair", "pairs"], columns="module", values="cka")
+        kinds = long.drop_duplicates("pair")[["pair", "pairs"]].itertuples(index=False, name=None)
+        order = [name for name in dict.fromkeys(long["module"]) if name in wide.columns]
+        return wide.loc[[*kinds], order].fillna("–").rename_axis(columns=None)
 
     def frame(self) -> pd.DataFrame:
         """Return one row for each module of each pair with each module of the other; 95 % intervals over images."""
@@ -224,9 +237,10 @@ def similarity(
     """Compare the features of networks by linear CKA with the unbiased HSIC₁ estimator over minibatches.
 
     CKA(K, L) = Σ_b HSIC₁(K_b, L_b) / √(Σ_b HSIC₁(K_b, K_b) · Σ_b HSIC₁(L_b, L_b)), K = XXᵀ of the features X of a
-    batch b (000 §3.2; Kornblith et al. 2019; Nguyen et al. 2021). Sums in float64, nothing clamped, so that unrelated
-    features scatter around 0. Every network sees the same images in the same order, drawn at random once, because
-    batches of a set that is sorted by class would compare features within classes only; each runs once over them.
+    batch b (Neyshabur et al. 2020, §3.2; Kornblith et al. 2019; Nguyen et al. 2021). Sums in float64, nothing
+    clamped, so that unrelated features scatter around 0. Every network sees the same images in the same order, drawn
+    at random once, because batches of a set that is sorted by class would compare features within classes only; each
+    runs once over them.
 
     Args:
         net: the network, or one a solution where architectures (or heads) differ.

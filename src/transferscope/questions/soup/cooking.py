@@ -86,7 +86,7 @@ class Cook:
         self.entries: list[tuple[Entry, Rows]] = []
         self.left: list[LeftOut] = []
         self.counters: tuple[str, ...] = ()
-        self._own = next(iter(tests))
+        self._tests = list(tests)
         self._head = net.head_tensors()
         self._statistics = statistics(net.module)
         self._init = self._fitting(net, init)
@@ -218,14 +218,18 @@ class Cook:
 
     def _of_seed(self, seed: int, members: tuple[str, ...]) -> SeedSoup:
         soup, ensemble = self._choose(members), self._assembled(members)
-        best = soup.members[0]
-        rows = self._rows[best][self._own]
-        mixed = rows
-        if len(soup.members) > 1:
-            params = uniform(self._loaded(soup.members))
-            mixed = self.kitchen.rows(self.kitchen.answers(params, [self._own]))[self._own]
-        together = self.kitchen.ensemble([self._answers[label] for label in ensemble.members], [self._own])
-        return SeedSoup(seed, members, soup.members, ensemble.members, np.stack([rows, mixed, together[self._own]]))
+        alone = self._rows[soup.members[0]]
+        every = self._mixed(members)
+        mixed = every if set(soup.members) == set(members) else self._mixed(soup.members)
+        together = self.kitchen.ensemble([self._answers[label] for label in ensemble.members], self._tests)
+        rows = {name: np.stack([of[name] for of in (alone, mixed, together, every)]) for name in self._tests}
+        return SeedSoup(seed, members, soup.members, ensemble.members, rows)
+
+    def _mixed(self, members: tuple[str, ...]) -> Rows:
+        """What test images add to the metric of the mean of some ingredients; of one, as it was saved."""
+        if len(members) == 1:
+            return self._rows[members[0]]
+        return self.kitchen.rows(self.kitchen.answers(uniform(self._loaded(members)), self._tests))
 
     def _choose(self, labels: tuple[str, ...]) -> _Chosen:
         """Choose a greedy soup of some ingredients; the sum of what is in it is held, one more is read at a time."""

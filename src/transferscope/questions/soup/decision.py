@@ -1,12 +1,12 @@
-"""What to take, the soup or the best single network, in one sentence."""
+"""What to take, the soup, the ensemble or one network, in one sentence: by the one rule for all such choices."""
 
 from __future__ import annotations
 
 import math
 
 from ...evidence.estimate import Estimate
-from ...evidence.phrases import count, percent, points_text, short, shortened
-from ...evidence.which import images_to_tell
+from ...evidence.phrases import count, p_text, percent, points_text, short, shortened
+from ...evidence.which import ALPHA, Decision, images_to_tell
 from .measure import Soup
 from .why import against
 
@@ -14,42 +14,106 @@ __all__ = ["decided", "images_to_tell"]
 
 
 def decided(result: Soup, images: str) -> tuple[str, Estimate]:
-    """Return the sentence, and the number it rests on: by how much the greedy soup exceeds the best single network.
+    """Return the sentence, and the number it rests on: by how much what is taken exceeds what it is held against.
 
-    The soup was chosen on held-out images, so a set that is none of them judges it. The sentence is about these
-    networks; its interval is over images.
+    Soup and ensemble were chosen on held-out images, as was the best single network, so a set that is none of them
+    judges: :func:`~transferscope.evidence.which.choose`. The sentence is about these networks; its interval is over
+    images, its p corrected for all comparisons.
 
     Args:
         result: of :func:`~transferscope.questions.soup.measure.soup`.
         images: name of a test set.
     """
-    best, members = result.best, result.entry("greedy soup").members
-    metric = "AUC" if result.metric == "auc" else "accuracy"
+    found = result.decision(images)
     n = f"{count(result.n[images], 'image')} of {images}"
-    alone = percent(result.value(best, images))
-    if len(members) == 1:
-        bad = against(result.precheck, best) if result.precheck is not None else []
-        why = f"; what speaks against a soup: {'; '.join(bad)}" if bad else ""
-        which = "that is no worse" if result.accept == "not worse" else "that is better"
+    over = f"over the best single one on held-out images, {_level(result, images)}"
+    if found.take == "average" and found.average is not None:
         return (
-            f"Take the best single one, {best} ({metric} {alone}): no other makes a soup with it {which} on held-out "
-            f"images{why}; {n}.",
-            result.metric_of(best, images),
+            f"Take the soup: {_made(result, 'soup', images)}, {_gain(found.average)} {over}, {_p(found, 1)}; {n}.",
+            (found.average),
         )
-    gap = result.less("greedy soup", best, images)
+    if found.take == "ensemble" and found.ensemble is not None:
+        passes = result.entry("greedy ensemble").passes
+        alone = _where_one(result, found, images)
+        return (
+            f"Ensemble them, {count(passes, 'network')} an answer: {_made(result, 'ensemble', images)}, "
+            f"{_gain(found.ensemble)} {over}, {_p(found, 2)}; {n}. {alone}",
+            found.ensemble,
+        )
+    assert found.gap is not None and found.second is not None, "a soup has two ingredients"
+    second = result.ingredients[found.second]
+    apart = f"difference to {second} {points_text(found.gap)}, {_p(found, 0)}"
+    soup = _beside(result, found, images)
+    if found.take == "one":
+        rest = "" if len(result.ingredients) == 2 else ", and to all others as clear"
+        return f"Take {_level(result, images)}: {apart}{rest}; {soup}; {n}.", found.gap
+    if found.average is None:
+        need = _need(found.gap, result.n[images], found)
+        return f"Cannot tell which single one to take: {soup}; {apart}; {n}; {need}.", found.gap
+    if found.average.value < 0 and found.p[1] < ALPHA:
+        return (
+            f"Take a single one, not the soup: {soup}, {_p(found, 1)}; which one cannot be told ({apart}); {n}.",
+            found.average,
+        )
+    need = _need(found.average, result.n[images], found)
+    return (
+        f"Cannot tell whether the soup or the best single one is better: {soup}, {_p(found, 1)}; {n}; {need}.",
+        found.average,
+    )
+
+
+def _made(result: Soup, what: str, images: str) -> str:
+    name = f"greedy {what}"
+    members = result.entry(name).members
     of = f"{len(members)} of {len(result.ingredients)} ({shortened(list(members), 3)})"
-    numbers = (
-        f"the greedy soup of {of} has {metric} {percent(result.value('greedy soup', images))}, the best single one "
-        f"on held-out images, {best}, {alone}, difference {points_text(gap)}"
+    return f"the {name} of {of} has {_metric(result)} {percent(result.value(name, images))}"
+
+
+def _beside(result: Soup, found: Decision, images: str) -> str:
+    """How the soup compares with the best single one, or why there is none."""
+    if found.average is not None:
+        return (
+            f"{_made(result, 'soup', images)}, the best single one on held-out images, {result.best}, "
+            f"{percent(result.value(result.best, images))}, difference {points_text(found.average)}"
+        )
+    bad = against(result.precheck, result.best) if result.precheck is not None else []
+    why = f" (what speaks against a soup: {'; '.join(bad)})" if bad else ""
+    which = "that is no worse" if result.accept == "not worse" else "that is better"
+    return f"no other makes a soup with the best one on held-out images, {_level(result, images)}, {which} there{why}"
+
+
+def _where_one(result: Soup, found: Decision, images: str) -> str:
+    """What to take where an answer may cost one network only."""
+    if found.average is None:
+        return f"Where only one network can be run, {_beside(result, found, images)}."
+    return (
+        "Where only one network can be run: the greedy soup and the best single one cannot be told apart "
+        f"(difference {points_text(found.average)}, {p_text(found.p[1])})."
+        if found.p[1] >= ALPHA
+        else f"Where only one network can be run, take {result.best}: the greedy soup is worse by "
+        f"{points_text(found.average)}, {p_text(found.p[1])}."
     )
-    if gap.low is not None and gap.low > 0:
-        return f"Take the soup: {numbers}; {n}.", gap
-    if gap.high is not None and gap.high < 0:
-        return f"Take the best single one, {best}: {numbers}; {n}.", gap
-    need = images_to_tell(gap, result.n[images])
-    told = (
-        f"about {short(need)} images would tell a difference of this size"
-        if math.isfinite(need)
-        else "no number of images would tell, as there is no difference"
-    )
-    return f"Cannot tell whether the soup or the best single one is better: {numbers}; {n}; {told}.", gap
+
+
+def _need(gap: Estimate, n: int, found: Decision) -> str:
+    need = images_to_tell(gap, n, found.compared)
+    if math.isfinite(need):
+        return f"about {short(need)} images would tell a difference of this size"
+    return "no number of images would tell, as there is no difference"
+
+
+def _level(result: Soup, images: str) -> str:
+    return f"{result.best} ({_metric(result)} {percent(result.value(result.best, images))})"
+
+
+def _gain(e: Estimate) -> str:
+    return f"{'+' if e.value > 0 else ''}{points_text(e)}"
+
+
+def _p(found: Decision, place: int) -> str:
+    of = f", of {found.compared} comparisons" if found.compared > 1 else ""
+    return f"{p_text(found.p[place])}{of}"
+
+
+def _metric(result: Soup) -> str:
+    return "AUC" if result.metric == "auc" else "accuracy"

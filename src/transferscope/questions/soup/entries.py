@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -10,7 +11,12 @@ import numpy as np
 from ...evidence.estimate import Estimate
 from .merged import Method
 
-__all__ = ["Entry", "Kind", "LinePoint", "SeedSoup", "Step"]
+__all__ = ["OF_A_SEED", "Entry", "Kind", "LinePoint", "OfASeed", "SeedSoup", "Step", "over_sets"]
+
+OfASeed: TypeAlias = Literal["best", "soup", "ensemble", "uniform"]
+
+OF_A_SEED: tuple[OfASeed, ...] = ("best", "soup", "ensemble", "uniform")
+"""What the rows of a :class:`SeedSoup` are of: the best single one, greedy soup and ensemble, the uniform soup."""
 
 Kind: TypeAlias = Literal["ingredient", "soup", "ensemble", "merged"]
 
@@ -82,11 +88,28 @@ class SeedSoup:
         members: all of them.
         soup: what the greedy soup kept; the best single one first.
         ensemble: what the greedy ensemble (of logits) kept.
-        rows: ``(3, n)``, what each test image adds to the metric of the best single one, the soup, the ensemble.
+        rows: ``(4, n)`` by test set, what each image adds to the metric of the best single one, the greedy soup, the
+            greedy ensemble, and the uniform soup (:data:`OF_A_SEED`).
     """
 
     seed: int
     members: tuple[str, ...]
     soup: tuple[str, ...]
     ensemble: tuple[str, ...]
-    rows: np.ndarray
+    rows: dict[str, np.ndarray]
+
+
+def over_sets(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Return what images of several sets add to the mean of their metrics, each set weighted alike whatever its size.
+
+    Args:
+        rows: of each set ``(…, n_k)``, what its images add to its metric.
+
+    Returns:
+        ``(…, Σ n_k)``, whose mean over images is the mean over sets.
+
+    >>> float(over_sets([np.array([1.0, 0.0]), np.array([1.0, 1.0, 1.0, 0.0])]).mean())
+    0.625
+    """
+    total = sum(row.shape[-1] for row in rows)
+    return np.concatenate([row * (total / (len(rows) * row.shape[-1])) for row in rows], axis=-1)

@@ -8,7 +8,7 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.left_out import remark
-from ...evidence.phrases import count, listed, percent, points_text, shortened
+from ...evidence.phrases import count, listed, percent, points_more, points_text, shortened
 from .decision import decided
 from .measure import HELD_OUT, Soup
 from .merged import METHODS
@@ -17,6 +17,7 @@ from .why import against, reasons
 __all__ = ["findings"]
 
 _GAIN, _MOST = "003-b", "003-c"
+_UNIFORM, _LIKE, _SHIFTED, _SHIFTED_ENSEMBLE = "003-s", "003-t", "003-u", "003-v"
 
 
 def findings(result: Soup) -> tuple[Finding, ...]:
@@ -160,27 +161,70 @@ def _seeds(result: Soup) -> list[Finding]:
     """What soups of single seeds say of soups in general."""
     if not result.of_seeds:
         return []
-    gain, rest = result.seed_gain("soup"), result.seed_gain("soup", share=0.5)
-    together = result.seed_gain("ensemble")
-    n = len(result.of_seeds)
     of = sum(len(s.members) for s in result.of_seeds)
-    networks = result.witnesses
+    seeds = f"{count(len(result.of_seeds), 'soup')} of one seed each ({of} networks)"
+    return [*_own_images(result, seeds), *_shifted(result, seeds)]
+
+
+def _own_images(result: Soup, seeds: str) -> list[Finding]:
+    """On the task's own test images."""
     images = result.tests[0]
-    seeds = f"{count(n, 'soup')} of one seed each ({of} networks), {count(result.n[images], 'image')}"
+    gain, every, together = (result.seed_gain(what) for what in ("soup", "uniform", "ensemble"))
+    rest, apart = result.seed_gain("soup", share=0.5), result.seed_gain("soup", "ensemble")
+    chosen = result.seed_gain("soup", "uniform")
+    n = f"{seeds}, {count(result.n[images], 'image')}"
     return [
-        said(
-            f"A greedy soup of the networks of one seed exceeds its best single one on {images} by "
-            f"{points_text(gain)} in the mean; {seeds}.",
-            gain, n=n, unit="soups", target=result.target, weight=0.7,
-            judged=judge(_GAIN, gain, networks=networks),
+        _of_seeds(
+            f"A greedy soup of the networks of one seed is {points_more(gain, 'better', 'worse')} than its best "
+            f"single one on {images} in the mean; {n}.",
+            result, _GAIN, 0.7, gain,
         ),
-        said(
-            f"The greedy ensembles of the same networks exceed it by {points_text(together)}, and the soups gain "
-            f"{points_text(rest)} more than half of that; {seeds}.",
-            together, n=n, unit="soups", target=result.target, weight=0.6,
-            judged=judge(_MOST, together, rest, networks=networks),
+        _of_seeds(
+            f"The greedy ensembles of the same networks are {points_more(together, 'better', 'worse')}, and the "
+            f"soups gain {points_more(rest)} than half of that; {n}.",
+            result, _MOST, 0.6, together, rest,
+        ),
+        _of_seeds(
+            f"The plain mean of all networks of one seed is {points_more(every, 'better', 'worse')} than its best "
+            f"single one on {images} in the mean, and the greedy soup is {points_more(chosen, 'better', 'worse')} "
+            f"than that mean; {n}.",
+            result, _UNIFORM, 0.6, every,
+        ),
+        _of_seeds(
+            f"Greedy soups are {points_more(apart, 'better', 'worse')} than greedy ensembles of the same networks on "
+            f"{images} in the mean; {n}.",
+            result, _LIKE, 0.5, apart,
         ),
     ]  # fmt: skip
+
+
+def _shifted(result: Soup, seeds: str) -> list[Finding]:
+    """On all shifted test sets, each weighted alike."""
+    if not result.shifted:
+        return []
+    gain, apart = (result.seed_gain("soup", than, shifted=True) for than in ("best", "ensemble"))
+    every = result.seed_gain("uniform", shifted=True)
+    total = sum(result.n[name] for name in result.shifted)
+    n = f"{seeds}, {count(total, 'image')} of {listed(list(result.shifted))}"
+    return [
+        _of_seeds(
+            f"On shifted images greedy soups are {points_more(gain, 'better', 'worse')} than their best single one "
+            f"in the mean, the plain mean of all networks is {points_more(every, 'better', 'worse')}; {n}.",
+            result, _SHIFTED, 0.7, gain,
+        ),
+        _of_seeds(
+            f"On shifted images greedy soups are {points_more(apart, 'better', 'worse')} than greedy ensembles of "
+            f"the same networks in the mean; {n}.",
+            result, _SHIFTED_ENSEMBLE, 0.6, apart,
+        ),
+    ]  # fmt: skip
+
+
+def _of_seeds(text: str, result: Soup, claim: str, weight: float, *estimates: Estimate) -> Finding:
+    return said(
+        text, estimates[0], n=len(result.of_seeds), unit="soups", target=result.target, weight=weight,
+        judged=judge(claim, *estimates, networks=result.witnesses),
+    )  # fmt: skip
 
 
 def _counters(result: Soup) -> list[Finding]:

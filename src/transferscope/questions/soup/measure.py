@@ -1,4 +1,4 @@
-"""Is the average of several fine-tuned networks better than the best of them, and why or why not?  Row F26."""
+"""Is the average of several fine-tuned networks better than the best of them, and why or why not?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...evidence.contrast import contrast, mean
 from ...evidence.estimate import Estimate
 from ...evidence.guard import Witness
 from ...evidence.left_out import LeftOut
-from ...evidence.which import Standing, standing
+from ...evidence.which import Decision, Standing, choose, standing
 from ...models.network import Network
 from ...models.solution import Solution
 from ...numerics.averaging import Accept
@@ -24,7 +24,7 @@ from ...probes.evaluation import EngineOptions, How, check_options
 from ...progress import Progress, silent
 from ..result import Result
 from .cooking import Cook
-from .entries import Entry, LinePoint, SeedSoup, Step
+from .entries import OF_A_SEED, Entry, LinePoint, OfASeed, SeedSoup, Step, over_sets
 from .ingredients import Ingredient, apart, gathered
 from .kitchen import HELD_OUT
 from .merged import METHODS, Method
@@ -63,7 +63,7 @@ class Soup(Result):
     """
 
     question: ClassVar[str] = "soup"
-    cites: ClassVar[tuple[str, ...]] = ("F26", "003", "Wortsman et al. 2022")
+    cites: ClassVar[tuple[str, ...]] = ("Sedghi (slides), model soups", "Wortsman et al. 2022")
 
     target: str
     metric: Literal["accuracy", "auc"]
@@ -153,21 +153,47 @@ class Soup(Result):
         """What the numbers of the standings are."""
         return f"{'AUC' if self.metric == 'auc' else 'accuracy'} on {self.tests[0]}"
 
-    def seed_gain(self, of: Literal["soup", "ensemble"], share: float = 1.0) -> Estimate:
-        """Return the mean over soups of single seeds of how much they exceed their best single network.
+    @property
+    def shifted(self) -> tuple[str, ...]:
+        """The test sets besides the task's own."""
+        return self.tests[1:]
+
+    def seed_gain(
+        self, of: OfASeed, less: OfASeed = "best", *, share: float = 0.0, shifted: bool = False
+    ) -> Estimate:
+        """Return by how much something made of the networks of one seed exceeds something else: the mean over seeds.
 
         Args:
-            of: the greedy soup, or the greedy ensemble.
-            share: only for the soup: of the ensemble's gain, so much is subtracted; 1 for nothing (the plain gain).
+            of: what: the greedy soup, the greedy ensemble, the uniform soup.
+            less: what it is held against.
+            share: so much of what the greedy ensemble gains over the best single one is subtracted, too.
+            shifted: the mean over all shifted test sets, each weighted alike, instead of the task's own.
         """
-        rows = [b.rows.astype(np.float64) for b in self.of_seeds]
-        place = 1 if of == "soup" else 2
-        each = [r[place] - r[0] for r in rows]
-        if of == "soup" and share < 1.0:
-            each = [r[1] - r[0] - share * (r[2] - r[0]) for r in rows]
-        if not each:
+        names = self.shifted if shifted else self.tests[:1]
+        if not names or not self.of_seeds:
             return Estimate(math.nan)
-        return mean([e.mean() for e in each], np.stack(each))
+        found = []
+        for one in self.of_seeds:
+            rows = over_sets([one.rows[name].astype(np.float64) for name in names])
+            row = dict(zip(OF_A_SEED, rows, strict=True))
+            found.append(row[of] - row[less] - share * (row["ensemble"] - row["best"]))
+        return mean([each.mean() for each in found], np.stack(found))
+
+    def decision(self, images: str) -> Decision:
+        """Return what to take by a test set: one ingredient, the greedy soup as their average, the greedy ensemble.
+
+        All were chosen on held-out images, so the best single one is the best there, and is held against the others.
+
+        Args:
+            images: name of a test set.
+        """
+        soup, ensemble = (self.entry(f"greedy {what}") for what in ("soup", "ensemble"))
+        return choose(
+            np.stack([self.row(name, images) for name in self.ingredients]),
+            average=self.row(soup.name, images) if len(soup.members) > 1 else None,
+            ensemble=self.row(ensemble.name, images) if len(ensemble.members) > 1 else None,
+            best=0,
+        )
 
     def frame(self) -> pd.DataFrame:
         """Return one row an entry: the metric on each set, and its difference to the best single one."""
@@ -236,7 +262,7 @@ def soup(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Soup:
-    """Average fine-tuned networks (F26; Wortsman et al. 2022, Recipe 1), beside the best of them and their ensembles.
+    """Average fine-tuned networks (Wortsman et al. 2022, Recipe 1), beside the best of them and their ensembles.
 
     Args:
         net: the network of all.

@@ -13,6 +13,7 @@ from ..base import AtPoints, Ends, classes_of, unknown
 from ..words import Words
 
 if TYPE_CHECKING:
+    from ...params import Params
     from ..protocols import ImagesView, Inputs, PlanView, StudyView
     from ..result import Result
     from .ingredients import Ingredient
@@ -28,11 +29,11 @@ class SoupQuestion(AtPoints):
 
     least_runs: ClassVar[int] = 2
     files: ClassVar[int | None] = 2
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     words: ClassVar[Words] = Words(
         title="Soups",
         asks="Is the average of several fine-tuned networks better than the best of them, and why or why not?",
-        rows="F26 · slides, model soups; Wortsman et al. 2022",
+        rows="slides, model soups; Wortsman et al. 2022",
         how=(
             "The uniform soup is the mean of all weights. The greedy one begins with the best network on held-out "
             "(validation) images and takes one more, in the order of their own held-out metric, when that of the "
@@ -42,11 +43,15 @@ class SoupQuestion(AtPoints):
             "Beside them: the best single network on held-out images; the oracle, which is chosen on each test set "
             "itself; ensembles of all by the mean of logits and of probabilities, and a greedy one by logits. From "
             "the weights that all started from, where asked: WiSE-FT, Model Stock, task arithmetic, TIES and DARE, "
-            "their coefficient chosen on held-out images.",
+            "their coefficient chosen on held-out images. (Runs that began with one final layer, as with "
+            "`head: probe`, start from it, too; else it is averaged.)",
+            "What to take is decided on test images by the rule of `which`: the greedy soup where it is clearly "
+            "better than the best single one on held-out images, else the greedy ensemble, else that one where it is "
+            "clearly better than each other; all comparisons with it are corrected together (Holm).",
             "Held-out images are never test images: the same pixels in both are an error. Further test sets are "
             "those of other targets of the same classes (`shifts`). Differences have paired intervals over images "
-            "and speak of these networks. The networks of each seed make a soup of their own; these soups share no "
-            "network, and claims are judged by them, from three seeds on.",
+            "and speak of these networks. The networks of each seed make soups of their own, greedy and uniform; "
+            "these share no network, and claims are judged by them, from three seeds on.",
             "A pre-check says why a soup may fail: the error half way between each network and the best; final "
             "layers that did not begin as the same numbers; statistics of batch norm; networks too alike to gain.",
         ),
@@ -110,7 +115,7 @@ class SoupQuestion(AtPoints):
             mine = plan.listed(target)
             for name in others:
                 listed = plan.listed(name)
-                if listed.classes != mine.classes or listed.multilabel != mine.multilabel:
+                if _unlike(listed, mine):
                     raise SpecError(
                         "soup.shifts",
                         f"{name} has other classes than {target}: {classes_of({target: mine, name: listed})}",
@@ -128,7 +133,7 @@ class SoupQuestion(AtPoints):
         tests = inputs.tests(self.images)
         names = list(tests)
         sets = {"test": tests[names[0]]} | {name: tests[name] for name in names[1:]}
-        source = inputs.source()
+        start = self._start(inputs, given)
         engine = self.engine(inputs, inputs.part("train"))
         engine.pop("kept")  # steps of a greedy choice are no points of a grid
         return soup(
@@ -136,7 +141,7 @@ class SoupQuestion(AtPoints):
             given,
             inputs.sets(("val",), self.images)["val"],
             sets,
-            init=None if source is None else source[0].params,
+            init=start,
             accept=self.accept,
             methods=self.methods,
             coefficients=self.coefficients,
@@ -148,6 +153,17 @@ class SoupQuestion(AtPoints):
             progress=inputs.progress,
             **engine,
         )
+
+    def _start(self, inputs: Inputs, given: Sequence[Ingredient]) -> Params | None:
+        """The weights that all started from: those that runs began with; where these differ, the pre-trained ones."""
+        from ...numerics.averaging import fingerprint
+
+        source = inputs.source()
+        if source is None:
+            return None
+        starts = [one.start for one in given if one.start is not None]
+        alike = len({fingerprint(start()) for start in starts}) == 1 and len(starts) == len(given)
+        return starts[0]() if alike else source[0].params
 
     def _ingredients(self, inputs: Inputs) -> tuple[list[Ingredient], list[LeftOut]]:
         """The runs, those from random weights only where no others are asked about; or the files."""

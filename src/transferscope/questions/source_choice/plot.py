@@ -1,4 +1,7 @@
-"""What pre-trainings are worth: the metric by source and target, and how far each layer went (002 Fig. 8)."""
+"""What pre-trainings are worth: the metric by source and target, and how far each layer went.
+
+Source: Liu et al. 2019, Fig. 8.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...plots.cells import draw_cells, thinned
-from ...plots.looks import MARKERS, looks
+from ...plots.looks import HATCHES, MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .._kinds import SCRATCH
 from .measure import SourceChoice
@@ -26,7 +30,6 @@ _TICKS = 14
 _COLUMNS = 2
 _RUN: dict[str, Any] = {"linestyle": "", "marker": "_", "color": "#222222", "markersize": 4, "markeredgewidth": 0.8}
 """A single run on a bar."""
-_HATCHES = ("", "///", "...", "\\\\\\", "xx", "--", "++", "oo")
 
 
 def plot(result: SourceChoice) -> Figure:
@@ -39,11 +42,9 @@ def plot(result: SourceChoice) -> Figure:
     columns = min(_COLUMNS, len(targets))
     rows = -(-len(targets) // columns)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         table = 0.42 * len(result.matrix()) + 1.5
         width = max(6.4, 4.2 * columns, 1.5 * len(targets) + 2.4)
-        fig = MplFigure(figsize=(width, table + 2.7 * rows + 0.4), layout="constrained")
+        fig = sheet(width, table + 2.7 * rows + 0.4)
         areas: list[SubFigure] = list(
             fig.subfigures(2, 1, height_ratios=(table, 2.7 * rows + 0.4), squeeze=False)[:, 0]
         )
@@ -130,7 +131,7 @@ def _look(result: SourceChoice) -> dict[str, tuple[str, Any, str, str]]:
     names = [*result.sources, "RI-T"]
     found = looks(names)
     return {
-        SCRATCH if name == "RI-T" else name: (*found[name], MARKERS[i % len(MARKERS)], _HATCHES[i % len(_HATCHES)])
+        SCRATCH if name == "RI-T" else name: (*found[name], MARKERS[i % len(MARKERS)], HATCHES[i % len(HATCHES)])
         for i, name in enumerate(names)
     }
 

@@ -6,8 +6,6 @@ judged over networks, one number a network, and one network of a kind says nothi
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ...evidence.contrast import contrast, ratio
@@ -15,7 +13,18 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.left_out import remark
-from ...evidence.phrases import count, least_to_most, number, percent, points_text, range_text, short, times
+from ...evidence.phrases import (
+    count,
+    least_to_most,
+    number,
+    percent,
+    points_more,
+    points_text,
+    power_of_ten,
+    range_text,
+    short,
+    times,
+)
 from .._sides import Sides, geometric_mean, interval_of, not_compared, said_unlearned, sides, unlearned
 from .measure import Spectrum
 
@@ -55,8 +64,8 @@ def _level(result: Spectrum, m: int) -> Finding:
     largest = int(result.top[m].argmax())
     total, sum_, product = result.total(), float(result.ratio_sum()[m]), result.log10_product()[m]
     return said(
-        f"{result.members[m].label}: Σ‖W‖_F/‖W‖₂ = {short(sum_)}, Π‖W‖₂ = {_power(product)}, median singular value "
-        f"{short(result.quantiles[m, -1, _MEDIAN])}, largest {short(result.top[m, largest])} in "
+        f"{result.members[m].label}: Σ‖W‖_F/‖W‖₂ = {short(sum_)}, Π‖W‖₂ = {power_of_ten(product)}, median singular "
+        f"value {short(result.quantiles[m, -1, _MEDIAN])}, largest {short(result.top[m, largest])} in "
         f"{result.maps[largest].name}; {count(len(result.maps), 'linear map')}, {total:,} singular values.",
         Estimate(sum_),
         n=len(result.maps),
@@ -110,8 +119,8 @@ def _modules(result: Spectrum, both: Sides) -> list[Finding]:
     against = f", least in {result.modules[least]} ({percent(float(excess[least]))})" if excess[least] <= 0 else ""
     return [
         said(
-            f"Module by module, RI-T has {points_text(found)} more of its singular values under the median that "
-            f"P-T has there, in the mean over {count(len(result.modules), 'module')}, and more in {more} of "
+            f"Module by module, RI-T has {points_more(found, less='fewer')} of its singular values under the median "
+            f"that P-T has there, in the mean over {count(len(result.modules), 'module')}, and more in {more} of "
             f"them{against}; "
             f"{_networks(both)}.",
             found,
@@ -190,7 +199,3 @@ def _range(shares: np.ndarray) -> str:
 
 def _size(size: tuple[int, int]) -> str:
     return f"{size[0]}×{size[1]} pixels"
-
-
-def _power(log10: float) -> str:
-    return f"10^{number(log10, 1)}" if math.isfinite(log10) else "0"

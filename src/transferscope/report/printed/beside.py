@@ -104,7 +104,7 @@ def beside(
     """Set what a study measured beside what a paper prints.
 
     Args:
-        paper: number of the paper, ``000`` or ``002``.
+        paper: number of the paper, as ids of claims begin.
         results: item of the study → target → result; the target ``""`` for one result on all targets. Which question
             an item asks is in its results.
         stands_for: the study's target → the paper's in whose place it is, e.g. ``{"xray": "CheXpert"}``.
@@ -184,7 +184,7 @@ def _table(
 
 
 _BY_CLASS = {3: "P-T & RI-T", 4: "RI-T & RI-T", 5: "P-T & P-T"}
-"""Tables of 000 that hold one kind of pair each, class by class."""
+"""Tables of Neyshabur et al. 2020 that hold one kind of pair each, class by class."""
 
 _UNCOMMON = "Of what at least one of the two gets wrong, the share that only one does"
 
@@ -242,6 +242,11 @@ def _comparable(table: PrintedTable, rows: Sequence[BesideRow]) -> list[tuple[st
                 (f"{what} ({kind})", _known({_name(r): both(r, f"{column} ({kind})") for r in rows}))
                 for kind in ("fixed", "fine-tuned")
                 for what, column in (("Test error in per cent", "test error"), ("Deviation", "deviation"))
+            ]
+        case "003", 1:
+            return [
+                (f"{column} in per cent", _known({row.row: both(row, column) for row in rows}))
+                for column in ("Top-1", "Avg shifts")
             ]
         case _:
             improved = {_name(row): both(row, "fine-tuning improvement") for row in rows}

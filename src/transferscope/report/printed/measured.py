@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ...questions.mistakes.shared import SharedMistakes
     from ...questions.result import Result
     from ...questions.similarity.measure import Similarity
+    from ...questions.soup.measure import Soup
     from ...questions.transfer.measure import Transfer, TransferGroup
 
 __all__ = ["Measured", "measure"]
@@ -67,6 +68,8 @@ def measure(table: PrintedTable, result: Result, target: str) -> Measured | None
             found = _mistakes(table, cast("Mistakes", result))
         case "002", 1 | 2, "transfer":
             found = _transfer(table, cast("Transfer", result), target)
+        case "003", 1, "soup":
+            found = _soup(cast("Soup", result))
     return found if found is not None and any(_there(v) for v in found.rows.values()) else None
 
 
@@ -213,7 +216,7 @@ def _summed(table: PrintedTable) -> tuple[str, ...]:
 
 
 def _transfer(table: PrintedTable, result: Transfer, target: str) -> Measured:
-    """002's tables: errors in per cent, deviations, improvement, of the best start of each kind."""
+    """Liu et al.'s tables: errors in per cent, deviations, improvement, of the best start of each kind."""
     fixed, tuned, scratch = (result.best(target, kind) for kind in ("head only", "fine-tuned", "scratch"))
 
     def mean(group: TransferGroup | None, what: str, scale: float = 1.0) -> tuple[float, str]:
@@ -245,3 +248,20 @@ def _transfer(table: PrintedTable, result: Transfer, target: str) -> Measured:
             }
         }
     )
+
+
+def _soup(result: Soup) -> Measured:
+    """The slides' table on soups: in the place of ImageNet the task's own images, of its five shifts all that are."""
+    own, shifted = result.tests[0], result.shifted
+
+    def values(names: Mapping[str, str]) -> Values:
+        found = {"Top-1": (100 * result.value(names[own], own), own)}
+        if shifted:
+            mean = sum(result.value(names[images], images) for images in shifted) / len(shifted)
+            found["Avg shifts"] = (100 * mean, ", ".join(shifted))
+        return found
+
+    rows = {name: values(dict.fromkeys(result.tests, name)) for name in ("greedy ensemble", "greedy soup")}
+    rows["best model on held out val set"] = values(dict.fromkeys(result.tests, result.best))
+    rows["best model on each test set (oracle)"] = values({name: result.oracle(name) for name in result.tests})
+    return Measured(rows)

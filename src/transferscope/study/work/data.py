@@ -12,10 +12,12 @@ import numpy as np
 from ...data.imageset import ImageSet, ImageSplits
 from ...data.spec import load_images
 from ...progress import Progress, silent
+from ...questions.protocols import NOT_LEARNED
+from ..graph import Step
 from ..perform import Context
 from .joined import joined
 
-__all__ = ["DataSummary", "images_of", "prepare"]
+__all__ = ["DataSummary", "images_of", "prepare", "why_not_learned"]
 
 _EXAMPLES = 24
 """Pictures kept to show what the images look like."""
@@ -169,3 +171,10 @@ def _examples(part: ImageSet) -> tuple[np.ndarray, tuple[str, ...]]:
     pixels = part.images[np.array([i for i, _ in chosen], dtype=np.int64)]
     step = -(-max(part.size) // _EXAMPLE_SIDE)
     return np.ascontiguousarray(pixels[:, ::step, ::step]), tuple(part.classes[c] for _, c in chosen)
+
+
+def why_not_learned(step: Step) -> str:
+    """Say why there are no images that the weights of a step learned the labels of; nothing where there are."""
+    if step.kind != "train" or "images" not in step.inputs:
+        return NOT_LEARNED
+    return "it was pre-trained without labels" if "simclr" in step.spec else ""

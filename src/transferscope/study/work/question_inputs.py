@@ -20,7 +20,7 @@ from ...params import Params
 from ...probes.metrics import Metric
 from ...probes.outcomes import outcomes
 from ...progress import Progress
-from ...questions.protocols import Alteration, GridPoint, Offered
+from ...questions.protocols import NOT_LEARNED, Alteration, GridPoint, Offered
 from ...questions.result import Result
 from ...store.recording import START
 from ...train.run import Run
@@ -28,7 +28,7 @@ from ..graph import Step
 from ..perform import Context
 from ..runs import load_run
 from .checkpoint import Taken
-from .data import DataSummary, images_of
+from .data import DataSummary, images_of, why_not_learned
 from .grid_point import grid_point
 from .network import network_of
 
@@ -200,13 +200,22 @@ class QuestionInputs:
             splits = images_of(self._context.step.inputs[described["images"]]) if "images" in described else own
             net = network_of(network, self._context.stored(described["input"]).result(Taken).classes)
             tunable = network_of(network, len(self.splits.classes))
-            found.append(Offered(solution, net, splits, described.get("softmax", True), tunable=tunable))
+            shown = described.get("learned", "")
+            learned = self.shown(shown).train if shown in self._context.step.inputs else shown or NOT_LEARNED
+            found.append(
+                Offered(solution, net, splits, described.get("softmax", True), tunable=tunable, learned=learned)
+            )
         for source, solution in self.pretrained().items():
             step = self._context.step.inputs[f"pretraining {source}"]
             head = solution.params.get(f"{self.net.head}.weight")
             net = network_of(spec["network"], len(head) if head is not None else len(self.splits.classes))
-            found.append(Offered(solution, net, own, not self._several(step), source, self.net))
+            found.append(Offered(solution, net, own, not self._several(step), source, self.net, self._learned(step)))
         return found
+
+    def _learned(self, step: Step) -> ImageSet | str:
+        """The images that a pre-training learned the labels of."""
+        why = why_not_learned(step)
+        return why or images_of(step.inputs["images"]).train
 
     def _several(self, step: Step) -> bool:
         """Whether a pre-training was on images with several labels; of a file that is not known."""

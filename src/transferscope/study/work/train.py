@@ -18,12 +18,13 @@ from ...train.contrastive import fit_simclr
 from ...train.events import Ended, Epoch, Event, Record, Saved, Snapshot, Steps
 from ...train.fit import fit
 from ...train.recipe import Recipe
-from ...train.starts import Start, pretrained, random, same
+from ...train.starts import Start, pretrained, probed, random, same
 from ...train.state import FitState
 from ..overlay import make
 from ..perform import Context
 from .data import images_of
 from .network import network_of
+from .probed import PROBED
 
 __all__ = ["Trained", "train"]
 
@@ -152,7 +153,12 @@ def _start(context: Context, net: Network) -> Start:
             f"the pre-training diverged and has no {how['weights']} weights to start from; lower its learning rate"
         )
     params = weights[how["weights"]]
-    start = same(net, params, role="P", group="P") if how["head"] == "keep" else pretrained(net, params, how["seed"])
+    if how["head"] == "probe":
+        start = probed(net, params, context.stored("head").weights()[PROBED])
+    elif how["head"] == "keep":
+        start = same(net, params, role="P", group="P")
+    else:
+        start = pretrained(net, params, how["seed"])
     if "top_singular" in how:
         start = top_singular(start, net, **how["top_singular"])
     if "basin_noise" in how:
