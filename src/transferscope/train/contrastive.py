@@ -19,6 +19,7 @@ from ..rng import numpy_generator
 from ..runtime import pick_device
 from .beside import Beside, course, suited
 from .events import Event, Record
+from .pace import Pace
 from .recipe import Recipe
 from .starts import Start
 from .state import FitState
@@ -40,6 +41,7 @@ def fit_simclr(
     device: torch.device | str = "cpu",
     record: Record | None = None,
     state: FitState | None = None,
+    pace: Pace | None = None,
     progress: Progress = silent,
 ) -> Iterator[Event]:
     """Train the body of a network by SimCLR (Chen et al. 2020), and its final layer as an online probe.
@@ -64,6 +66,7 @@ def fit_simclr(
         device: where to compute.
         record: what to keep.
         state: where to go on, from :class:`~transferscope.train.events.Saved` of a run like this one.
+        pace: which images come into play first; by default all are from the start.
         progress: told how many steps are done.
 
     Returns:
@@ -76,6 +79,7 @@ def fit_simclr(
     weights = suited(net, start, images, recipe, "simclr")
     how, sizes = (temperature, jitter), (hidden, projection)
     learner = _Contrastive(net, weights, recipe, seed, pick_device(device), how, sizes)
+    learner.pace = pace
     return course(learner, images, record, state, progress)
 
 

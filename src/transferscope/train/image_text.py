@@ -22,6 +22,7 @@ from ..rng import numpy_generator
 from ..runtime import pick_device
 from .beside import Beside, course, suited
 from .events import Event, Record
+from .pace import Pace
 from .recipe import Recipe
 from .starts import Start
 from .state import FitState
@@ -47,6 +48,7 @@ def fit_clip(
     device: torch.device | str = "cpu",
     record: Record | None = None,
     state: FitState | None = None,
+    pace: Pace | None = None,
     progress: Progress = silent,
 ) -> Iterator[Event]:
     """Train the body of a network on images with captions (CLIP, Radford et al. 2021), its final layer as a probe.
@@ -71,6 +73,7 @@ def fit_clip(
         device: where to compute.
         record: what to keep.
         state: where to go on, from :class:`~transferscope.train.events.Saved` of a run like this one.
+        pace: which images come into play first; by default all are from the start.
         progress: told how many steps are done.
 
     Returns:
@@ -87,6 +90,7 @@ def fit_clip(
     learner = _ImageText(
         net, weights, recipe, seed, pick_device(device), said, temperature, (width, depth, embedding)
     )
+    learner.pace = pace
     return course(learner, images, record, state, progress)
 
 
