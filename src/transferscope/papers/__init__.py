@@ -67,6 +67,13 @@ _IN_SLIDES: tuple[Paper, ...] = (
         "Exploring the limits of large scale pre-training",
         "ICLR 2022, arXiv 2110.02095",
     ),
+    Paper(
+        slides.KEY,
+        "entezari2023",
+        "Entezari et al. 2023",
+        "The role of pre-training data in transfer learning",
+        "arXiv 2302.13602",
+    ),
 )
 """Papers whose claims are those that the slides make of them."""
 

@@ -80,6 +80,7 @@ class GridPoint:
         finetuned: test accuracy after fine-tuning on the target; ``None`` where that is not asked, nan where it
             diverged.
         tuned: the weights then; ``None`` where that is not asked, or it diverged.
+        tuned_net: the network then, with the target's classes.
         source: name of what it is trained on, before objectives and samples make several families of it.
         objective: what it learned: ``supervised``, ``simclr`` or ``clip``.
         sampling: how its images were chosen; empty where all are taken.
@@ -98,6 +99,7 @@ class GridPoint:
     ended: str
     finetuned: float | None = None
     tuned: Params | None = None
+    tuned_net: Network | None = None
     source: str = ""
     objective: str = "supervised"
     sampling: str = ""

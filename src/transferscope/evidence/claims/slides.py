@@ -19,6 +19,10 @@ _TABLES = (
 _OVER_DECAYS = "by a line over the logarithm of the head's weight decay; one slope for each seed of pre-training"
 _GRID = "at least four pre-trainings of each head weight decay"
 
+_PAIRED = "one number for each seed of pre-training; and draws and images"
+_PAIRS_OF_SOURCES = f"few-shot accuracy of one source less that of another, of each two sources; {_PAIRED}"
+_SOURCES = "at least four pre-trainings of each kind"
+
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "003-a",
@@ -247,6 +251,91 @@ CLAIMS: tuple[Claim, ...] = (
         units="share of test images, a tenfold weight decay",
         effect_from=CHOSEN,
         needs=_GRID,
+    ),
+    Claim(
+        "003-s",
+        "",
+        "image-text pre-training (CLIP): which data one pre-trains on is important for transfer with few images",
+        question="sources",
+        statistic=f"CLIP, with the fewest images a class: {_PAIRS_OF_SOURCES}",
+        rule=Not(Each(Within(MARGIN))),
+        about="metric",
+        pretrained=True,
+        effect=0.05,
+        units="share of test images",
+        effect_from=CHOSEN,
+        needs=_SOURCES,
+    ),
+    Claim(
+        "003-t",
+        "",
+        "the same with SimCLR: which data one pre-trains on is important for transfer with few images",
+        question="sources",
+        statistic=f"SimCLR, with the fewest images a class: {_PAIRS_OF_SOURCES}",
+        rule=Not(Each(Within(MARGIN))),
+        about="metric",
+        pretrained=True,
+        effect=0.05,
+        units="share of test images",
+        effect_from=CHOSEN,
+        needs=_SOURCES,
+    ),
+    Claim(
+        "003-u",
+        "",
+        "of seven pre-training sets of one size Shutterstock is the best",
+        undecided="it is about these seven sets; the question `sources` says which of a study's own is highest",
+    ),
+    Claim(
+        "003-v",
+        "",
+        "with few images contrastive pre-training is better than supervised pre-training",
+        question="sources",
+        statistic=(
+            "few-shot accuracy, with the fewest images a class, of (1) each contrastive objective that there is less "
+            f"supervised pre-training on the same images, the mean over sources; {_PAIRED}"
+        ),
+        rule=Each(Above(0.0)),
+        about="metric",
+        pretrained=True,
+        effect=0.02,
+        units="share of test images",
+        effect_from=CHOSEN,
+        needs=_SOURCES,
+    ),
+    Claim(
+        "003-w",
+        "",
+        "contrastive pre-training on two views of an image is better than that on an image and its text",
+        question="sources",
+        statistic=(
+            "few-shot accuracy, with the fewest images a class, of SimCLR less CLIP on the same images, the mean over "
+            f"sources; {_PAIRED}"
+        ),
+        rule=Above(0.0),
+        about="metric",
+        pretrained=True,
+        effect=0.02,
+        units="share of test images",
+        effect_from=CHOSEN,
+        needs=_SOURCES,
+    ),
+    Claim(
+        "003-x",
+        "",
+        "diversity of the pre-training data matters",
+        question="sources",
+        statistic=(
+            "few-shot accuracy, with the fewest images a class, of pre-training on as many images of each cluster "
+            f"less pre-training on as many random ones, the mean over sources; {_PAIRED}"
+        ),
+        rule=Above(0.0),
+        about="metric",
+        pretrained=True,
+        effect=0.02,
+        units="share of test images",
+        effect_from=CHOSEN,
+        needs=_SOURCES,
     ),
 )
 """In the order of the paper."""

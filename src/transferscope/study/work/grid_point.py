@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import StoreError
 from ...questions.protocols import GridPoint
+from ...models.network import Network
 from ...params import Params
 from ..perform import Context
 from .data import DataSummary
@@ -36,9 +37,12 @@ def grid_point(context: Context, described: Mapping[str, Any], role: str, finetu
     diverged = trained.ended != "finished"
     again: float | None = None
     tuned: Params | None = None
+    tuned_net: Network | None = None
     if finetuned in context.step.inputs:
         after = context.stored(finetuned)
-        again = _reached(after.result(Trained))
+        reached: Trained = after.result(Trained)
+        again = _reached(reached)
+        tuned_net = network_of(step.spec["network"], reached.classes)
         tuned = None if math.isnan(again) else after.weights()["final"]
     seen = step.spec["sampler"]["total"] if "sampler" in step.spec else summary.train.images
     batches = trained.steps / math.ceil(seen / step.spec["recipe"]["batch"])
@@ -55,6 +59,7 @@ def grid_point(context: Context, described: Mapping[str, Any], role: str, finetu
         ended=trained.ended,
         finetuned=again,
         tuned=tuned,
+        tuned_net=tuned_net,
         source=described.get("source", described["family"]),
         objective=described.get("objective", "supervised"),
         sampling=described.get("sampling", ""),
