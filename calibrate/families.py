@@ -14,17 +14,19 @@ from . import of_images as i
 from . import of_lines as lines
 from . import of_networks as n
 from . import of_pairs as p
+from . import of_sources as s
 from .family import Family
 
 __all__ = [
     "ACCURACY", "AGREEING", "AUC_LOSS", "BASIN", "BEST_CHECKPOINT", "CHECKPOINTS", "CHECKPOINT_SPEED", "CKA",
-    "CLASSES", "CLASS_SIZE", "CRITICAL", "CURVATURE", "DECAYS_DOWN", "DECAYS_MARGINS", "DECAYS_NORMS", "DECAYS_UP",
-    "DEPTHS", "DEPTHS_WANDER", "DISAGREE_ACROSS", "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW", "DOMAINS", "DROP",
-    "EARLIER", "EDGES", "FLOORS", "GAIN", "GATHERING", "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS",
-    "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE", "MODULES", "NEAR", "NORMS", "OFFSETS", "OVERFIT",
-    "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU", "PRETRAININGS", "REWOUND_DEPTH",
-    "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS", "SOURCES", "SPEED", "STARTS", "STEPS",
-    "TARGETS", "TARGET_STARTS", "TOP_LAYERS", "TRAINING", "VALLEYS", "VALLEYS_WANDER", "WIDE",
+    "CLASSES", "CLASS_SIZE", "CRITICAL", "CURVATURE", "DECAYS_DOWN", "DECAYS_MARGINS", "DECAYS_NORMS",
+    "DECAYS_UP", "DEPTHS", "DEPTHS_WANDER", "DISAGREE_ACROSS", "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW",
+    "DOMAINS", "DROP", "EARLIER", "EDGES", "FLOORS", "GAIN", "GATHERING", "GIVEN", "GRADIENT", "GROWTH",
+    "HARDNESS", "HEIGHTS", "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE", "MODULES", "NEAR", "NORMS",
+    "OFFSETS", "OVERFIT", "PAIRED_KINDS", "PAIRED_SOURCES", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO",
+    "PLATEAU", "PRETRAININGS", "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES",
+    "SOUPS", "SOURCES", "SPEED", "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TOP_LAYERS", "TRAINING",
+    "VALLEYS", "VALLEYS_WANDER", "WIDE",
 ]  # fmt: skip
 
 
@@ -381,4 +383,15 @@ OFFSETS = _of_networks(
     counts=(30, 60, 120),
     few=8,
     slow=True,
+)
+_PAIRED = (
+    "rate 35 %, latent 0.1 of each network and 0.05 of each seed in common; five draws of the support, latent 0.2 on "
+    "all kinds and 0.1 on each, of all seeds alike"
+)
+PAIRED_SOURCES, PAIRED_KINDS = (
+    Family(name, f"{_PAIRED}; {says}", partial(s.paired, rate=0.35, network=0.1, of=of), counts=(4, 5, 8), few=3)
+    for name, says, of in (
+        ("few-shot from three sources", "each two of three sources", "each two"),
+        ("few-shot, kinds by seed", "each kind against the last", "the last"),
+    )
 )

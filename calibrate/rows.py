@@ -173,6 +173,21 @@ ROWS: tuple[Row, ...] = (
     _all("003-p", f.DECAYS_MARGINS, (0.0, 0.0), (-0.3, 0.3), (-0.05, 0.05)),
     _all("003-q", f.DECAYS_NORMS, (0.0, 0.0), (-0.3, 0.3), (-0.1, 0.05)),
     _difference("003-r", f.DECAYS_DOWN, 0.01),
+    *(
+        Row(
+            claim,
+            f.PAIRED_SOURCES,
+            (
+                Case("one source at the margin", (0.02, 0.02, 0.0)),
+                Case("sources in steps to the margin", (0.01, 0.02, 0.01)),
+            ),
+            (0.05, 0.05, 0.0),
+        )
+        for claim in ("003-s", "003-t")
+    ),
+    _each("003-v", f.PAIRED_KINDS, 2, 0.0, 0.2, (0.02, 0.02)),
+    _difference("003-w", f.PAIRED_KINDS, 0.02),
+    _difference("003-x", f.PAIRED_KINDS, 0.02),
 )
 
 

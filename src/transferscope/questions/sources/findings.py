@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import numpy as np
 from scipy.stats import spearmanr
 
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
-from ...evidence.left_out import remark
+from ...evidence.estimate import Estimate
+from ...evidence.left_out import joined
 from ...evidence.phrases import count, listed, number, percent, points_text
 from ...evidence.verdict import Judgement
 from .measure import TUNED, WORDS, SourceKind, Sources
@@ -29,7 +31,7 @@ def findings(result: Sources) -> tuple[Finding, ...]:
     for kind in result.kinds:
         if kind.sampling and not _is_control(kind):
             found += _sampled(result, kind)
-    return (*found, *_diverse(result), *remark(result.left_out, len(result.rows), "pre-trainings", weight=0.3))
+    return (*found, *_diverse(result), *_failed(result))
 
 
 def _best(result: Sources) -> Finding:
@@ -85,22 +87,25 @@ def _closing(result: Sources, objective: str, kinds: list[SourceKind]) -> list[F
     if apart is None or len(result.columns) < 2:
         return []
     last = len(result.columns) - 1
-    orders = [
-        float(spearmanr([result.accuracy(k, 0).value for k in kinds], [result.accuracy(k, c).value for k in kinds])[0])
-        for c in range(1, last + 1)
-    ]
     text = (
         f"{result.target}, {WORDS[objective]}: the source that is best with {result.columns[0]} and the one that is "
         f"last, chosen on all seeds but one and measured on that, are {_apart(apart, 0)} apart with "
         f"{result.columns[0]} and {_apart(apart, last)} {_with(result.columns[last])}, a change of "
-        f"{points_text(apart.change(last))}; rank correlation of {count(len(kinds), 'source')} with "
-        f"{result.columns[0]}: "
-        + listed([f"{number(r)} {_with(result.columns[c])}" for c, r in enumerate(orders, 1)])
-        + f"; {_seeds(result, *kinds)}."
+        f"{points_text(apart.change(last))}{_order(result, kinds)}; {_seeds(result, *kinds)}."
     )
     return [
         said(text, apart.change(last), n=_n(result, *kinds), unit="pre-trainings", target=result.target, weight=0.7)
     ]
+
+
+def _order(result: Sources, kinds: list[SourceKind]) -> str:
+    """How far the order of three or more sources is kept from column to column."""
+    means = np.array([[result.accuracy(k, c).value for c in range(len(result.columns))] for k in kinds])
+    if len(kinds) < 3 or not means.std(0).all():
+        return ""
+    found = [float(spearmanr(means[:, 0], means[:, c])[0]) for c in range(1, len(result.columns))]
+    told = [f"{number(r)} {_with(result.columns[c])}" for c, r in enumerate(found, 1)]
+    return f"; rank correlation of {count(len(kinds), 'source')} with those of {result.columns[0]} {listed(told)}"
 
 
 def _apart(apart: Spread, column: int) -> str:
@@ -207,6 +212,15 @@ def _diverse(result: Sources) -> list[Finding]:
     judged: Judgement = judge(_DIVERSE, gain)
     n = _n(result, *(k for pair in pairs for k in pair))
     return [said(text, gain, n=n, unit="pre-trainings", target=result.target, weight=0.8, judged=judged)]
+
+
+def _failed(result: Sources) -> list[Finding]:
+    """What diverged, and that it counts."""
+    if not result.failed:
+        return []
+    n, all_of_them = len(result.failed), len(result.rows)
+    text = f"{count(n, 'training')} diverged, counted as chance: {'; '.join(joined(result.failed))}."
+    return [said(text, Estimate(float(n)), n=all_of_them, unit="pre-trainings", target=result.target, weight=0.6)]
 
 
 def _of(pairs: list[tuple[SourceKind, SourceKind]]) -> str:

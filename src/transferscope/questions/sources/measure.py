@@ -93,7 +93,7 @@ class Sources(Result):
         rows: every pre-training.
         right: ``(pre-trainings, columns, images)`` of each test image the share of draws in which it is right.
         drawn: ``(pre-trainings, columns, draws)`` accuracy of each draw; nan in columns that draw nothing.
-        left_out: pre-trainings and fine-tunings that diverged.
+        failed: pre-trainings and fine-tunings that diverged: they count as chance.
     """
 
     question: ClassVar[str] = "sources"
@@ -105,7 +105,7 @@ class Sources(Result):
     rows: tuple[SourceRow, ...]
     right: np.ndarray
     drawn: np.ndarray
-    left_out: tuple[LeftOut, ...]
+    failed: tuple[LeftOut, ...]
 
     @property
     def kinds(self) -> tuple[SourceKind, ...]:
@@ -226,21 +226,21 @@ def sources(
         raise UsageError(f"{target}: has several labels an image; a few-shot accuracy takes one label an image")
     if not shots or list(shots) != sorted(set(shots)) or shots[0] < 1 or draws < 1:
         raise UsageError(f"shots {list(shots)} and {draws} draws; expected rising numbers from 1, and a draw or more")
-    rows, right, drawn, left = [], [], [], []
+    rows, right, drawn, failed = [], [], [], []
     tuned, chance = False, chance_of(images.test)
     for done, point in enumerate(points):
         kind = SourceKind(point.source or point.family, point.objective, point.sampling)
         rows.append(SourceRow(point.name, kind, point.seed, point.accuracy, dict(point.sample), point.ended))
         each, of_draws = _evaluated(point, images, shots, draws, seed, device, kept, chance)
         if point.params is None:
-            left.append(LeftOut(point.name, point.ended, target))
+            failed.append(LeftOut(point.name, point.ended, target))
         if point.finetuned is not None:
             tuned = True
             after = np.full(len(images.test), chance)
             if point.tuned is not None and point.tuned_net is not None:
                 after = outcomes(point.tuned_net, point.tuned, images.test, "accuracy", device=device)
             elif point.params is not None:
-                left.append(LeftOut(f"{point.name}, fine-tuned", "diverged", target))
+                failed.append(LeftOut(f"{point.name}, fine-tuned", "diverged", target))
             each = np.concatenate([each, after[None]])
             of_draws = np.concatenate([of_draws, np.full((1, draws), math.nan)])
         right.append(each.astype(np.float32))
@@ -251,7 +251,7 @@ def sources(
     few = [f"{count} shot{'s' * (count > 1)}" for count in shots]
     return Sources(
         target, (*few, ALL, *([TUNED] if tuned else [])), draws, tuple(rows), np.stack(right), np.stack(drawn),
-        tuple(left),
+        tuple(failed),
     )  # fmt: skip
 
 
