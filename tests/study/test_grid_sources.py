@@ -38,7 +38,7 @@ grid:
     clip: {width: 8, depth: 1, embedding: 8}
     sampler: {from: [random, easiest], pace: {form: root, start: 0.4}}
 targets:
-  clips: {data: "synthetic:clipart?train=48&test=24"}
+  clips: {data: "synthetic:clipart?train=96&test=48"}
 analyses:
   sources: {shots: [1, 2], draws: 2}
 """
@@ -123,7 +123,8 @@ def test_from_yaml_to_the_page(tmp_path: Path):
     study = parse_study(parse_yaml(STUDY))
     _, outcome = run_study(study, tmp_path / "out", jobs=1, device="cpu")
     assert not outcome.failed
-    (result,) = (r for _, _, r in open_study(tmp_path / "out").results() if isinstance(r, Sources))
+    result = open_study(tmp_path / "out").results("sources")["clips"]
+    assert isinstance(result, Sources)
     assert {k.label for k in result.kinds} >= {"photos, SimCLR", "photos, CLIP", "chosen, supervised, from probe"}
     sample = {row.kind: row.sample for row in result.rows}
     assert sample[SourceKind("photos", "clip")] == {}
