@@ -47,5 +47,7 @@ def test_a_learned_scale_gets_a_gradient_and_large_ones_do_not_overflow():
 
 def test_what_cannot_be():
     a = torch.eye(2)
-    with pytest.raises(UsageError, match=r"images and texts of shapes \(1, 2\) and \(1, 2\); expected \(n, d\) twice"):
+    with pytest.raises(
+        UsageError, match=r"images and texts of shapes \(1, 2\) and \(1, 2\); expected \(n, d\) twice"
+    ):
         info_nce(a[:1], a[:1], 1.0)

@@ -1,5 +1,6 @@
 """Samples of images, equal shares, pacing: against plain loops and what must hold of any draw."""
 
+import itertools
 from typing import get_args
 
 import numpy as np
@@ -109,7 +110,7 @@ def test_a_sample_is_described_by_its_diversity():
 def test_paces_rise_from_their_start_to_all(form):
     shares = [in_play(form, t, start=0.1, full=0.6) for t in np.linspace(0, 1, 21)]
     assert shares[0] == pytest.approx(0.1, abs=1e-9) and shares[12:] == [1.0] * 9
-    assert all(a <= b for a, b in zip(shares, shares[1:], strict=False))
+    assert all(a <= b for a, b in itertools.pairwise(shares))
 
 
 def test_forms_of_pace():

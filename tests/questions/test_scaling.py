@@ -60,7 +60,10 @@ def test_the_gain_is_that_of_the_law_and_its_interval_holds_it() -> None:
 def test_sentences() -> None:
     """Of a grid, whose claim is judged, with two shots; and of a table with one task and a flat one."""
     golden(quick(made(shots=(1.0, 10.0), images=500), sampled=True), "scaling")
-    golden(quick(table(np.linspace(0.2, 0.8, 12), flat=np.full(12, 0.5), risen=np.linspace(0.3, 0.6, 12))), "scaling_table")
+    golden(
+        quick(table(np.linspace(0.2, 0.8, 12), flat=np.full(12, 0.5), risen=np.linspace(0.3, 0.6, 12))),
+        "scaling_table",
+    )
 
 
 def test_it_can_be_stored_and_asked_again(tmp_path: Path) -> None:

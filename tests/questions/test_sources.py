@@ -102,7 +102,7 @@ def test_equal_sources_have_no_spread_in_the_mean():
     alike = [SourceKind(name, "clip") for name in ("a", "b", "c")]
     values, naive = [], []
     for seed in range(40):
-        result = made({k: (0.4, 0.4, 0.4, 0.4) for k in alike}, seed=seed, network=0.05)
+        result = made(dict.fromkeys(alike, (0.4, 0.4, 0.4, 0.4)), seed=seed, network=0.05)
         values.append(spread(result, alike).at(0).value)
         means = [result.accuracy(k, 0).value for k in alike]
         naive.append(max(means) - min(means))

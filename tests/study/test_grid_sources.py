@@ -1,4 +1,4 @@
-"""A grid over objectives and samples as a study: its points, their controls, what is wrong, and from YAML to a page."""
+"""A grid over objectives and samples as a study: points, controls, what is wrong, and from YAML to a page."""
 
 from pathlib import Path
 
@@ -58,7 +58,8 @@ def test_objectives_and_samples_are_families_with_a_control():
     )  # fmt: skip
     points = points_of("f", given)
     assert [p.name for p in points][:3] == [
-        "f, supervised, from random seed 0", "f, supervised, from random seed 1", "f, supervised, from hardest seed 0",
+        "f, supervised, from random seed 0", "f, supervised, from random seed 1",
+        "f, supervised, from hardest seed 0",
     ]  # fmt: skip
     hard = next(p for p in points if p.name == "f, simclr, from hardest seed 1")
     assert (hard.source, hard.objective, hard.sampling, hard.family) == (

@@ -19,7 +19,12 @@ from transferscope.train.text_tower import TextTower
 
 NET = build("mlp:24", 3, input=Input((12, 12)))
 RECIPE = Recipe(
-    epochs=3, batch=16, lr=0.1, schedule="constant", precision="float32", augmentation=Augmentation("none", flip=False)
+    epochs=3,
+    batch=16,
+    lr=0.1,
+    schedule="constant",
+    precision="float32",
+    augmentation=Augmentation("none", flip=False),
 )
 
 
@@ -31,7 +36,9 @@ def part(n, seed):
     pixels[labels == 2, :, ::2] += 150
     bright = np.arange(n) % 2  # something that captions tell and labels do not
     pixels[bright == 1, :6, :6] += 40
-    said = [f"{('nothing', 'rows', 'columns')[k]} {('dark', 'bright')[b]}" for k, b in zip(labels, bright, strict=True)]
+    said = [
+        f"{('nothing', 'rows', 'columns')[k]} {('dark', 'bright')[b]}" for k, b in zip(labels, bright, strict=True)
+    ]
     ids = np.array([f"{seed} {i}" for i in range(n)])
     return ImageSet(pixels.astype(np.uint8), labels, ("a", "b", "c"), ids, captions=np.array(said))
 

@@ -20,7 +20,7 @@ def captions_of(images: ImageSet) -> list[str]:
     Where the source has none, it is made of the names of the classes that the image has, in one of a few templates:
     such captions say no more than labels do.
 
-    >>> images = ImageSet(np.zeros((2, 4, 4, 3), np.uint8), np.array([0, 1]), ("cat", "big_dog"), np.array(["a", "b"]))
+    >>> images = ImageSet(np.zeros((2, 4, 4, 3), np.uint8), np.array([0, 1]), ("cat", "big_dog"), np.arange(2))
     >>> captions_of(images)
     ['a picture of cat', 'big dog']
     """

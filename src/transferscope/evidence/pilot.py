@@ -107,7 +107,8 @@ def asked(rule: Rule) -> tuple[Question, float, float]:
 def pilots(findings: Iterable[Finding]) -> tuple[Pilot, ...]:
     """Return how much the numbers of claims vary, from findings whose estimates are over networks.
 
-    With as many networks of each kind: s² = n·V of one kind (or of pre-trainings paired by seed), n·V/4 of two kinds that are contrasted, n all networks.
+    With as many networks of each kind: s² = n·V of one kind (or of pre-trainings paired by seed), n·V/4 of two kinds
+    that are contrasted, n all networks.
     Of several findings of one claim and target the one with the largest spread counts.
 
     Args:

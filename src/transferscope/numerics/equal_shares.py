@@ -13,8 +13,8 @@ __all__ = ["equal_shares", "of_each"]
 def of_each(sizes: NDArray[np.integer], total: int) -> NDArray[np.int64]:
     """Return how many to take of each group: all of those under a level, and up to the level of the others.
 
-    The level x is the one with Σ min(x, size) = total, as in the hierarchical sampling of Vo et al. 2024; what is left
-    over below the next whole number goes to the first groups that have more.
+    The level x is the one with Σ min(x, size) = total, as in the hierarchical sampling of Vo et al. 2024; what is
+    left over below the next whole number goes to the first groups that have more.
 
     Args:
         sizes: ``(groups,)`` how many each has.

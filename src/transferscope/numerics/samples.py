@@ -63,8 +63,10 @@ def drawn(
 
     >>> seen = Seen(np.zeros((4, 1)), np.array([0.1, 3.0, 0.2, 2.0]), np.array([False, True, False, True]))
     >>> labels, rng = np.array([0, 0, 1, 1]), np.random.default_rng(0)
-    >>> drawn("hardest", 3, labels, rng, seen=seen).tolist(), sorted(drawn("probe", 2, labels, rng, seen=seen).tolist())
-    ([1, 3, 2], [1, 3])
+    >>> drawn("hardest", 3, labels, rng, seen=seen).tolist()
+    [1, 3, 2]
+    >>> sorted(drawn("probe", 2, labels, rng, seen=seen).tolist())
+    [1, 3]
     """
     n = len(labels)
     if not 0 < total <= n:

@@ -188,7 +188,8 @@ def _places(where: str, given: GridSettings) -> Iterator[SpecError]:
 def _of_sampler(where: str, sampler: SamplerSettings) -> Iterator[SpecError]:
     if "random" not in sampler.from_:
         yield SpecError(
-            f"{where}.from", "has no 'random', the control that says what any choice of as many images would give; add it"
+            f"{where}.from",
+            "has no 'random', the control that says what any choice of as many images would give; add it",
         )
     if len(set(sampler.from_)) < len(sampler.from_):
         yield SpecError(f"{where}.from", f"holds a value twice: {list(sampler.from_)}")

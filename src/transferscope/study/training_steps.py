@@ -15,8 +15,8 @@ from .check import Checked
 from .graph import PlannedRun, Step
 from .grid import CheckedPoint, sampled, seen_of
 from .inventory import Found
-from .recorded import recorded_run
 from .pretraining_settings import ClipSettings, Objective, SimclrSettings
+from .recorded import recorded_run
 from .schema import GridSettings, ImageSettings, RecordSettings, SourceSettings, StartSettings
 from .snapshot_schedule import kept_epochs
 
@@ -220,9 +220,7 @@ class Trainings:
         more = _learned(point.objective, given) | sampled(point, given.sampler, one.images.train)
         inputs = {"probe": self.grid[point.control]} if point.control else {}
         seen = seen_of(given.sampler, one.images) or one.images
-        return self._train(
-            point.name, images, seen, one.recipe, point.seed, start, inputs, record, more, one.network
-        )
+        return self._train(point.name, images, seen, one.recipe, point.seed, start, inputs, record, more, one.network)
 
     def _run(
         self,

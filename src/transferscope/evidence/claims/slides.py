@@ -309,8 +309,8 @@ CLAIMS: tuple[Claim, ...] = (
         "contrastive pre-training on two views of an image is better than that on an image and its text",
         question="sources",
         statistic=(
-            "few-shot accuracy, with the fewest images a class, of SimCLR less CLIP on the same images, the mean over "
-            f"sources; {_PAIRED}"
+            "few-shot accuracy, with the fewest images a class, of SimCLR less CLIP on the same images, the mean "
+            f"over sources; {_PAIRED}"
         ),
         rule=Above(0.0),
         about="metric",

@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import spearmanr
 
+from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
-from ...evidence.estimate import Estimate
 from ...evidence.left_out import joined
 from ...evidence.phrases import count, listed, number, percent, points_text
 from ...evidence.verdict import Judgement

@@ -130,9 +130,7 @@ class Sources(Result):
         """Return the accuracy of a kind, over pre-trainings, draws and images."""
         return self._over([(kind, 1.0)], [column], [1.0])
 
-    def less(
-        self, pairs: Sequence[tuple[SourceKind, SourceKind]], column: int, than: int | None = None
-    ) -> Estimate:
+    def less(self, pairs: Sequence[tuple[SourceKind, SourceKind]], column: int, than: int | None = None) -> Estimate:
         """Return by how much the first of each pair is better than the second, seed by seed, the mean over pairs.
 
         Args:

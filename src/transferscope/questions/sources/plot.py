@@ -56,9 +56,8 @@ def _panels(result: Sources) -> list[tuple[str, list[SourceKind]]]:
     groups = [(WORDS[o], [k for k in whole if k.objective == o]) for o in WORDS]
     found = [(title, kinds) for title, kinds in groups if kinds]
     rest = [k for k in result.kinds if k.sampling]
-    for of in dict.fromkeys((k.source, k.objective) for k in rest):
-        found.append((of[0], [k for k in rest if (k.source, k.objective) == of]))
-    return found
+    sampled = dict.fromkeys((k.source, k.objective) for k in rest)
+    return found + [(of[0], [k for k in rest if (k.source, k.objective) == of]) for of in sampled]
 
 
 def _shots(ax: Axes, result: Sources, kinds: Sequence[SourceKind]) -> None:
@@ -69,9 +68,11 @@ def _shots(ax: Axes, result: Sources, kinds: Sequence[SourceKind]) -> None:
         colour = PALETTE[i % len(PALETTE)]
         name = kind.sampling or kind.source
         ax.plot(places, values, color=colour, marker=MARKERS[i % len(MARKERS)], ms=4, lw=1.2, label=name)
-        if all(e.low is not None and e.high is not None for e in found):
-            low, high = ([100 * (end or 0.0) for end in ends] for ends in zip(*(e.interval() for e in found)))  # type: ignore[misc]
-            ax.fill_between(places, low, high, color=colour, alpha=0.15, lw=0)
+        ends = [(100 * e.low, 100 * e.high) for e in found if e.low is not None and e.high is not None]
+        if len(ends) == len(found):
+            ax.fill_between(
+                places, [low for low, _ in ends], [high for _, high in ends], color=colour, alpha=0.15, lw=0
+            )
     ax.set_xticks(places, list(result.columns), rotation=30, ha="right")
 
 
@@ -80,7 +81,9 @@ def _samples(ax: Axes, result: Sources, controls: Sequence[SourceKind]) -> None:
         (kind, control)
         for control in controls
         for kind in result.kinds
-        if kind.sampling and kind != control and (kind.source, kind.objective) == (control.source, control.objective)
+        if kind.sampling
+        and kind != control
+        and (kind.source, kind.objective) == (control.source, control.objective)
         and kind.sampling.endswith(" first") == control.sampling.endswith(" first")
     ]
     for shift, column, colour in ((-0.12, 0, PALETTE[0]), (0.12, len(result.columns) - 1, PALETTE[1])):

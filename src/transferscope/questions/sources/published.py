@@ -115,8 +115,9 @@ class PublishedSources:
                 f"{self.name}, {method}: {count(len(sources), 'source')} of one size differ by a standard deviation "
                 f"of {points_text(self.spread(method, few, sources))} with {few} shot{'s' * (few != '1')} and "
                 f"{points_text(self.spread(method, many, sources))} with {many}, a change of {points_text(change)}; "
-                f"their order is kept with a rank correlation of {number(self.kept_order(method, few, many, sources))}"
-                f"; best with {few} on so many targets: {listed(won)}; mean over {count(change.n, 'target')}, best "
+                "their order is kept with a rank correlation of "
+                f"{number(self.kept_order(method, few, many, sources))}; best with {few} on so many targets: "
+                f"{listed(won)}; mean over {count(change.n, 'target')}, best "
                 "of each grid of hyper-parameters.",
                 change, n=change.n, unit="targets", weight=0.8,
             )

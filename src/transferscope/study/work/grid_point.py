@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import StoreError
-from ...questions.protocols import GridPoint
 from ...models.network import Network
 from ...params import Params
+from ...questions.protocols import GridPoint
 from ..perform import Context
 from .data import DataSummary
 from .network import network_of

@@ -21,9 +21,7 @@ from ..perform import Context
 __all__ = ["chosen"]
 
 
-def chosen(
-    context: Context, net: Network, images: ImageSplits
-) -> tuple[ImageSplits, Pace | None, dict[str, float]]:
+def chosen(context: Context, net: Network, images: ImageSplits) -> tuple[ImageSplits, Pace | None, dict[str, float]]:
     """Return the images that a pre-training sees, which come first, and what they are.
 
     Args:
