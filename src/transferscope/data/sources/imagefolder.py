@@ -4,8 +4,8 @@ The table has a column ``file_name`` (paths as seen from the table; also ``path`
 without the files' ending) and one of labels: ``label``, or the only other one, or what ``?label=`` names. Several
 labels an image are lists, words joined by ``|``, or a column of 0 and 1 for each class (all others of the table, or
 those that ``?label=A,B,C`` names). A column ``text`` or ``caption`` beside them is captions. The table lies in
-``ROOT``, or one in the folder of each part. Of one in ``ROOT``, the parts are its column ``split``, or the first folders of the
-paths where these are called like parts. Without a table it is a folder for each class, as ``folder:``.
+``ROOT``, or one in the folder of each part. Of one in ``ROOT``, the parts are its column ``split``, or the first
+folders of the paths where these are called like parts. Without a table it is a folder for each class, as ``folder:``.
 """
 
 from __future__ import annotations
