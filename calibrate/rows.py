@@ -186,7 +186,7 @@ ROWS: tuple[Row, ...] = (
         for claim in ("003-s", "003-t")
     ),
     _each("003-v", f.PAIRED_KINDS, 2, 0.0, 0.2, (0.02, 0.02)),
-    _difference("003-w", f.PAIRED_KINDS, 0.02),
+    _difference("003-w", f.PAIRED_KINDS, 0.12),
     _difference("003-x", f.PAIRED_KINDS, 0.02),
 )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from transferscope.errors import SpecError
+from transferscope.errors import SpecError, UsageError
 from transferscope.questions.sources.measure import SourceKind, Sources
 from transferscope.study.check import check
 from transferscope.study.grid import points_of
@@ -133,6 +133,15 @@ def test_from_yaml_to_the_page(tmp_path: Path):
     assert even["images"] == uneven["images"] == 48 and {"effective classes", "Vendi score"} <= set(even)
     _, again = run_study(study, tmp_path / "out", jobs=1, device="cpu")
     assert not again.done
+
+
+def test_other_images_are_given_by_family():
+    paper = "paper:entezari2023"
+    study = load_study(paper, data={"drawings": "synthetic:clipart?train=3000&test=100", "photo": "synthetic:photo"})
+    assert study.grid["drawings"].data == "synthetic:clipart?test=100&train=3000"
+    assert study.grid["photos"].data.startswith("synthetic:source") and list(study.targets) == ["photo"]
+    with pytest.raises(UsageError, match="--data source: the study has no target or source of this name"):
+        load_study(paper, data={"source": "synthetic:photo"})
 
 
 def test_the_paper_is_sources_by_objectives_and_choices():
