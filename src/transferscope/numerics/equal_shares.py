@@ -32,7 +32,7 @@ def of_each(sizes: NDArray[np.integer], total: int) -> NDArray[np.int64]:
     while low < high:  # the largest whole level that takes no more than wanted
         middle = (low + high + 1) // 2
         low, high = (middle, high) if np.minimum(sizes, middle).sum() <= total else (low, middle - 1)
-    taken = np.minimum(sizes, low).astype(np.int64)
+    taken: NDArray[np.int64] = np.minimum(sizes, low).astype(np.int64)
     taken[np.flatnonzero(sizes > low)[: total - int(taken.sum())]] += 1
     return taken
 
