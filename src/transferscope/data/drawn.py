@@ -50,7 +50,7 @@ def captions(domain: str, objects: np.ndarray, colours: np.ndarray | None) -> li
     """Say of each picture what it shows, in which colour and style.
 
     >>> captions("clipart", np.array([0]), np.array([1]))
-    ['a clip art of an orange lamp']
+    ['a clip art of an orange car']
     """
     names, hues, style = synthetic.classes(domain), tuple(_draws.HUES), _STYLES[domain]
     if objects.ndim == 2:
