@@ -90,7 +90,8 @@ class PublishedSources:
 
     def difference(self, first: str, second: str, shots: str) -> Estimate:
         """Return by how much a method is better than another on the same sources and targets, over targets."""
-        one, two = (self.best.loc[m][shots] if m in self.best.index.levels[0] else None for m in (first, second))
+        known = set(self.best.index.get_level_values(0))
+        one, two = (self.best.loc[m][shots] if m in known else None for m in (first, second))
         if one is None or two is None:
             raise UsageError(f"{self.name}: it takes two methods of the table; {first!r} and {second!r} are given")
         gain = (one - two).dropna()
