@@ -86,8 +86,8 @@ def points_of(family: str, given: GridSettings) -> list[Point]:
     for chosen, objective, way in itertools.product(
         _combinations(values, given.vary == "alone"), given.objective, _ways(given.sampler)
     ):
-        sampling = way and _sampling(way, given.sampler)
-        kind = [objective] * (len(given.objective) > 1) + [sampling] * bool(sampling)
+        sampling = "" if way is None else _sampling(way, given.sampler)
+        kind: list[str] = [*([objective] if len(given.objective) > 1 else []), *([sampling] if sampling else [])]
         for seed in given.seeds:
             words = [f"{name} {chosen[name]:g}" for name in told]
             words += [f"seed {seed}"] if len(given.seeds) > 1 else []
@@ -100,8 +100,7 @@ def points_of(family: str, given: GridSettings) -> list[Point]:
             name = " ".join([", ".join([family, *kind]), *words])
             control = ""
             if given.sampler is not None and _looks(way, given.sampler):
-                kind_of_control = [*kind[:-1], _sampling("random", given.sampler)]
-                control = " ".join([", ".join([family, *kind_of_control]), *words])
+                control = " ".join([", ".join([family, *kind[:-1], _sampling("random", given.sampler)]), *words])
             found.append(
                 Point(
                     name, ", ".join([family, *kind]), network, data, chosen, recipe, seed, family, objective,
