@@ -183,11 +183,11 @@ ROWS: tuple[Row, ...] = (
             ),
             (0.05, 0.05, 0.0),
         )
-        for claim in ("003-s", "003-t")
+        for claim in ("003-A-a", "003-A-b")
     ),
-    _each("003-v", f.PAIRED_KINDS, 2, 0.0, 0.2, (0.02, 0.02)),
-    _difference("003-w", f.PAIRED_KINDS, 0.12),
-    _difference("003-x", f.PAIRED_KINDS, 0.02),
+    _each("003-A-c", f.PAIRED_KINDS, 2, 0.0, 0.2, (0.02, 0.02)),
+    _difference("003-A-d", f.PAIRED_KINDS, 0.12),
+    _difference("003-A-e", f.PAIRED_KINDS, 0.02),
 )
 
 

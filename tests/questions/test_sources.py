@@ -85,12 +85,12 @@ def test_differences_are_paired_by_seed_and_hold_draws_and_images():
 
 def test_what_is_planted_is_found():
     assert claims(made(kinds(apart=0.15, cluster=0.1))) == {
-        "003-s": "agrees", "003-t": "agrees", "003-v": "agrees", "003-w": "agrees", "003-x": "agrees",
+        "003-A-a": "agrees", "003-A-b": "agrees", "003-A-c": "agrees", "003-A-d": "agrees", "003-A-e": "agrees",
     }  # fmt: skip
     turned = made(kinds(simclr=(0.2, 0.5), clip=(0.4, 0.5), cluster=-0.1))
     found = claims(turned)
-    assert found["003-v"] == found["003-w"] == found["003-x"] == "disagrees"
-    assert found["003-s"] in ("cannot tell", "disagrees")
+    assert found["003-A-c"] == found["003-A-d"] == found["003-A-e"] == "disagrees"
+    assert found["003-A-a"] in ("cannot tell", "disagrees")
 
 
 def test_three_seeds_are_too_few_for_a_verdict():

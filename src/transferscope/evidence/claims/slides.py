@@ -253,7 +253,7 @@ CLAIMS: tuple[Claim, ...] = (
         needs=_GRID,
     ),
     Claim(
-        "003-s",
+        "003-A-a",
         "",
         "image-text pre-training (CLIP): which data one pre-trains on is important for transfer with few images",
         question="sources",
@@ -267,7 +267,7 @@ CLAIMS: tuple[Claim, ...] = (
         needs=_SOURCES,
     ),
     Claim(
-        "003-t",
+        "003-A-b",
         "",
         "the same with SimCLR: which data one pre-trains on is important for transfer with few images",
         question="sources",
@@ -281,13 +281,13 @@ CLAIMS: tuple[Claim, ...] = (
         needs=_SOURCES,
     ),
     Claim(
-        "003-u",
+        "003-A-f",
         "",
         "of seven pre-training sets of one size Shutterstock is the best",
         undecided="it is about these seven sets; the question `sources` says which of a study's own is highest",
     ),
     Claim(
-        "003-v",
+        "003-A-c",
         "",
         "with few images contrastive pre-training is better than supervised pre-training",
         question="sources",
@@ -304,7 +304,7 @@ CLAIMS: tuple[Claim, ...] = (
         needs=_SOURCES,
     ),
     Claim(
-        "003-w",
+        "003-A-d",
         "",
         "contrastive pre-training on two views of an image is better than that on an image and its text",
         question="sources",
@@ -321,7 +321,7 @@ CLAIMS: tuple[Claim, ...] = (
         needs=_SOURCES,
     ),
     Claim(
-        "003-x",
+        "003-A-e",
         "",
         "diversity of the pre-training data matters",
         question="sources",

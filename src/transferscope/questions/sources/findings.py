@@ -18,8 +18,8 @@ from .spread import Spread, spread
 
 __all__ = ["findings"]
 
-_MATTERS = {"clip": "003-s", "simclr": "003-t"}
-_CONTRASTIVE, _IMAGES, _DIVERSE = "003-v", "003-w", "003-x"
+_MATTERS = {"clip": "003-A-a", "simclr": "003-A-b"}
+_CONTRASTIVE, _IMAGES, _DIVERSE = "003-A-c", "003-A-d", "003-A-e"
 
 
 def findings(result: Sources) -> tuple[Finding, ...]:
