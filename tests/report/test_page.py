@@ -2,8 +2,11 @@
 
 import re
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +20,7 @@ from transferscope.study.run import run_study
 
 PLAIN = ["P-T", "RI-T"]
 EVIL = "<script>alert(1)</script> & 'co'"
-STUDY = {
+WHOLE = {
     "name": "page test",
     "description": EVIL,
     "network": "lenet",
@@ -86,18 +89,41 @@ STUDY = {
         "soup": {"targets": ["photo"], "starts": PLAIN},
     },
 }
+PART = WHOLE | {
+    "starts": {name: WHOLE["starts"][name] for name in PLAIN},
+    "sources": {},
+    "analyses": {
+        name: WHOLE["analyses"][name]
+        for name in ("learning_curves", "transfer", "mistakes", "distance", "barrier", "spectrum")
+    },
+}
+"""Claims, printed tables, pairs, a question asked of one target: a page of every kind of part, soon made."""
+STUDIES = {"part": PART, "whole": WHOLE}
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("page")
+@dataclass(frozen=True)
+class Made:
+    """A page, and the study that it is of."""
+
+    root: Path
+    analyses: dict[str, Any]
+    whole: bool
+
+    @property
+    def text(self) -> str:
+        return (self.root / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module", params=["part", pytest.param("whole", marks=pytest.mark.slow)])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    root, study = tmp_path_factory.mktemp("page"), STUDIES[request.param]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSFERSCOPE_CACHE", str(root / "cache"))
-        made, outcome = run_study(parse_study(STUDY), root / "run", device="cpu", threads=1)
+        ran, outcome = run_study(parse_study(study), root / "run", device="cpu", threads=1)
         assert outcome.ok
-        write_report(made.root)
-    return Path(made.root)
+        write_report(ran.root)
+    return Made(Path(ran.root), study["analyses"], study is WHOLE)
 
 
 class _Page(HTMLParser):
@@ -114,8 +140,8 @@ class _Page(HTMLParser):
                 (self.links if value.startswith("#") else self.addresses).append(value)
 
 
-def test_one_file_that_escapes_what_people_write(folder: Path) -> None:
-    text = (folder / "report.html").read_text(encoding="utf-8")
+def test_one_file_that_escapes_what_people_write(made: Made) -> None:
+    text = made.text
     page = _Page()
     page.feed(text)
     assert page.scripts == 0
@@ -123,105 +149,104 @@ def test_one_file_that_escapes_what_people_write(folder: Path) -> None:
     assert len(page.ids) == len(set(page.ids))
     assert {link[1:] for link in page.links} <= {*page.ids}
     for address in page.addresses:
-        assert address.startswith("data:") or (folder / address).is_file(), address
+        assert address.startswith("data:") or (made.root / address).is_file(), address
 
 
-def test_every_question_has_findings_a_figure_and_a_table(folder: Path) -> None:
-    text = (folder / "report.html").read_text(encoding="utf-8")
+def test_every_question_has_findings_a_figure_and_a_table(made: Made) -> None:
+    text = made.text
     sections = re.findall(r'<section id="([^"]+)" class="question">(.*?)</section>', text, re.DOTALL)
-    asked = [q for q in QUESTIONS if q in STUDY["analyses"]]
-    assert len(asked) == len(STUDY["analyses"]) >= 23
+    asked = [q for q in QUESTIONS if q in made.analyses]
+    assert len(asked) == len(made.analyses) >= (23 if made.whole else 6)
     assert [name for name, _ in sections] == [q.replace("_", "-") for q in asked]
     for _, body in sections:
         assert body.count("<figure>") >= body.count("<article") >= 1
         assert 'class="findings"' in body and "<table>" in body and "How it was computed" in body
     assert "In the paper: Table 6, Figures 8 and 9." in dict(sections)["mistakes"]
-    figures = {p.stem for p in (folder / "figures").glob("*.svg")}
-    assert figures == {p.stem for p in (folder / "figures").glob("*.pdf")} and len(figures) == text.count("<figure>")
-    tables = {p.stem for p in (folder / "tables").glob("*.csv")} - {"claims", "beside"}
+    figures = {p.stem for p in (made.root / "figures").glob("*.svg")}
+    assert figures == {p.stem for p in (made.root / "figures").glob("*.pdf")} and len(figures) == text.count("<figure>")
+    tables = {p.stem for p in (made.root / "tables").glob("*.csv")} - {"claims", "beside"}
     more = {"landscape-photo-surface", "landscape-photo-flatness", "criticality-photo-fc3", "block-shuffle-pictures"}
     more.add("weight-map-distances")
-    assert figures - tables == more and tables <= figures
+    assert figures - tables == (more if made.whole else set()) and tables <= figures
 
 
-def test_claims_and_printed_tables_have_their_sections(folder: Path) -> None:
-    text = (folder / "report.html").read_text(encoding="utf-8")
+def test_claims_and_printed_tables_have_their_sections(made: Made) -> None:
+    text = made.text
     claims, printed = (
         text.split(f'<section id="{name}">')[1].split("</section>")[0] for name in ("claims", "beside")
     )
     assert "No performance barrier between two P-T" in claims and "not judged here: " in claims
     assert set(re.findall(r'href="#([^"]+)"', claims)) <= set(re.findall(r'<article id="([^"]+)"', text))
     titles = re.findall(r"<h3>(Table \d)", printed)
-    assert titles == ["Table 2", "Table 6", "Table 7", "Table 8"] and "here a &amp; &#39;b&#39;" in printed
-    assert {p.stem for p in (folder / "tables").glob("*.csv")} >= {"claims", "beside"}
+    tables = (2, 6, 7, 8) if made.whole else (2, 6, 8)
+    assert titles == [f"Table {n}" for n in tables] and "here a &amp; &#39;b&#39;" in printed
+    assert {p.stem for p in (made.root / "tables").glob("*.csv")} >= {"claims", "beside"}
 
 
-def test_writing_it_again_gives_the_same_bytes(folder: Path) -> None:
-    before = (folder / "report.html").read_bytes()
-    write_report(folder)
-    assert (folder / "report.html").read_bytes() == before
+def test_writing_it_again_gives_the_same_bytes(made: Made) -> None:
+    before = (made.root / "report.html").read_bytes()
+    write_report(made.root)
+    assert (made.root / "report.html").read_bytes() == before
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; apt-get install chromium")
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine; apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-first-run", "--disable-background-networking", "--disable-sync"]
+    with sync_playwright() as play:
+        started = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *quiet])
+        yield started
+        started.close()
+
+
 @pytest.mark.parametrize(
     ("scheme", "width", "unfolded"), [("light", 1280, True), ("dark", 1280, False), ("light", 400, False)]
 )
-def test_it_can_be_used_by_ear_and_by_keyboard(folder: Path, scheme: str, width: int, unfolded: bool) -> None:
+def test_it_can_be_used_by_ear_and_by_keyboard(
+    made: Made, browser: Any, scheme: str, width: int, unfolded: bool
+) -> None:
     """Nothing that axe-core calls serious or critical, contrast included, in both modes."""
     from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
-        page.set_default_timeout(240_000)
-        page.goto((folder / "report.html").as_uri())
-        if unfolded:
-            page.evaluate(
-                "for (const d of document.querySelectorAll('main > section:not(#tables) details')) d.open = true"
-            )
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        browser.close()
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.set_default_timeout(240_000)
+    page.goto((made.root / "report.html").as_uri())
+    if unfolded:
+        page.evaluate(
+            "for (const d of document.querySelectorAll('main > section:not(#tables) details')) d.open = true"
+        )
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    page.close()
     grave = [v for v in found if v["impact"] in ("serious", "critical")]
     assert not grave, [(v["id"], v["nodes"][0]["html"][:200]) for v in grave]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine; apt-get install chromium")
-def test_a_browser_shows_it_without_a_complaint_or_a_request(folder: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
+def test_a_browser_shows_it_without_a_complaint_or_a_request(made: Made, browser: Any) -> None:
     said: list[str] = []
     asked: list[str] = []
-    with sync_playwright() as play:
-        options = [
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-sync",
-        ]
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=options)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((folder / "report.html").as_uri())
-        shown = page.evaluate("[...document.images].map(i => [i.complete, i.naturalWidth])")
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        title = page.title()
-        narrow = browser.new_page(viewport={"width": 400, "height": 800})
-        narrow.goto((folder / "report.html").as_uri())
-        wide_phone = narrow.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        browser.close()
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((made.root / "report.html").as_uri())
+    shown = page.evaluate("[...document.images].map(i => [i.complete, i.naturalWidth])")
+    over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    wide, title = page.evaluate(over), page.title()
+    page.set_viewport_size({"width": 400, "height": 800})
+    wide_phone = page.evaluate(over)
+    page.close()
     assert said == []
-    assert [a for a in asked if not a.startswith("data:")] == [(folder / "report.html").as_uri()]
+    assert [a for a in asked if not a.startswith("data:")] == [(made.root / "report.html").as_uri()]
     assert shown and all(complete and width > 0 for complete, width in shown)
     assert wide <= 0 and wide_phone <= 0
     assert title == "page test · transferscope"
 
 
-def test_figures_hold_no_script(folder: Path) -> None:
-    text = (folder / "report.html").read_text(encoding="utf-8")
+def test_figures_hold_no_script(made: Made) -> None:
+    text = made.text
     figures = re.findall(r'src="data:image/svg\+xml;charset=utf-8,([^"]+)"', text)
     assert len(figures) == text.count("<figure>")
     assert all(figure.startswith("<svg ") and "<script" not in figure for figure in figures)
