@@ -1,11 +1,12 @@
 """Criticality of the 11 blocks of a ResNet-20 against a plain loop: set the weights, pass all images, float32.
 
-For every block: 11 α × 8 σ × 3 draws on 500 images (000, Def. 3.2). Ours is timed twice: μ alone, in full (the first
-cell within ε by rising α²‖θ*−θ⁰‖²/σ², the others left early), and the whole surface at every ``--share``-th cell,
-scaled to all. The plain loop is what one writes by hand: put the block's weights into the module, pass the images in
-batches of 128; its cost is the same at every point, so it is timed at ``--points`` of them, spread over blocks and
-grid, and scaled to all. Both sides have our setting of the memory allocator. The losses at those points are compared,
-and the plain loop is asked whether the cells that the search found, and not those before them, are within ε.
+For every block: 11 α × 8 σ × 3 draws on 500 images (Neyshabur et al. 2020, Def. 3.2). Ours is timed twice: μ alone,
+in full (the first cell within ε by rising α²‖θ*−θ⁰‖²/σ², the others left early), and the whole surface at every
+``--share``-th cell, scaled to all. The plain loop is what one writes by hand: put the block's weights into the
+module, pass the images in batches of 128; its cost is the same at every point, so it is timed at ``--points`` of
+them, spread over blocks and grid, and scaled to all. Both sides have our setting of the memory allocator. The losses
+at those points are compared, and the plain loop is asked whether the cells that the search found, and not those
+before them, are within ε.
 
 With ``--bfloat16 yes`` (by itself where the processor is fast at it), μ is searched for with bfloat16 first as well,
 and the surface computed in it.

@@ -82,7 +82,7 @@ def combine(points: Sequence[Mapping[str, Tensor]], weights: Sequence[float]) ->
 
 
 def lerp(a: Mapping[str, Tensor], b: Mapping[str, Tensor], t: float) -> Params:
-    """Return (1 − t)·a + t·b (000 §3.3); t = 0 and t = 1 give a and b exactly.
+    """Return (1 − t)·a + t·b (Neyshabur et al. 2020, §3.3); t = 0 and t = 1 give a and b exactly.
 
     >>> lerp({"w": torch.zeros(1)}, {"w": torch.ones(1)}, 0.25)["w"].item()
     0.25

@@ -163,7 +163,9 @@ def test_every_question_has_findings_a_figure_and_a_table(made: Made) -> None:
         assert 'class="findings"' in body and "<table>" in body and "How it was computed" in body
     assert "In the paper: Table 6, Figures 8 and 9." in dict(sections)["mistakes"]
     figures = {p.stem for p in (made.root / "figures").glob("*.svg")}
-    assert figures == {p.stem for p in (made.root / "figures").glob("*.pdf")} and len(figures) == text.count("<figure>")
+    assert figures == {p.stem for p in (made.root / "figures").glob("*.pdf")} and len(figures) == text.count(
+        "<figure>"
+    )
     tables = {p.stem for p in (made.root / "tables").glob("*.csv")} - {"claims", "beside"}
     more = {"landscape-photo-surface", "landscape-photo-flatness", "criticality-photo-fc3", "block-shuffle-pictures"}
     more.add("weight-map-distances")

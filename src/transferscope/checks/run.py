@@ -1,4 +1,4 @@
-"""Check a network of your own before it is asked anything (F38)."""
+"""Check a network of your own before it is asked anything."""
 
 from __future__ import annotations
 

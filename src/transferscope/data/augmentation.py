@@ -14,8 +14,9 @@ __all__ = ["Augmentation"]
 class Augmentation:
     """How training images are varied; every image of every step has its own draw.
 
-    The defaults are the usual ones for photographs (000 Appendix A: random crop and left-right flip). For 32×32
-    images ``crop="pad"`` is usual; for block-shuffled images, use :meth:`off` (000 §3.1).
+    The defaults are the usual ones for photographs (Neyshabur et al. 2020, Appendix A: random crop and left-right
+    flip). For 32×32 images ``crop="pad"`` is usual; for block-shuffled images, use :meth:`off` (Neyshabur et al.
+    2020, §3.1).
 
     Attributes:
         crop: "resized" cuts a box of random area and shape and scales it to the image's size, "pad" moves the image

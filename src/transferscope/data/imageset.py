@@ -149,7 +149,7 @@ class ImageSet:
     def sample(self, count: int, seed: int = 2020) -> ImageSet:
         """Return ``count`` images without replacement in a seeded order, or all when there are fewer.
 
-        000 Appendix A samples 50,000 of each set; the seed is 2020 by default.
+        Neyshabur et al. 2020 sample 50,000 of each set (Appendix A); the seed is 2020 by default.
         """
         return self if count >= len(self) else self.subset(sample_index(len(self), count, seed))
 

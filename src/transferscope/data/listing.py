@@ -84,8 +84,9 @@ def arrange(
     """Make three parts of what a source has, check them, and sample.
 
     A missing test part is taken from train, then a missing validation part from what is left of train, never from
-    test; both at random, class by class in proportion. Then train and test are sampled to ``samples`` each (000
-    Appendix A), and validation to at most as many, or to its share of as many when it was taken from train.
+    test; both at random, class by class in proportion. Then train and test are sampled to ``samples`` each (Neyshabur
+    et al. 2020, Appendix A), and validation to at most as many, or to its share of as many when it was taken from
+    train.
 
     Args:
         name: of the source.

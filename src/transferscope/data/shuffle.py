@@ -1,4 +1,5 @@
-"""Block shuffle: one fixed permutation of b×b blocks, or of all values, for every image (000 §3.1, Fig. 1).
+"""Block shuffle: one fixed permutation of b×b blocks, or of all values, for every image (Neyshabur et al. 2020, §3.1,
+Fig. 1).
 
 Blocks move as rows of b pixels, which lie together in memory, so that a whole set is one gather into a buffer.
 """
@@ -78,7 +79,7 @@ def shuffle_blocks(
     layout: Layout = "nhwc",
     out: np.ndarray | Tensor | None = None,
 ) -> np.ndarray | Tensor:
-    """Move the blocks of all images to the same new places (000 §3.1).
+    """Move the blocks of all images to the same new places (Neyshabur et al. 2020, §3.1).
 
     With π a permutation drawn from the seed, other than the identity: block j of the result is block π(j) of the
     image, blocks counted row by row; for ``"*"``, value j is value π(j), counted over (h, w, c) whatever the layout.

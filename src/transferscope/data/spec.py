@@ -133,8 +133,8 @@ def load_images(
         spec: a string, see the module's docstring, or what :func:`parse` makes of it.
         size: height and width to bring images to, before ``?size=``; by default they must all have one and keep it.
         channels: 1 (grey) or 3 (RGB, the default), before ``?channels=``.
-        samples: images of train and of test to use at random, before ``?samples=``; by default all. 000 Appendix A
-            has 50,000.
+        samples: images of train and of test to use at random, before ``?samples=``; by default all. Neyshabur et al.
+            2020, Appendix A has 50,000.
         seed: of random splits and samples.
         cache: the cache's folder; by default ``$TRANSFERSCOPE_CACHE`` or the user's cache folder.
         skip_unreadable: leave unreadable images out and list them in ``skipped`` instead of raising.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .rule import Rule
+from .sources import cited
 
 __all__ = ["About", "Claim"]
 
@@ -56,7 +57,7 @@ class Claim:
 
     @property
     def paper(self) -> str:
-        """Number of the paper.
+        """Number of the paper; :data:`~transferscope.evidence.sources.SOURCES` has its name.
 
         >>> Claim("000-3.3-a", "§3.3", "no performance barrier between two P-T").paper
         '000'
@@ -68,9 +69,9 @@ class Claim:
         """The claim with its place.
 
         >>> Claim("000-3.3-a", "§3.3", "no performance barrier between two P-T").text
-        '000 §3.3: no performance barrier between two P-T'
+        'Neyshabur et al. 2020, §3.3: no performance barrier between two P-T'
         """
-        return f"{self.paper}{' ' * bool(self.section)}{self.section}: {self.says}"
+        return f"{cited(self.paper, self.section)}: {self.says}"
 
     @property
     def outlasts_failure(self) -> bool:

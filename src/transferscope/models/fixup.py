@@ -4,7 +4,7 @@ The three rules of the paper (§3): (1) the last convolution of every residual b
 weight layer starts as in He et al. 2015, those inside a branch of m layers scaled by L^(−1/(2m−2)), where L is the
 number of branches; (3) a scalar bias, at first 0, stands before every convolution, linear layer and activation, and
 one scalar multiplier, at first 1, in every branch. The final linear layer starts uniform as PyTorch's default, not at
-zero (000, Appendix A).
+zero (Neyshabur et al. 2020, Appendix A).
 
 The scalars belong to the convolution they surround, so that a layer is one submodule: x ↦ s·(W ∗ (x + b)) + c. The
 first convolution has no scalar before it, because its input is data.

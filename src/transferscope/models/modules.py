@@ -1,7 +1,7 @@
 """The modules of any network at three granularities, each an ordered partition of all its tensors.
 
-000 (footnote 1) calls a module "a node in the computation graph that … performs a linear transformation"; for ResNets
-also a whole residual block. Here:
+Neyshabur et al. 2020 (footnote 1) calls a module "a node in the computation graph that … performs a linear
+transformation"; for ResNets also a whole residual block. Here:
 
 * ``layer``: each linear map (convolution, linear, attention whose projections are one call) with its bias and what
   belongs to it: its norm, scales, scalar biases, class tokens;

@@ -18,7 +18,10 @@ from .prepared import is_extra, unwrapped
 __all__ = ["ROLES", "Given", "Solution", "Solutions", "Weights", "as_solution", "letter", "pair_kind"]
 
 ROLES: tuple[str, ...] = ("P", "RI", "P-T", "RI-T")
-"""Pre-trained, randomly initialised, and these two trained on the target (000 §2), in the order they are written."""
+"""Pre-trained, randomly initialised, and these two trained on the target, in the order they are written.
+
+Source: Neyshabur et al. 2020, §2.
+"""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

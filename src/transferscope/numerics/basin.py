@@ -1,4 +1,5 @@
-"""The numbers of an (ε, δ)-basin (000 Def. 3.1) for any loss: μ, ε, and the smallest δ with its Monte-Carlo error.
+"""The numbers of an (ε, δ)-basin (Neyshabur et al. 2020, Def. 3.1) for any loss: μ, ε, and the smallest δ with its
+Monte-Carlo error.
 
 Points of S are drawn once, and so are the pairs (w₁, w₂) and the noise: for another δ the same draws are scaled. So a
 condition changes with δ only because the loss does, and bisection is sound although every number is an estimate.
@@ -263,7 +264,7 @@ def basin_of(
     resamples: int = 1000,
     seed: int = 0,
 ) -> BasinNumbers:
-    """Find the (ε, δ) of the hull S of k vectors for any loss of vectors (000 Def. 3.1).
+    """Find the (ε, δ) of the hull S of k vectors for any loss of vectors (Neyshabur et al. 2020, Def. 3.1).
 
     Args:
         loss: from points ``(m, n)`` to ``(m,)``.

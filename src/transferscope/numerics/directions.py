@@ -26,7 +26,7 @@ def random_pair(
     """Draw two Gaussian directions, orthogonal to each other as whole vectors and of length 1.
 
     The numbers of a tensor depend on its name, the seed and the plane only: in a layer, the direction of this layer
-    alone is that of the whole network, up to its length and a little of a in b. Source: 002, appendix A.
+    alone is that of the whole network, up to its length and a little of a in b. Source: Liu et al. 2019, appendix A.
 
     Args:
         shapes: of the weights by name. Those of one dimension (biases, norms, scales) and of none are not moved: they
@@ -59,8 +59,8 @@ def random_pair(
 def filter_normalise(direction: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give each filter of a direction the norm of the weights' filter.
 
-    d_ij ← d_ij / ‖d_ij‖ · ‖θ_ij‖ for filter j of tensor i (002, appendix A; Li et al. 2018, §4). A filter is
-    ``w[j]``: what makes one output of a convolution ``(out, in, h, w)`` or of a linear map ``(out, in)``.
+    d_ij ← d_ij / ‖d_ij‖ · ‖θ_ij‖ for filter j of tensor i (Liu et al. 2019, appendix A; Li et al. 2018, §4). A filter
+    is ``w[j]``: what makes one output of a convolution ``(out, in, h, w)`` or of a linear map ``(out, in)``.
 
     As in the paper, this comes after the two directions were made orthogonal. Exact afterwards are the norms, filter
     by filter, and so ‖d‖ = ‖θ‖ over the tensors that move. The angle between the two, exact before, is then only

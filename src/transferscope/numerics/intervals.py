@@ -86,7 +86,7 @@ def paired_difference(only_first: int, only_second: int, n: int, level: float = 
     keeps its level where Wald's has no width, at b = c = 0; p from b ~ Binomial(b + c, ½) (McNemar 1947, exact form).
 
     Args:
-        only_first: examples that only the first gets right (F4's g1).
+        only_first: examples that only the first gets right (g1 of shared mistakes).
         only_second: examples that only the second gets right (g2).
         n: all examples.
         level: of the interval.

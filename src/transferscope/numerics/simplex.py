@@ -27,7 +27,8 @@ def uniform_on_simplex(m: int, k: int, rng: np.random.Generator) -> Float64[np.n
 
 
 def exit_points(first: Float64[np.ndarray, "m k"], second: Float64[np.ndarray, "m k"]) -> Float64[np.ndarray, "m k"]:
-    """Return where the ray from each first point through the second leaves the simplex (000 Def. 3.1, 2).
+    """Return where the ray from each first point through the second leaves the simplex (Neyshabur et al. 2020, Def.
+    3.1, 2).
 
     f = w₁ + α̃(w₂ − w₁), α̃ = max{α : w₁ + α(w₂ − w₁) ∈ S}: the α at which the first of the falling barycentric
     coordinates is 0.

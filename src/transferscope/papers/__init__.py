@@ -29,7 +29,7 @@ class Paper:
     """One of the papers.
 
     Attributes:
-        key: how this package numbers it, in ``cites``, claims and documents.
+        key: how this package numbers it, in ids of claims.
         name: how study files call it.
         short: how sentences call it.
         title: its title.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import UsageError
+from ..evidence.sources import SOURCES
 from .liu2019.tables import TABLES as LIU
 from .neyshabur2020.tables import TABLES as NEYSHABUR
 from .table import PrintedTable
@@ -23,7 +24,7 @@ def printed_table(paper: str, number: int) -> PrintedTable:
         if (table.paper, table.number) == (paper, number):
             return table
     known = ", ".join(t.name for t in TABLES)
-    raise UsageError(f"there is no table {number} of paper {paper}; there are {known}")
+    raise UsageError(f"there is no table {number} of {SOURCES.get(paper, paper)}; there are {known}")
 
 
 def targets_of(paper: str) -> tuple[str, ...]:

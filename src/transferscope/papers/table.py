@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError, nearest
+from ..evidence.sources import cited
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ class PrintedTable:
     """One table of a paper.
 
     Attributes:
-        paper: number of the paper, e.g. ``000``.
+        paper: its number, as ids of claims begin.
         number: its number there.
         about: what it shows, in our words.
         target: the task it is about; empty where each row is one.
@@ -41,8 +42,8 @@ class PrintedTable:
 
     @property
     def name(self) -> str:
-        """Paper and number, e.g. ``000 Table 1``."""
-        return f"{self.paper} Table {self.number}"
+        """Paper and number, e.g. ``Neyshabur et al. 2020, Table 1``."""
+        return cited(self.paper, f"Table {self.number}")
 
     @property
     def row_names(self) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def gradients(
     device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> Gradients:
-    """Differentiate the loss on a fixed set of images at given weights (002 §4).
+    """Differentiate the loss on a fixed set of images at given weights (Liu et al. 2019, §4).
 
     The loss is that of training (:func:`~transferscope.models.objective.mean_loss`) without weight decay. Batch norm
     uses its stored statistics, which are held fixed (see :func:`~transferscope.probes.normed.with_statistics_of`),

@@ -128,7 +128,8 @@ class Points:
         """Return origin + Σⱼ sⱼ·directionⱼ for each row s of ``steps`` ``(m, directions)``.
 
         Directions may leave tensors out: these stay at the origin. Points that move only one module are evaluated
-        from that module on, so this is the form for criticality (000 Def. 3.2) and landscapes of one layer (002).
+        from that module on, so this is the form for criticality (Neyshabur et al. 2020, Def. 3.2) and landscapes of
+        one layer (Liu et al. 2019).
 
         >>> origin, step = {"a": torch.ones(1), "b": torch.ones(1)}, {"b": torch.ones(1)}
         >>> points = Points.moved(origin, [step], [[0.0], [2.0]])
@@ -140,13 +141,19 @@ class Points:
 
     @classmethod
     def line(cls, a: Given, b: Given, lambdas: Sequence[float] | np.ndarray) -> Points:
-        """Return (1 − λ)a + λb for each λ (000 §3.3); outside 0…1 the line is extended (000 B.6)."""
+        """Return (1 − λ)a + λb for each λ; outside 0…1 the line is extended.
+
+        Source: Neyshabur et al. 2020, §3.3 and B.6.
+        """
         places = np.asarray(lambdas, dtype=np.float64)
         return cls((_weights(a), _weights(b)), np.stack([1.0 - places, places], axis=-1))
 
     @classmethod
     def simplex(cls, vertices: Sequence[Given], count: int, seed: int) -> Points:
-        """Return ``count`` points uniform on the convex hull of the vertices (000, definition 3.1)."""
+        """Return ``count`` points uniform on the convex hull of the vertices.
+
+        Source: Neyshabur et al. 2020, definition 3.1.
+        """
         exponentials = numpy_generator("simplex", seed).standard_exponential((count, len(vertices)))
         return cls(tuple(map(_weights, vertices)), exponentials / exponentials.sum(1, keepdims=True))
 
@@ -158,7 +165,7 @@ class Points:
         second: Mapping[str, Tensor],
         steps: np.ndarray,
     ) -> Points:
-        """Return origin + p·first + q·second for each row (p, q) of ``steps`` ``(m, 2)`` (002 Fig. 3b).
+        """Return origin + p·first + q·second for each row (p, q) of ``steps`` ``(m, 2)`` (Liu et al. 2019, Fig. 3b).
 
         Directions may leave tensors out: these stay at the origin.
 
@@ -172,7 +179,10 @@ class Points:
     def ray(
         cls, origin: Mapping[str, Tensor], direction: Mapping[str, Tensor], steps: Sequence[float] | np.ndarray
     ) -> Points:
-        """Return origin + s·direction for each s; what the direction leaves out stays at the origin (002 Fig. 6)."""
+        """Return origin + s·direction for each s; what the direction leaves out stays at the origin.
+
+        Source: Liu et al. 2019, Fig. 6.
+        """
         return cls.moved(origin, (direction,), np.asarray(steps, dtype=np.float64)[:, None])
 
     @classmethod

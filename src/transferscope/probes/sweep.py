@@ -1,6 +1,7 @@
 """Points that move only a part of the weights: what does not depend on these is computed once, the rest stacked.
 
-Two plans, both equal to whole passes up to rounding (002 and 000 move one module at a time):
+Two plans, both equal to whole passes up to rounding (Liu et al. 2019 and Neyshabur et al. 2020 move one module at a
+time):
 
 * *suffix*: the moved operations run point by point on the live values, and what follows them, the same at all points,
   runs on the points stacked along the batch;

@@ -1,4 +1,4 @@
-"""002's deviation of trained weights from given ones, layer by layer."""
+"""Liu et al.'s deviation of trained weights from given ones, layer by layer."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["deviation_by_layer"]
 def deviation_by_layer(
     net: Network, trained: Mapping[str, Tensor], start: Mapping[str, Tensor], examples: int, *, head: bool = True
 ) -> dict[str, float]:
-    """Return (1/√n)·‖W_l − W⁰_l‖_F of each layer in float64; their sum is the deviation (002 §3).
+    """Return (1/√n)·‖W_l − W⁰_l‖_F of each layer in float64; their sum is the deviation (Liu et al. 2019, §3).
 
-    Weight matrices and kernels count, biases and norms do not, as in 002 and in ``distance``; of a layer of several
-    matrices it is the sum of theirs.
+    Weight matrices and kernels count, biases and norms do not, as in Liu et al. 2019 and in ``distance``; of a layer
+    of several matrices it is the sum of theirs.
 
     Args:
         net: the network; its layers are those of granularity ``layer``, in forward order.

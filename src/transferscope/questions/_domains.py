@@ -1,4 +1,7 @@
-"""Paths between networks trained on different domains, evaluated on every domain: what F9 and F10 share."""
+"""Paths between networks trained on different domains, evaluated on every domain.
+
+What ``cross_domain`` and ``combined_domains`` share.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ class DomainPath(Heights):
 
 @dataclass(frozen=True, eq=False)
 class DomainPaths(Result):
-    """What the answers to F9 and F10 have in common.
+    """What the answers to ``cross_domain`` and ``combined_domains`` have in common.
 
     Attributes:
         paths: one a pair of domains and role.

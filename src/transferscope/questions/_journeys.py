@@ -1,4 +1,7 @@
-"""Training runs as paths through weight space, and the modules that are moved along them: common to F12 and F13."""
+"""Training runs as paths through weight space, and the modules that are moved along them.
+
+What ``criticality`` and ``rewind`` share.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ __all__ = ["FINE_TUNED", "HEAD_ONLY", "KINDS", "SCRATCH", "check_runs", "kind_of
 
 HEAD_ONLY, FINE_TUNED, SCRATCH = "head only", "fine-tuned", "scratch"
 KINDS = (HEAD_ONLY, FINE_TUNED, SCRATCH)
-"""What a run can be, in the order of 002's tables."""
+"""What a run can be, in the order of Liu et al.'s tables."""
 
 
 def kind_of(run: Run) -> str:

@@ -157,7 +157,7 @@ def pairs_of(solutions: Sequence[Solution]) -> tuple[Pair, ...]:
 
 
 def kinds(pairs: Sequence[Pair]) -> dict[str, tuple[Pair, ...]]:
-    """Sort pairs by kind: first those of 000 Table 1 in its order, then others as they appear."""
+    """Sort pairs by kind: first those of Neyshabur et al. 2020, Table 1 in its order, then others as they appear."""
     found: dict[str, tuple[Pair, ...]] = {}
     for pair in pairs:
         found[pair.kind] = (*found.get(pair.kind, ()), pair)

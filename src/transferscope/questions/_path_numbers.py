@@ -61,7 +61,7 @@ class Heights:
 
 
 def heights_of(traced: Traced) -> tuple[Height, ...]:
-    """Return both heights of every curve (F7); accuracies are left out where errors are measured too."""
+    """Return both heights of every curve; accuracies are left out where errors are measured too."""
     path = traced.path
     places = torch.from_numpy(path.lambdas)
     found = []

@@ -1,4 +1,7 @@
-"""Straight paths between two networks, evaluated and resampled: the common part of F7 to F10."""
+"""Straight paths between two networks, evaluated and resampled.
+
+What ``barrier``, ``extrapolation``, ``cross_domain`` and ``combined_domains`` share.
+"""
 
 from __future__ import annotations
 

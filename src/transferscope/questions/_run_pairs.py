@@ -57,7 +57,7 @@ def run_pairs(
     best_and_final: bool = True,
     start: Solution | None = None,
 ) -> tuple[tuple[Pair, ...], tuple[LeftOut, ...]]:
-    """Return the pairs of F7 that runs on one target give, and what they cannot give.
+    """Return the pairs of ``barrier`` that runs on one target give, and what they cannot give.
 
     All pairs of runs (P-T/P-T, RI-T/RI-T, P-T/RI-T, …), then best and final of each run where they differ, then the
     pre-trained network with each P-T.

@@ -29,7 +29,7 @@ class Result(ABC):
 
     Class attributes:
         question: the one name of the question, the same in code, study files, docs and report.
-        cites: rows of the specification and places in the papers that it answers.
+        cites: places in the papers that it answers.
     """
 
     question: ClassVar[str]

@@ -16,7 +16,7 @@ class Words:
     Attributes:
         title: its heading.
         asks: the question itself.
-        rows: rows of the specification and places in the papers.
+        rows: places in the papers; where it is of none, that says so.
         how: how it is computed, a paragraph each.
         caption: what its figure shows.
     """

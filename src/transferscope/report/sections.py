@@ -14,7 +14,6 @@ from markupsafe import Markup
 from ..evidence.claims import claim_called
 from ..evidence.finding import Finding
 from ..evidence.phrases import count, listed
-from ..papers import paper_called
 from ..questions.words import View, Words
 from ..store.atomic import write_bytes
 from .attempts import Attempts
@@ -130,7 +129,7 @@ class Section:
         item: its name in the study.
         anchor: where on the page it is.
         title: the question, and the item where it is asked more than once.
-        rows: rows of the specification and places in the papers.
+        rows: places in the papers.
         shows: the figures and tables of a paper that it answers, in words; empty for none.
         asks: the question itself.
         how: how it was computed, a paragraph each.
@@ -216,16 +215,6 @@ def named(figures: Sequence[str]) -> str:
     return ", ".join(told)
 
 
-def places_of(rows: str) -> str:
-    """Return the places in the papers, without our own number of a question.
-
-    >>> places_of("F7 · Neyshabur et al. 2020, §3.3"), places_of("F40"), places_of("slides, model soups")
-    ('Neyshabur et al. 2020, §3.3', '', 'slides, model soups')
-    """
-    parts = [part for part in rows.split(" · ") if not re.fullmatch(r"F\d+(, F\d+)*( and F\d+)?", part)]
-    return " · ".join(parts)
-
-
 def make_section(
     question: Asked,
     item: str,
@@ -250,7 +239,7 @@ def make_section(
         item,
         slug(item),
         title,
-        places_of(question.words.rows),
+        question.words.rows,
         named(shows),
         question.words.asks,
         question.words.how,
@@ -306,9 +295,7 @@ def _picture(
 def _said(finding: Finding, target: str, anchor: str) -> Said:
     claimed = ""
     if finding.claim is not None:
-        claim = claim_called(finding.claim)
-        short = paper_called(claim.paper).short
-        claimed = f"{short}, {claim.section}: {claim.says}" if claim.section else f"{short}: {claim.says}"
+        claimed = claim_called(finding.claim).text
     # Questions about all targets together name the target in their sentences.
     about = "" if finding.target else target
     return Said(finding.text, about, finding.verdict, finding.scope, claimed, finding.weight, anchor)

@@ -29,7 +29,10 @@ __all__ = ["Estimate", "StepEstimate", "estimate"]
 
 _MEASURED_SECONDS = 2.0
 _V100 = 50_000 / 165 * TRAINING_COST * 8.2e9
-"""Operations a second of the machine of 000 Appendix A: 50,000 images of 224 px through ResNet-50 in 2 min 45 s."""
+"""Operations a second of a machine that passes 50,000 images of 224 px through ResNet-50 in 2 min 45 s.
+
+Source: Neyshabur et al. 2020, Appendix A.
+"""
 
 _WORTH_A_GPU = 60.0
 """Seconds there under which nobody asks how long it takes on a GPU."""

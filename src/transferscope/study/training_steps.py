@@ -60,7 +60,7 @@ def data_step(name: str, found: Found, network: Mapping[str, Any], images: Image
 
 
 def shuffled(found: Found, block: str, seed: int) -> Found:
-    """Return the same images with their blocks shuffled (000 §3.1)."""
+    """Return the same images with their blocks shuffled (Neyshabur et al. 2020, §3.1)."""
     source = replace(parse(found.spec), shuffle="*" if block == "*" else int(block), shuffle_seed=seed)
     return replace(found, spec=source.spec)
 

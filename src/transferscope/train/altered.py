@@ -1,4 +1,6 @@
-"""Starts with less, or something else, than pre-trained weights hold: what 000 §5 proposes to try next (F16).
+"""Starts with less, or something else, than pre-trained weights hold: what Neyshabur et al. 2020 propose.
+
+Source: §5.
 
 An altered start has no role: what is trained from it is not a plain P-T and is never taken for one.
 """
@@ -23,7 +25,8 @@ __all__ = ["basin_noise", "top_singular"]
 
 
 def top_singular(start: Start, net: Network, *, energy: float | None = None, count: int | None = None) -> Start:
-    """Keep only the leading singular values and directions of each weight matrix of the body (000 §5).
+    """Keep only the leading singular values and directions of each weight matrix of the body (Neyshabur et al. 2020,
+    §5).
 
     Kernels are taken as matrices ``(out, in·kh·kw)``. The head, biases, scales, norms and what else has a single row
     or one dimension stay as they are.
@@ -68,9 +71,10 @@ def top_singular(start: Start, net: Network, *, energy: float | None = None, cou
 
 
 def basin_noise(start: Start, net: Network, sigma: float, seed: int) -> Start:
-    """Add noise to the body that is small against each tensor (000 §5): θ_i + σ‖θ_i‖_F/√numel_i · N(0, I).
+    """Add noise to the body that is small against each tensor (Neyshabur et al. 2020, §5): θ_i + σ‖θ_i‖_F/√numel_i ·
+    N(0, I).
 
-    The relative noise of module criticality (F12). A tensor of zeros (a bias that was never trained) gets none.
+    The relative noise of module criticality. A tensor of zeros (a bias that was never trained) gets none.
     Running statistics of batch norm are no weights and stay as they are.
 
     Args:

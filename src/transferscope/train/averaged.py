@@ -1,4 +1,7 @@
-"""Training several copies of one start in parallel and averaging their weights, as 000 §5 proposes (F16)."""
+"""Training several copies of one start in parallel and averaging their weights.
+
+Proposed by Neyshabur et al. 2020, §5.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ def fit_averaged(
     state: FitState | None = None,
     progress: Progress = silent,
 ) -> Iterator[Event]:
-    """Train copies of one start on the same images in orders of their own, and average their weights (000 §5).
+    """Train copies of one start on the same images in orders of their own, and average their weights (Neyshabur et
+    al. 2020, §5).
 
     θ̄ = (1/R) Σ_r θ_r, summed in float64. With ``every``, the copies go on from the average after every so many epochs
     (Stich 2019, "Local SGD converges fast and communicates little"), each with its own momentum; without, they never
@@ -49,7 +53,7 @@ def fit_averaged(
     final weights are those of θ̄, while :class:`~transferscope.train.events.Steps` tell the mean over copies of the
     loss and accuracy of each one's own batch.
 
-    Batch-norm statistics of θ̄ are recalibrated: collected anew over training images, as between two networks (F7).
+    Batch-norm statistics of θ̄ are recalibrated: collected anew over training images, as between two networks.
     Those of a frozen body are the same in all copies, and stay.
 
     The copies take turns step by step on one device, so a run takes R times as long as one of

@@ -34,7 +34,7 @@ def fit(
     state: FitState | None = None,
     progress: Progress = silent,
 ) -> Iterator[Event]:
-    """Train a network and yield what happens (000 Appendix A; F1).
+    """Train a network and yield what happens (Neyshabur et al. 2020, Appendix A).
 
     The same arguments give the same events: on CPU, with the same number of threads, to the last bit, also when the
     run was stopped and goes on from a state it gave. A loss that is not finite ends the run. The best weights are

@@ -16,7 +16,7 @@ _PAPER_EPOCHS = {("chexpert", "pretrained"): 200, ("chexpert", "random"): 400}
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with momentum as in 000 Appendix A, whose DomainNet settings are the defaults.
+    """SGD with momentum as in Neyshabur et al. 2020, Appendix A, whose DomainNet settings are the defaults.
 
     The learning rate of step t is ``lr`` · ``batch``/256 · schedule(t), times ``scalar_lr`` or ``head_lr`` for the
     parameters these name.
@@ -96,7 +96,8 @@ class Recipe:
         task: Literal["domainnet", "chexpert"] = "domainnet",
         start: Literal["random", "pretrained"] = "random",
     ) -> Recipe:
-        """Return the recipe of 000 Appendix A for a task and a start, with the rate that suits the start (B.1).
+        """Return the recipe of Neyshabur et al. 2020, Appendix A for a task and a start, with the rate that suits the
+        start (B.1).
 
         >>> Recipe.paper("chexpert", "pretrained").epochs, Recipe.paper("chexpert", "pretrained").schedule
         (200, 'constant')

@@ -114,7 +114,7 @@ class Run:
         return float("nan") if self.diverged or values is None or not len(values) else float(values[-1])
 
     def optimisation_speed(self) -> float:
-        """Return the mean over epochs of the training accuracy (000 Fig. 3 and 7).
+        """Return the mean over epochs of the training accuracy (Neyshabur et al. 2020, Fig. 3 and 7).
 
         Taken from evaluations of the training part where there are any, else from the steps of each epoch. NaN for a
         run that diverged: its epochs are fewer.

@@ -1,9 +1,9 @@
 """``chexpert:ROOT``: CheXpert's ``train.csv`` and ``valid.csv`` (and ``test.csv``), several findings an image.
 
-As in 000 Appendix A the task is five findings, and train and test are two disjoint samples of up to 50,000 images of
-``train.csv``: the official ``valid.csv`` has 200 studies and other labels. Validation comes from the rest of
-``train.csv``. The official parts are had with ``split=official``. The samples are of images, as in the paper, so that
-a patient may be in both.
+As in Neyshabur et al. 2020, Appendix A the task is five findings, and train and test are two disjoint samples of up
+to 50,000 images of ``train.csv``: the official ``valid.csv`` has 200 studies and other labels. Validation comes from
+the rest of ``train.csv``. The official parts are had with ``split=official``. The samples are of images, as in the
+paper, so that a patient may be in both.
 
 Paths may begin with folders of another machine and have backslashes; the separator may be a comma, a semicolon or a
 tab. A finding is 1 (there), 0 (not there, or not mentioned: an empty field) or −1 (uncertain). What −1 becomes is the
@@ -30,7 +30,7 @@ from .text import csv_rows, paths_under, read_text
 __all__ = ["PAPER_FINDINGS", "CheXpert"]
 
 PAPER_FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
-"""000 Appendix A."""
+"""Neyshabur et al. 2020, Appendix A."""
 
 _PAPER_SAMPLES = 50_000
 _UNCERTAIN = {"ones": 1, "zeros": 0, "ignore": IGNORED}

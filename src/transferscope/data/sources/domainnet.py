@@ -3,7 +3,7 @@
 ``ROOT/DOMAIN_train.txt`` and ``ROOT/DOMAIN_test.txt`` have a line ``DOMAIN/CLASS/FILE LABEL`` for each image. All
 domains share their classes, so labels and class names are read from all lists there, whichever domain is asked for.
 Labels that begin at 1 are read as if they began at 0, which is said. A tab or a comma may separate path and label.
-``domain=real+clipart`` is the union of both (000 §B.8).
+``domain=real+clipart`` is the union of both (Neyshabur et al. 2020, §B.8).
 """
 
 from __future__ import annotations

@@ -64,7 +64,9 @@ CLAIMS: tuple[Claim, ...] = (
         "002-5.1-d",
         "§5.1, Fig. 8c, d",
         "each target gains most from the large source of its own nature",
-        undecided="judged as 002-5.1-a where a study says which source is more like which target",
+        undecided=(
+            "judged as the claim about like labels (Fig. 8a) where a study says which source is like which target"
+        ),
     ),
     Claim(
         "002-5.2-a",

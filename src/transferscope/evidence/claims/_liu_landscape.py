@@ -268,7 +268,7 @@ CLAIMS: tuple[Claim, ...] = (
         "002-4-g",
         "§4, Fig. 5a",
         "fine-tuning converges much faster than training from scratch",
-        undecided="the same as 000-3.1-b, which learning_curves decides",
+        undecided="the same as what Neyshabur et al. 2020, §3.1, say of speed, which learning_curves decides",
     ),
 )
 """In the order of the paper."""

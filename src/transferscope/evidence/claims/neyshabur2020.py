@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ..claim import Claim
+from ..sources import SOURCES
 from . import _neyshabur_appendix, _neyshabur_landscape, _neyshabur_training
 
 __all__ = ["CLAIMS", "KEY", "NAME", "SHORT", "TITLE"]
 
-KEY, NAME, SHORT = "000", "neyshabur2020", "Neyshabur et al. 2020"
+KEY, NAME = "000", "neyshabur2020"
+SHORT = SOURCES[KEY]
 TITLE = "What is being transferred in transfer learning?"
 
 CLAIMS: tuple[Claim, ...] = (

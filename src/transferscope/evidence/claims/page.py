@@ -34,7 +34,7 @@ def as_markdown() -> str:
     """
     parts = [_HEAD]
     for paper in (neyshabur2020, liu2019, slides):
-        parts.append(f"## {paper.KEY}: {paper.SHORT}, *{paper.TITLE}*")
+        parts.append(f"## {paper.SHORT}, *{paper.TITLE}*")
         head = ("claim", "question", "about", "statistic", "verdict", "power for")
         parts.append(_table(head, [_row(claim) for claim in paper.CLAIMS if claim.rule]))
         if left := [(_what(claim), claim.undecided) for claim in paper.CLAIMS if not claim.rule]:

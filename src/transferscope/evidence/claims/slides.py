@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ..claim import Claim
 from ..rules import Above, AllOf, Below, Each, Not, PeakAbove, Under, Within
+from ..sources import SOURCES
 from ._shared import CHOSEN, MARGIN, PEAK_OF_PAIRS
 
 __all__ = ["CLAIMS"]
 
-KEY, NAME, SHORT = "003", "sedghi", "Sedghi (slides)"
+KEY, NAME = "003", "sedghi"
+SHORT = SOURCES[KEY]
 TITLE = "Towards understanding transfer learning and its limits"
 
 _TABLES = (
@@ -74,7 +76,10 @@ CLAIMS: tuple[Claim, ...] = (
         "003-d",
         "",
         "there is no barrier between fine-tuned models, so their weights can be averaged",
-        undecided="the same as 000-3.3-a, which the barrier judges; soups say it of given networks",
+        undecided=(
+            "the same as what Neyshabur et al. 2020, §3.3, say of two P-T, which the barrier judges; soups say it of "
+            "given networks"
+        ),
     ),
     Claim(
         "003-e",

@@ -1,4 +1,4 @@
-"""Is there a barrier on the straight line between two networks?  Row F7."""
+"""Is there a barrier on the straight line between two networks?"""
 
 from __future__ import annotations
 
@@ -65,7 +65,13 @@ class Barrier(Result):
     """
 
     question: ClassVar[str] = "barrier"
-    cites: ClassVar[tuple[str, ...]] = ("F7", "000 §3.3", "000 Fig. 4", "000 B.4", "000 B.5", "000 Figs. 12–17")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Neyshabur et al. 2020, §3.3",
+        "Neyshabur et al. 2020, Fig. 4",
+        "Neyshabur et al. 2020, B.4",
+        "Neyshabur et al. 2020, B.5",
+        "Neyshabur et al. 2020, Figs. 12–17",
+    )
 
     paths: tuple[BarrierPath, ...]
     left_out: tuple[LeftOut, ...]
@@ -110,7 +116,7 @@ def barrier(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Barrier:
-    """Measure a network on the straight lines between pairs of its weights (F7; 000 §3.3).
+    """Measure a network on the straight lines between pairs of its weights (Neyshabur et al. 2020, §3.3).
 
     θ_λ = (1 − λ)θ_a + λθ_b; floating tensors only. One pair is a list of one. A pair one of which holds values that
     are not finite is left out and named. Where the head of one of the two does not fit the network (a pre-trained

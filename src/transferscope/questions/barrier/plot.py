@@ -1,4 +1,4 @@
-"""Picture of barriers: metrics on the line between two networks (000 Fig. 4, 12–17)."""
+"""Picture of barriers: metrics on the line between two networks (Neyshabur et al. 2020, Fig. 4, 12–17)."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class BarrierQuestion(OfPairs):
     words: ClassVar[Words] = Words(
         title="Performance barrier",
         asks="Do two solutions lie in one basin, so that their weights can be averaged?",
-        rows="F7 · Neyshabur et al. 2020, §3.3, Fig. 4, 12–17; Entezari et al. 2021",
+        rows="Neyshabur et al. 2020, §3.3, Fig. 4, 12–17; Entezari et al. 2021",
         how=(
             "The network is evaluated at (1 − λ)θ_a + λθ_b for λ from 0 to 1. Barrier height after Entezari et "
             "al.: the largest excess of the error over the straight line between the ends; after Frankle et "

@@ -1,4 +1,4 @@
-"""Do solutions live in one (ε, δ)-basin, and how large are ε and δ?  Row F11."""
+"""Do solutions live in one (ε, δ)-basin, and how large are ε and δ?"""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ __all__ = ["Basin", "BasinGroup", "BasinMeasure", "BasinRegion", "BasinRule", "R
 
 @dataclass(frozen=True, eq=False)
 class Basin(Result):
-    """The (ε, δ) of the segments or simplices that groups of solutions span (000 Def. 3.1).
+    """The (ε, δ) of the segments or simplices that groups of solutions span (Neyshabur et al. 2020, Def. 3.1).
 
     μ and ε are over points drawn uniformly from S; δ is the smallest with which conditions 2 and 3 hold: rising from
     0, the first of a scan that doubles, narrowed by bisection, all with the same draws. S is measured as the hull of
     the solutions and extended: each vertex moved away from the middle to where the error exceeds the solution's own
-    by ``rise`` (for two solutions, the segment between the two edges of F8). Where no such end is within reach, S
+    by ``rise`` (for two solutions, the segment between its two edges). Where no such end is within reach, S
     ends at the reach.
 
     S is one basin, on the given images, when the interval of ε ends at or below the threshold and that of δ within
@@ -50,10 +50,10 @@ class Basin(Result):
     the loss on S is not finite. Otherwise it cannot be told. These intervals are over draws alone: the loss is taken
     as a function on the given images, and scatter between networks that a small image set brings is part of ε.
 
-    How claims are judged (000 §3.3): pairs of P-T and pairs of RI-T by the error (1 − AUC where there is an AUC) on
-    the extended S, one ε a pair, draws averaged, and by how much the error around S exceeds μ + 2ε at the largest δ
-    that is tried: over 0 there is a δ. Networks are the sample, one left out at a time, and images vary, too: ε and
-    the excess are worked out again on resampled images, the same for all pairs.
+    How claims are judged (Neyshabur et al. 2020, §3.3): pairs of P-T and pairs of RI-T by the error (1 − AUC where
+    there is an AUC) on the extended S, one ε a pair, draws averaged, and by how much the error around S exceeds μ +
+    2ε at the largest δ that is tried: over 0 there is a δ. Networks are the sample, one left out at a time, and
+    images vary, too: ε and the excess are worked out again on resampled images, the same for all pairs.
 
     Attributes:
         groups: one a group of solutions.
@@ -66,7 +66,12 @@ class Basin(Result):
     """
 
     question: ClassVar[str] = "basin"
-    cites: ClassVar[tuple[str, ...]] = ("F11", "000 Def. 3.1", "000 §3.3", "000 B.6", "000 Fig. 18")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Neyshabur et al. 2020, Def. 3.1",
+        "Neyshabur et al. 2020, §3.3",
+        "Neyshabur et al. 2020, B.6",
+        "Neyshabur et al. 2020, Fig. 18",
+    )
 
     groups: tuple[BasinGroup, ...]
     left_out: tuple[LeftOut, ...]
@@ -135,7 +140,7 @@ def basin(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Basin:
-    """Measure the (ε, δ)-basins that groups of k ≥ 2 solutions span (F11; 000 Def. 3.1).
+    """Measure the (ε, δ)-basins that groups of k ≥ 2 solutions span (Neyshabur et al. 2020, Def. 3.1).
 
     1. ε = E|ℓ(w) − μ|, μ = E ℓ(w), w uniform on S;
     2. E[ℓ(f(w₁, w₂) + ν) − μ] ≥ 2ε, ν ~ N(0, (δ²/n)I), f the point where the ray from w₁ through w₂ leaves S;

@@ -65,7 +65,7 @@ def _kind(group: Sequence[Solution]) -> str:
 
 
 def _rims(labels: Sequence[str], field: NetworkField, rule: BasinRule) -> tuple[Rim, ...]:
-    """Look for the end of the basin beyond each solution, as F8 does beyond two."""
+    """Look for the end of the basin beyond each solution, as ``extrapolation`` does beyond two."""
     k = len(labels)
     distances = np.round(np.linspace(0.0, rule.reach, rule.steps + 1), 12)
     places = np.eye(k)[:, None] + distances[:, None] * _outwards(k)[:, None]

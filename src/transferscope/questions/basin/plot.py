@@ -1,4 +1,7 @@
-"""Picture of (ε, δ)-basins: the metric on the set that solutions span, and how it rises around it (000 Def. 3.1)."""
+"""Picture of (ε, δ)-basins: the metric on the set that solutions span, and how it rises around it.
+
+Source: Neyshabur et al. 2020, Def. 3.1.
+"""
 
 from __future__ import annotations
 

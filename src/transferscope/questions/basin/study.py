@@ -34,7 +34,7 @@ class BasinQuestion(OfPairs):
     words: ClassVar[Words] = Words(
         title="Basin",
         asks="Do solutions live in one (ε, δ)-basin, and how large are ε and δ?",
-        rows="F11 · Neyshabur et al. 2020, Def. 3.1, §3.3",
+        rows="Neyshabur et al. 2020, Def. 3.1, §3.3",
         how=(
             "S is what solutions span: the segment between two, the simplex of more, sampled uniformly. μ is "
             "the mean error on S and ε the mean distance of the error from μ. δ is the smallest noise with "

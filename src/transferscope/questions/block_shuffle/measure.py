@@ -1,4 +1,4 @@
-"""Is it features that pre-training passes on? Fine-tune on images whose blocks are shuffled.  Row F3."""
+"""Is it features that pre-training passes on? Fine-tune on images whose blocks are shuffled."""
 
 from __future__ import annotations
 
@@ -51,7 +51,11 @@ class BlockShuffle(Result):
     """
 
     question: ClassVar[str] = "block_shuffle"
-    cites: ClassVar[tuple[str, ...]] = ("F3", "000 §3.1", "000 Fig. 1", "000 Fig. 3")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Neyshabur et al. 2020, §3.1",
+        "Neyshabur et al. 2020, Fig. 1",
+        "Neyshabur et al. 2020, Fig. 3",
+    )
 
     side: int
     runs: tuple[BlockRun, ...]
@@ -72,7 +76,7 @@ class BlockShuffle(Result):
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """The sizes of blocks: ``*`` first, then the smallest (000 Fig. 3)."""
+        """The sizes of blocks: ``*`` first, then the smallest (Neyshabur et al. 2020, Fig. 3)."""
         return tuple(sorted({r.block for r in self.runs}, key=_order))
 
     def metric(self, target: str) -> str:
@@ -168,7 +172,7 @@ def block_shuffle(
     outcomes: Mapping[str, Sequence[np.ndarray | None]] | None = None,
     witnesses: Mapping[str, tuple[Witness, ...]] | None = None,
 ) -> BlockShuffle:
-    """Compare P-T and RI-T on images whose blocks are shuffled (000 §3.1, Fig. 3).
+    """Compare P-T and RI-T on images whose blocks are shuffled (Neyshabur et al. 2020, §3.1, Fig. 3).
 
     The images are shuffled by :func:`transferscope.data.shuffle.shuffle_blocks`, or by ``?shuffle=8`` in a spec
     string; augmentation is off.

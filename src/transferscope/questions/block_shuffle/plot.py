@@ -1,4 +1,7 @@
-"""Picture of block shuffle: final metric and speed over block size (000 Fig. 3), or the images (000 Fig. 1)."""
+"""Picture of block shuffle: final metric and speed over block size, or the images.
+
+Source: Neyshabur et al. 2020, Fig. 3 and 1.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class BlockShuffleQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Block shuffle",
         asks="Is it features that pre-training passes on, or something simpler?",
-        rows="F3 · Neyshabur et al. 2020, §3.1, Fig. 1 and 3",
+        rows="Neyshabur et al. 2020, §3.1, Fig. 1 and 3",
         how=(
             "Each target's images are cut into blocks of b×b pixels, and one permutation, drawn from the seed, "
             "moves the blocks of all images, those for training, validation and testing alike. b = the image's "

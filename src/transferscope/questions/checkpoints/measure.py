@@ -1,4 +1,4 @@
-"""From which checkpoint of a pre-training should one start?  Rows F14 and F24."""
+"""From which checkpoint of a pre-training should one start?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CheckpointRun", "Checkpoints", "checkpoints"]
 
 _SIDES: tuple[Side, ...] = ("final", "speed")
-"""The two panels of 000 Fig. 7."""
+"""The two panels of Neyshabur et al. 2020, Fig. 7."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,12 @@ class Checkpoints(Result):
     """
 
     question: ClassVar[str] = "checkpoints"
-    cites: ClassVar[tuple[str, ...]] = ("F14", "F24", "000 §3.5", "000 Fig. 7", "002 §5.2", "002 Fig. 9")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Neyshabur et al. 2020, §3.5",
+        "Neyshabur et al. 2020, Fig. 7",
+        "Liu et al. 2019, §5.2",
+        "Liu et al. 2019, Fig. 9",
+    )
 
     runs: tuple[CheckpointRun, ...]
     scratch: tuple[CheckpointRun, ...]
@@ -188,7 +193,8 @@ def checkpoints(
     source_outcomes: Mapping[int, np.ndarray] | None = None,
     witnesses: Mapping[str, tuple[Witness, ...]] | None = None,
 ) -> Checkpoints:
-    """Compare runs that started from several checkpoints of one pre-training (000 §3.5, Fig. 7; 002 §5.2, Fig. 9).
+    """Compare runs that started from several checkpoints of one pre-training (Neyshabur et al. 2020, §3.5, Fig. 7;
+    Liu et al. 2019, §5.2, Fig. 9).
 
     Args:
         runs: by epoch of pre-training after which the weights were taken, 0 being its random start; of any targets

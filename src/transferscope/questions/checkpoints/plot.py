@@ -1,4 +1,7 @@
-"""Runs from checkpoints of one pre-training as in 000 Fig. 7: where they end left, how fast they learn right."""
+"""Runs from checkpoints of one pre-training: where they end left, how fast they learn right.
+
+Source: Neyshabur et al. 2020, Fig. 7.
+"""
 
 from __future__ import annotations
 

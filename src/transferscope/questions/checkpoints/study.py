@@ -35,7 +35,7 @@ class CheckpointsQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Checkpoints of the pre-training",
         asks="From which checkpoint of a pre-training should one start?",
-        rows="F14, F24 · Neyshabur et al. 2020, §3.5, Fig. 7; Liu et al. 2019, §5.2, Fig. 9",
+        rows="Neyshabur et al. 2020, §3.5, Fig. 7; Liu et al. 2019, §5.2, Fig. 9",
         how=(
             "Runs are fine-tuned alike from the weights of several epochs of one pre-training. For each epoch: "
             "the test metric at the end and optimisation speed, the mean over epochs of the training accuracy, "

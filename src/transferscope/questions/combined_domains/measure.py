@@ -1,4 +1,4 @@
-"""What lies between networks trained on unions of domains and on single ones?  Row F10."""
+"""What lies between networks trained on unions of domains and on single ones?"""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CombinedDomains(DomainPaths):
     """
 
     question: ClassVar[str] = "combined_domains"
-    cites: ClassVar[tuple[str, ...]] = ("F10", "000 B.8", "000 Figs. 24–29")
+    cites: ClassVar[tuple[str, ...]] = ("Neyshabur et al. 2020, B.8", "Neyshabur et al. 2020, Figs. 24–29")
 
     threshold: float
     witnesses: dict[str, tuple[Witness, ...]] = field(default_factory=dict)
@@ -58,7 +58,8 @@ def combined_domains(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> CombinedDomains:
-    """Measure a network between weights trained on unions of domains and others, on every domain (F10; 000 B.8).
+    """Measure a network between weights trained on unions of domains and others, on every domain (Neyshabur et al.
+    2020, B.8).
 
     Every union is joined with every other domain, P-T with P-T and RI-T with RI-T.
 

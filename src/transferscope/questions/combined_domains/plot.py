@@ -1,4 +1,4 @@
-"""Picture of the lines to networks trained on unions of domains (000 Fig. 24–29)."""
+"""Picture of the lines to networks trained on unions of domains (Neyshabur et al. 2020, Fig. 24–29)."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class CombinedDomainsQuestion(AtPoints):
     words: ClassVar[Words] = Words(
         title="Combined domains",
         asks="And between networks of which one was trained on a union of domains?",
-        rows="F10 · Neyshabur et al. 2020, B.8, Fig. 24–29",
+        rows="Neyshabur et al. 2020, B.8, Fig. 24–29",
         how=(
             "As across domains, with one end trained on the union of several domains. How far the error rises over "
             "the straight line between its ends is measured at a λ that other images chose.",

@@ -239,7 +239,8 @@ def ratios(alphas: np.ndarray, sigmas: np.ndarray, distance: float) -> np.ndarra
 def least_ratio(
     means: np.ndarray, alphas: np.ndarray, sigmas: np.ndarray, distance: float, bound: float
 ) -> tuple[float, int, int]:
-    """Return min α²d²/σ² over the cells with noise whose mean is at most ``bound`` (000 eq. 4), and where it is.
+    """Return min α²d²/σ² over the cells with noise whose mean is at most ``bound`` (Neyshabur et al. 2020, eq. 4),
+    and where it is.
 
     Args:
         means: ``(p, s)`` of each cell; what is not finite keeps nothing.

@@ -1,4 +1,4 @@
-"""How much noise does a module take on its way from its first to its last weights?  Row F12."""
+"""How much noise does a module take on its way from its first to its last weights?"""
 
 from __future__ import annotations
 
@@ -59,7 +59,13 @@ class Criticality(Result):
     """
 
     question: ClassVar[str] = "criticality"
-    cites: ClassVar[tuple[str, ...]] = ("F12", "000 §3.4", "000 Def. 3.2", "000 Fig. 6", "000 B.9", "000 Fig. 30")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Neyshabur et al. 2020, §3.4",
+        "Neyshabur et al. 2020, Def. 3.2",
+        "Neyshabur et al. 2020, Fig. 6",
+        "Neyshabur et al. 2020, B.9",
+        "Neyshabur et al. 2020, Fig. 30",
+    )
 
     networks: tuple[Subject, ...]
     valleys: tuple[Valley, ...]
@@ -230,15 +236,16 @@ def criticality(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Criticality:
-    """Measure how critical each module of trained networks is (F12; 000 Def. 3.2, after Chatterji et al. 2020).
+    """Measure how critical each module of trained networks is (Neyshabur et al. 2020, Def. 3.2, after Chatterji et
+    al. 2020).
 
     μ_i = min over α, σ of α²‖θ_i − θ_i⁰‖²_F/σ², where the network with module i at (1 − α)θ_i⁰ + αθ_i + u,
     u ~ N(0, σ²), and all others as trained has a mean error of at most ε on the training images. α = 1 is the trained
     end. Network criticality is Σμ_i.
 
     A training run has up to four paths: direct and optimisation (what the run recorded), to the best weights θ* and
-    to the final ones θᶠ (000 Fig. 6). All other modules are at the first of ``ends``. What a run cannot give is left
-    out, and the result says what to record for it.
+    to the final ones θᶠ (Neyshabur et al. 2020, Fig. 6). All other modules are at the first of ``ends``. What a run
+    cannot give is left out, and the result says what to record for it.
 
     Args:
         net: the network of all runs.

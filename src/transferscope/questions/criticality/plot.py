@@ -1,4 +1,7 @@
-"""Pictures of criticality: error over a module's path and noise (000 Fig. 6 and 30), and μ_i of each module."""
+"""Pictures of criticality: error over a module's path and noise, and μ_i of each module.
+
+Source: Neyshabur et al. 2020, Fig. 6 and 30.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def plot(result: Criticality, *, module: str | None = None, networks: Sequence[s
 
     Args:
         result: what to draw.
-        module: draw train, test and gap of this module (000 Fig. 30) instead.
+        module: draw train, test and gap of this module (Neyshabur et al. 2020, Fig. 30) instead.
         networks: labels of those whose heat maps are drawn; by default the first of each role.
 
     Raises:

@@ -44,7 +44,7 @@ class CriticalityQuestion(AtPoints, OfSomeRuns):
         asks=(
             "Which modules are critical: how much noise does each take on its way from its first to its last weights?"
         ),
-        rows="F12 · Neyshabur et al. 2020, §3.4, Def. 3.2, Fig. 6 and 30; Chatterji et al. 2020",
+        rows="Neyshabur et al. 2020, §3.4, Def. 3.2, Fig. 6 and 30; Chatterji et al. 2020",
         how=(
             "One module at a time is moved, all others stay as trained: along the straight line from its first "
             "to its trained weights (direct path) or through the weights recorded on the way (optimisation "

@@ -1,4 +1,4 @@
-"""What lies between networks trained on different domains of the same classes?  Row F9."""
+"""What lies between networks trained on different domains of the same classes?"""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class CrossDomain(DomainPaths):
     """
 
     question: ClassVar[str] = "cross_domain"
-    cites: ClassVar[tuple[str, ...]] = ("F9", "000 B.7", "000 Figs. 19–23")
+    cites: ClassVar[tuple[str, ...]] = ("Neyshabur et al. 2020, B.7", "Neyshabur et al. 2020, Figs. 19–23")
 
     advantages: tuple[Advantage, ...]
     chance: dict[str, float] = field(default_factory=dict)
@@ -88,7 +88,7 @@ def cross_domain(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> CrossDomain:
-    """Measure a network between weights trained on different domains, on every domain (F9; 000 B.7).
+    """Measure a network between weights trained on different domains, on every domain (Neyshabur et al. 2020, B.7).
 
     Every two domains are joined, P-T with P-T and RI-T with RI-T, the i-th of one with the i-th of the other.
 

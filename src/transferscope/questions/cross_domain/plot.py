@@ -1,4 +1,4 @@
-"""Picture of the lines between networks trained on different domains (000 Fig. 19–23)."""
+"""Picture of the lines between networks trained on different domains (Neyshabur et al. 2020, Fig. 19–23)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class CrossDomainQuestion(AtPoints):
     words: ClassVar[Words] = Words(
         title="Across domains",
         asks="What lies between networks trained on different domains of the same classes?",
-        rows="F9 · Neyshabur et al. 2020, B.7, Fig. 19–23",
+        rows="Neyshabur et al. 2020, B.7, Fig. 19–23",
         how=(
             "Runs on different domains, evaluated along the line between them on the test images of each domain.",
             "The middle is the best λ from 0.25 to 0.75, chosen on one half of the images and measured on the other, "

@@ -1,4 +1,4 @@
-"""How far did the weights move, and how far apart did two runs end?  Row F6."""
+"""How far did the weights move, and how far apart did two runs end?"""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Distance(Result):
         layer_sum: Σ_l ‖W_l − W⁰_l‖_F over the weight matrices and kernels of each pair, ``(pairs,)``.
         missing: for each pair, the tensors that are not compared: of another shape (heads for other classes), or not
             there.
-        examples: training examples of the target, the n of 002's deviation; ``None`` when not given.
+        examples: training examples of the target, the n of Liu et al.'s deviation; ``None`` when not given.
         trajectories: runs followed along training.
         left_out: networks that learned nothing and are not compared where others did, and tensors.
         witnesses: what is known of the runs and pre-trainings that the networks are from.
@@ -83,11 +83,10 @@ class Distance(Result):
 
     question: ClassVar[str] = "distance"
     cites: ClassVar[tuple[str, ...]] = (
-        "F6",
-        "000 §3.2",
-        "000 Tables 2 and 8",
-        "000 Fig. 10 and 11",
-        "002 §3, Fig. 2",
+        "Neyshabur et al. 2020, §3.2",
+        "Neyshabur et al. 2020, Tables 2 and 8",
+        "Neyshabur et al. 2020, Fig. 10 and 11",
+        "Liu et al. 2019, §3, Fig. 2",
     )
 
     members: tuple[Member, ...]
@@ -117,7 +116,7 @@ class Distance(Result):
         return self.body() if any(self.missing) else self.whole()
 
     def deviation(self) -> np.ndarray:
-        """Return 002's deviation (1/√n)·Σ_l ‖W_l − W⁰_l‖_F of each pair; nan when n is not known."""
+        """Return Liu et al.'s deviation (1/√n)·Σ_l ‖W_l − W⁰_l‖_F of each pair; nan when n is not known."""
         return self.layer_sum / math.sqrt(self.examples) if self.examples else np.full(len(self.pairs), math.nan)
 
     def starts(self) -> tuple[Pair, ...]:
@@ -204,7 +203,8 @@ def distance(
     witnesses: Sequence[Witness] = (),
     progress: Progress = silent,
 ) -> Distance:
-    """Measure ‖θ_a − θ_b‖₂ between networks, by module and whole, and along training (000 §3.2; 002 §3).
+    """Measure ‖θ_a − θ_b‖₂ between networks, by module and whole, and along training (Neyshabur et al. 2020, §3.2;
+    Liu et al. 2019, §3).
 
     Args:
         net: the network; its modules are those compared.
@@ -212,7 +212,7 @@ def distance(
             size is left out, and the result says so.
         granularity: ``layer``, ``block`` or ``stage``.
         runs: runs to follow from their start through their epoch snapshots.
-        examples: number of training examples of the target, for 002's deviation.
+        examples: number of training examples of the target, for Liu et al.'s deviation.
         witnesses: what is known of the runs and pre-trainings that the networks are from.
         progress: told the number of pairs and runs done.
 

@@ -1,4 +1,7 @@
-"""Pictures of distances: by module (000 Fig. 10 and 11), and along training (002 Fig. 2)."""
+"""Pictures of distances: by module, and along training.
+
+Source: Neyshabur et al. 2020, Fig. 10 and 11; Liu et al. 2019, Fig. 2.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,7 @@ def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], 
 
 
 def _along(ax: Axes, result: Distance) -> None:
-    """002 Fig. 2: the deviation from the start over epochs, or the plain sum where n is not known."""
+    """Liu et al. 2019, Fig. 2: the deviation from the start over epochs, or the plain sum where n is not known."""
     from matplotlib.ticker import MaxNLocator
 
     scale = math.sqrt(result.examples) if result.examples else 1.0

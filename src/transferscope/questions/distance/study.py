@@ -32,7 +32,7 @@ class DistanceQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Distance in parameter space",
         asks="How far did the weights move, and how far apart did two runs end?",
-        rows="F6 · Neyshabur et al. 2020, Tables 2 and 8, Fig. 10 and 11; Liu et al. 2019, Fig. 2",
+        rows="Neyshabur et al. 2020, Tables 2 and 8, Fig. 10 and 11; Liu et al. 2019, Fig. 2",
         how=(
             "Euclidean distance between weights in float64, whole and module by module. Heads of different "
             "size cannot be compared and are left out, which is said where it happens. The deviation of Liu et "

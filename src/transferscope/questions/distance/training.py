@@ -24,7 +24,7 @@ _LEAST = 3
 
 
 def deviations(result: Distance) -> list[Finding]:
-    """Say how much farther from its start an RI-T ended than a P-T, by the deviation of 002."""
+    """Say how much farther from its start an RI-T ended than a P-T, by Liu et al.'s deviation."""
     if not result.examples:
         return []
     runs = _followed(result, least=1)

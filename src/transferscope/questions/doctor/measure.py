@@ -1,4 +1,4 @@
-"""What is in a file of weights, and does it fit the network (F36)."""
+"""What is in a file of weights, and does it fit the network."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Diagnosis(Result):
     """
 
     question: ClassVar[str] = "doctor"
-    cites: ClassVar[tuple[str, ...]] = ("F36",)
+    cites: ClassVar[tuple[str, ...]] = ()
 
     path: str
     size: int

@@ -1,4 +1,4 @@
-"""How far does the basin reach beyond two networks, on the straight line through them?  Row F8."""
+"""How far does the basin reach beyond two networks, on the straight line through them?"""
 
 from __future__ import annotations
 
@@ -120,9 +120,9 @@ class Extrapolation(Result):
     interpolated linearly between the points of the grid. It is looked for from each end outwards; whether there is a
     barrier between the two ends is :class:`~transferscope.questions.barrier.measure.Barrier`'s question.
 
-    The claim (000 B.6: two P-T lie close to the boundary) is about one number a pair, the mean of both edges for a
-    rise of 2 points; judged is its geometric mean over pairs, with an interval over networks, each of which is left
-    out in turn, and images. Networks that learned nothing are left out.
+    The claim (Neyshabur et al. 2020, B.6: two P-T lie close to the boundary) is about one number a pair, the mean of
+    both edges for a rise of 2 points; judged is its geometric mean over pairs, with an interval over networks, each
+    of which is left out in turn, and images. Networks that learned nothing are left out.
 
     Attributes:
         paths: one a pair.
@@ -135,7 +135,11 @@ class Extrapolation(Result):
     """
 
     question: ClassVar[str] = "extrapolation"
-    cites: ClassVar[tuple[str, ...]] = ("F8", "000 §3.3", "000 B.6", "000 Fig. 18")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Neyshabur et al. 2020, §3.3",
+        "Neyshabur et al. 2020, B.6",
+        "Neyshabur et al. 2020, Fig. 18",
+    )
 
     paths: tuple[ExtendedPath, ...]
     left_out: tuple[LeftOut, ...]
@@ -180,7 +184,7 @@ def extrapolation(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Extrapolation:
-    """Measure a network on the straight lines through pairs of its weights, beyond both (F8; 000 B.6).
+    """Measure a network on the straight lines through pairs of its weights, beyond both (Neyshabur et al. 2020, B.6).
 
     θ_λ = (1 − λ)θ_a + λθ_b for λ from −1 to 2.
 

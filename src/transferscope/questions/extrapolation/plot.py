@@ -1,4 +1,4 @@
-"""Picture of the line through two networks, beyond both (000 Fig. 18)."""
+"""Picture of the line through two networks, beyond both (Neyshabur et al. 2020, Fig. 18)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class ExtrapolationQuestion(OfPairs):
     words: ClassVar[Words] = Words(
         title="Extrapolation",
         asks="Where does the basin end beyond the solutions?",
-        rows="F8 · Neyshabur et al. 2020, B.6, Fig. 18",
+        rows="Neyshabur et al. 2020, B.6, Fig. 18",
         how=(
             "As for the barrier, with λ from −1 to 2. The edge on each side is the first λ beyond the solution "
             "at which the error has risen by the stated threshold over that of the solution.",

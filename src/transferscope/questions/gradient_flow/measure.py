@@ -1,4 +1,4 @@
-"""How large is the gradient that reaches each layer, and how do the weights scale it on its way?  Row F22."""
+"""How large is the gradient that reaches each layer, and how do the weights scale it on its way?"""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class GradientFlow(Result):
     """
 
     question: ClassVar[str] = "gradient_flow"
-    cites: ClassVar[tuple[str, ...]] = ("F22", "002 §4", "002 Fig. 7")
+    cites: ClassVar[tuple[str, ...]] = ("Liu et al. 2019, §4", "Liu et al. 2019, Fig. 7")
 
     members: tuple[Member, ...]
     images: str
@@ -97,7 +97,10 @@ class GradientFlow(Result):
         return np.asarray(self.norms.mean(2))
 
     def scale(self) -> np.ndarray:
-        """Return the mean of each layer in units of that of :attr:`last`, ``(members, layers)`` (002 Fig. 7d)."""
+        """Return the mean of each layer in units of that of :attr:`last`, ``(members, layers)``.
+
+        Source: Liu et al. 2019, Fig. 7d.
+        """
         return _quotient(self.mean(), self.mean()[:, [self.last]])
 
     def factor(self) -> np.ndarray:
@@ -164,7 +167,7 @@ class GradientFlow(Result):
         return pd.DataFrame(rows)
 
     def projection_frame(self, weight: str) -> pd.DataFrame:
-        """Return one row for each singular value of one matrix's gradient in each network (002 Fig. 7c).
+        """Return one row for each singular value of one matrix's gradient in each network (Liu et al. 2019, Fig. 7c).
 
         Raises:
             UsageError: when there is no such matrix.
@@ -212,7 +215,8 @@ def gradient_flow(
     device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> GradientFlow:
-    """Take the gradient of each image's loss at every layer, and decompose that of the weights (002 §4, Fig. 7).
+    """Take the gradient of each image's loss at every layer, and decompose that of the weights (Liu et al. 2019, §4,
+    Fig. 7).
 
     ∂L/∂x_{l−1} is ∂L/∂x_l through the weights of layer l: they scale the gradient. How much of it they let through is
     seen along the singular vectors u_i, v_i of ∂L/∂W, a matrix of c_out rows. Losses are without augmentation and

@@ -1,4 +1,7 @@
-"""Pictures of the flow of the gradient: its size in one layer, over the layers, and weights along it (002 Fig. 7)."""
+"""Pictures of the flow of the gradient: its size in one layer, over the layers, and weights along it.
+
+Source: Liu et al. 2019, Fig. 7.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,7 @@ def _matrix(result: GradientFlow, name: str | None, layer: int) -> int | None:
 
 
 def _distribution(ax: Axes, result: GradientFlow, at: int, kinds: _Kinds, look: dict[str, Look]) -> None:
-    """002 Fig. 7a, b: images by the size of their gradient."""
+    """Liu et al. 2019, Fig. 7a, b: images by the size of their gradient."""
     norms = result.norms[:, at]
     shown = norms[np.isfinite(norms) & (norms > 0)]
     if len(shown):
@@ -119,7 +122,7 @@ def _distribution(ax: Axes, result: GradientFlow, at: int, kinds: _Kinds, look: 
 
 
 def _scale(ax: Axes, result: GradientFlow, kinds: _Kinds, look: dict[str, Look]) -> None:
-    """002 Fig. 7d: the mean over images from the last layer (right) back to the first; bands hold half the images."""
+    """Liu et al. 2019, Fig. 7d: the mean over images, the last layer right; bands hold half the images."""
     x = np.arange(len(result.layers))
     for i, (kind, of) in enumerate(kinds.items()):
         colour = look[kind][0]
@@ -140,7 +143,7 @@ def _scale(ax: Axes, result: GradientFlow, kinds: _Kinds, look: dict[str, Look])
 
 
 def _projections(ax: Axes, result: GradientFlow, at: int, kinds: _Kinds, look: dict[str, Look]) -> None:
-    """002 Fig. 7c: each projection as a dot, their running mean as a line."""
+    """Liu et al. 2019, Fig. 7c: each projection as a dot, their running mean as a line."""
     from matplotlib.ticker import MaxNLocator
 
     count = int(result.shapes[at].min())

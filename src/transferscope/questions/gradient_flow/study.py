@@ -30,7 +30,7 @@ class GradientFlowQuestion(OfSomeRuns):
     words: ClassVar[Words] = Words(
         title="Gradient flow",
         asks="How does the gradient change on its way back through the layers?",
-        rows="F22 · Liu et al. 2019, §4, Fig. 7",
+        rows="Liu et al. 2019, §4, Fig. 7",
         how=(
             "The gradient of each image's loss with respect to what each module passes on: how its size is "
             "distributed over the images, and how its mean grows or shrinks through the modules, from the last "

@@ -1,4 +1,4 @@
-"""Many pre-trainings, each with a few labelled images of a target: is there one curve? F31."""
+"""Many pre-trainings, each with a few labelled images of a target: is there one curve?"""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Grid(Result):
     """
 
     question: ClassVar[str] = "grid"
-    cites: ClassVar[tuple[str, ...]] = ("F31", "F29", "003 Exploring the limits of large scale pre-training")
+    cites: ClassVar[tuple[str, ...]] = ("Sedghi (slides), Exploring the limits of large scale pre-training",)
 
     target: str
     shots: tuple[float, ...]

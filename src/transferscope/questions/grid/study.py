@@ -78,7 +78,7 @@ class GridQuestion(OfGrid):
     words: ClassVar[Words] = Words(
         title="A grid of pre-trainings",
         asks="Does it matter for a target whether upstream accuracy comes from size, data or compute?",
-        rows="F31, F29 · Sedghi (slides), Abnar et al. 2022",
+        rows="Sedghi (slides), Abnar et al. 2022",
         how=(
             "Every pre-training of the grid is seen once on its own held-out images (upstream accuracy) and once on "
             "the target: ridge regression on the features that its final layer is given, from a few labelled images "

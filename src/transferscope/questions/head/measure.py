@@ -1,4 +1,4 @@
-"""What the weight decay, or learning rate, of the head does to a pre-training.  Row F30."""
+"""What the weight decay, or learning rate, of the head does to a pre-training."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Head(Result):
     """
 
     question: ClassVar[str] = "head"
-    cites: ClassVar[tuple[str, ...]] = ("F30",)
+    cites: ClassVar[tuple[str, ...]] = ()
 
     setting: Setting
     networks: tuple[str, ...]

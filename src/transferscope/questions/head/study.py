@@ -33,7 +33,7 @@ class HeadQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Head of the pre-training",
         asks="What do weight decay and learning rate of the head do upstream, downstream, to margins and to norms?",
-        rows="F30 · slides, effect of head weight decay; Abnar et al. 2022, §5",
+        rows="slides, effect of head weight decay; Abnar et al. 2022, §5",
         how=(
             "Pre-trainings that differ in their seed and in one setting of the head alone: `head_weight_decay`, or "
             "`head_lr`, of their recipes. Of each: the metric on the upstream test images; few-shot accuracy on each "

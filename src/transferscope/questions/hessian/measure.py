@@ -1,4 +1,4 @@
-"""How sharp is the minimum: the largest eigenvalues of the loss's Hessian, and their density?  Row F18."""
+"""How sharp is the minimum: the largest eigenvalues of the loss's Hessian, and their density?"""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Hessian(Result):
     """
 
     question: ClassVar[str] = "hessian"
-    cites: ClassVar[tuple[str, ...]] = ("F18", "002 §3", "002 Fig. 3a")
+    cites: ClassVar[tuple[str, ...]] = ("Liu et al. 2019, §3", "Liu et al. 2019, Fig. 3a")
 
     members: tuple[Member, ...]
     images: str
@@ -147,7 +147,7 @@ def hessian(
     device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> Hessian:
-    """Find the k largest eigenvalues of the Hessian of the mean loss, by Lanczos (002 §3, Fig. 3a).
+    """Find the k largest eigenvalues of the Hessian of the mean loss, by Lanczos (Liu et al. 2019, §3, Fig. 3a).
 
     All networks are measured on the same images. Batch norm uses its stored statistics, held fixed.
 

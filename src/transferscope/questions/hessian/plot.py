@@ -1,4 +1,7 @@
-"""Pictures of the Hessian's spectrum: its largest eigenvalues in order (002 Fig. 3a), and its density."""
+"""Pictures of the Hessian's spectrum: its largest eigenvalues in order, and its density.
+
+Source: Liu et al. 2019, Fig. 3a.
+"""
 
 from __future__ import annotations
 

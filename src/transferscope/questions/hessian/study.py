@@ -33,7 +33,7 @@ class HessianQuestion(OfSomeRuns):
     words: ClassVar[Words] = Words(
         title="Curvature",
         asks="How sharp is the minimum: what are the largest eigenvalues of the loss's Hessian?",
-        rows="F18 · Liu et al. 2019, §3, Fig. 3a",
+        rows="Liu et al. 2019, §3, Fig. 3a",
         how=(
             "Lanczos with full reorthogonalisation on exact products with the Hessian of the mean loss over "
             "the same fixed images for all networks, without weight decay, until the estimated error of every "

@@ -1,4 +1,4 @@
-"""What does the loss look like around weights, in a plane of random directions?  Row F19."""
+"""What does the loss look like around weights, in a plane of random directions?"""
 
 from __future__ import annotations
 
@@ -64,7 +64,12 @@ class Landscape(Result):
     """
 
     question: ClassVar[str] = "landscape"
-    cites: ClassVar[tuple[str, ...]] = ("F19", "002 §3.2", "002 §4", "002 Figs. 3b, 3c, 5, 10, 12, 13", "002 A, B.4")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Liu et al. 2019, §3.2",
+        "Liu et al. 2019, §4",
+        "Liu et al. 2019, Figs. 3b, 3c, 5, 10, 12, 13",
+        "Liu et al. 2019, A, B.4",
+    )
 
     members: tuple[Member, ...]
     modules: tuple[str, ...]
@@ -193,7 +198,8 @@ def landscape(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Landscape:
-    """Evaluate the loss in a plane around networks, and its rise in further random directions (002 Fig. 3, 5, 12).
+    """Evaluate the loss in a plane around networks, and its rise in further random directions (Liu et al. 2019, Fig.
+    3, 5, 12).
 
     g(p, q) = L(θ + p·a + q·b): a and b are Gaussian, made orthogonal, and then each filter of theirs gets the norm of
     θ's filter; parameters of one dimension stay, as do running statistics. p and q are −span … span in even steps; an

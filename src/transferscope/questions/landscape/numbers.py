@@ -13,7 +13,7 @@ MEASURES = ("rise", "change")
 """Mean of L(θ + d) − L(θ), and mean of its size |L(θ + d) − L(θ)|, over directions d."""
 
 STEP = 0.05
-"""Nats between two contours of the paper's figures (002, appendix A)."""
+"""Nats between two contours of the paper's figures (Liu et al. 2019, appendix A)."""
 
 
 def over_planes(rises: np.ndarray, measure: str) -> Estimate:

@@ -1,4 +1,7 @@
-"""Pictures of the loss around weights: contours (002 Fig. 3, 5, 10, 12, 13), surfaces, and flatness in numbers."""
+"""Pictures of the loss around weights: contours, surfaces, and flatness in numbers.
+
+Source: Liu et al. 2019, Fig. 3, 5, 10, 12, 13.
+"""
 
 from __future__ import annotations
 

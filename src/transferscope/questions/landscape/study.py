@@ -32,7 +32,7 @@ class LandscapeQuestion(AtPoints, OfSomeRuns):
     words: ClassVar[Words] = Words(
         title="Loss landscape",
         asks="What does the loss look like around a network, in directions nobody chose?",
-        rows="F19 · Liu et al. 2019, §3, §4, A and B.4, Fig. 3, 5, 10, 12, 13; Li et al. 2018",
+        rows="Liu et al. 2019, §3, §4, A and B.4, Fig. 3, 5, 10, 12, 13; Li et al. 2018",
         how=(
             "The loss L(θ + p·a + q·b) on a grid of p and q, around a minimum or a start, on the same images "
             "for all networks (others than under other questions). The directions a and b are drawn from a "

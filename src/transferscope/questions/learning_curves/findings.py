@@ -118,7 +118,7 @@ def _epochs(found: Sequence[float]) -> str:
 
 
 def _preference(result: LearningCurves, groups: Sequence[CurveGroup], role: Literal["P-T", "RI-T"]) -> list[Finding]:
-    """Whether P-T does better with the smallest, RI-T with the largest learning rate (000 B.1)."""
+    """Whether P-T does better with the smallest, RI-T with the largest learning rate (Neyshabur et al. 2020, B.1)."""
     mine = sorted((g for g in groups if g.role == role), key=lambda g: g.lr)
     if len({g.lr for g in mine}) < 2:
         return []

@@ -1,4 +1,4 @@
-"""What does starting from pre-trained weights buy: a better end, or a faster way there?  Row F2."""
+"""What does starting from pre-trained weights buy: a better end, or a faster way there?"""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class Curve:
         ended: ``finished`` or ``diverged at step s``.
         epochs: number of epochs trained at each evaluation, ``(e,)``.
         metrics: evaluations in eval mode by name (``train_accuracy``, ``test_loss``, …), ``(e,)`` each.
-        speed: mean over epochs of the training accuracy (000 Fig. 3, right); nan for a diverged run.
+        speed: mean over epochs of the training accuracy (Neyshabur et al. 2020, Fig. 3, right); nan for a diverged
+            run.
         best_epoch: epoch of the best weights, ``None`` when there are none.
         chosen_by: what they are best at, e.g. ``val_accuracy``; ``last`` where there is no validation part.
     """
@@ -160,7 +161,11 @@ class LearningCurves(Result):
     """
 
     question: ClassVar[str] = "learning_curves"
-    cites: ClassVar[tuple[str, ...]] = ("F2", "000 §3.1", "000 Fig. 2", "000 B.1")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Neyshabur et al. 2020, §3.1",
+        "Neyshabur et al. 2020, Fig. 2",
+        "Neyshabur et al. 2020, B.1",
+    )
 
     curves: tuple[Curve, ...]
     levels: dict[str, tuple[float, ...]]
@@ -265,7 +270,7 @@ def learning_curves(
     xray: Sequence[str] = (),
     witnesses: Mapping[str, Sequence[Witness]] | None = None,
 ) -> LearningCurves:
-    """Compare runs epoch by epoch (000 §3.1, Fig. 2 and B.1).
+    """Compare runs epoch by epoch (Neyshabur et al. 2020, §3.1, Fig. 2 and B.1).
 
     Args:
         runs: finished or diverged runs, of any targets, starts, learning rates and seeds.

@@ -1,4 +1,5 @@
-"""Whether long training made networks worse again, and whether a better AUC comes with a worse loss (000 B.1, B.4).
+"""Whether long training made networks worse again, and whether a better AUC comes with a worse loss (Neyshabur et al.
+2020, B.1, B.4).
 
 The paper sees both on chest X-rays; which target stands for them is said when the curves are made.
 """

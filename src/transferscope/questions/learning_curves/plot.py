@@ -1,4 +1,7 @@
-"""Learning curves as in 000 Fig. 2: a panel a target, train dashed, test solid, a colour a start."""
+"""Learning curves: a panel a target, train dashed, test solid, a colour a start.
+
+Source: Neyshabur et al. 2020, Fig. 2.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class LearningCurvesQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Learning curves",
         asks="What does starting from pre-trained weights buy: a better end, or a faster way there?",
-        rows="F2 · Neyshabur et al. 2020, Fig. 2 and B.1",
+        rows="Neyshabur et al. 2020, Fig. 2 and B.1",
         how=(
             "After every epoch each run is evaluated in eval mode on the train and test images. Optimisation "
             "speed is the mean over epochs of the accuracy on the training images.",

@@ -1,4 +1,4 @@
-"""How much does the loss vary along the gradient while a network is trained?  Row F21."""
+"""How much does the loss vary along the gradient while a network is trained?"""
 
 from __future__ import annotations
 
@@ -118,7 +118,12 @@ class LossVariation(Result):
     """
 
     question: ClassVar[str] = "loss_variation"
-    cites: ClassVar[tuple[str, ...]] = ("F21", "002 §4", "002 Fig. 6", "002 Fig. 11", "Santurkar et al. 2018 §3.2")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Liu et al. 2019, §4",
+        "Liu et al. 2019, Fig. 6",
+        "Liu et al. 2019, Fig. 11",
+        "Santurkar et al. 2018 §3.2",
+    )
 
     curves: tuple[VariationCurve, ...]
     images: str
@@ -195,7 +200,8 @@ def loss_variation(
     device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> LossVariation:
-    """Walk from recorded weights against the gradient and take the range of the loss (002 §4, Fig. 6 and 11).
+    """Walk from recorded weights against the gradient and take the range of the loss (Liu et al. 2019, §4, Fig. 6 and
+    11).
 
     V(θ) = max_s L(θ − s·g) − min_s L(θ − s·g), g = ∂L/∂θ, with s from 0 to ``size`` in ``points`` equal steps
     (``own``: out to the gradient's own size), or to ``size``/‖g‖ (``fixed``: out to the same distance for all).

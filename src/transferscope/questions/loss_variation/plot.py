@@ -1,4 +1,7 @@
-"""Picture of the loss along the gradient while training: its range over steps (002 Fig. 6 and 11), and how large."""
+"""Picture of the loss along the gradient while training: its range over steps, and how large.
+
+Source: Liu et al. 2019, Fig. 6 and 11.
+"""
 
 from __future__ import annotations
 

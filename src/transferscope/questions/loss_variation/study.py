@@ -29,7 +29,7 @@ class LossVariationQuestion(OfSomeRuns):
     words: ClassVar[Words] = Words(
         title="Variation along the gradient",
         asks="How much does the loss change along the gradient, over the steps of training?",
-        rows="F21 · Liu et al. 2019, §4, Fig. 6 and 11; Santurkar et al. 2018",
+        rows="Liu et al. 2019, §4, Fig. 6 and 11; Santurkar et al. 2018",
         how=(
             "From weights recorded during training a walk is taken against the gradient, in even steps out to "
             "the gradient's own size or to one fixed distance; the variation is the largest less the smallest "

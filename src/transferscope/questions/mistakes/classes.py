@@ -58,7 +58,7 @@ def _by_class(result: Mistakes, both: Sides) -> dict[str, Estimate]:
 
 
 def class_size(result: Mistakes) -> list[Finding]:
-    """Say how accuracy on a class goes with its size, and for whom more (000 Fig. 8)."""
+    """Say how accuracy on a class goes with its size, and for whom more (Neyshabur et al. 2020, Fig. 8)."""
     # What files were trained on is not known, and the images at hand say nothing of it.
     if np.ptp(result.class_sizes) == 0 or len(result.classes) < _LEAST:
         return []

@@ -1,4 +1,7 @@
-"""Images that only one of two networks gets wrong, small enough to be kept with the numbers (000 Fig. 9)."""
+"""Images that only one of two networks gets wrong, small enough to be kept with the numbers.
+
+Source: Neyshabur et al. 2020, Fig. 9.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do two networks get the same images wrong?  Row F4."""
+"""Do two networks get the same images wrong?"""
 
 from __future__ import annotations
 
@@ -58,7 +58,12 @@ class Mistakes(Result):
     """
 
     question: ClassVar[str] = "mistakes"
-    cites: ClassVar[tuple[str, ...]] = ("F4", "000 §3.2", "000 Tables 3–6", "000 Fig. 8", "000 Fig. 9")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Neyshabur et al. 2020, §3.2",
+        "Neyshabur et al. 2020, Tables 3–6",
+        "Neyshabur et al. 2020, Fig. 8",
+        "Neyshabur et al. 2020, Fig. 9",
+    )
 
     members: tuple[Member, ...]
     pairs: tuple[Pair, ...]
@@ -91,7 +96,10 @@ class Mistakes(Result):
         return [np.flatnonzero(self.labels == c) for c in range(len(self.classes))]
 
     def size_correlation(self, member: int) -> Correlation:
-        """Correlate the accuracy of a network on a class with the size of the class (000 Fig. 8 and B.2)."""
+        """Correlate the accuracy of a network on a class with the size of the class.
+
+        Source: Neyshabur et al. 2020, Fig. 8 and B.2.
+        """
         return pearson(self.class_sizes, self.class_accuracy[member])
 
     def frame(self) -> pd.DataFrame:
@@ -160,7 +168,7 @@ def mistakes(
     device: str | torch.device = "auto",
     progress: Progress = silent,
 ) -> Mistakes:
-    """Compare which images networks get wrong (000 §3.2 and B.2).
+    """Compare which images networks get wrong (Neyshabur et al. 2020, §3.2 and B.2).
 
     With g_a, g_b the numbers of images only a, only b gets right and c those both get wrong, the share of uncommon
     mistakes is r_a = g_b/(g_b + c) among those of a and r_b = g_a/(g_a + c) among those of b.

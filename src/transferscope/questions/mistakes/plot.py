@@ -1,4 +1,7 @@
-"""Pictures of shared mistakes: counts (000 Tables 3–6), accuracy over class size (Fig. 8), images (Fig. 9)."""
+"""Pictures of shared mistakes: counts, accuracy over class size, images.
+
+Source: Neyshabur et al. 2020, Tables 3–6, Fig. 8 and 9.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def right_answers(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SharedMistakes:
-    """Common and uncommon mistakes of two networks on the same examples (000 §3.2, Tables 3–6).
+    """Common and uncommon mistakes of two networks on the same examples (Neyshabur et al. 2020, §3.2, Tables 3–6).
 
     The paper's g1 is ``only_a_correct`` in its Tables 3–5 and ``only_b_correct`` in its Table 6; here the network is
     named instead of numbered.

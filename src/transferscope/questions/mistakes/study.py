@@ -29,7 +29,7 @@ class MistakesQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Mistakes",
         asks="Do two networks get the same images wrong?",
-        rows="F4 · Neyshabur et al. 2020, Tables 3–6, Fig. 8 and 9",
+        rows="Neyshabur et al. 2020, Tables 3–6, Fig. 8 and 9",
         how=(
             "Both networks classify the same test images. Counted are images that only one of them gets right, "
             "and those both get wrong. The share of uncommon mistakes of a network is the part of its mistakes "

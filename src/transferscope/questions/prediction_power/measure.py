@@ -1,4 +1,4 @@
-"""What size, data, compute and settings still say of downstream accuracy once upstream accuracy is known (F28)."""
+"""What size, data, compute and settings still say of downstream accuracy once upstream accuracy is known."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class PredictionPower(Result):
     """
 
     question: ClassVar[str] = "prediction_power"
-    cites: ClassVar[tuple[str, ...]] = ("F28", "003 On the prediction power of US accuracy")
+    cites: ClassVar[tuple[str, ...]] = ("Sedghi (slides), On the prediction power of US accuracy",)
 
     tasks: tuple[TaskPower, ...]
     group: str

@@ -15,7 +15,7 @@ class PowerWords:
     words = Words(
         "Prediction power of upstream accuracy",
         "Once upstream accuracy is known, what do size, data, compute and settings still explain, and which of them?",
-        "F28; Sedghi (slides), Abnar et al. 2022",
+        "Sedghi (slides), Abnar et al. 2022",
         (
             "The law of upstream accuracy is fitted without a fifth of the models, and what it leaves is predicted "
             "from the covariates by a linear part (ridge) and by boosted trees, fitted without the same fifth, "

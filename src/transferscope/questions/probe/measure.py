@@ -1,4 +1,4 @@
-"""Which module of a network has the features that a target wants?  Row F29."""
+"""Which module of a network has the features that a target wants?"""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Probe(Result):
     """
 
     question: ClassVar[str] = "probe"
-    cites: ClassVar[tuple[str, ...]] = ("F29",)
+    cites: ClassVar[tuple[str, ...]] = ()
 
     networks: tuple[str, ...]
     kinds: tuple[str, ...]

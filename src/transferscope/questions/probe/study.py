@@ -34,7 +34,7 @@ class ProbeQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Probes",
         asks="How well do simple classifiers do on the frozen features of each module, and how early is it enough?",
-        rows="F29 · slides, moving the head to different layers; Abnar et al. 2022, Fig. 6",
+        rows="slides, moving the head to different layers; Abnar et al. 2022, Fig. 6",
         how=(
             "Every network sees the images once; nothing in it is trained. At every module, and at what the final "
             "layer is given, features are averaged over positions (tokens; a class token is a reading of its own) "

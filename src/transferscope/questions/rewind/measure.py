@@ -1,4 +1,4 @@
-"""How much worse does a network get when one module is set back in time?  Row F13."""
+"""How much worse does a network get when one module is set back in time?"""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Rewind(Result):
     """
 
     question: ClassVar[str] = "rewind"
-    cites: ClassVar[tuple[str, ...]] = ("F13", "000 §3.4", "000 Fig. 5")
+    cites: ClassVar[tuple[str, ...]] = ("Neyshabur et al. 2020, §3.4", "Neyshabur et al. 2020, Fig. 5")
 
     networks: tuple[Rewound, ...]
     modules: tuple[str, ...]
@@ -137,7 +137,8 @@ def rewind(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Rewind:
-    """Set each module of trained networks back to earlier weights, and draw it anew (F13; 000 §3.4, Fig. 5).
+    """Set each module of trained networks back to earlier weights, and draw it anew (Neyshabur et al. 2020, §3.4,
+    Fig. 5).
 
     Source: Zhang, Bengio & Singer 2019, "Are all layers created equal?".
 

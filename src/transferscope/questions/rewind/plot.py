@@ -1,4 +1,7 @@
-"""Pictures of rewinding as in 000 Fig. 5: error with one module set back, over modules and times, P-T beside RI-T."""
+"""Pictures of rewinding: error with one module set back, over modules and times, P-T beside RI-T.
+
+Source: Neyshabur et al. 2020, Fig. 5.
+"""
 
 from __future__ import annotations
 

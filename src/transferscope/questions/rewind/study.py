@@ -40,7 +40,7 @@ class RewindQuestion(AtPoints, OfSomeRuns):
     words: ClassVar[Words] = Words(
         title="Rewinding modules",
         asks="How much worse does a network get when one module is set back in time, or drawn anew?",
-        rows="F13 · Neyshabur et al. 2020, §3.4, Fig. 5; Zhang et al. 2019",
+        rows="Neyshabur et al. 2020, §3.4, Fig. 5; Zhang et al. 2019",
         how=(
             "One module at a time is set back to its weights at the start and at each recorded epoch, or drawn "
             "anew as the network's constructor does; all others stay as trained. Increases are over the "

@@ -1,4 +1,4 @@
-"""What do the images look like?  000 Fig. 1, 002 Fig. 1."""
+"""What do the images look like?  Neyshabur et al. 2020, Fig. 1, Liu et al. 2019, Fig. 1."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Samples(Result):
     """
 
     question: ClassVar[str] = "samples"
-    cites: ClassVar[tuple[str, ...]] = ("000 Fig. 1", "002 Fig. 1")
+    cites: ClassVar[tuple[str, ...]] = ("Neyshabur et al. 2020, Fig. 1", "Liu et al. 2019, Fig. 1")
 
     pictures: dict[str, np.ndarray]
     labels: dict[str, tuple[str, ...]]

@@ -1,4 +1,4 @@
-"""Picture of samples: a grid of images, a row a title (000 Fig. 1, 002 Fig. 1)."""
+"""Picture of samples: a grid of images, a row a title (Neyshabur et al. 2020, Fig. 1, Liu et al. 2019, Fig. 1)."""
 
 from __future__ import annotations
 

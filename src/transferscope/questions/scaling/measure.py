@@ -1,4 +1,4 @@
-"""Downstream against upstream accuracy over many models (F27)."""
+"""Downstream against upstream accuracy over many models."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Scaling(Result):
     """
 
     question: ClassVar[str] = "scaling"
-    cites: ClassVar[tuple[str, ...]] = ("F27", "003 Exploring the limits of large scale pre-training")
+    cites: ClassVar[tuple[str, ...]] = ("Sedghi (slides), Exploring the limits of large scale pre-training",)
 
     source: str
     laws: tuple[TaskLaw, ...]

@@ -30,7 +30,7 @@ class ScalingWords:
     words = Words(
         "Downstream against upstream accuracy",
         "What does raising upstream accuracy buy on each task, and where does it stop paying?",
-        "F27; Sedghi (slides), Abnar et al. 2022",
+        "Sedghi (slides), Abnar et al. 2022",
         _HOW,
         "Every model of the table, the upper hull, the laws of all models and of the hull with what halves of the "
         "models give (band), the line in logits, and where accuracy saturates (open where that is not identified).",
@@ -64,7 +64,7 @@ class TaskWords(ScalingWords):
     words = Words(
         "Task by task",
         "How sure is the law of each task, and what changes it?",
-        "F27",
+        "Sedghi (slides), Abnar et al. 2022",
         (
             "Laws of fewer models, many times, predict the best tenth of the models, which they are not fitted to "
             "(fitting error: on the models fitted; both as mean squares). The law is fitted again with the same "

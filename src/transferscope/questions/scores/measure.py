@@ -1,4 +1,4 @@
-"""Which pre-trained network fits a target best, before any training?  Row F34."""
+"""Which pre-trained network fits a target best, before any training?"""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Scores(Result):
     """
 
     question: ClassVar[str] = "scores"
-    cites: ClassVar[tuple[str, ...]] = ("F34", "F29")
+    cites: ClassVar[tuple[str, ...]] = ()
 
     candidates: tuple[Scored, ...]
     names: tuple[str, ...]

@@ -113,12 +113,13 @@ def settle(
     round is no judgement on how fast a start is alone. Rounds are decided on validation images; test images are
     looked at once, by those of the last round. Every training has one seed: the answer is of these trainings.
 
-    Source: successive halving (Jamieson & Talwalkar 2016), with the recipe of 000 Appendix A but for its schedule.
+    Source: successive halving (Jamieson & Talwalkar 2016), with the recipe of Neyshabur et al. 2020, Appendix A but
+        for its schedule.
 
     Args:
         candidates: one or more, the best first; ties go to the earlier.
         epochs: of the first round.
-        lr: learning rate for 256 images; 000's for pre-trained weights by default.
+        lr: learning rate for 256 images; Neyshabur et al.'s for pre-trained weights by default.
         batch: images a step.
         seed: of all trainings: new final layer, order of images, augmentation.
         device: where to compute.

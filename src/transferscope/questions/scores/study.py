@@ -33,7 +33,7 @@ class ScoresQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Transferability scores",
         asks="Which pre-trained network fits a target best, before any training?",
-        rows="F34, F29 · of no paper here; LogME, LEEP, NCE, H-score, TransRate and GBC have papers of their own",
+        rows="of no paper here; LogME, LEEP, NCE, H-score, TransRate and GBC have papers of their own",
         how=(
             "Each candidate sees the target's training images once, without augmentation, in its own size and with "
             "its own input normalisation; features are what its final layer is given. From one decomposition of "

@@ -1,4 +1,4 @@
-"""Do two networks compute the same features?  Row F5."""
+"""Do two networks compute the same features?"""
 
 from __future__ import annotations
 
@@ -59,7 +59,11 @@ class Similarity(Result):
     """
 
     question: ClassVar[str] = "similarity"
-    cites: ClassVar[tuple[str, ...]] = ("F5", "000 §3.2", "000 Table 1", "000 Table 7")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Neyshabur et al. 2020, §3.2",
+        "Neyshabur et al. 2020, Table 1",
+        "Neyshabur et al. 2020, Table 7",
+    )
 
     members: tuple[Member, ...]
     pairs: tuple[Pair, ...]
@@ -115,7 +119,7 @@ class Similarity(Result):
         return pd.DataFrame(rows, columns=["pair", "module", "cka", "low", "high", "pairs", "n"])
 
     def table(self) -> pd.DataFrame:
-        """Return the same as kinds of pairs by modules, as 000 prints it in Tables 1 and 7."""
+        """Return the same as kinds of pairs by modules, as Neyshabur et al. 2020 prints it in Tables 1 and 7."""
         long = self.profile()
         wide = long.pivot_table(index="pair", columns="module", values="cka", sort=False)
         return wide.rename_axis(columns=None)
@@ -224,9 +228,10 @@ def similarity(
     """Compare the features of networks by linear CKA with the unbiased HSIC₁ estimator over minibatches.
 
     CKA(K, L) = Σ_b HSIC₁(K_b, L_b) / √(Σ_b HSIC₁(K_b, K_b) · Σ_b HSIC₁(L_b, L_b)), K = XXᵀ of the features X of a
-    batch b (000 §3.2; Kornblith et al. 2019; Nguyen et al. 2021). Sums in float64, nothing clamped, so that unrelated
-    features scatter around 0. Every network sees the same images in the same order, drawn at random once, because
-    batches of a set that is sorted by class would compare features within classes only; each runs once over them.
+    batch b (Neyshabur et al. 2020, §3.2; Kornblith et al. 2019; Nguyen et al. 2021). Sums in float64, nothing
+    clamped, so that unrelated features scatter around 0. Every network sees the same images in the same order, drawn
+    at random once, because batches of a set that is sorted by class would compare features within classes only; each
+    runs once over them.
 
     Args:
         net: the network, or one a solution where architectures (or heads) differ.

@@ -1,4 +1,7 @@
-"""Pictures of feature similarity: each module with itself (000 Tables 1 and 7), and every module with every other."""
+"""Pictures of feature similarity: each module with itself, and every module with every other.
+
+Source: Neyshabur et al. 2020, Tables 1 and 7.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class SimilarityQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Feature similarity",
         asks="Do two networks compute the same features?",
-        rows="F5 · Neyshabur et al. 2020, Tables 1 and 7",
+        rows="Neyshabur et al. 2020, Tables 1 and 7",
         how=(
             "Linear CKA with the unbiased HSIC₁ estimator over minibatches: HSIC₁(K, L), HSIC₁(K, K) and "
             "HSIC₁(L, L) are summed over the batches in float64 and divided once; nothing is clamped, so "

@@ -1,4 +1,4 @@
-"""Is the average of several fine-tuned networks better than the best of them, and why or why not?  Row F26."""
+"""Is the average of several fine-tuned networks better than the best of them, and why or why not?"""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Soup(Result):
     """
 
     question: ClassVar[str] = "soup"
-    cites: ClassVar[tuple[str, ...]] = ("F26", "003", "Wortsman et al. 2022")
+    cites: ClassVar[tuple[str, ...]] = ("Sedghi (slides), model soups", "Wortsman et al. 2022")
 
     target: str
     metric: Literal["accuracy", "auc"]
@@ -236,7 +236,7 @@ def soup(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Soup:
-    """Average fine-tuned networks (F26; Wortsman et al. 2022, Recipe 1), beside the best of them and their ensembles.
+    """Average fine-tuned networks (Wortsman et al. 2022, Recipe 1), beside the best of them and their ensembles.
 
     Args:
         net: the network of all.

@@ -1,7 +1,8 @@
 """Whether a soup can work, and why not: what lies in the middle, where final layers began, how alike ingredients are.
 
-Looked at before and beside the soup itself, on held-out images only. Sources: 000 §3.3 (barriers); the issues of
-github.com/mlfoundations/model-soups and wise-ft, where soups fail for want of a common head, or of statistics.
+Looked at before and beside the soup itself, on held-out images only. Sources: Neyshabur et al. 2020, §3.3 (barriers);
+the issues of github.com/mlfoundations/model-soups and wise-ft, where soups fail for want of a common head, or of
+statistics.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class SoupQuestion(AtPoints):
     words: ClassVar[Words] = Words(
         title="Soups",
         asks="Is the average of several fine-tuned networks better than the best of them, and why or why not?",
-        rows="F26 · slides, model soups; Wortsman et al. 2022",
+        rows="slides, model soups; Wortsman et al. 2022",
         how=(
             "The uniform soup is the mean of all weights. The greedy one begins with the best network on held-out "
             "(validation) images and takes one more, in the order of their own held-out metric, when that of the "

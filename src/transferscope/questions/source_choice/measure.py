@@ -1,4 +1,4 @@
-"""Which pre-training serves which target?  Row F23."""
+"""Which pre-training serves which target?"""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class SourceChoice(Result):
     """
 
     question: ClassVar[str] = "source_choice"
-    cites: ClassVar[tuple[str, ...]] = ("F23", "002 §5.1", "002 Fig. 8")
+    cites: ClassVar[tuple[str, ...]] = ("Liu et al. 2019, §5.1", "Liu et al. 2019, Fig. 8")
 
     runs: tuple[SourceRun, ...]
     kind: str
@@ -184,7 +184,7 @@ class SourceChoice(Result):
         return self.counted(first).less(self.counted(second), "final")
 
     def improvement(self, target: str, source: str) -> Estimate:
-        """Return 1 − e/e_scratch of a source, e the test error or 1 − AUC (as 002 Table 2)."""
+        """Return 1 − e/e_scratch of a source, e the test error or 1 − AUC (as Liu et al. 2019, Table 2)."""
         group, scratch = self.best(target, source), self.best(target, "")
         return self._less(group, scratch) if group and scratch else Estimate(math.nan)
 
@@ -221,7 +221,7 @@ class SourceChoice(Result):
         return frame if any(not run.source for run in self.runs) else frame.drop(columns=gone)
 
     def layer_frame(self) -> pd.DataFrame:
-        """Return one row for each run and layer: its deviation (002 Fig. 8a)."""
+        """Return one row for each run and layer: its deviation (Liu et al. 2019, Fig. 8a)."""
         import pandas as pd
 
         rows = [
@@ -277,7 +277,7 @@ def source_choice(
     chance: Mapping[str, float] | None = None,
     witnesses: Mapping[str, Sequence[Witness]] | None = None,
 ) -> SourceChoice:
-    """Compare pre-trainings by what they are worth on targets (002 §5.1, Fig. 8).
+    """Compare pre-trainings by what they are worth on targets (Liu et al. 2019, §5.1, Fig. 8).
 
     Runs of role ``P-T`` say in ``source`` where their weights are from; ``RI-T`` are from scratch. Where some runs
     train the whole network and some the head only, the former are compared. What is like what nobody can see from the

@@ -1,4 +1,7 @@
-"""What pre-trainings are worth: the metric by source and target, and how far each layer went (002 Fig. 8)."""
+"""What pre-trainings are worth: the metric by source and target, and how far each layer went.
+
+Source: Liu et al. 2019, Fig. 8.
+"""
 
 from __future__ import annotations
 

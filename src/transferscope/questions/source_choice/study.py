@@ -29,7 +29,7 @@ class SourceChoiceQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Choice of the pre-training",
         asks="Which pre-training serves which target: must images be alike, or labels, or both?",
-        rows="F23 · Liu et al. 2019, §5.1, Fig. 8",
+        rows="Liu et al. 2019, §5.1, Fig. 8",
         how=(
             "For every source and target the test metric at the end, how much it gains over training from "
             "scratch, which share of the error from scratch it saves, and how far each layer went from its "

@@ -1,4 +1,4 @@
-"""What are the singular values of the layers, and how many of them are near zero?  Row F15."""
+"""What are the singular values of the layers, and how many of them are near zero?"""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Spectrum(Result):
     """
 
     question: ClassVar[str] = "spectrum"
-    cites: ClassVar[tuple[str, ...]] = ("F15", "000 App. C", "000 Fig. 31–33")
+    cites: ClassVar[tuple[str, ...]] = ("Neyshabur et al. 2020, App. C", "Neyshabur et al. 2020, Fig. 31–33")
 
     members: tuple[Member, ...]
     maps: tuple[LinearMap, ...]
@@ -89,7 +89,8 @@ class Spectrum(Result):
         return _quotient(self.frobenius, self.top)
 
     def ratio_sum(self, *, kernels: bool = False) -> np.ndarray:
-        """Return Σ_i ‖W_i‖_F/‖W_i‖₂ of each network, ``(members,)`` (000 App. C; Neyshabur et al. 2018).
+        """Return Σ_i ‖W_i‖_F/‖W_i‖₂ of each network, ``(members,)`` (Neyshabur et al. 2020, App. C; Neyshabur et al.
+        2018).
 
         Args:
             kernels: with the norm of the weight tensor for ‖W‖_F; a convolution's map has √positions times that,
@@ -186,7 +187,8 @@ def spectrum(
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Spectrum:
-    """Decompose every convolution, on its true input size, and every matrix of networks (000 App. C).
+    """Decompose every convolution, on its true input size, and every matrix of networks (Neyshabur et al. 2020, App.
+    C).
 
     Convolutions are circular, with stride, dilation and groups as they are (Sedghi et al. 2019, extended; see
     :mod:`transferscope.numerics.conv_spectrum`). Where the stride does not divide the size of the input, the size is

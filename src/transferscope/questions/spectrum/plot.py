@@ -1,4 +1,7 @@
-"""Pictures of spectra: histograms (000 Fig. 31 and 32), counts under a threshold (Fig. 33), and norms by layer."""
+"""Pictures of spectra: histograms, counts under a threshold, and norms by layer.
+
+Source: Neyshabur et al. 2020, Fig. 31 to 33.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +113,7 @@ def _histogram(ax: Axes, result: Spectrum, module: str | None) -> list[object]:
 
 
 def _counts(ax: Axes, result: Spectrum) -> None:
-    """000 Fig. 33: how many singular values are smaller than a threshold."""
+    """Neyshabur et al. 2020, Fig. 33: how many singular values are smaller than a threshold."""
     place = result.place()
     edges = result.edges[place]
     look = looks(_kinds(result))

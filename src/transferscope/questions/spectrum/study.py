@@ -29,7 +29,7 @@ class SpectrumQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Spectrum of the layers",
         asks="What are the singular values of the layers, and how many of them are near zero?",
-        rows="F15 · Neyshabur et al. 2020, App. C, Fig. 31–33; Sedghi et al. 2019",
+        rows="Neyshabur et al. 2020, App. C, Fig. 31–33; Sedghi et al. 2019",
         how=(
             "Every convolution is taken as the linear map from images to images that it is on its true input "
             "size, with circular padding: its kernel is Fourier-transformed and the block of each frequency "

@@ -1,4 +1,4 @@
-"""What does the theory of wide two-layer networks say of a source and a target, and do networks do it?  Row F25."""
+"""What does the theory of wide two-layer networks say of a source and a target, and do networks do it?"""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ class Theory(Result):
     """
 
     question: ClassVar[str] = "theory"
-    cites: ClassVar[tuple[str, ...]] = ("F25", "002 §6", "002 Theorem 1", "002 Theorem 2")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Liu et al. 2019, §6",
+        "Liu et al. 2019, Theorem 1",
+        "Liu et al. 2019, Theorem 2",
+    )
 
     scores: tuple[TaskScore, ...]
     experiments: tuple[Experiment, ...]

@@ -30,7 +30,7 @@ class TheoryQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Theory of two-layer networks",
         asks="What does the theory of wide two-layer networks say of source and target, and do networks do it?",
-        rows="F25 · Liu et al. 2019, §6, Theorems 1 and 2",
+        rows="Liu et al. 2019, §6, Theorems 1 and 2",
         how=(
             "Inputs are pixels, less the mean input of both sets, of length 1. H = xᵀz(π − ∠(x, z))/2π within the "
             "source (P), within the target (Q) and across; y_{P→Q} = H_PQᵀH_P⁻¹y_P are the source's labels as a wide "

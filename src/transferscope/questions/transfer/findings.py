@@ -22,7 +22,7 @@ from .measure import Transfer, TransferGroup
 __all__ = ["findings", "typical_error"]
 
 _NEARLY_ZERO = 0.01
-"""Training error that counts as nearly zero; the largest in 002's Table 1 is 0.15 %."""
+"""Training error that counts as nearly zero; the largest in Liu et al.'s Table 1 is 0.15 %."""
 
 
 def findings(result: Transfer) -> tuple[Finding, ...]:

@@ -1,4 +1,4 @@
-"""What do a new head alone, fine-tuning, and training from scratch reach, and how far do they go?  Row F17."""
+"""What do a new head alone, fine-tuning, and training from scratch reach, and how far do they go?"""
 
 from __future__ import annotations
 
@@ -132,7 +132,11 @@ class Transfer(Result):
     """
 
     question: ClassVar[str] = "transfer"
-    cites: ClassVar[tuple[str, ...]] = ("F17", "F6", "002 §3", "002 Tables 1 and 2", "002 B.3")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Liu et al. 2019, §3",
+        "Liu et al. 2019, Tables 1 and 2",
+        "Liu et al. 2019, B.3",
+    )
 
     runs: tuple[Transferred, ...]
     train_images: dict[str, int]
@@ -211,7 +215,8 @@ class Transfer(Result):
         return reduction(1 - both[0].numbers("final"), 1 - both[1].numbers("final"), known)
 
     def frame(self) -> pd.DataFrame:
-        """Return one row for each target, kind and start: 002's tables, with standard deviations and intervals.
+        """Return one row for each target, kind and start: Liu et al.'s tables, with standard deviations and
+        intervals.
 
         Columns of which nothing is known are absent: ``improvement`` without runs from scratch, ``from_pretrained``
         without pre-trained weights.
@@ -279,7 +284,7 @@ def transfer(
     train_chance: Mapping[str, float] | None = None,
     witnesses: Mapping[str, Sequence[Witness]] | None = None,
 ) -> Transfer:
-    """Compare a new head alone, fine-tuning and training from scratch (002 §3, Tables 1 and 2).
+    """Compare a new head alone, fine-tuning and training from scratch (Liu et al. 2019, §3, Tables 1 and 2).
 
     Runs of role ``P-T`` are fine-tuned, or head only where their recipe keeps the body frozen; ``RI-T`` are from
     scratch. Runs of other starts are left out, and the result says so.

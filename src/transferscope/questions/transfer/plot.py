@@ -1,4 +1,4 @@
-"""002's Tables 1 and 2 as dots: errors, deviations and improvement of each kind of run by target."""
+"""Liu et al.'s Tables 1 and 2 as dots: errors, deviations and improvement of each kind of run by target."""
 
 from __future__ import annotations
 

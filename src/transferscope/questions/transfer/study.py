@@ -26,7 +26,7 @@ class TransferQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Head only, fine-tuned, from scratch",
         asks="What do a new head alone, fine-tuning, and training from scratch reach, and how far do they go?",
-        rows="F17 · Liu et al. 2019, §3, Tables 1 and 2",
+        rows="Liu et al. 2019, §3, Tables 1 and 2",
         how=(
             "Training and test error at the end of each run (1 − AUC for several labels an image), and the "
             "deviation (1/√n)·Σ‖W − W⁰‖ over weight matrices and kernels, n the training images: from the run's "

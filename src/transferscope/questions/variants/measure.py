@@ -1,4 +1,4 @@
-"""Can one start from less than pre-trained weights, from noise around them, or average parallel runs?  Row F16."""
+"""Can one start from less than pre-trained weights, from noise around them, or average parallel runs?"""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Variants(Result):
     """
 
     question: ClassVar[str] = "variants"
-    cites: ClassVar[tuple[str, ...]] = ("F16", "000 §5")
+    cites: ClassVar[tuple[str, ...]] = ("Neyshabur et al. 2020, §5",)
 
     groups: tuple[VariantGroup, ...]
     reference: str
@@ -174,7 +174,8 @@ class Variants(Result):
     def uncommon(self, start: str, other: str = "") -> Estimate:
         """Return the share of the mistakes of two members that only one makes, or how much more it is.
 
-        Σ(g1 + g2)/Σ(g1 + g2 + 2·common) over all pairs of members: F4's r1 and r2, each weighted by its mistakes.
+        Σ(g1 + g2)/Σ(g1 + g2 + 2·common) over all pairs of members: r1 and r2 of shared mistakes, each
+        weighted by its mistakes.
         """
         return apart("uncommon", self.group(start), self.group(other) if other else None)
 
@@ -264,7 +265,7 @@ def variants(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Variants:
-    """Compare runs from altered starts with plain fine-tuning (F16; what 000 §5 proposes to try next).
+    """Compare runs from altered starts with plain fine-tuning (Neyshabur et al. 2020, §5).
 
     Each run is joined with every reference run of another seed (of the same, where there is no other) by a straight
     line, as in :func:`~transferscope.questions.barrier.measure.barrier`.

@@ -1,4 +1,4 @@
-"""Picture of altered starts: a row a start, a panel each for metric, speed, barrier to P-T and diversity (F16)."""
+"""Picture of altered starts: a row a start, a panel each for metric, speed, barrier to P-T and diversity."""
 
 from __future__ import annotations
 

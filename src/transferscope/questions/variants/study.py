@@ -40,7 +40,7 @@ class VariantsQuestion(Question):
             "Can one start from less than the pre-trained weights, or from noise around them, or average runs "
             "trained in parallel?"
         ),
-        rows="F16 · Neyshabur et al. 2020, §5",
+        rows="Neyshabur et al. 2020, §5",
         how=(
             "What the paper proposes to try next, each against plain fine-tuning. Top singular values: each "
             "weight matrix of the body (kernels as outputs × the rest) keeps only its leading singular "

@@ -1,4 +1,4 @@
-"""Do the minima of different tasks lie where their starts were, or where their data are?  Row F20."""
+"""Do the minima of different tasks lie where their starts were, or where their data are?"""
 
 from __future__ import annotations
 
@@ -82,7 +82,12 @@ class WeightMap(Result):
     """
 
     question: ClassVar[str] = "weight_map"
-    cites: ClassVar[tuple[str, ...]] = ("F20", "002 §3", "002 Fig. 4", "002 A", "van der Maaten & Hinton 2008")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Liu et al. 2019, §3",
+        "Liu et al. 2019, Fig. 4",
+        "Liu et al. 2019, A",
+        "van der Maaten & Hinton 2008",
+    )
 
     points: tuple[MapPoint, ...]
     distance: np.ndarray
@@ -161,8 +166,9 @@ def weight_map(
     """Place networks of several targets in the plane by t-SNE of the distances between their weights.
 
     d_ij = ‖θ_i − θ_j‖₂ over the floating tensors that all networks have in one shape, in float64; t-SNE of the matrix
-    d (van der Maaten & Hinton 2008) from random places drawn from ``seed``, as 002 does in Fig. 4 and describes in A.
-    What the map shows near is near; what it shows far, and how far, is not to be trusted: findings use d itself.
+    d (van der Maaten & Hinton 2008) from random places drawn from ``seed``, as Liu et al. 2019 do in Fig. 4 and
+    describes in A. What the map shows near is near; what it shows far, and how far, is not to be trusted: findings
+    use d itself.
 
     Args:
         solutions: target → networks trained on it; sources and starts under the target ``""``. Networks of one

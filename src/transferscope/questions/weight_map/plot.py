@@ -1,4 +1,4 @@
-"""Pictures of where networks lie: the map (002 Fig. 4), and the distances it was made from."""
+"""Pictures of where networks lie: the map (Liu et al. 2019, Fig. 4), and the distances it was made from."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def plot(result: WeightMap, kind: Literal["map", "distances"] = "map") -> Figure
 
     Args:
         result: what to draw.
-        kind: ``map`` as 002 Fig. 4: colour and filling for the start, marker for the target, with a close-up of every
-            start whose networks lie too near to each other to be told apart; ``distances``: the matrix, networks
-            sorted by start.
+        kind: ``map`` as Liu et al. 2019, Fig. 4: colour and filling for the start, marker for the target, with a
+            close-up of every start whose networks lie too near to each other to be told apart; ``distances``: the
+            matrix, networks sorted by start.
     """
     if kind not in ("map", "distances"):
         raise UsageError(f"kind {kind!r}: expected 'map' or 'distances'")

@@ -31,7 +31,7 @@ class WeightMapQuestion(Question):
     words: ClassVar[Words] = Words(
         title="Map of the weights",
         asks="Do networks end where they started, or where others with the same data do?",
-        rows="F20 · Liu et al. 2019, §3, Fig. 4; van der Maaten & Hinton 2008",
+        rows="Liu et al. 2019, §3, Fig. 4; van der Maaten & Hinton 2008",
         how=(
             "Euclidean distances between all networks of all targets, in float64, over the tensors that all "
             "have in one shape; heads of different size and batch-norm statistics are left out, which is said. "

@@ -1,4 +1,4 @@
-"""Which of some networks to take, or their average, or their ensemble?  Row F40."""
+"""Which of some networks to take, or their average, or their ensemble?"""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Which(Result):
     """
 
     question: ClassVar[str] = "which"
-    cites: ClassVar[tuple[str, ...]] = ("F40",)
+    cites: ClassVar[tuple[str, ...]] = ()
 
     target: str
     metric: Literal["accuracy", "auc"]
@@ -164,7 +164,7 @@ def which(
     progress: Progress = silent,
     **options: Unpack[EngineOptions],
 ) -> Which:
-    """Say which of some networks to take, or their average, or their ensemble (F40).
+    """Say which of some networks to take, or their average, or their ensemble.
 
     Each network is looked at as it was saved. The average has the mean of all weights, its statistics of batch norm
     collected anew; the ensemble answers with the mean of all logits.

@@ -26,7 +26,7 @@ class WhichQuestion(AtPoints):
     words: ClassVar[Words] = Words(
         title="Which one?",
         asks="Which of these networks should one take, or their average, or their ensemble?",
-        rows="F40",
+        rows="of no paper here",
         how=(
             "Each network is evaluated on the test images as it was saved: accuracy, for several labels an image the "
             "AUC. The average has the mean of all weights and statistics of batch norm that are collected anew over "

@@ -104,7 +104,7 @@ def beside(
     """Set what a study measured beside what a paper prints.
 
     Args:
-        paper: number of the paper, ``000`` or ``002``.
+        paper: number of the paper, as ids of claims begin.
         results: item of the study → target → result; the target ``""`` for one result on all targets. Which question
             an item asks is in its results.
         stands_for: the study's target → the paper's in whose place it is, e.g. ``{"xray": "CheXpert"}``.
@@ -184,7 +184,7 @@ def _table(
 
 
 _BY_CLASS = {3: "P-T & RI-T", 4: "RI-T & RI-T", 5: "P-T & P-T"}
-"""Tables of 000 that hold one kind of pair each, class by class."""
+"""Tables of Neyshabur et al. 2020 that hold one kind of pair each, class by class."""
 
 _UNCOMMON = "Of what at least one of the two gets wrong, the share that only one does"
 

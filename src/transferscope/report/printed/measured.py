@@ -213,7 +213,7 @@ def _summed(table: PrintedTable) -> tuple[str, ...]:
 
 
 def _transfer(table: PrintedTable, result: Transfer, target: str) -> Measured:
-    """002's tables: errors in per cent, deviations, improvement, of the best start of each kind."""
+    """Liu et al.'s tables: errors in per cent, deviations, improvement, of the best start of each kind."""
     fixed, tuned, scratch = (result.best(target, kind) for kind in ("head only", "fine-tuned", "scratch"))
 
     def mean(group: TransferGroup | None, what: str, scale: float = 1.0) -> tuple[float, str]:

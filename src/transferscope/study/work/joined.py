@@ -18,7 +18,7 @@ __all__ = ["joined"]
 
 
 def joined(sets: Mapping[str, ImageSplits], name: str) -> ImageSplits:
-    """Put the parts of several sets one after the other (000 B.8).
+    """Put the parts of several sets one after the other (Neyshabur et al. 2020, B.8).
 
     Args:
         sets: by name, which goes before the ids, as two folders may use the same ones.
