@@ -11,6 +11,7 @@ import pytest
 from transferscope.errors import UsageError
 from transferscope.evidence.claims import CLAIMS, claim_called, claims_judged_by, claims_of
 from transferscope.evidence.claims.page import as_markdown
+from transferscope.evidence.sources import cited
 from transferscope.questions import QUESTIONS
 
 # What a claim about pre-training speaks of; kept here as an independent check, as nothing reads claims' texts.
@@ -22,7 +23,7 @@ KINDS = {"P-T", "RI-T"}
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
 def test_a_claim_is_complete(claim):
     assert re.fullmatch(r"00\d(-[0-9A-C](\.\d)?)?-[a-z]", claim.id) and claim.says
-    assert claim.text == f"{claim.paper}{' ' * bool(claim.section)}{claim.section}: {claim.says}"
+    assert claim.text == f"{cited(claim.paper, claim.section)}: {claim.says}"
     if claim.question is None:
         assert claim.undecided and claim.rule is claim.about is claim.effect is None and not claim.statistic
         return

@@ -12,8 +12,24 @@ from typing import Literal
 
 from .estimate import Estimate
 
-__all__ = ["bracket", "count", "error_text", "interval_text", "least_to_most", "listed", "number",
-           "p_text", "percent", "points", "points_text", "range_text", "short", "shortened", "times"]  # fmt: skip
+__all__ = [
+    "bracket",
+    "count",
+    "error_text",
+    "interval_text",
+    "least_to_most",
+    "listed",
+    "number",
+    "p_text",
+    "percent",
+    "points",
+    "points_more",
+    "points_text",
+    "range_text",
+    "short",
+    "shortened",
+    "times",
+]
 
 _SAID = {
     "draws": "over draws",
@@ -178,6 +194,19 @@ def points_text(estimate: Estimate, digits: int = 1) -> str:
     '9.8 points (9.3 to 10.3)'
     """
     return f"{number(100 * estimate.value, digits)} points{interval_text(estimate, factor=100, digits=digits)}"
+
+
+def points_more(estimate: Estimate, more: str = "more", less: str = "less", digits: int = 1) -> str:
+    """Write a difference of shares in percentage points by its size, and in a word which way it goes.
+
+    >>> points_more(Estimate(-0.098, -0.1029, -0.0931, over="networks", n=6))
+    '9.8 points (9.3 to 10.3) less'
+    >>> points_more(Estimate(0.004, -0.002, 0.01, over="networks", n=6), "better", "worse")
+    '0.4 points (−0.2 to 1.0) better'
+    """
+    sign = -1 if estimate.value < 0 else 1
+    size = f"{number(100 * sign * estimate.value, digits)} points"
+    return f"{size}{interval_text(estimate, factor=100 * sign, digits=digits)} {less if sign < 0 else more}"
 
 
 def range_text(low: float, high: float, over: str, *, digits: int | None = None) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "first_of",
     "kinds",
     "networks_of",
+    "pair_said",
     "pairs_of",
     "run_of",
 ]
@@ -37,6 +38,7 @@ _WEIGHTS = re.compile(r" \((start|best|final|(epoch|step) \d+)\)$")
 """How :meth:`~transferscope.train.run.Run.at` says which weights of a run; names of files may end otherwise."""
 
 _TABLE_1 = ("P & P-T", "P-T & P-T", "P-T & RI-T", *TWO_RI_T)
+_ARTICLES = {"P-T": "a ", "RI-T": "an "}
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,21 @@ def kinds(pairs: Sequence[Pair]) -> dict[str, tuple[Pair, ...]]:
         found[pair.kind] = (*found.get(pair.kind, ()), pair)
     ordered = [kind for kind in _TABLE_1 if kind in found]
     return {kind: found[kind] for kind in (*ordered, *(k for k in found if k not in ordered))}
+
+
+def pair_said(kind: str) -> str:
+    """Say a kind of pairs as the subject of a sentence, plural.
+
+    >>> pair_said("P-T & P-T"), pair_said("RI-T & RI-T (same start)"), pair_said("P-T & RI-T")
+    ('two P-T', 'two RI-T from the same start', 'a P-T and an RI-T')
+    >>> pair_said("P & RI-T"), pair_said("mine & yours")
+    ('P and an RI-T', 'mine and yours')
+    """
+    named, same, _ = kind.partition(" (same start)")
+    first, _, second = named.partition(" & ")
+    if first == second:
+        return f"two {first}{' from the same start' if same else ''}"
+    return " and ".join(filter(None, (_ARTICLES.get(name, "") + name for name in (first, second))))
 
 
 def first_of(names: Sequence[str], there: Collection[str]) -> str | None:

@@ -18,7 +18,7 @@ from ...evidence.judge import judge
 from ...evidence.pairs import Pairs, pair_mean, pair_ratio
 from ...evidence.phrases import count, interval_text, range_text, short, shortened, times
 from ...evidence.trend import over_depth
-from .._members import TWO_RI_T, Pair, first_of
+from .._members import TWO_RI_T, Pair, first_of, pair_said
 from .._pair_sample import both_learned, judged_by, learned_kinds, networks_in, pairs_sample
 from .._sides import TRAINED, said_unlearned
 from .measure import Distance
@@ -46,7 +46,7 @@ def findings(result: Distance) -> tuple[Finding, ...]:
         if more in by_kind and less in by_kind:
             found.append(_order(result, claim, (more, by_kind[more]), (less, by_kind[less]), weight))
     if own["P-T"] and own["RI-T"]:
-        sides = ("RI-T and its start", own["RI-T"]), ("P-T and its start", own["P-T"])
+        sides = ("RI-T & its start", own["RI-T"]), ("P-T & its start", own["P-T"])
         found.append(_order(result, "000-3.2-i", *sides, 0.7))
     found += _depth(result, {kind: by_kind[kind] for kind in ("P-T & P-T", random) if kind in by_kind})
     found += [*deviations(result), *steady(result), *_tensors(result)]
@@ -88,9 +88,10 @@ def _order(result: Distance, claim: str, more: Side, less: Side, weight: float) 
     """How many times as far apart pairs of one kind are as those of another."""
     far, near = _of(result, more[1]), _of(result, less[1])
     found, used = pair_ratio(far, near), (*more[1], *less[1])
+    farther = pair_said(more[0])
     return said(
-        f"{more[0]} are {times(found.value)}{interval_text(found, form='times')} times as far apart as {less[0]}"
-        f"{_where(result)}: {short(float(far.values.mean()))} against {short(float(near.values.mean()))}; "
+        f"{farther[:1].upper()}{farther[1:]} are {times(found.value)}{interval_text(found, form='times')} times as "
+        f"far apart as {pair_said(less[0])}{_where(result)}: {short(float(far.values.mean()))} against {short(float(near.values.mean()))}; "
         f"{len(more[1])} and {count(len(less[1]), 'pair')}.",
         found,
         n=networks_in(result.members, used),

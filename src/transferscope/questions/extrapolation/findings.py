@@ -13,6 +13,7 @@ from ...evidence.images import Resampled
 from ...evidence.judge import judge
 from ...evidence.pairs import Pairs, pair_mean
 from ...evidence.phrases import count, interval_text, number, range_text
+from .._members import pair_said
 from .._path_evidence import both_learned, by_kind, kinds_of, names_of, network_count, witnesses_of
 from .._path_phrases import amount, name_of, not_finite, remarks
 from .._paths import principal
@@ -89,7 +90,7 @@ def _of_kind(result: Extrapolation, paths: list[ExtendedPath], images: str) -> F
     e, one = _estimate(paths, images), reached[0]
     networks = network_count(paths)
     what = f"the {name_of(one.metric)} on {images} has risen by {amount(one.metric, one.rise)}"
-    of = f"{paths[0].path.kind} ({count(len(paths), 'pair')} of {count(networks, 'network')})"
+    of = f"{pair_said(paths[0].path.kind)} ({count(len(paths), 'pair')} of {count(networks, 'network')})"
     values = [r.beyond for r in reached]
     if math.isfinite(e.value):
         told = (

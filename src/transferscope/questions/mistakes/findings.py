@@ -11,7 +11,7 @@ from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.pairs import pair_contrast, pair_mean
 from ...evidence.phrases import count, interval_text, listed, percent, points_text
-from .._members import TWO_RI_T, Pair, first_of
+from .._members import TWO_RI_T, Pair, first_of, pair_said
 from .._pair_sample import judged_by, learned_kinds, networks_in
 from .._sides import said_unlearned
 from .answers import uncommon
@@ -70,8 +70,8 @@ def _order(
     judged = judge(claim, found, networks=judged_by(result.members, used, result.witnesses))
     word = _WORDS.get(judged.verdict, "do not clearly disagree on more")
     return said(
-        f"{more[0]} {word} {_noun(result)} than {less[0]}: {percent(float(first.values.mean()))} against "
-        f"{percent(float(second.values.mean()))}, difference {points_text(found)}; {_counts(result, more, less)}.",
+        f"{_capital(pair_said(more[0]))} {word} {_noun(result)} than {pair_said(less[0])}: "
+        f"{percent(float(first.values.mean()))} against {percent(float(second.values.mean()))}, difference {points_text(found)}; {_counts(result, more, less)}.",
         found,
         n=networks_in(result.members, used),
         unit="networks",
@@ -94,7 +94,8 @@ def _each_class(
     word = {"agrees": "for each", "disagrees": "not for each"}.get(judged.verdict, "not clearly for each")
     won = sum(e.value > 0 for e in by_class.values())
     return said(
-        f"{more[0]} disagree on more images than {less[0]} in {won} of {count(len(by_class), 'label')}, {word}; "
+        f"{_capital(pair_said(more[0]))} disagree on more images than {pair_said(less[0])} in {won} of "
+        f"{count(len(by_class), 'label')}, {word}; "
         f"least in {least}, by {points_text(by_class[least])}; {_counts(result, more, less)}.",
         by_class[least],
         n=networks_in(result.members, used),
@@ -128,3 +129,7 @@ def _of_one_answer(result: Mistakes) -> list[Finding]:
             weight=0.9,
         )
     ]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

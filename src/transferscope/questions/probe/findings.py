@@ -6,7 +6,7 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.left_out import remark
-from ...evidence.phrases import count, interval_text, listed, number, percent, points_text, shortened
+from ...evidence.phrases import count, interval_text, listed, number, percent, points_more, points_text, shortened
 from .measure import Method, Probe
 
 __all__ = ["findings", "protocol_text"]
@@ -100,7 +100,7 @@ def _tops(result: Probe) -> list[Finding]:
         network = result.networks[result.kinds.index(kind)]
         last, middle = result.places[result.of(network)[-1]].name, result.places[result.half_way(network)].name
         text = (
-            f"Features at {last} classify better than half way ({middle}) by {points_text(estimate)}, "
+            f"Features at {last} classify {points_more(estimate, 'better', 'worse')} than half way ({middle}), "
             f"{result.headline.name}; {count(len(gains), 'pre-training')}, {count(result.n, 'test image')}."
         )
         found.append(

@@ -13,7 +13,7 @@ from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.pairs import Pairs, pair_contrast, pair_mean
 from ...evidence.phrases import count, interval_text, number
-from .._members import TWO_RI_T, Pair, first_of, kinds
+from .._members import TWO_RI_T, Pair, first_of, kinds, pair_said
 from .._pair_sample import both_learned, judged_by, learned_kinds, networks_in, pairs_sample
 from .._sides import said_unlearned
 from .batches import over_batches
@@ -112,7 +112,7 @@ def _contrast(
     word = {"agrees": "more", "disagrees": "less"}.get(judged.verdict, "not clearly more")
     return [
         said(
-            f"The features of {more[0]} are {word} similar than those of {less[0]}: mean CKA "
+            f"The features of {pair_said(more[0])} are {word} similar than those of {pair_said(less[0])}: mean CKA "
             f"{number(float(first.values.mean()))} against {number(float(second.values.mean()))} over "
             f"{count(len(shared), 'module')}, difference {number(found.value)}{interval_text(found)}; "
             f"{_counts(result, more[1], less[1])}.",

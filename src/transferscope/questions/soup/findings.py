@@ -8,7 +8,7 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.left_out import remark
-from ...evidence.phrases import count, listed, percent, points_text, shortened
+from ...evidence.phrases import count, listed, percent, points_more, points_text, shortened
 from .decision import decided
 from .measure import HELD_OUT, Soup
 from .merged import METHODS
@@ -169,14 +169,14 @@ def _seeds(result: Soup) -> list[Finding]:
     seeds = f"{count(n, 'soup')} of one seed each ({of} networks), {count(result.n[images], 'image')}"
     return [
         said(
-            f"A greedy soup of the networks of one seed exceeds its best single one on {images} by "
-            f"{points_text(gain)} in the mean; {seeds}.",
+            f"A greedy soup of the networks of one seed is {points_more(gain, 'better', 'worse')} than its best "
+            f"single one on {images} in the mean; {seeds}.",
             gain, n=n, unit="soups", target=result.target, weight=0.7,
             judged=judge(_GAIN, gain, networks=networks),
         ),
         said(
-            f"The greedy ensembles of the same networks exceed it by {points_text(together)}, and the soups gain "
-            f"{points_text(rest)} more than half of that; {seeds}.",
+            f"The greedy ensembles of the same networks are {points_more(together, 'better', 'worse')}, and the "
+            f"soups gain {points_more(rest)} than half of that; {seeds}.",
             together, n=n, unit="soups", target=result.target, weight=0.6,
             judged=judge(_MOST, together, rest, networks=networks),
         ),

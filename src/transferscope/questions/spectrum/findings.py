@@ -15,7 +15,17 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.left_out import remark
-from ...evidence.phrases import count, least_to_most, number, percent, points_text, range_text, short, times
+from ...evidence.phrases import (
+    count,
+    least_to_most,
+    number,
+    percent,
+    points_more,
+    points_text,
+    range_text,
+    short,
+    times,
+)
 from .._sides import Sides, geometric_mean, interval_of, not_compared, said_unlearned, sides, unlearned
 from .measure import Spectrum
 
@@ -110,8 +120,8 @@ def _modules(result: Spectrum, both: Sides) -> list[Finding]:
     against = f", least in {result.modules[least]} ({percent(float(excess[least]))})" if excess[least] <= 0 else ""
     return [
         said(
-            f"Module by module, RI-T has {points_text(found)} more of its singular values under the median that "
-            f"P-T has there, in the mean over {count(len(result.modules), 'module')}, and more in {more} of "
+            f"Module by module, RI-T has {points_more(found, less='fewer')} of its singular values under the median "
+            f"that P-T has there, in the mean over {count(len(result.modules), 'module')}, and more in {more} of "
             f"them{against}; "
             f"{_networks(both)}.",
             found,

@@ -14,7 +14,7 @@ from ...evidence.guard import learned
 from ...evidence.images import Numbers
 from ...evidence.judge import judge
 from ...evidence.left_out import LeftOut, joined
-from ...evidence.phrases import count, interval_text, listed, number, percent, points_text, short
+from ...evidence.phrases import count, interval_text, listed, number, percent, points_more, short
 from ...evidence.proportion import correlation
 from .._kinds import FINE_TUNED, HEAD_ONLY, KINDS, SCRATCH, metric_name
 from .measure import Transfer, TransferGroup
@@ -47,11 +47,13 @@ def _gain(result: Transfer, tuned: TransferGroup, scratch: TransferGroup) -> Fin
     gain = result.improvement(tuned)
     saved = ""
     if math.isfinite(gain.value):
-        saved = f", an improvement of {percent(gain.value)}{interval_text(gain, factor=100, digits=1)}"
+        told = "an improvement of" if gain.value >= 0 else "worse by"
+        sign = 1 if gain.value >= 0 else -1
+        saved = f", {told} {percent(sign * gain.value)}{interval_text(gain, factor=100 * sign, digits=1)}"
     return said(
         f"{tuned.target}: fine-tuning {word} training from scratch: {_error(tuned)} {_percent(result, tuned)} "
-        f"against {_percent(result, scratch)}, {points_text(less)} less{saved}{_chosen(result, tuned, scratch)}; "
-        f"{_sample(less, tuned, scratch)}.",
+        f"against {_percent(result, scratch)}, {points_more(less, 'less', 'more')}{saved}"
+        f"{_chosen(result, tuned, scratch)}; {_sample(less, tuned, scratch)}.",
         less,
         n=len(tuned.runs) + len(scratch.runs),
         unit="runs",
@@ -69,7 +71,7 @@ def _head(result: Transfer, tuned: TransferGroup, head: TransferGroup) -> Findin
     )
     return said(
         f"{tuned.target}: fine-tuning all layers {word} training the head only: {_error(tuned)} "
-        f"{_percent(result, tuned)} against {_percent(result, head)}, {points_text(less)} less"
+        f"{_percent(result, tuned)} against {_percent(result, head)}, {points_more(less, 'less', 'more')}"
         f"{_chosen(result, tuned, head)}; {_sample(less, tuned, head)}.",
         less,
         n=len(tuned.runs) + len(head.runs),
