@@ -14,8 +14,10 @@ Everything named here is loaded when it is first asked for, so that importing th
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import TYPE_CHECKING, Any
 
+from .progress import watched
 from .questions import QUESTIONS
 
 __version__ = "0.1.0.dev0"
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from .models.network import Input, Network
     from .models.solution import Solution
     from .params import Params
+    from .plots.journal import style
     from .probes.evaluate import evaluate
     from .probes.points import Points
     from .questions import *  # noqa: F403  # what the list of questions shows
@@ -77,6 +80,7 @@ _FACE = {
     "selfcheck": "checks.run",
     "selfchecks": "checks.run",
     "shuffle_blocks": "data.shuffle",
+    "style": "plots.journal",
     "top_singular": "train.altered",
     "wrap": "models.build",
     "write": "models.checkpoint",
@@ -90,6 +94,8 @@ def __getattr__(name: str) -> Any:
     if name not in _FACE:
         raise AttributeError(f"module 'transferscope' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_FACE[name]}"), name)
+    if inspect.isfunction(value):
+        value = watched(value)
     globals()[name] = value
     return value
 

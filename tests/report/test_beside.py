@@ -23,6 +23,7 @@ class Study(SimpleNamespace):
     """What the sections ask a run folder."""
 
     name, description, text, unfinished, unlearned, cost, asked = "s", EVIL, EVIL, "", "", "Nothing.", None
+    coming = ()
     notes, machine = (), {}
     paper, items, shows = None, {"barrier": "barrier", "how far": "distance"}, {}
     stands_for = {"birds": "CUB-200", EVIL: "Webcam"}  # noqa: RUF012

@@ -92,10 +92,7 @@ WHOLE = {
 PART = WHOLE | {
     "starts": {name: WHOLE["starts"][name] for name in PLAIN},
     "sources": {},
-    "analyses": {
-        name: WHOLE["analyses"][name]
-        for name in ("learning_curves", "transfer", "mistakes", "distance", "barrier", "spectrum")
-    },
+    "analyses": {name: WHOLE["analyses"][name] for name in ("learning_curves", "mistakes", "distance", "barrier")},
 }
 """Claims, printed tables, pairs, a question asked of one target: a page of every kind of part, soon made."""
 STUDIES = {"part": PART, "whole": WHOLE}
@@ -156,7 +153,7 @@ def test_every_question_has_findings_a_figure_and_a_table(made: Made) -> None:
     text = made.text
     sections = re.findall(r'<section id="([^"]+)" class="question">(.*?)</section>', text, re.DOTALL)
     asked = [q for q in QUESTIONS if q in made.analyses]
-    assert len(asked) == len(made.analyses) >= (23 if made.whole else 6)
+    assert len(asked) == len(made.analyses) >= (23 if made.whole else 4)
     assert [name for name, _ in sections] == [q.replace("_", "-") for q in asked]
     for _, body in sections:
         assert body.count("<figure>") >= body.count("<article") >= 1

@@ -149,11 +149,16 @@ def questions(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """Write the report of a run folder again."""
+    """Write the report of a run folder again, once, or as long as its study is under way."""
     from ..report import write_report
+    from .watch import watch
 
     failed: list[str] = []
-    print(write_report(options.folder, failed.append))
+    if options.watch:
+        print(f"the page is kept fresh, every {options.watch:g} s; Ctrl-C ends this", file=sys.stderr)
+        print(watch(options.folder, options.watch, failed.append))
+    else:
+        print(write_report(options.folder, failed.append))
     _say_failed(failed)
     return 1 if failed else 0
 

@@ -210,12 +210,31 @@ def build_parser() -> argparse.ArgumentParser:
 
     report = command("report", "report runs/my-study")
     report.add_argument("folder", metavar="DIR", help="a run folder")
+    report.add_argument(
+        "--watch",
+        nargs="?",
+        const=30.0,
+        type=_seconds,
+        metavar="SECONDS",
+        help="keep the page fresh while the study is under way, looking every so many seconds (30)",
+    )
     status = command("status", "status runs/my-study")
     status.add_argument("folder", metavar="DIR", help="a run folder")
     command("papers", "papers")
     command("questions", "questions")
     command("schema", "schema > study.schema.json")
     return parser
+
+
+def _seconds(text: str) -> float:
+    """Read a number of seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
 
 
 def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:

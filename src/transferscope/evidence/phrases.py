@@ -25,6 +25,7 @@ __all__ = [
     "points",
     "points_more",
     "points_text",
+    "power_of_ten",
     "range_text",
     "short",
     "shortened",
@@ -64,6 +65,17 @@ def short(x: float) -> str:
         return f"{mantissa}e{exponent.replace('+', '').replace('−0', '−').lstrip('0')}"
     text = f"{x:,.{max(0, 2 - math.floor(math.log10(abs(x)))) if x else 0}f}"
     return text.replace("-", "−")
+
+
+def power_of_ten(log10: float) -> str:
+    """Return the number of this logarithm with three significant figures; 0 for a logarithm of −∞.
+
+    >>> power_of_ten(1.9), power_of_ten(12.3), power_of_ten(-math.inf), power_of_ten(400.0)
+    ('79.4', '2.00e12', '0', '10^400.0')
+    """
+    if not math.isfinite(log10):
+        return "0"
+    return short(10.0**log10) if abs(log10) < 300 else f"10^{number(log10, 1)}"
 
 
 def times(x: float) -> str:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["DASHES", "DIVERGING", "PALETTE", "SEQUENTIAL", "figure", "look_of", "styled"]
+__all__ = [
+    "DASHES",
+    "DIVERGING",
+    "PALETTE",
+    "SEQUENTIAL",
+    "finish",
+    "house_style",
+    "look_of",
+    "styled",
+    "width_limit",
+]
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 """Okabe and Ito's colours, the darkest contrasts first."""
@@ -24,6 +36,9 @@ SEQUENTIAL = "cividis"
 
 DIVERGING = "PuOr_r"
 """Of heat maps of what may be under 0, which is white; told apart by colour-blind readers."""
+
+_SIZE = 9.0
+"""Points of plain text."""
 
 _OTHER_SCRIPTS = (
     "Noto Sans CJK JP", "Noto Sans CJK SC", "Source Han Sans", "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans",
@@ -49,14 +64,45 @@ def look_of(role: str, index: int = 0) -> tuple[str, str | tuple[int, tuple[int,
     return PALETTE[i % len(PALETTE)], DASHES[i % len(DASHES)]
 
 
+_WIDEST = 7.6
+"""Inches of the widest figure, where nobody says how wide they may be."""
+
+_SMALLEST = 6.0
+"""Points of the smallest text."""
+
+_NOT_LOOKS = ("backend", "date.", "docstring", "interactive", "keymap.", "savefig.directory", "timezone", "tk.",
+              "toolbar", "webagg.", "agg.", "animation.", "figure.max_open")  # fmt: skip
+"""Settings of matplotlib that say nothing of how a figure looks."""
+
+
 @contextmanager
-def styled() -> Iterator[None]:
+def house_style() -> Iterator[None]:
     """Draw in the house style inside the block, whatever the user's own settings are."""
     import matplotlib as mpl
 
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        yield
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the house style inside the block; what the user has set comes before it.
+
+    Whatever in matplotlib's settings differs from its defaults is the user's: a file, a style sheet, a line of code,
+    or :func:`~transferscope.plots.journal.style`.
+    """
+    import matplotlib as mpl
+
+    given = {
+        name: value
+        for name, value in mpl.rcParams.items()
+        if not name.startswith(_NOT_LOOKS) and value != mpl.rcParamsDefault[name]
+    }
     settings: dict[str, object] = {
         "font.family": _families(),
-        "font.size": 9.0,
+        "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+        "font.size": _SIZE,
         "axes.titlesize": 10.0,
         "axes.titleweight": "bold",
         "axes.titlelocation": "left",
@@ -72,7 +118,7 @@ def styled() -> Iterator[None]:
         "legend.fontsize": 8.0,
         "figure.dpi": 110,
         "savefig.bbox": "tight",
-        "svg.fonttype": "path",
+        "svg.fonttype": "none",
         "svg.hashsalt": "transferscope",
         "pdf.fonttype": 42,
         "image.cmap": SEQUENTIAL,
@@ -81,9 +127,67 @@ def styled() -> Iterator[None]:
         # Where no font has a character there is a box, which can be seen.
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         mpl.rcdefaults()
-        for name, value in settings.items():
+        for name, value in (settings | given).items():
             mpl.rcParams[name] = value  # type: ignore[index]
         yield
+
+
+def width_limit() -> float:
+    """Return how wide a figure may be, in inches: as wide as the user's figures are, where that was set."""
+    import matplotlib as mpl
+
+    width = float(mpl.rcParams["figure.figsize"][0])
+    return _WIDEST if width == float(mpl.rcParamsDefault["figure.figsize"][0]) else width
+
+
+def finish(fig: Figure) -> Figure:
+    """Make all text of a figure large enough, and titles and labels no longer than their panels.
+
+    Args:
+        fig: what has been drawn; it is changed.
+    """
+    import matplotlib as mpl
+    from matplotlib.text import Text
+
+    with styled():
+        base = float(mpl.rcParams["font.size"])
+        largest = base * 1.2 if base != _SIZE else float("inf")
+    for text in fig.findobj(Text):
+        size = float(text.get_fontsize())  # type: ignore[attr-defined]
+        text.set_fontsize(min(max(size, _SMALLEST), max(largest, _SMALLEST)))  # type: ignore[attr-defined]
+    for ax in fig.axes:
+        _wrapped(ax)
+    inches = fig.dpi_scale_trans.inverted()
+    for part in (fig, *fig.subfigs):
+        if (title := part._suptitle) is not None:  # type: ignore[attr-defined]
+            _broken(title, part.bbox.transformed(inches).width - 0.2)
+    return fig
+
+
+def _wrapped(ax: Axes) -> None:
+    """Break titles and labels that are longer than the panel has room."""
+    spec = ax.get_subplotspec()
+    if spec is None or ax.name != "rectilinear":
+        return
+    grid, parent = spec.get_gridspec(), ax.get_figure()
+    if parent is None:
+        return
+    box = parent.bbox.transformed(parent.get_figure(root=True).dpi_scale_trans.inverted())  # type: ignore[union-attr]
+    wide = box.width * len(spec.colspan) / grid.ncols - 0.65
+    high = box.height * len(spec.rowspan) / grid.nrows - 0.55
+    titles = [ax.title, ax._left_title, ax._right_title]  # type: ignore[attr-defined]
+    for text, room in [*((t, wide) for t in (*titles, ax.xaxis.label)), (ax.yaxis.label, high)]:
+        _broken(text, room)
+
+
+def _broken(text: Any, room: float) -> None:
+    said = text.get_text()
+    letter = text.get_fontsize() * (0.62 if text.get_fontweight() == "bold" else 0.56) / 72
+    most = max(12, int(room / letter))
+    if "$" in said or all(len(line) <= most for line in said.split("\n")):
+        return
+    lines = [part for line in said.split("\n") for part in textwrap.wrap(line, most, break_long_words=False) or [""]]
+    text.set_text("\n".join(lines))
 
 
 @cache
@@ -92,22 +196,4 @@ def _families() -> list[str]:
     from matplotlib.font_manager import fontManager
 
     there = {font.name for font in fontManager.ttflist}
-    return ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in there)]
-
-
-def figure(
-    rows: int = 1, columns: int = 1, *, width: float = 3.4, height: float = 2.7
-) -> tuple[Figure, list[list[object]]]:
-    """Return a figure outside pyplot's registry (nothing to close) and its axes as rows.
-
-    Args:
-        rows: number of rows of panels.
-        columns: number of columns of panels.
-        width: inches a panel.
-        height: inches a panel.
-    """
-    from matplotlib.figure import Figure as MplFigure
-
-    fig = MplFigure(figsize=(width * columns, height * rows), layout="constrained")
-    axes = fig.subplots(rows, columns, squeeze=False)
-    return fig, [list(row) for row in axes]
+    return ["DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in there), "sans-serif"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..plots.sheet import sheet
 from ..plots.style import look_of, styled
 from ._domains import DomainPath
-from ._paths_plot import BANDS, draw_curve, kind_looks, legend_below, metrics_of, share_scale
+from ._paths_plot import bands_of, draw_curve, kind_looks, legend_below, metrics_of, share_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,9 +30,7 @@ def draw_domains(paths: Sequence[DomainPath], metrics: Sequence[str] | None) -> 
     chosen, sets, looks = metrics_of(inner, metrics), inner[0].sets, kind_looks(inner)
     rows = [(metric, pair) for metric in chosen for pair in pairs]
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(2.75 * len(sets) + 0.4, 2.0 * len(rows) + 0.4), layout="constrained")
+        fig = sheet(2.75 * len(sets) + 0.4, 2.0 * len(rows) + 0.4)
         panels = fig.subplots(len(rows), len(sets), squeeze=False)
         lines: dict[str, Line2D] = {}
         for row, (metric, pair) in enumerate(rows):
@@ -44,6 +43,6 @@ def draw_domains(paths: Sequence[DomainPath], metrics: Sequence[str] | None) -> 
                 share_scale([ax], metric)
                 ax.set_xticks([0, 0.5, 1], [f"λ = 0\n{pair[0]}", "", f"1\n{pair[1]}"])
                 ax.set_xlabel("")
-                ax.set_title(f"on {images}")
-        legend_below(fig, list(lines.values()), BANDS)
+                ax.set_title(f"{pair[0]} to {pair[1]}, tested on {images}", fontsize=8.5)
+        legend_below(fig, list(lines.values()), bands_of(inner[:1]))
     return fig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -15,12 +16,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-__all__ = ["BANDS", "Look", "as_shown", "draw_curve", "kind_looks", "legend_below", "metrics_of", "share_scale"]
+__all__ = [
+    "Look",
+    "as_shown",
+    "bands_of",
+    "draw_curve",
+    "draw_kind",
+    "kind_looks",
+    "legend_below",
+    "metrics_of",
+    "share_scale",
+]
 
 Look: TypeAlias = tuple[str, str | tuple[int, tuple[int, ...]]]
 
-BANDS = "bands: 95 % bootstrap intervals over images"
-"""What the band of a curve is; for a legend."""
+_BANDS = "bands: 95 % bootstrap intervals over images"
+_MEANS = "thick: mean over pairs; thin: single pairs"
+
+_APART = 3
+"""Pairs of a kind that can still be told apart, each with its band; of more there is a mean, and thin lines."""
 
 _NAMES = {"error": "accuracy (%)", "accuracy": "accuracy (%)", "auc": "AUC", "loss": "loss (nats)"}
 
@@ -89,6 +103,50 @@ def draw_curve(ax: Axes, path: Path, curve: Curve, look: Look, *, band: bool = T
     ax.set_xlabel("λ")
     ax.set_ylabel(_NAMES[curve.metric])
     return line
+
+
+def draw_kind(ax: Axes, paths: Sequence[Path], images: str, metric: str, look: Look, label: str) -> Line2D:
+    """Draw one metric along all pairs of a kind: each with its band, or, of many, their mean over thin lines.
+
+    Args:
+        ax: where.
+        paths: of one kind, on the same λ where there are many.
+        images: the image set.
+        metric: which.
+        look: colour and dash.
+        label: for the legend.
+    """
+    curves = [path.curve(images, metric) for path in paths]
+    if not _many(paths):
+        lines = [draw_curve(ax, p, c, look, label=label) for p, c in zip(paths, curves, strict=True)]
+        for line in lines[1:]:
+            line.set_linewidth(1.0)
+        return lines[0]
+    values = np.array([as_shown(metric, curve.values) for curve in curves])
+    x = paths[0].lambdas
+    ax.plot(x, values.T, color=look[0], linewidth=0.5, alpha=0.25)
+    with np.errstate(invalid="ignore"):
+        line = draw_curve(ax, paths[0], replace(curves[0], values=_mean(curves)), look, band=False, label=label)
+    line.set_linewidth(2.0)
+    return line
+
+
+def bands_of(paths: Sequence[Path]) -> str:
+    """Say what is drawn beside the lines; for a legend."""
+    kinds = [[p for p in paths if p.kind == kind] for kind in dict.fromkeys(p.kind for p in paths)]
+    found = [_MEANS] if any(map(_many, kinds)) else []
+    found += [_BANDS] if not all(map(_many, kinds)) else []
+    return "\n".join(found)
+
+
+def _many(paths: Sequence[Path]) -> bool:
+    return len(paths) > _APART and len({tuple(p.lambdas) for p in paths}) == 1
+
+
+def _mean(curves: Sequence[Curve]) -> np.ndarray:
+    """The mean over pairs, nan where one is not finite."""
+    mean: np.ndarray = np.array([np.asarray(curve.values, dtype=np.float64) for curve in curves]).mean(0)
+    return mean
 
 
 def share_scale(axes: Sequence[Axes], metric: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -19,6 +20,7 @@ from ..records import load_record, save_record
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["Finding", "Result", "Verdict"]
@@ -39,6 +41,43 @@ class Result(ABC):
     def frame(self) -> pd.DataFrame:
         """Return the numbers as one tidy table."""
 
+    def table(self) -> pd.DataFrame:
+        """Return what a paper prints: :meth:`frame`, or a summary where that is too much to read."""
+        return self.frame()
+
+    def to_markdown(self) -> str:
+        """Return :meth:`table` in Markdown, intervals in brackets behind their numbers."""
+        from .shown import as_markdown
+
+        return as_markdown(self)
+
+    def to_latex(self, *, caption: str | None = None, label: str = "") -> str:
+        """Return :meth:`table` in LaTeX with the rules of booktabs, intervals in brackets behind their numbers.
+
+        Args:
+            caption: LaTeX; by default how many images were looked at and what the brackets are.
+            label: for references; none by default.
+        """
+        from .shown import as_latex
+
+        return as_latex(self, caption, label)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__repr__" not in cls.__dict__:
+            cls.__repr__ = Result.__repr__  # type: ignore[method-assign]  # not that of dataclasses: all numbers
+
+    def __repr__(self) -> str:
+        from .shown import in_short
+
+        return in_short(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from .shown import as_html
+
+        return as_html(self)
+
     def findings(self) -> tuple[Finding, ...]:
         """Return what the numbers say, in plain sentences, with the evidence of each."""
         found: tuple[Finding, ...] = self._beside("findings").findings(self)
@@ -56,10 +95,41 @@ class Result(ABC):
         """What the numbers of :meth:`standings` are, such as ``accuracy``."""
         return ""
 
-    def plot(self, **options: Any) -> Figure:
-        """Draw the figure of this question; ``options`` are those of ``plot`` in the question's ``plot.py``."""
-        figure: Figure = self._beside("plot").plot(self, **options)
-        return figure
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        axes: Axes | Iterable[Axes] | None = None,
+        figsize: tuple[float, float] | None = None,
+        panel: str | None = None,
+        **options: Any,
+    ) -> Figure:
+        """Draw the figure of this question, in the house style where the user's own settings say nothing else.
+
+        Args:
+            ax: draw in this; of a figure of several panels the one that ``panel`` names.
+            axes: draw in these, one for each panel, in their order.
+            figsize: inches, in place of those that suit what is drawn.
+            panel: the only panel to be drawn, by its name in :meth:`panels` or a part of it.
+            options: those of ``plot`` in the question's ``plot.py``.
+
+        Returns:
+            The figure that was drawn on.
+
+        Raises:
+            UsageError: when there is no such panel, or the axes are not as many as the panels.
+        """
+        from ..plots.sheet import compose
+
+        return compose(
+            lambda: self._beside("plot").plot(self, **options), ax=ax, axes=axes, figsize=figsize, panel=panel
+        )
+
+    def panels(self, **options: Any) -> tuple[str, ...]:
+        """Return the names of the figure's panels, in their order; ``options`` as in :meth:`plot`."""
+        from ..plots.sheet import names_of
+
+        return names_of(self._beside("plot").plot(self, **options))
 
     def save(self, folder: str | Path) -> None:
         """Write the result into ``folder`` (made if absent) as JSON and npz."""

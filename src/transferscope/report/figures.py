@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ..errors import StoreError
+from ..plots.style import house_style, styled
 from ..store.atomic import read_json, write_bytes, write_json
 from ..store.digest import digest
 from .compact import compact, text_uri
@@ -31,6 +32,10 @@ _FIXED: Mapping[str, dict[str, str | None]] = {
 _LAYOUT_TABLES = frozenset({"GDEF", "GPOS", "GSUB", "MATH", "kern"})
 _DRAWN = "drawn.json"
 _POINTS_PER_INCH = 72
+_DOTS: Mapping[str, int] = {"svg": 132, "pdf": 250}
+"""Dots an inch of what is stored as dots: of photographs, and of what has too many parts to be stored one by one."""
+_MANY = 600
+"""Parts from which on they are dots."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,9 @@ class Figures:
         if drawn is not None and drawn.made_from == made_from:
             contents = self._contents(name, drawn)
         if drawn is None or not contents:
-            figure = draw()
-            contents = render(figure)
+            with house_style():
+                figure = draw()
+                contents = render(figure)
             for kind, content in contents.items():
                 write_bytes(self._folder / f"{name}.{kind}", content)
             files = {kind: _hash(content) for kind, content in contents.items()}
@@ -115,12 +121,11 @@ def render(figure: Figure) -> dict[str, bytes]:
     from matplotlib import rcParams
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    from ..plots.style import styled
-
     contents = {}
     with styled(), _fonts_without_layout():
         FigureCanvasSVG(figure)  # becomes the figure's canvas: text is measured as it will be drawn
-        resolution, figure.dpi = figure.dpi, _POINTS_PER_INCH
+        figure.dpi = _POINTS_PER_INCH
+        _as_dots(figure)
         engine = figure.get_layout_engine()
         if engine is not None:
             engine.execute(figure)
@@ -128,9 +133,23 @@ def render(figure: Figure) -> dict[str, bytes]:
         box = figure.get_tightbbox().padded(float(rcParams["savefig.pad_inches"]))
         for kind, metadata in _FIXED.items():
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, dpi=resolution, bbox_inches=box, metadata=metadata)
+            figure.savefig(buffer, format=kind, dpi=_DOTS[kind], bbox_inches=box, metadata=metadata)
             contents[kind] = buffer.getvalue()
     return contents
+
+
+def _as_dots(figure: Figure) -> None:
+    """Have surfaces, and clouds of marks, stored as dots: each part by itself makes pages of megabytes."""
+    from matplotlib.collections import Collection
+
+    for cloud in figure.findobj(Collection):
+        if type(cloud).__name__ == "Poly3DCollection" or len(cloud.get_offsets()) > _MANY:  # type: ignore[attr-defined]
+            cloud.set_rasterized(True)
+    for ax in figure.axes:
+        marks = [line for line in ax.lines if line.get_marker() not in ("", " ", "None", "none", None)]
+        if sum(len(line.get_xdata(orig=False)) for line in marks) > _MANY:
+            for line in marks:
+                line.set_rasterized(line.get_linestyle() == "None")
 
 
 def svg_uri(svg: bytes) -> Markup:

@@ -24,6 +24,7 @@ from .tables import Table, table_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..study.coming import Coming
     from ..study.stored_study import StoredStudy
 
 __all__ = ["Told", "render", "write_report"]
@@ -35,7 +36,7 @@ _REMARK = 0.1
 """Weight of findings that only describe, and stand at the top of no page."""
 
 
-def write_report(folder: str | Path, failed: Callable[[str], None] | None = None) -> Path:
+def write_report(folder: str | Path, failed: Callable[[str], None] | None = None, *, refresh: int = 0) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/`` of a run folder from what is in its store.
 
     A figure, table or sentence that cannot be made costs nothing else of the page, which says why in its place.
@@ -43,6 +44,7 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
     Args:
         folder: a run folder; steps that are missing are said to be missing.
         failed: told what could not be made, a line each.
+        refresh: seconds after which a browser loads the page again; 0 for never.
 
     Returns:
         The page's path.
@@ -72,7 +74,8 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
             tries.failed += [f"{where}: {line}" for line in answer.failed]
     first = tries.make("the first screen", lambda: _first(sections, results), None)
     broken = tries.make("the runs that failed", lambda: _broken(study, results), tuple[str, ...]())
-    write_bytes(page, render(study, sections, claims, printed, tries.failed, first, broken).encode())
+    text = render(study, sections, claims, printed, tries.failed, first, broken, refresh)
+    write_bytes(page, text.encode())
     if failed is not None:
         for line in tries.failed:
             failed(line)
@@ -97,6 +100,10 @@ class Told(Protocol):
     @property
     def unfinished(self) -> str:
         """What is missing; empty for nothing."""
+
+    @property
+    def coming(self) -> Sequence[Coming]:
+        """What is not there yet, item by item."""
 
     @property
     def unlearned(self) -> str:
@@ -152,6 +159,7 @@ def render(
     failed: Sequence[str] = (),
     first: First | None = None,
     broken: Sequence[str] = (),
+    refresh: int = 0,
 ) -> str:
     """Return the page as text.
 
@@ -163,6 +171,7 @@ def render(
         failed: what could not be made, a line each.
         first: what files or candidates are decided by.
         broken: which runs failed, a line each.
+        refresh: seconds after which a browser loads it again; 0 for never.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -181,6 +190,8 @@ def render(
         lead=study.description,
         asked=", ".join(study.asked or ()),
         unfinished=study.unfinished,
+        coming=study.coming,
+        refresh=refresh,
         unlearned=study.unlearned,
         failed=failed,
         first=first,

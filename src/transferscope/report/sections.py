@@ -14,6 +14,7 @@ from markupsafe import Markup
 from ..evidence.claims import claim_called
 from ..evidence.finding import Finding
 from ..evidence.phrases import count, listed
+from ..plots.style import finish
 from ..questions.words import View, Words
 from ..store.atomic import write_bytes
 from .attempts import Attempts
@@ -21,6 +22,8 @@ from .figures import Figures
 from .tables import EMPTY, Table, table_of
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure as FigureOfMatplotlib
+
     from ..questions.result import Finding, Result, Verdict
 
 __all__ = ["Answer", "Part", "Picture", "Said", "Section", "make_section", "weightiest", "worth"]
@@ -281,7 +284,7 @@ def _picture(
 ) -> Picture:
     name = f"{part}-{slug(view.name)}" if view.name else part
     numbers = f"{answer.identity} {dict(view.options)}" if view.options else answer.identity
-    saved = figures.save(name, numbers, partial(answer.result.plot, **view.options))
+    saved = figures.save(name, numbers, partial(_drawn, answer.result, target, view))
     return Picture(
         source=saved.source,
         alt=f"{question.words.title}{f', {target}' if target else ''}. {says or view.caption}",
@@ -290,6 +293,17 @@ def _picture(
         width=round(saved.width * _PIXELS_PER_INCH),
         files=(File(f"figures/{name}.svg", "SVG"), File(f"figures/{name}.pdf", "PDF")),
     )
+
+
+def _drawn(result: Result, target: str, view: View) -> FigureOfMatplotlib:
+    """Draw a view, the target it is about in its title: a figure goes where no page stands around it."""
+    figure = result.plot(**view.options)
+    if target:
+        title = figure.get_suptitle()
+        if target not in title:
+            figure.suptitle(f"{target}: {title}" if title else target, x=0.01, ha="left", fontsize=9)
+            finish(figure)
+    return figure
 
 
 def _said(finding: Finding, target: str, anchor: str) -> Said:

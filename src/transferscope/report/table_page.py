@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..questions.result import Result
+    from ..study.coming import Coming
 
 __all__ = ["Shown", "TableNote", "TablePage", "write_table_page"]
 
@@ -41,6 +42,7 @@ class TablePage:
     machine: dict[str, Any] = field(default_factory=dict)
     asked: Sequence[str] | None = None
     unfinished: str = ""
+    coming: Sequence[Coming] = ()
     unlearned: str = ""
 
     def runs(self) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from ..errors import StoreError
 from ..questions import result_class
 from ..store.folder import RunFolder
 from ..store.step import StoredStep
+from .coming import Coming, coming_of
 from .graph import Plan, Step
 from .status import Status, status_of
 from .yaml_input import parse_yaml
@@ -121,6 +122,11 @@ class StoredStudy:
     def unfinished(self) -> str:
         """What is missing or failed, in one sentence; empty when all is there."""
         return self.status.unfinished
+
+    @property
+    def coming(self) -> tuple[Coming, ...]:
+        """What is not there yet: trainings, and for each item its targets without an answer."""
+        return coming_of(self.plan, self.status)
 
     @cached_property
     def stored(self) -> Mapping[str, StoredStep]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...plots.sheet import sheet
 from ...plots.style import styled
-from .._paths_plot import BANDS, draw_curve, kind_looks, legend_below, metrics_of, share_scale
+from .._paths_plot import bands_of, draw_kind, kind_looks, legend_below, metrics_of, share_scale
 from .measure import Barrier
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ __all__ = ["plot"]
 
 
 def plot(result: Barrier, *, metrics: Sequence[str] | None = None, sets: Sequence[str] | None = None) -> Figure:
-    """Draw one curve a pair over λ: a column a metric, a row an image set.
+    """Draw one curve a pair over λ, or of many pairs of a kind their mean: a column a metric, a row an image set.
 
     Args:
         result: what to draw.
@@ -30,24 +31,20 @@ def plot(result: Barrier, *, metrics: Sequence[str] | None = None, sets: Sequenc
     looks = kind_looks(paths)
     ends = (paths[0].a, paths[0].b) if len(paths) == 1 else ("the first", "the second")
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(3.7 * len(chosen), 2.6 * len(rows) + 0.5), layout="constrained")
+        fig = sheet(3.7 * len(chosen), 2.6 * len(rows) + 0.5)
         panels = fig.subplots(len(rows), len(chosen), squeeze=False)
         lines: dict[str, Line2D] = {}
         for row, images in enumerate(rows):
             for column, metric in enumerate(chosen):
                 ax = panels[row][column]
-                for path in paths:
-                    of_kind = [p for p in paths if p.kind == path.kind]
-                    label = f"{path.a} – {path.b}" if len(of_kind) == 1 else f"{path.kind} ({len(of_kind)} pairs)"
-                    curve = path.curve(images, metric)
-                    line = draw_curve(ax, path, curve, looks[path.kind], label=label)
-                    line.set_linewidth(1.8 if path is of_kind[0] else 1.0)
-                    lines.setdefault(label, line)
+                for kind, look in looks.items():
+                    of_kind = [p for p in paths if p.kind == kind]
+                    one = of_kind[0]
+                    label = f"{one.a} – {one.b}" if len(of_kind) == 1 else f"{kind} ({len(of_kind)} pairs)"
+                    lines.setdefault(label, draw_kind(ax, of_kind, images, metric, look, label))
                 ax.set_xlabel(f"λ: from {ends[0]} (0) to {ends[1]} (1)")
-                ax.set_title(f"{images} (n = {curve.n:,})")
+                ax.set_title(f"{images} (n = {paths[0].curve(images, metric).n:,})")
         for column, metric in enumerate(chosen):
             share_scale([row[column] for row in panels], metric)
-        legend_below(fig, list(lines.values()), BANDS)
+        legend_below(fig, list(lines.values()), bands_of(paths))
     return fig

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.sheet import sheet
 from ...plots.style import DASHES, PALETTE, styled
 from .measure import Basin, BasinGroup, BasinMeasure, BasinRegion
 
@@ -49,9 +50,7 @@ def plot(result: Basin, *, metric: str | None = None) -> Figure:
     chosen = metric or result.groups[0].regions[0].measures[0].metric
     columns = 1 + max(len(g.regions) for g in result.groups)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(3.6 * columns, 2.75 * len(result.groups) + 0.6), layout="constrained")
+        fig = sheet(3.6 * columns, 2.75 * len(result.groups) + 0.6)
         panels = fig.subplots(len(result.groups), columns, squeeze=False)
         handles: dict[str, Line2D] = {}
         for row, group in zip(panels, result.groups, strict=True):

@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import UsageError
 from ...plots.looks import looks
 from ...plots.pictures import show
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .measure import BlockGroup, BlockShuffle
 
@@ -42,10 +43,8 @@ def plot(result: BlockShuffle, *, kind: Literal["bars", "pictures"] = "bars") ->
     blocks, targets = result.blocks, result.targets
     width = max(3.6, _BAR * len(blocks) * (len(targets) + 1) + 0.8)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         beside = width <= 5.2
-        fig = MplFigure(figsize=(2 * width, 3.2) if beside else (width, 6.0), layout="constrained")
+        fig = sheet(2 * width, 3.2) if beside else (width, 6.0)
         left, right = fig.subplots(*((1, 2) if beside else (2, 1)))
         _bars(left, result, "final")
         _bars(right, result, "speed")
@@ -146,9 +145,7 @@ def _pictures(result: BlockShuffle) -> Figure:
         for i in range(max(len(p) for p in of.values()))
     ]
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(1.05 * len(blocks) + 0.4, 1.05 * len(rows) + 0.3), layout="constrained")
+        fig = sheet(1.05 * len(blocks) + 0.4, 1.05 * len(rows) + 0.3)
         axes = fig.subplots(len(rows), len(blocks), squeeze=False)
         for y, (target, pictures) in enumerate(rows):
             for x, picture in enumerate(pictures):

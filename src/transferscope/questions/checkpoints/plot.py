@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .._counted import Side
 from .measure import Checkpoints
@@ -38,9 +39,7 @@ def plot(result: Checkpoints) -> Figure:
         result: what to draw.
     """
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(8.4, 3.6), layout="constrained")
+        fig = sheet(8.4, 3.6)
         axes = list(fig.subplots(1, 2))
         for ax, what in zip(axes, _SIDES, strict=True):
             _panel(ax, result, what)

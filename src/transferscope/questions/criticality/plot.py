@@ -14,6 +14,7 @@ import numpy as np
 from ...errors import UsageError, nearest
 from ...plots.cells import draw_cells, outline, thinned
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import DIVERGING, styled
 from .measure import Criticality, Subject, Valley
 
@@ -60,11 +61,9 @@ def plot(result: Criticality, *, module: str | None = None, networks: Sequence[s
     rows = [(label, kind) for label in shown for kind in kinds] if surfaces else []
     rows = [row for row in rows if any((v.network, v.module) == (row[0], of) for v in result.valleys)]
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         columns = _columns(result)
         heights = [3.2] * (module is None) + [1.75 * len(rows) + 0.75] * bool(rows)
-        fig = MplFigure(figsize=(max(5.2, 1.95 * len(columns) + 1.3), sum(heights)), layout="constrained")
+        fig = sheet(max(5.2, 1.95 * len(columns) + 1.3), sum(heights))
         areas: list[SubFigure] = list(fig.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
         if module is None:
             _by_module(areas[0].subplots(), result)

@@ -91,7 +91,8 @@ def _order(result: Distance, claim: str, more: Side, less: Side, weight: float) 
     farther = pair_said(more[0])
     return said(
         f"{farther[:1].upper()}{farther[1:]} are {times(found.value)}{interval_text(found, form='times')} times as "
-        f"far apart as {pair_said(less[0])}{_where(result)}: {short(float(far.values.mean()))} against {short(float(near.values.mean()))}; "
+        f"far apart as {pair_said(less[0])}{_where(result)}: "
+        f"{short(float(far.values.mean()))} against {short(float(near.values.mean()))}; "
         f"{len(more[1])} and {count(len(less[1]), 'pair')}.",
         found,
         n=networks_in(result.members, used),

@@ -6,11 +6,13 @@ Source: Neyshabur et al. 2020, Fig. 10 and 11; Liu et al. 2019, Fig. 2.
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...plots.looks import looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .._members import Pair, kinds
 from .measure import Distance
@@ -23,6 +25,8 @@ __all__ = ["plot"]
 
 _BARS = 9
 _LABELS = 24
+_WIDE = 30
+"""Letters of a line of a legend's title."""
 
 
 def plot(result: Distance) -> Figure:
@@ -40,19 +44,17 @@ def plot(result: Distance) -> Figure:
     panels = [("Distance between two networks", between)] * bool(between)
     panels += [("Distance of a network to its start", own)] * bool(own)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         count = len(panels) + bool(result.trajectories)
-        fig = MplFigure(figsize=(7.6, 2.5 * count), layout="constrained")
+        fig = sheet(7.6, 2.5 * count)
         axes = list(fig.subplots(count, 1, squeeze=False)[:, 0])
         for ax, (title, groups) in zip(axes, panels, strict=False):
-            _by_module(ax, result, groups, title)
+            _by_module(ax, result, groups, title, _untrained(result) if ax is axes[0] else "")
         if result.trajectories:
             _along(axes[-1], result)
     return fig
 
 
-def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], title: str) -> None:
+def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], title: str, left: str) -> None:
     """Bars for a few modules, curves over depth for many; small marks are single pairs."""
     names, width, look = result.modules, 0.8 / len(groups), looks(groups)
     x = np.arange(len(names), dtype=float)
@@ -86,8 +88,14 @@ def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], 
     ax.grid(axis="x", visible=False)
     total = "without head" if any(result.missing) else "whole"
     several = any(len(pairs) > 1 for pairs in groups.values())
-    spread = ("\nmarks: single pairs" if len(names) <= _BARS else "\nbands: range over pairs") * several
-    ax.legend(title=f"pairs (how many): {total}{spread}", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    spread = ("\ndashes: single pairs" if len(names) <= _BARS else "\nbands: range over pairs") * several
+    ax.legend(title=f"pairs (how many): {total}{spread}{left}", loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _untrained(result: Distance) -> str:
+    """Which kinds of pairs are in no panel."""
+    there = dict.fromkeys(p.kind for p in result.pairs if result.untrained(p) and p not in result.starts())
+    return f"\n{textwrap.fill('not drawn, as untrained: ' + ', '.join(there), _WIDE)}" if there else ""
 
 
 def _along(ax: Axes, result: Distance) -> None:

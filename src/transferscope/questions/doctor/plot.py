@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...plots.style import PALETTE, figure, styled
+from ...plots.sheet import figure
+from ...plots.style import PALETTE, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

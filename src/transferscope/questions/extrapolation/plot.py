@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .._path_phrases import amount, name_of
-from .._paths_plot import BANDS, as_shown, draw_curve, kind_looks, legend_below, metrics_of, share_scale
+from .._paths_plot import as_shown, bands_of, draw_kind, kind_looks, legend_below, metrics_of, share_scale
 from .measure import ExtendedPath, Extrapolation
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ __all__ = ["plot"]
 
 
 def plot(result: Extrapolation, *, metrics: Sequence[str] | None = None, sets: Sequence[str] | None = None) -> Figure:
-    """Draw one curve a pair over λ: a column a metric, a row an image set; marks show where the basin ends.
+    """Draw one curve a pair over λ, or of many pairs of a kind their mean; marks show where the basin ends.
+
+    A column is a metric, a row an image set.
 
     Args:
         result: what to draw.
@@ -32,23 +35,22 @@ def plot(result: Extrapolation, *, metrics: Sequence[str] | None = None, sets: S
     paths = [p.path for p in result.paths]
     chosen, rows, looks = metrics_of(paths, metrics), sets or paths[0].sets, kind_looks(paths)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(3.9 * len(chosen), 2.6 * len(rows) + 0.7), layout="constrained")
+        fig = sheet(3.9 * len(chosen), 2.6 * len(rows) + 0.7)
         panels = fig.subplots(len(rows), len(chosen), squeeze=False)
         lines: dict[str, Line2D] = {}
         for row, images in enumerate(rows):
             for column, metric in enumerate(chosen):
                 ax = panels[row][column]
                 ax.axvspan(0, 1, color="#F2F2F2", zorder=0)
+                for kind, look in looks.items():
+                    of_kind = [p for p in paths if p.kind == kind]
+                    one = of_kind[0]
+                    label = f"{one.a} – {one.b}" if len(of_kind) == 1 else f"{kind} ({len(of_kind)} pairs)"
+                    lines.setdefault(label, draw_kind(ax, of_kind, images, metric, look, label))
                 for extended in result.paths:
-                    path = extended.path
-                    curve = path.curve(images, metric)
-                    label = f"{path.a} – {path.b}"
-                    lines.setdefault(label, draw_curve(ax, path, curve, looks[path.kind], label=label))
-                    _edges(ax, extended, images, metric, looks[path.kind][0])
+                    _edges(ax, extended, images, metric, looks[extended.path.kind][0])
                 ax.set_xlabel("λ: the first (0), the second (1), and beyond")
-                ax.set_title(f"{images} (n = {curve.n:,})")
+                ax.set_title(f"{images} (n = {paths[0].curve(images, metric).n:,})")
         for column, metric in enumerate(chosen):
             share_scale([row[column] for row in panels], metric)
         legend_below(fig, list(lines.values()), _key(result))
@@ -59,9 +61,13 @@ def _key(result: Extrapolation) -> str:
     """What triangles mean."""
     edges = sorted((e for p in result.paths for e in p.edges), key=lambda e: e.metric == "loss")
     rises = dict.fromkeys(f"the {name_of(e.metric)} is {amount(e.metric, e.threshold)}" for e in edges)
+    bands = bands_of([p.path for p in result.paths])
     if not rises:
-        return BANDS
-    return f"triangles: where, beyond a network, {' or '.join(rises)} higher than at it\n{BANDS}; bars alike"
+        return bands
+    return (
+        f"triangles: where, beyond a network, {' or '.join(rises)} higher than at it,\n"
+        f"bars: 95 % bootstrap intervals of that over images\n{bands}"
+    )
 
 
 def _edges(ax: Axes, extended: ExtendedPath, images: str, metric: str, colour: str) -> None:

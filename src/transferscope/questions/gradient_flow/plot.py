@@ -11,6 +11,7 @@ import numpy as np
 
 from ...errors import UsageError, nearest
 from ...plots.looks import MARKERS, Look, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .contrasts import middle
 from .measure import GradientFlow
@@ -55,10 +56,8 @@ def plot(result: GradientFlow, *, layer: str | None = None, weight: str | None =
     at = _layer(result, layer)
     matrix = _matrix(result, weight, at)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         rows = 1 if matrix is None else 2
-        fig = MplFigure(figsize=(8.2, 3.0 * rows + 0.5), layout="constrained")
+        fig = sheet(8.2, 3.0 * rows + 0.5)
         axes = fig.subplots(rows, 2, squeeze=False)
         _distribution(axes[0][0], result, at, kinds, look)
         _scale(axes[0][1], result, kinds, look)

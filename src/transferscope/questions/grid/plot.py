@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import UsageError, nearest
 from ...numerics.power_law import fit_power_law
 from ...plots.looks import MARKERS
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
 from .measure import Grid
 
@@ -33,10 +34,8 @@ def plot(result: Grid, what: str = "curves") -> Figure:
     if what not in ("curves", "offsets"):
         raise UsageError(f"a figure of {what!r}{nearest(what, ('curves', 'offsets'))}")
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         n = len(result.curves)
-        fig = MplFigure(figsize=(max(3.4, 3.0 * n), 3.0), layout="constrained")
+        fig = sheet(max(3.4, 3.0 * n), 3.0)
         axes = fig.subplots(1, n, squeeze=False)[0]
         for at, ax in enumerate(axes):
             (_cloud if what == "curves" else _offsets)(ax, result, at)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...plots.style import DASHES, PALETTE, figure, styled
+from ...plots.sheet import figure
+from ...plots.style import DASHES, PALETTE, styled
 from .measure import Head
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .measure import Hessian
 
@@ -32,10 +33,8 @@ def plot(result: Hessian, *, width: float = _WIDTH) -> Figure:
         width: of the density's Gaussians, as a share of its range.
     """
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         both = bool(result.nodes.shape[1])
-        fig = MplFigure(figsize=(7.6 if both else 5.2, 3.3), layout="constrained")
+        fig = sheet(7.6 if both else 5.2, 3.3)
         axes = fig.subplots(1, 2 if both else 1, squeeze=False)[0]
         _eigenvalues(axes[0], result)
         if both:

@@ -14,6 +14,7 @@ import numpy as np
 from ...errors import UsageError, nearest
 from ...plots.levels import Levels
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import SEQUENTIAL, styled
 from .measure import Landscape
 from .numbers import MEASURES, STEP, over_planes
@@ -66,8 +67,6 @@ def plot(
 
 def _planes(result: Landscape, places: list[int], kind: Kind, step: float | None) -> Figure:
     """A panel a network, or for several modules a block of small panels a network."""
-    from matplotlib.figure import Figure as MplFigure
-
     with np.errstate(invalid="ignore"):
         rises = result.loss[:, places] - result.centre[:, places, None, None]
     levels = Levels.of(rises, STEP if step is None else step, finer=step is None)
@@ -77,7 +76,7 @@ def _planes(result: Landscape, places: list[int], kind: Kind, step: float | None
     rows = -(-panels // columns)
     side = 1.4 if several else 2.7
     heights = [rows * (side + 0.2) + 0.3 * several] * blocks
-    fig = MplFigure(figsize=(max(5.2, side * columns + 0.5), sum(heights) + 0.85), layout="constrained")
+    fig = sheet(max(5.2, side * columns + 0.5), sum(heights) + 0.85)
     *parts, foot = fig.subfigures(blocks + 1, 1, squeeze=False, height_ratios=[*heights, 0.85])[:, 0]
     for block, part in enumerate(parts):
         cells = _cells(part, rows, columns, kind)
@@ -191,11 +190,9 @@ def _scale(foot: FigureBase, result: Landscape, levels: Levels, kind: Kind) -> N
 
 def _flatness(result: Landscape, places: list[int]) -> Figure:
     """Mean change of the loss in random directions: by distance, or at the farthest by module."""
-    from matplotlib.figure import Figure as MplFigure
-
     k = MEASURES.index("change" if any(m.role in ("P", "RI") for m in result.members) else "rise")
     by_module = len(places) > 1
-    fig = MplFigure(figsize=(min(11.0, 3.6 + 0.28 * len(places)) if by_module else 4.6, 3.6), layout="constrained")
+    fig = sheet(min(11.0, 3.6 + 0.28 * len(places)) if by_module else 4.6, 3.6)
     ax = fig.subplots()
     if by_module:
         chosen, x = [(j, len(result.radii) - 1) for j in places], np.arange(len(places), dtype=float)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .measure import CurveGroup, LearningCurves
 
@@ -33,18 +34,27 @@ def plot(result: LearningCurves, *, metric: str | None = None) -> Figure:
     columns = min(_COLUMNS, len(targets))
     rows = -(-len(targets) // columns)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(3.9 * columns if columns > 1 else 5.2, 3.1 * rows), layout="constrained")
+        fig = sheet(3.9 * columns if columns > 1 else 5.2, 3.1 * rows)
         axes = fig.subplots(rows, columns, squeeze=False).ravel()
         for ax, target in zip(axes, targets, strict=False):
-            _panel(ax, target, result.groups(target), metric)
+            _panel(ax, target, result.groups(target), metric, result.chance.get(target))
         for ax in axes[len(targets) :]:
             ax.set_axis_off()
+        _legends(fig, list(axes[: len(targets)]))
     return fig
 
 
-def _panel(ax: Axes, target: str, groups: tuple[CurveGroup, ...], metric: str | None) -> None:
+def _legends(fig: Figure, axes: list[Axes]) -> None:
+    """One legend for all panels where it would be the same under each, else one under each."""
+    found = [ax.get_legend_handles_labels() for ax in axes]
+    if all(labels == found[0][1] for _, labels in found):
+        fig.legend(*found[0], loc="outside lower center", ncols=3)
+        return
+    for ax in axes:
+        ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), ncols=2, columnspacing=1.2)
+
+
+def _panel(ax: Axes, target: str, groups: tuple[CurveGroup, ...], metric: str | None, chance: float | None) -> None:
     from matplotlib.ticker import MaxNLocator
 
     chosen = metric or groups[0].curves[0].metric
@@ -67,11 +77,12 @@ def _panel(ax: Axes, target: str, groups: tuple[CurveGroup, ...], metric: str | 
                 ax.plot(curve.epochs[-1], scale * values[-1], marker="x", color=colour, markersize=7)
     ax.plot([], [], color="#777777", linestyle="-", linewidth=1.6, label="test")
     ax.plot([], [], color="#777777", linestyle="--", linewidth=1.1, label="train")
+    if chance is not None and chosen == groups[0].curves[0].metric:
+        ax.axhline(scale * chance, color="#777777", linestyle=":", linewidth=1.0, label="chance")
     ax.set_xlabel("epoch")
     ax.set_ylabel({"auc": "AUC (%)", "accuracy": "accuracy (%)", "loss": "loss (nats)"}.get(chosen, chosen))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_title(target)
-    ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.17), ncols=2, columnspacing=1.2)
 
 
 def _told(group: CurveGroup) -> str:

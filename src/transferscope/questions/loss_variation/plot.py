@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...plots.looks import MARKERS, Look, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .measure import LossVariation, VariationCurve
 
@@ -46,9 +47,7 @@ def plot(result: LossVariation) -> Figure:
     kinds.sort(key=lambda k: _FIRST.index(k) if k in _FIRST else len(_FIRST))
     look = looks(kinds)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(2.9 * (len(kinds) + 1), 3.2), layout="constrained")
+        fig = sheet(2.9 * (len(kinds) + 1), 3.2)
         axes = list(fig.subplots(1, len(kinds) + 1, squeeze=False)[0])
         for ax, kind in zip(axes, kinds, strict=False):
             of = [c for c in result.curves if _kind(c) == kind]
@@ -67,11 +66,9 @@ def plot(result: LossVariation) -> Figure:
 
 def _networks(result: LossVariation) -> Figure:
     """Single weights side by side: the range of the loss as a bar, and how wide it is."""
-    from matplotlib.figure import Figure as MplFigure
-
     names, x = [c.label for c in result.curves], np.arange(len(result.curves))
     look = looks(names)
-    fig = MplFigure(figsize=(max(5.6, 1.4 + 1.1 * len(names)), 3.6), layout="constrained")
+    fig = sheet(max(5.6, 1.4 + 1.1 * len(names)), 3.6)
     left, right = fig.subplots(1, 2)
     for i, curve in enumerate(result.curves):
         colour = look[curve.label][0]

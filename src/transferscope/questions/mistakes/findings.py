@@ -71,7 +71,8 @@ def _order(
     word = _WORDS.get(judged.verdict, "do not clearly disagree on more")
     return said(
         f"{_capital(pair_said(more[0]))} {word} {_noun(result)} than {pair_said(less[0])}: "
-        f"{percent(float(first.values.mean()))} against {percent(float(second.values.mean()))}, difference {points_text(found)}; {_counts(result, more, less)}.",
+        f"{percent(float(first.values.mean()))} against {percent(float(second.values.mean()))}, "
+        f"difference {points_text(found)}; {_counts(result, more, less)}.",
         found,
         n=networks_in(result.members, used),
         unit="networks",

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import UsageError
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
 from .gallery import Gallery
 from .measure import Mistakes
@@ -45,12 +46,10 @@ def plot(result: Mistakes, *, part: Part = "all", pair: tuple[str, str] | None =
     if part == "gallery" and not rows:
         raise UsageError("no images were kept; compute mistakes with gallery=8")
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         upper = part != "gallery"
         bars = 0.34 * len(_bars(result)) + 1.1
         heights = ([max(2.7, bars) if part != "counts" else bars] if upper else []) + [1.3 * len(rows)] * bool(rows)
-        fig = MplFigure(figsize=(7.6, sum(heights)), layout="constrained")
+        fig = sheet(7.6, sum(heights))
         fig.get_layout_engine().set(h_pad=0.06)  # type: ignore[union-attr, call-arg]
         parts: list[SubFigure] = list(fig.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
         if upper:

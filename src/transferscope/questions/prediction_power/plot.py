@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ def plot(result: PredictionPower) -> Figure:
     """Draw held-out R² of each task, and the importance of its covariates beside."""
     n = max(1, len(result.tasks))
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(9.6, 0.62 * n + 1.7), layout="constrained")
+        fig = sheet(9.6, 0.62 * n + 1.7)
         left, right = fig.subplots(1, 2, sharey=True, width_ratios=(1.0, 1.25))
         _explained(left, result)
         _importance(right, result)

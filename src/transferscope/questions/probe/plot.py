@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...plots.looks import MARKERS, looks
-from ...plots.style import figure, styled
+from ...plots.sheet import figure
+from ...plots.style import styled
 from .measure import Method, Probe
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ Source: Neyshabur et al. 2020, Fig. 5.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ...errors import UsageError, nearest
 from ...plots.cells import draw_cells
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .measure import Rewind, Rewound
 
@@ -33,7 +35,7 @@ def plot(result: Rewind, *, metric: str | None = None, networks: Sequence[str] |
     Args:
         result: what to draw.
         metric: by default the AUC or the error.
-        networks: labels of those whose maps are drawn; by default the first of each role.
+        networks: labels of those whose maps are drawn; by default the mean of each role.
 
     Raises:
         UsageError: for a metric or network that was not measured.
@@ -44,22 +46,18 @@ def plot(result: Rewind, *, metric: str | None = None, networks: Sequence[str] |
     for label in networks or ():
         if label not in by_label:
             raise UsageError(f"no network {label!r} was measured{nearest(label, by_label)}")
-    shown = [by_label[label] for label in networks] if networks is not None else _first_of_each_role(result)
+    shown = [by_label[label] for label in networks] if networks is not None else _mean_of_each_role(result)
     scale, unit = (100.0, "points") if chosen in ("error", "accuracy") else (1.0, "nats" if chosen == "loss" else "")
     what = {"auc": "1 − AUC", "accuracy": "error"}.get(chosen, chosen)
     label = f"increase of {what}" + (f" ({unit})" if unit else "")
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         count = len(result.modules)
         rows = max((len(one.times) for one in shown), default=0) + bool(result.draws)
         side = count <= _PRINTED // 2
         width = max(3.4, 0.42 * count + 1.3)
         high = 0.3 * rows + 1.3
         panels = (1, len(shown)) if side else (len(shown), 1)
-        fig = MplFigure(
-            figsize=(max(6.4, width * panels[1] + 0.8), high * panels[0] + 3.1), layout="constrained"
-        )  # fmt: skip
+        fig = sheet(max(6.4, width * panels[1] + 0.8), high * panels[0] + 3.1)  # fmt: skip
         areas: list[SubFigure] = list(
             fig.subfigures(2, 1, height_ratios=(high * panels[0], 3.1), squeeze=False)[:, 0]
         )
@@ -85,11 +83,19 @@ def plot(result: Rewind, *, metric: str | None = None, networks: Sequence[str] |
     return fig
 
 
-def _first_of_each_role(result: Rewind) -> list[Rewound]:
-    found: dict[str, Rewound] = {}
+def _mean_of_each_role(result: Rewind) -> list[Rewound]:
+    """The mean over the networks of a role that have the same modules and times as its first."""
+    groups: dict[str, list[Rewound]] = {}
     for one in result.networks:
-        found.setdefault(one.role or one.network, one)
-    return list(found.values())
+        groups.setdefault(one.role or one.network, []).append(one)
+    found = []
+    for role, group in groups.items():
+        same = [one for one in group if (one.modules, one.times) == (group[0].modules, group[0].times)]
+        name = f"{role}, mean of {len(same)} networks" if len(same) > 1 else group[0].network
+        increase = np.array([one.increase for one in same]).mean(0)
+        drawn = np.array([one.drawn for one in same]).mean(0)
+        found.append(replace(group[0], network=name, increase=increase, drawn=drawn))
+    return found
 
 
 def _table(result: Rewind, one: Rewound, m: int) -> np.ndarray:
@@ -134,7 +140,7 @@ def _at_start(ax: Axes, result: Rewind, m: int, scale: float, label: str) -> Non
     for i, (one, role) in enumerate(zip(result.networks, roles, strict=True)):
         colour, _ = look[role]
         at = np.array([result.modules.index(name) for name in one.modules]) + step * (i - (len(roles) - 1) / 2)
-        marker = MARKERS[i % len(MARKERS)]
+        marker = MARKERS[list(look).index(role) % len(MARKERS)]
         for values, low, high, filled in (
             (one.increase[m, :, 0], one.low[m, :, 0], one.high[m, :, 0], True),
             (one.drawn[m].mean(-1) if result.draws else None, one.drawn_low[m], one.drawn_high[m], False),
@@ -160,7 +166,7 @@ def _at_start(ax: Axes, result: Rewind, m: int, scale: float, label: str) -> Non
     )
     ax.set_ylabel(label)
     ax.set_title(
-        "Set back to the start, or drawn anew\nbars: 95 % intervals of each network over images; dotted: threshold",
+        "Set back to the start, or drawn anew\na mark a network; bars: 95 % intervals over images; dotted: threshold",
         fontsize=9,
     )
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

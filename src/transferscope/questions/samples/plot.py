@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from ...plots.pictures import show
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .measure import Samples
 
@@ -27,9 +28,7 @@ def plot(result: Samples) -> Figure:
     rows = list(result.pictures.items())
     columns = max(len(images) for _, images in rows)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(_INCH * columns + 0.4, (_INCH + 0.2) * len(rows)), layout="constrained")
+        fig = sheet(_INCH * columns + 0.4, (_INCH + 0.2) * len(rows))
         axes = fig.subplots(len(rows), columns, squeeze=False)
         for y, (title, images) in enumerate(rows):
             for x in range(columns):

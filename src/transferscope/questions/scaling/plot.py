@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import UsageError, nearest
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
 
 if TYPE_CHECKING:
@@ -52,13 +53,11 @@ def plot(result: Scaling, what: What = "laws") -> Figure:
 
 
 def _panels(n: int, width: float = 3.1, height: float = 2.7, columns: int = _COLUMNS) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure as MplFigure
-
     columns = max(1, min(columns, n))
     rows = max(1, -(-n // columns))
     single = n == 1
     size = (5.6, 4.2) if single else (width * columns, height * rows + 0.5)
-    fig = MplFigure(figsize=size, layout="constrained")
+    fig = sheet(*size)
     axes = list(fig.subplots(rows, columns, squeeze=False).ravel())
     for ax in axes[n:]:
         ax.set_axis_off()

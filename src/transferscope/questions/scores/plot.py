@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
 from .measure import Scores
 from .values import SCORES
@@ -29,10 +30,8 @@ def plot(result: Scores, *, most: int = 30) -> Figure:
     order = result.order()[:most]
     names = [name for name in _SHOWN if np.isfinite(result.of(name)[order]).any()]
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         height = 1.5 + 0.28 * len(order)
-        fig = MplFigure(figsize=(8.4, height), layout="constrained")
+        fig = sheet(8.4, height)
         left, right = fig.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": (1.1, 1.0)})
         _ridge(left, result, order)
         _ranks(right, result, order, names)

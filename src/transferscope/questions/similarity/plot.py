@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...plots.looks import looks
-from ...plots.style import styled
+from ...plots.sheet import sheet
+from ...plots.style import styled, width_limit
 from .measure import Similarity
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ __all__ = ["plot"]
 _MAPS = 4
 _BARS = 8
 _LABELS = 12
+_ONE_ROW = 6.0
+"""Inches of a figure in which four maps stand side by side."""
+_CELL = 0.26
+"""Inches of a cell that has room for its number."""
 
 
 def plot(result: Similarity, *, pairs: Sequence[tuple[str, str]] | None = None) -> Figure:
@@ -38,15 +43,14 @@ def plot(result: Similarity, *, pairs: Sequence[tuple[str, str]] | None = None) 
         ordered = [first[kind] for kind in dict.fromkeys(result.profile()["pair"])][:_MAPS]
         pairs = [(result.members[p.a].label, result.members[p.b].label) for p in ordered]
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(7.6, 2.9 + 2.6 * bool(pairs)), layout="constrained")
+        rows = 1 if width_limit() >= _ONE_ROW else -(-len(pairs) // 2)
+        fig = sheet(7.6, 2.9 + 2.6 * rows * bool(pairs))
         if not pairs:
             _profile(fig.subplots(), result)
             return fig
-        above, below = fig.subfigures(2, 1, height_ratios=(2.9, 2.6), squeeze=False)[:, 0]
+        above, below = fig.subfigures(2, 1, height_ratios=(2.9, 2.6 * rows), squeeze=False)[:, 0]
         _profile(above.subplots(), result)
-        _maps(below, result, pairs)
+        _maps(below, result, pairs, rows, fig.get_figwidth())
     return fig
 
 
@@ -85,8 +89,12 @@ def _profile(ax: Axes, result: Similarity) -> None:
     )
 
 
-def _maps(below: SubFigure, result: Similarity, pairs: Sequence[tuple[str, str]]) -> None:
-    axes = below.subplots(1, len(pairs), squeeze=False)[0]
+def _maps(below: SubFigure, result: Similarity, pairs: Sequence[tuple[str, str]], rows: int, width: float) -> None:
+    columns = -(-len(pairs) // rows)
+    axes = list(below.subplots(rows, columns, squeeze=False).ravel())
+    for spare in axes[len(pairs) :]:
+        spare.set_axis_off()
+    axes = axes[: len(pairs)]
     image: AxesImage | None = None
     for ax, (a, b) in zip(axes, pairs, strict=True):
         matrix = result.matrix(a, b)
@@ -96,7 +104,7 @@ def _maps(below: SubFigure, result: Similarity, pairs: Sequence[tuple[str, str]]
         ax.set_xlabel(b)
         ax.set_ylabel(a)
         ax.grid(visible=False)
-        if matrix.size <= 49:
+        if (width - 0.8) / columns - 0.6 > _CELL * matrix.shape[1]:
             _numbers(ax, matrix.to_numpy())
     if image is not None:
         below.colorbar(image, ax=list(axes), label="CKA", shrink=0.9)

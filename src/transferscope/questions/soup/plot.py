@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
 from .measure import HELD_OUT, Soup
 
@@ -32,10 +33,8 @@ def plot(result: Soup) -> Figure:
     shown = [e for e in result.entries if e.kind != "ingredient"]
     metric = "AUC" if result.metric == "auc" else "accuracy"
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         columns = len(result.tests) + 1
-        fig = MplFigure(figsize=(2.2 + 2.7 * columns, 1.6 + 0.27 * (len(shown) + 2)), layout="constrained")
+        fig = sheet(2.2 + 2.7 * columns, 1.6 + 0.27 * (len(shown) + 2))
         panels = fig.subplots(1, columns, squeeze=False)[0]
         for place, (ax, images) in enumerate(zip(panels, result.tests, strict=False)):
             _panel(ax, result, images, [e.name for e in shown], named=place == 0)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...plots.cells import draw_cells, thinned
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .._kinds import SCRATCH
 from .measure import SourceChoice
@@ -42,11 +43,9 @@ def plot(result: SourceChoice) -> Figure:
     columns = min(_COLUMNS, len(targets))
     rows = -(-len(targets) // columns)
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         table = 0.42 * len(result.matrix()) + 1.5
         width = max(6.4, 4.2 * columns, 1.5 * len(targets) + 2.4)
-        fig = MplFigure(figsize=(width, table + 2.7 * rows + 0.4), layout="constrained")
+        fig = sheet(width, table + 2.7 * rows + 0.4)
         areas: list[SubFigure] = list(
             fig.subfigures(2, 1, height_ratios=(table, 2.7 * rows + 0.4), squeeze=False)[:, 0]
         )

@@ -6,8 +6,6 @@ judged over networks, one number a network, and one network of a kind says nothi
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ...evidence.contrast import contrast, ratio
@@ -65,8 +63,8 @@ def _level(result: Spectrum, m: int) -> Finding:
     largest = int(result.top[m].argmax())
     total, sum_, product = result.total(), float(result.ratio_sum()[m]), result.log10_product()[m]
     return said(
-        f"{result.members[m].label}: Σ‖W‖_F/‖W‖₂ = {short(sum_)}, Π‖W‖₂ = {_power(product)}, median singular value "
-        f"{short(result.quantiles[m, -1, _MEDIAN])}, largest {short(result.top[m, largest])} in "
+        f"{result.members[m].label}: Σ‖W‖_F/‖W‖₂ = {short(sum_)}, Π‖W‖₂ = {power_of_ten(product)}, median singular "
+        f"value {short(result.quantiles[m, -1, _MEDIAN])}, largest {short(result.top[m, largest])} in "
         f"{result.maps[largest].name}; {count(len(result.maps), 'linear map')}, {total:,} singular values.",
         Estimate(sum_),
         n=len(result.maps),
@@ -200,7 +198,3 @@ def _range(shares: np.ndarray) -> str:
 
 def _size(size: tuple[int, int]) -> str:
     return f"{size[0]}×{size[1]} pixels"
-
-
-def _power(log10: float) -> str:
-    return f"10^{number(log10, 1)}" if math.isfinite(log10) else "0"

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...plots.looks import looks
+from ...evidence.phrases import power_of_ten
+from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .measure import Spectrum
 
@@ -36,11 +38,9 @@ def plot(result: Spectrum, *, modules: Sequence[str] | None = None) -> Figure:
         UsageError: for a module that has no singular values.
     """
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         if modules is not None:
             return _by_module(result, modules)
-        fig = MplFigure(figsize=(7.6, 5.6), layout="constrained")
+        fig = sheet(7.6, 5.6)
         (first, second), (third, fourth) = fig.subplots(2, 2)
         handles = _histogram(first, result, None)
         first.set_title("Spectrum of the whole network")
@@ -49,20 +49,18 @@ def plot(result: Spectrum, *, modules: Sequence[str] | None = None) -> Figure:
         sums = _by_role(result, result.ratio_sum(), lambda x: f"{x:.4g}")
         third.set_title("Frobenius over spectral norm\n" + f"sum: {sums}", fontsize=9)
         _layers(fourth, result, result.top, "‖W‖₂")
-        products = _by_role(result, result.log10_product(), lambda x: f"10^{x:.1f}")
+        products = _by_role(result, result.log10_product(), power_of_ten)
         fourth.set_title("Largest singular value\n" + f"product: {products}", fontsize=9)
         fig.legend(handles=handles, loc="outside lower center", ncols=min(4, max(1, len(handles))))
     return fig
 
 
 def _by_module(result: Spectrum, modules: Sequence[str]) -> Figure:
-    from matplotlib.figure import Figure as MplFigure
-
     for module in modules:
         result.place(module)
     columns = min(_COLUMNS, max(1, len(modules)))
     rows = max(1, -(-len(modules) // columns))
-    fig = MplFigure(figsize=(max(3.8, 2.54 * columns), 2.1 * rows + 0.4), layout="constrained")
+    fig = sheet(max(3.8, 2.54 * columns), 2.1 * rows + 0.4)
     axes = fig.subplots(rows, columns, squeeze=False).ravel()
     handles = []
     for ax, module in zip(axes, modules, strict=False):
@@ -134,8 +132,10 @@ def _counts(ax: Axes, result: Spectrum) -> None:
 def _layers(ax: Axes, result: Spectrum, values: np.ndarray, label: str) -> None:
     look = looks(_kinds(result))
     for m, kind in enumerate(_kinds(result)):
-        colour, dash = look[kind]
-        ax.plot(values[m], color=colour, linestyle=dash, linewidth=1.1, marker="o", markersize=2)
+        colour, _ = look[kind]
+        place = list(look).index(kind)
+        at = np.arange(len(values[m])) + 0.22 * (place - (len(look) - 1) / 2)
+        ax.plot(at, values[m], color=colour, linestyle="", marker=MARKERS[place % len(MARKERS)], markersize=3)
     names = [one.name for one in result.maps]
     shown = range(0, len(names), max(1, -(-len(names) // _LABELS)))
     ax.set_xticks(list(shown), [names[i] for i in shown], fontsize=6, rotation=60, ha="right", rotation_mode="anchor")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, look_of, styled
 from .measure import Experiment, Theory
 
@@ -26,14 +27,12 @@ def plot(result: Theory) -> Figure:
         result: what to draw; without networks the scores alone.
     """
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         rows = 0.24 * len(result.scores) + 1.5
         if not result.experiments:
-            fig = MplFigure(figsize=(5.6, max(2.4, rows)), layout="constrained")
+            fig = sheet(5.6, max(2.4, rows))
             _scores(fig.subplots(), result)
             return fig
-        fig = MplFigure(figsize=(8.6, 3.2 + max(2.6, rows)), layout="constrained")
+        fig = sheet(8.6, 3.2 + max(2.6, rows))
         top, bottom = fig.subplots(2, 2)
         _measured(top[0], result)
         _errors(top[1], result)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
 from .._kinds import FINE_TUNED, HEAD_ONLY, SCRATCH
 from .measure import Transfer, TransferGroup
@@ -38,11 +39,9 @@ def plot(result: Transfer) -> Figure:
         if (g := result.best(t, k))
     )
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         panels = 2 + improved
         height = 0.52 * len(result.targets) + 1.9
-        fig = MplFigure(figsize=(3.1 * panels + 0.7, height), layout="constrained")
+        fig = sheet(3.1 * panels + 0.7, height)
         axes = list(fig.subplots(1, panels, sharey=True, squeeze=False)[0])
         for row, target in enumerate(result.targets):
             for k, kind in enumerate(result.kinds):

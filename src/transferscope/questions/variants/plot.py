@@ -11,6 +11,7 @@ import numpy as np
 
 from ...evidence.estimate import Estimate
 from ...plots.looks import MARKERS, looks
+from ...plots.sheet import sheet
 from ...plots.style import styled
 from .measure import VariantGroup, Variants
 
@@ -46,9 +47,7 @@ def plot(result: Variants) -> Figure:
     ]  # fmt: skip
     panels = [panel for panel in told if any(math.isfinite(panel.mean(g.start).value) for g in groups)]
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(1.4 + 2.2 * len(panels), 1.75 + 0.55 * len(groups)), layout="constrained")
+        fig = sheet(1.4 + 2.2 * len(panels), 1.75 + 0.55 * len(groups))
         axes = dict(zip((panel.title for panel in panels), _axes(fig, len(panels)), strict=True))
         for panel, ax in zip(panels, axes.values(), strict=True):
             _draw(ax, panel, groups)

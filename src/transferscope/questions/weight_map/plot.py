@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ...errors import UsageError
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, SEQUENTIAL, styled
 from .measure import WeightMap
 
@@ -39,14 +40,12 @@ def plot(result: WeightMap, kind: Literal["map", "distances"] = "map") -> Figure
     if kind not in ("map", "distances"):
         raise UsageError(f"kind {kind!r}: expected 'map' or 'distances'")
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         if kind == "map":
-            fig = MplFigure(figsize=(7.4, 4.4), layout="constrained")
+            fig = sheet(7.4, 4.4)
             _panels(fig, result)
         else:
             side = min(9.0, 3.2 + 0.16 * len(result.points))
-            fig = MplFigure(figsize=(side + 1.2, side), layout="constrained")
+            fig = sheet(side + 1.2, side)
             _matrix(fig, fig.subplots(), result)
     return fig
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
 from .measure import AVERAGE, ENSEMBLE, Which
 
@@ -25,9 +26,7 @@ def plot(result: Which) -> Figure:
     """
     lines = result.standings()
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(6.0, 1.1 + 0.3 * len(lines)), layout="constrained")
+        fig = sheet(6.0, 1.1 + 0.3 * len(lines))
         ax = fig.subplots()
         for row, line in enumerate(lines):
             colour, marker = _LOOKS.get(line.name, ("#333333", "o"))
