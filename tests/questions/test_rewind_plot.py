@@ -38,14 +38,19 @@ def test_modules_by_times_beside_each_other():
     result = made()
     fig = result.plot()
     (p, mesh), (ri, other) = maps(fig)
-    assert [ax.get_title(loc="left") for ax in (p, ri)] == ["P-T 0", "RI-T 0"]
+    assert [ax.get_title(loc="left") for ax in (p, ri)] == ["P-T, mean of 2 networks", "RI-T 0"]
     assert [t.get_text() for t in p.get_yticklabels()] == ["epoch 4", "epoch 1", "start", "drawn anew"]
     assert [t.get_text() for t in p.get_xticklabels()] == list(MODULES)
     table = mesh.get_array().reshape(4, 4)
-    np.testing.assert_allclose(table[2], 100 * result.networks[0].increase[1, :, 0])
+    both = [one.increase[1, :, 0] for one in result.networks[:2]]
+    np.testing.assert_allclose(table[2], 100 * np.mean(both, axis=0))
     np.testing.assert_allclose(table[3], 50)
     assert mesh.get_clim() == other.get_clim()
-    assert p.texts[0].get_text() == f"{table[0, 0]:.0f}" and len(p.texts) == 16 and len(ri.texts) == 15
+    assert (
+        p.texts[0].get_text() == f"{table[0, 0]:.{0 if table[0, 0] >= 10 else 1}f}"
+        and len(p.texts) == 16
+        and len(ri.texts) == 15
+    )
     assert [(x.get_xdata()[0], x.get_ydata()[0]) for x in ri.lines] == [(1, 0)]  # a cross at epoch 4 of layer1.0
     assert "n = 300 images of test" in fig.subfigs[0].get_suptitle()
     lower = fig.axes[-1]

@@ -75,7 +75,8 @@ class style:  # noqa: N801  # reads as a word: ts.style("neurips"), with ts.styl
             raise UsageError(f"width: {width!r} is neither 'text' nor 'column'")
         settings = _settings(STYLES[name], width)
         self._before = {key: mpl.rcParams[key] for key in settings}  # type: ignore[index]
-        mpl.rcParams.update(settings)  # type: ignore[arg-type]
+        given: Any = settings
+        mpl.rcParams.update(given)
 
     def __enter__(self) -> style:
         return self
@@ -85,7 +86,8 @@ class style:  # noqa: N801  # reads as a word: ts.style("neurips"), with ts.styl
     ) -> None:
         import matplotlib as mpl
 
-        mpl.rcParams.update(self._before)
+        given: Any = self._before
+        mpl.rcParams.update(given)
 
 
 def _settings(place: Journal, width: str) -> dict[str, Any]:

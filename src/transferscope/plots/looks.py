@@ -6,10 +6,13 @@ from collections.abc import Iterable
 
 from .style import DASHES, PALETTE, look_of
 
-__all__ = ["MARKERS", "looks"]
+__all__ = ["HATCHES", "MARKERS", "looks"]
 
 MARKERS = "osD^vP*X"
 """A marker for each place in a figure, for grey prints."""
+
+HATCHES = ("", "///", "...", "\\\\\\", "xx", "--", "++", "oo")
+"""A hatch for each place among bars, for grey prints."""
 
 Look = tuple[str, str | tuple[int, tuple[int, ...]]]
 

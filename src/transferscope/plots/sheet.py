@@ -189,7 +189,7 @@ def _fitted(width: float, height: float, size: tuple[float, float] | None) -> Fi
     class Fitted(MplFigure):
         """A figure whose panels go into more rows where they would be too narrow."""
 
-        def subplots(self, nrows: int = 1, ncols: int = 1, **options: Any) -> Any:  # type: ignore[override]
+        def subplots(self, nrows: int = 1, ncols: int = 1, **options: Any) -> Any:
             fit = max(1, int(self.get_figwidth() / (_LEAST_PANEL * float(rcParams["font.size"]))))
             if ncols <= fit or width / ncols < _CHART or size is not None:
                 return super().subplots(nrows, ncols, **options)

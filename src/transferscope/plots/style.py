@@ -153,13 +153,14 @@ def finish(fig: Figure) -> Figure:
         base = float(mpl.rcParams["font.size"])
         largest = base * 1.2 if base != _SIZE else float("inf")
     for text in fig.findobj(Text):
-        size = float(text.get_fontsize())  # type: ignore[attr-defined]
-        text.set_fontsize(min(max(size, _SMALLEST), max(largest, _SMALLEST)))  # type: ignore[attr-defined]
+        size = float(text.get_fontsize())
+        text.set_fontsize(min(max(size, _SMALLEST), max(largest, _SMALLEST)))
     for ax in fig.axes:
         _wrapped(ax)
     inches = fig.dpi_scale_trans.inverted()
-    for part in (fig, *fig.subfigs):
-        if (title := part._suptitle) is not None:  # type: ignore[attr-defined]
+    parts: list[Any] = [fig, *fig.subfigs]
+    for part in parts:
+        if (title := part._suptitle) is not None:
             _broken(title, part.bbox.transformed(inches).width - 0.2)
     return fig
 
@@ -169,10 +170,11 @@ def _wrapped(ax: Axes) -> None:
     spec = ax.get_subplotspec()
     if spec is None or ax.name != "rectilinear":
         return
-    grid, parent = spec.get_gridspec(), ax.get_figure()
+    grid = spec.get_gridspec()
+    parent: Any = ax.get_figure()
     if parent is None:
         return
-    box = parent.bbox.transformed(parent.get_figure(root=True).dpi_scale_trans.inverted())  # type: ignore[union-attr]
+    box = parent.bbox.transformed(parent.get_figure(root=True).dpi_scale_trans.inverted())
     wide = box.width * len(spec.colspan) / grid.ncols - 0.65
     high = box.height * len(spec.rowspan) / grid.nrows - 0.55
     titles = [ax.title, ax._left_title, ax._right_title]  # type: ignore[attr-defined]
@@ -182,7 +184,8 @@ def _wrapped(ax: Axes) -> None:
 
 def _broken(text: Any, room: float) -> None:
     said = text.get_text()
-    letter = text.get_fontsize() * (0.62 if text.get_fontweight() == "bold" else 0.56) / 72
+    narrow = 0.85 if str(text.get_fontfamily()[0]).startswith(("Times", "Nimbus", "STIX")) else 1.0
+    letter = narrow * text.get_fontsize() * (0.62 if text.get_fontweight() == "bold" else 0.56) / 72
     most = max(12, int(room / letter))
     if "$" in said or all(len(line) <= most for line in said.split("\n")):
         return

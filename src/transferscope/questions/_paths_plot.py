@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ..plots.style import look_of
+from ..plots.style import DASHES, look_of
 from ._paths import Curve, Path
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def kind_looks(paths: Sequence[Path]) -> dict[str, Look]:
             continue
         named = look_of(kind, -1)
         if kind.endswith("best & final"):
-            named = (look_of(path.roles[0])[0], look_of("P & P-T")[1])
+            named = (look_of(path.roles[0])[0], DASHES[4 if path.roles[0] == "RI-T" else 5])
         elif named == look_of("", -1):
             named = next(look for i in range(48) if (look := look_of("", i)) not in looks.values())
         looks[kind] = named

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup
 
 from ..errors import StoreError
@@ -143,11 +144,11 @@ def _as_dots(figure: Figure) -> None:
     from matplotlib.collections import Collection
 
     for cloud in figure.findobj(Collection):
-        if type(cloud).__name__ == "Poly3DCollection" or len(cloud.get_offsets()) > _MANY:  # type: ignore[attr-defined]
+        if type(cloud).__name__ == "Poly3DCollection" or len(np.asarray(cloud.get_offsets())) > _MANY:
             cloud.set_rasterized(True)
     for ax in figure.axes:
         marks = [line for line in ax.lines if line.get_marker() not in ("", " ", "None", "none", None)]
-        if sum(len(line.get_xdata(orig=False)) for line in marks) > _MANY:
+        if sum(np.size(np.asarray(line.get_xdata(orig=False))) for line in marks) > _MANY:
             for line in marks:
                 line.set_rasterized(line.get_linestyle() == "None")
 

@@ -44,7 +44,7 @@ def plot(result: BlockShuffle, *, kind: Literal["bars", "pictures"] = "bars") ->
     width = max(3.6, _BAR * len(blocks) * (len(targets) + 1) + 0.8)
     with styled():
         beside = width <= 5.2
-        fig = sheet(2 * width, 3.2) if beside else (width, 6.0)
+        fig = sheet(*((2 * width, 3.2) if beside else (width, 6.0)))
         left, right = fig.subplots(*((1, 2) if beside else (2, 1)))
         _bars(left, result, "final")
         _bars(right, result, "speed")

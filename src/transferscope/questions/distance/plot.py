@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...plots.looks import looks
+from ...plots.looks import HATCHES, looks
 from ...plots.sheet import sheet
 from ...plots.style import styled
 from .._members import Pair, kinds
@@ -65,7 +65,10 @@ def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], 
         label = f"{kind} ({len(of)}): {_short(float(result.comparable()[of].mean()))}"
         if len(names) <= _BARS:
             at = x + (i - (len(groups) - 1) / 2) * width
-            ax.bar(at, values.mean(0), width * 0.92, color=colour, label=label)
+            ax.bar(
+                at, values.mean(0), width * 0.92, color=colour, label=label, hatch=HATCHES[i % len(HATCHES)],
+                edgecolor="white", linewidth=0,
+            )  # fmt: skip
             if len(of) > 1:
                 ax.plot(at, values.T, linestyle="", marker="_", color="#333333", markersize=5, markeredgewidth=0.8)
         else:

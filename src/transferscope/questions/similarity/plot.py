@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...plots.looks import looks
+from ...plots.looks import HATCHES, looks
 from ...plots.sheet import sheet
 from ...plots.style import styled, width_limit
 from .measure import Similarity
@@ -70,7 +70,10 @@ def _profile(ax: Axes, result: Similarity) -> None:
         colour, dash = look[kind]
         label = f"{kind} ({int(rows['pairs'].max())})"
         if len(names) <= _BARS:
-            ax.bar(at + (i - (len(kinds) - 1) / 2) * width, values, width * 0.92, color=colour, label=label)
+            ax.bar(
+                at + (i - (len(kinds) - 1) / 2) * width, values, width * 0.92, color=colour, label=label,
+                hatch=HATCHES[i % len(HATCHES)], edgecolor="white", linewidth=0,
+            )  # fmt: skip
             ax.errorbar(
                 at + (i - (len(kinds) - 1) / 2) * width, values, errors, fmt="none", ecolor="#333333", elinewidth=0.8
             )

@@ -20,6 +20,7 @@ from ...evidence.phrases import (
     percent,
     points_more,
     points_text,
+    power_of_ten,
     range_text,
     short,
     times,
