@@ -32,7 +32,7 @@ def texts_of(svg: str) -> list[tuple[str, float, tuple[float, float, float, floa
         place = _PLACE.search(text.get("transform", ""))
         x, y = (float(place[1]), float(place[2])) if place else (float(text.get("x", 0)), float(text.get("y", 0)))
         plain = not list(text) and angle in (0.0, -0.0, -90.0)
-        family = re.search(r"px ('[^']+'|[\w ]+)", text.get("style", ""))
+        family = re.search(r"font-family:\s*('[^']+'|[\w ]+)", text.get("style", ""))
         box = _box(said, size, x, y, angle, text.get("style", ""), family) if plain and said else None
         found.append((said, size, box))
     return found
@@ -48,9 +48,9 @@ def _box(said, size, x, y, angle, style, family):
     return x + start, y - height, x + start + width, y
 
 
-def stumbles(figure, smallest: float = 6.0) -> list[str]:
+def stumbles(svg: str, smallest: float = 6.0) -> list[str]:
     """Say what cannot be read."""
-    texts = texts_of(as_svg(figure))
+    texts = texts_of(svg)
     found = [f"{said!r} has {size} pt" for said, size, _ in texts if size < smallest - 1e-6]
     boxes = [(said, box) for said, _, box in texts if box is not None]
     for (one, a), (other, b) in combinations(boxes, 2):

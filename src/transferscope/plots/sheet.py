@@ -106,6 +106,7 @@ def compose(
             return finish(draw())
     panels = panels_of(draw())
     names = _named([panel_ for _, panel_ in panels])
+    own: Figure | None = None
     if axes is not None:
         if panel is not None:
             raise UsageError("panel: goes with ax, or alone")
@@ -115,9 +116,10 @@ def compose(
         places = {made: one for (made, _), one in zip(panels, given, strict=True)}
     else:
         made, like = panels[_place(names, panel)]
-        own = None if ax is not None else _fitted(*(figsize or _ONE), figsize)
-        one = ax if own is None else own.subplots(subplot_kw={"projection": like.name})
-        places = {made: one}
+        if ax is None:
+            own = _fitted(*(figsize or _ONE), figsize)
+            ax = own.subplots(subplot_kw={"projection": like.name})
+        places = {made: ax}
     with _wished(_Wish(places)):
         draw()
     drawn = next(iter(places.values())).get_figure(root=True)

@@ -45,14 +45,18 @@ class Result(ABC):
         """Return what a paper prints: :meth:`frame`, or a summary where that is too much to read."""
         return self.frame()
 
+    def printed(self) -> pd.DataFrame:
+        """Return what :meth:`to_latex` and :meth:`to_markdown` write: :meth:`table`, or its cells as text."""
+        return self.table()
+
     def to_markdown(self) -> str:
-        """Return :meth:`table` in Markdown, intervals in brackets behind their numbers."""
+        """Return :meth:`printed` in Markdown, intervals in brackets behind their numbers."""
         from .shown import as_markdown
 
         return as_markdown(self)
 
     def to_latex(self, *, caption: str | None = None, label: str = "") -> str:
-        """Return :meth:`table` in LaTeX with the rules of booktabs, intervals in brackets behind their numbers.
+        """Return :meth:`printed` in LaTeX with the rules of booktabs, intervals in brackets behind their numbers.
 
         Args:
             caption: LaTeX; by default how many images were looked at and what the brackets are.

@@ -69,16 +69,18 @@ def with_intervals(frame: pd.DataFrame) -> pd.DataFrame:
 
 def as_markdown(result: Result) -> str:
     """Write the table of a result in Markdown, with intervals, and below it what was counted."""
-    table = with_intervals(result.table())
-    lines = [_heads(table), ["---:" if right else "---" for right in _numeric(result.table(), table)]]
+    whole = _columns(result.printed())
+    table = with_intervals(whole)
+    lines = [_heads(table), ["---:" if right else "---" for right in _numeric(whole, table)]]
     lines += [[cell.replace("|", "\\|") for cell in row] for row in table.to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{_counted(result)}\n"
 
 
 def as_latex(result: Result, caption: str | None, label: str) -> str:
     """Write the table of a result in LaTeX, with the rules of booktabs."""
-    table = with_intervals(result.table())
-    kinds = "".join("r" if right else "l" for right in _numeric(result.table(), table))
+    whole = _columns(result.printed())
+    table = with_intervals(whole)
+    kinds = "".join("r" if right else "l" for right in _numeric(whole, table))
     rows = [r" & ".join(map(_escaped, row)) + r" \\" for row in table.to_numpy().tolist()]
     head = r" & ".join(map(_escaped, _heads(table))) + r" \\"
     lines = [
@@ -110,7 +112,7 @@ def as_html(result: Result) -> str:
     drawn = BytesIO()
     result.plot().savefig(drawn, format="svg")
     address = f"data:image/svg+xml;charset=utf-8,{quote(drawn.getvalue().decode())}"
-    whole = result.table()
+    whole = _columns(result.printed())
     table = with_intervals(whole.head(_SHOWN))
     head = "".join(f"<th>{escape(name)}</th>" for name in _heads(table))
     rows = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in table.to_numpy().tolist())
@@ -141,6 +143,11 @@ def in_short(result: Any) -> str:
         elif hasattr(value, "__len__") and not isinstance(value, str):
             parts.append(f"{field.name}: {len(value)}" if getattr(value, "ndim", 1) else field.name)
     return f"{type(result).__name__}({', '.join(parts[:8])}{', …' if len(parts) > 8 else ''})"
+
+
+def _columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Names of rows as columns of their own."""
+    return frame if frame.index.names == [None] else frame.reset_index()
 
 
 def _heads(table: pd.DataFrame) -> list[str]:

@@ -29,6 +29,7 @@ from .._members import Member, Pair, as_members, as_networks, as_solutions, kind
 from .._pair_sample import found_unfit
 from .._sides import unlearned
 from ..result import Result
+from ..shown import with_intervals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,6 +124,14 @@ class Similarity(Result):
         long = self.profile()
         wide = long.pivot_table(index="pair", columns="module", values="cka", sort=False)
         return wide.rename_axis(columns=None)
+
+    def printed(self) -> pd.DataFrame:
+        """Return :meth:`table` with the interval of each number, and how many pairs there are."""
+        long = with_intervals(self.profile())
+        wide = long.pivot(index=["pair", "pairs"], columns="module", values="cka")
+        kinds = long.drop_duplicates("pair")[["pair", "pairs"]].itertuples(index=False, name=None)
+        order = [name for name in dict.fromkeys(long["module"]) if name in wide.columns]
+        return wide.loc[[*kinds], order].fillna("–").rename_axis(columns=None)
 
     def frame(self) -> pd.DataFrame:
         """Return one row for each module of each pair with each module of the other; 95 % intervals over images."""
