@@ -3,6 +3,9 @@
 import io
 import re
 import zlib
+from html import unescape
+from urllib.parse import unquote
+from xml.etree import ElementTree as Xml
 
 import numpy as np
 import pytest
@@ -72,6 +75,15 @@ def test_text_in_a_pdf_is_text_in_a_font_without_its_layout_tables() -> None:
     assert len(fonts) >= 2
     assert all(not figures._LAYOUT_TABLES & {*font.keys()} for font in fonts)
     assert all(font["glyf"].glyphs and "hmtx" in font for font in fonts)
+
+
+def test_on_the_page_a_figure_is_a_whole_document_with_its_text() -> None:
+    source = unescape(figures.svg_uri(render(drawing())["svg"]))
+    svg = Xml.fromstring(unquote(source.partition(",")[2]))
+    texts = ["".join(text.itertext()) for text in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert LABEL in texts and "Title" in texts
+    styles = [e.get("style", "") for e in svg.iter()] + [e.text or "" for e in svg.iter() if e.tag.endswith("style")]
+    assert any("DejaVu Sans" in style and "sans-serif" in style for style in styles)
 
 
 def test_other_users_of_fonts_are_not_touched() -> None:

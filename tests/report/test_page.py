@@ -236,11 +236,19 @@ def test_a_browser_shows_it_without_a_complaint_or_a_request(made: Made, browser
     wide, title = page.evaluate(over), page.title()
     page.set_viewport_size({"width": 400, "height": 800})
     wide_phone = page.evaluate(over)
+    page.set_viewport_size({"width": 688, "height": 980})  # A4 without its margins
+    page.emulate_media(media="print")
+    cut = page.evaluate(
+        "[...document.querySelectorAll('table, img, pre')].filter(e => e.getClientRects().length"
+        " && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => e.outerHTML)"
+    )
+    rows = page.evaluate("[...document.querySelectorAll('#tables tbody')].map(t => [t.rows.length, t.offsetHeight])")
     page.close()
     assert said == []
     assert [a for a in asked if not a.startswith("data:")] == [(made.root / "report.html").as_uri()]
     assert shown and all(complete and width > 0 for complete, width in shown)
     assert wide <= 0 and wide_phone <= 0
+    assert cut == [] and rows and all(height > 0 for n, height in rows if n), "on paper every table is there, uncut"
     assert title == "page test · transferscope"
 
 

@@ -97,7 +97,9 @@ def _attribute(key: str, value: str, names: dict[str, str]) -> str:
         return f"#{names[value[1:]]}" if value.startswith("#") else value.replace("\n", "")
     value = _REFERRED.sub(lambda m: f"url(#{names[m[1]]})", value)
     if key == "style":
-        return _NUMBER.sub(_rounded, value.replace(": ", ":").replace("; ", ";"))
+        # Names of fonts need no quotes, which would end an attribute between quotes of that kind.
+        plain = value.replace("'", "").replace(": ", ":").replace("; ", ";").replace(", ", ",")
+        return _NUMBER.sub(_rounded, plain)
     if key == "d":
         return re.sub(r" ?([A-Za-z]) ?", r"\1", " ".join(_NUMBER.sub(_rounded, value).split()))
     return value if key == "transform" and "scale" in value else _NUMBER.sub(_rounded, value)
