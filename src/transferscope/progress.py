@@ -83,7 +83,7 @@ def watched(function: F) -> F:
         def step_by_step(*arguments: Any, **options: Any) -> Any:
             told, bar = _told(options.pop("progress", True), function.__name__)
             try:
-                yield from function(*arguments, progress=told, **options)
+                return (yield from function(*arguments, progress=told, **options))
             finally:
                 bar.close()
 

@@ -49,7 +49,8 @@ def test_draws_pairs_starts_and_trajectories(modules, left_out):
     assert [t.get_text().split(":")[0] for t in own.get_legend().get_texts()] == ["P-T (2)", "RI-T (1)"]
     assert between.get_legend().get_title().get_text() == (
         f"pairs (how many): {'without head' if left_out else 'whole'}\n"
-        f"{'marks: single pairs' if modules == 5 else 'bands: range over pairs'}"
+        f"{'dashes: single pairs' if modules == 5 else 'bands: range over pairs'}\n"
+        "not drawn, as untrained: P &\nRI, RI & P-T"
     )
     np.testing.assert_allclose(along.lines[1].get_ydata(), np.arange(4) * 3.0 / 10)
     if modules == 5:

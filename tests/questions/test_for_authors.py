@@ -16,7 +16,6 @@ from . import test_distance, test_rewind_plot, test_similarity_findings, test_tr
 from .print_size import as_svg, stumbles
 from .test_paths_plot import HOW, path
 
-
 DRAWINGS = sorted(Path(ts.__file__).parent.glob("questions/*/plot.py"))
 
 

@@ -59,7 +59,7 @@ def sets(ax):
 
 
 def text_of(fig):
-    return " ".join(ax.get_xlabel() for ax in fig.axes)
+    return " ".join(" ".join(ax.get_xlabel().split()) for ax in fig.axes)
 
 
 def test_networks_side_by_side_on_one_scale_with_lines_a_step_apart():
@@ -192,7 +192,7 @@ def test_flatness_by_module_around_starts():
     (ax,) = fig.axes
     assert [t.get_text() for t in ax.get_xticklabels()] == ["conv1", "fc"]
     assert "|change of the loss|" in ax.get_ylabel()
-    assert "at 10 % of the filters' norm" in ax.get_title(loc="left")
+    assert "at 10 % of the filters' norm" in " ".join(ax.get_title(loc="left").split())
     assert ax.get_yscale() == "log"
 
 

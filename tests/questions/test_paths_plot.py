@@ -102,7 +102,9 @@ def test_domains(kind):
     )
     figure = draw(result)
     assert len(figure.axes) == 2 * 2 * 3
-    assert [ax.get_title(loc="left") for ax in figure.axes[:3]] == ["on real", "on clipart", "on quickdraw"]
+    titles = [" ".join(ax.get_title(loc="left").split()) for ax in figure.axes]
+    assert titles[:3] == [f"real to clipart, tested on {name}" for name in ("real", "clipart", "quickdraw")]
+    assert len(set(titles)) == 6 and titles[:6] == titles[6:]
     assert [t.get_text() for t in figure.axes[3].get_xticklabels()] == ["λ = 0\nreal", "", "1\nquickdraw"]
     assert all(len(curves_of(ax)) == 2 for ax in figure.axes)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["P-T", "RI-T"]

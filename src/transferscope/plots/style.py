@@ -70,6 +70,12 @@ _WIDEST = 7.6
 _SMALLEST = 6.0
 """Points of the smallest text."""
 
+_CHART = 1.5
+"""Inches from which on a panel is a chart, whose title may be broken; smaller ones are images."""
+
+_GAP = 0.2
+"""Inches between the titles of two panels."""
+
 _NOT_LOOKS = ("backend", "date.", "docstring", "interactive", "keymap.", "savefig.directory", "timezone", "tk.",
               "toolbar", "webagg.", "agg.", "animation.", "figure.max_open")  # fmt: skip
 """Settings of matplotlib that say nothing of how a figure looks."""
@@ -175,11 +181,19 @@ def _wrapped(ax: Axes) -> None:
     if parent is None:
         return
     box = parent.bbox.transformed(parent.get_figure(root=True).dpi_scale_trans.inverted())
-    wide = box.width * len(spec.colspan) / grid.ncols - 0.65
-    high = box.height * len(spec.rowspan) / grid.nrows - 0.55
+    wide = box.width * _share(grid.get_width_ratios(), spec.colspan) - _GAP
+    high = box.height * _share(grid.get_height_ratios(), spec.rowspan) - _GAP
+    if wide < _CHART:
+        return
     titles = [ax.title, ax._left_title, ax._right_title]  # type: ignore[attr-defined]
     for text, room in [*((t, wide) for t in (*titles, ax.xaxis.label)), (ax.yaxis.label, high)]:
         _broken(text, room)
+
+
+def _share(ratios: Any, span: range) -> float:
+    """The part of a figure that some of its columns, or rows, take."""
+    each = [float(r) for r in ratios]
+    return sum(each[i] for i in span) / sum(each)
 
 
 def _broken(text: Any, room: float) -> None:
@@ -189,8 +203,9 @@ def _broken(text: Any, room: float) -> None:
     most = max(12, int(room / letter))
     if "$" in said or all(len(line) <= most for line in said.split("\n")):
         return
-    lines = [part for line in said.split("\n") for part in textwrap.wrap(line, most, break_long_words=False) or [""]]
-    text.set_text("\n".join(lines))
+    tied = said.replace(" %", "\u00a0%").replace(" = ", "\u00a0=\u00a0")  # a number stays with what it is of
+    lines = [part for line in tied.split("\n") for part in textwrap.wrap(line, most, break_long_words=False) or [""]]
+    text.set_text("\n".join(lines).replace("\u00a0", " "))
 
 
 @cache
