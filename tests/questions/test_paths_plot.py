@@ -52,7 +52,7 @@ def test_barrier():
     assert labels == [
         "P-T 0 – P-T 1", "RI-T & RI-T (2 pairs)", "RI-T 0 (best) – RI-T 0", "mine – theirs"
     ]  # fmt: skip
-    looks = [(line.get_color(), line.get_linestyle()) for line in curves_of(figure.axes[0])]
+    looks = [(line.get_color(), line._unscaled_dash_pattern) for line in curves_of(figure.axes[0])]
     assert looks[1] == looks[2] and len(set(looks)) == 4
     accuracy = curves_of(figure.axes[0])[1].get_ydata()
     assert accuracy == pytest.approx([90.0, 65.0, 40.0, 65.0, 90.0])

@@ -11,8 +11,8 @@ __all__ = ["HATCHES", "MARKERS", "looks"]
 MARKERS = "osD^vP*X"
 """A marker for each place in a figure, for grey prints."""
 
-HATCHES = ("", "///", "...", "\\\\\\", "xx", "--", "++", "oo")
-"""A hatch for each place among bars, for grey prints."""
+HATCHES = ("", "///", "\\\\\\", "xx", "--", "||", "++", "/")
+"""A hatch for each place among bars, for grey prints; of lines, as a file of dots or rings is ten times as large."""
 
 Look = tuple[str, str | tuple[int, tuple[int, ...]]]
 

@@ -101,7 +101,7 @@ def _attribute(key: str, value: str, names: dict[str, str]) -> str:
         plain = value.replace("'", "").replace(": ", ":").replace("; ", ";").replace(", ", ",")
         return _NUMBER.sub(_rounded, plain)
     if key == "d":
-        return re.sub(r" ?([A-Za-z]) ?", r"\1", " ".join(_NUMBER.sub(_rounded, value).split()))
+        return re.sub(r" ?([A-Za-z]) ?", r"\1", " ".join(_NUMBER.sub(_placed, value).split()))
     return value if key == "transform" and "scale" in value else _NUMBER.sub(_rounded, value)
 
 
@@ -110,6 +110,13 @@ def _rounded(found: re.Match[str]) -> str:
     x = float(found[0])
     text = f"{x:.1f}" if abs(x) >= 1 else f"{x:.6f}"
     return text.rstrip("0").rstrip(".") or "0"
+
+
+def _placed(found: re.Match[str]) -> str:
+    """One decimal of a place, two where it is part of a mark."""
+    x = float(found[0])
+    text = f"{x:.1f}" if abs(x) >= 1 else f"{x:.2f}"
+    return text.rstrip("0").rstrip(".") if abs(x) >= 0.005 else "0"
 
 
 def _spaced(text: str | None) -> str | None:

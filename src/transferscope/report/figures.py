@@ -33,7 +33,7 @@ _FIXED: Mapping[str, dict[str, str | None]] = {
 _LAYOUT_TABLES = frozenset({"GDEF", "GPOS", "GSUB", "MATH", "kern"})
 _DRAWN = "drawn.json"
 _POINTS_PER_INCH = 72
-_DOTS: Mapping[str, int] = {"svg": 132, "pdf": 250}
+_DOTS: Mapping[str, int] = {"svg": 100, "pdf": 250}
 """Dots an inch of what is stored as dots: of photographs, and of what has too many parts to be stored one by one."""
 _MANY = 600
 """Parts from which on they are dots."""

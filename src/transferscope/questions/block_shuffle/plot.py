@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...errors import UsageError
-from ...plots.looks import looks
+from ...plots.looks import HATCHES, looks
 from ...plots.pictures import show
 from ...plots.sheet import sheet
 from ...plots.style import styled
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-_HATCHES = ("", "///", "...", "xx", "\\\\\\", "++", "oo", "**")
 _BAR = 0.17
 """Inches a bar needs for the number above it."""
 
@@ -59,7 +58,7 @@ def _bars(ax: Axes, result: BlockShuffle, what: Literal["final", "speed"]) -> No
     look = looks(targets)
     tops = [0.0]
     for i, target in enumerate(targets):
-        colour, hatch = look[target][0], _HATCHES[i % len(_HATCHES)]
+        colour, hatch = look[target][0], HATCHES[i % len(HATCHES)]
         for x, block in enumerate(blocks):
             place = x + (i - (len(targets) - 1) / 2) * wide
             first, second = (result.group(target, block, role) for role in ("P-T", "RI-T"))
@@ -111,7 +110,7 @@ def _legend(targets: tuple[str, ...]) -> list[Patch]:
 
     look = looks(targets)
     of_targets = [
-        Patch(facecolor=look[t][0], hatch=_HATCHES[i % len(_HATCHES)], edgecolor="white", label=t)
+        Patch(facecolor=look[t][0], hatch=HATCHES[i % len(HATCHES)], edgecolor="white", label=t)
         for i, t in enumerate(targets)
     ]
     light = Patch(

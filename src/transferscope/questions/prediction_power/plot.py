@@ -20,7 +20,7 @@ __all__ = ["plot"]
 _LOOKS = (
     ("upstream accuracy", "r2_us", PALETTE[0], ""),
     ("covariates", "r2_covariates", PALETTE[4], "///"),
-    ("both", "r2_both", PALETTE[2], "..."),
+    ("both", "r2_both", PALETTE[2], "\\\\\\"),
 )
 _LEAST = -0.25
 _MOST = 6
@@ -58,7 +58,7 @@ def _importance(ax: Axes, result: PredictionPower) -> None:
     shown = sorted(names, key=lambda n: -strength[n])[:_MOST]
     at = np.arange(len(result.tasks))[::-1].astype(float)
     height = 0.8 / max(1, len(shown))
-    hatches = ("", "///", "...", "\\\\\\", "xx", "--")
+    hatches = ("", "///", "\\\\\\", "xx", "--", "||")
     for i, name in enumerate(shown):
         of = [next((c.importance for c in t.covariates if c.name == name), 0.0) for t in result.tasks]
         ax.barh(at + 0.4 - height * (i + 0.5), of, height * 0.9, color=PALETTE[i % len(PALETTE)], hatch=hatches[i],

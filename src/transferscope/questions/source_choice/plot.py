@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...plots.cells import draw_cells, thinned
-from ...plots.looks import MARKERS, looks
+from ...plots.looks import HATCHES, MARKERS, looks
 from ...plots.sheet import sheet
 from ...plots.style import styled
 from .._kinds import SCRATCH
@@ -30,7 +30,6 @@ _TICKS = 14
 _COLUMNS = 2
 _RUN: dict[str, Any] = {"linestyle": "", "marker": "_", "color": "#222222", "markersize": 4, "markeredgewidth": 0.8}
 """A single run on a bar."""
-_HATCHES = ("", "///", "...", "\\\\\\", "xx", "--", "++", "oo")
 
 
 def plot(result: SourceChoice) -> Figure:
@@ -132,7 +131,7 @@ def _look(result: SourceChoice) -> dict[str, tuple[str, Any, str, str]]:
     names = [*result.sources, "RI-T"]
     found = looks(names)
     return {
-        SCRATCH if name == "RI-T" else name: (*found[name], MARKERS[i % len(MARKERS)], _HATCHES[i % len(_HATCHES)])
+        SCRATCH if name == "RI-T" else name: (*found[name], MARKERS[i % len(MARKERS)], HATCHES[i % len(HATCHES)])
         for i, name in enumerate(names)
     }
 
