@@ -135,7 +135,7 @@ def told(found: list[Prospect], where: str) -> list[str]:
         on = f" {p.target}" if p.target else ""
         size = f"{p.networks} networks of a kind" + (f", {p.images:,} images" if p.images else "")
         tells = "no verdict under 3 of a kind" if p.tells is None else f"{short(p.tells)} {p.claim.units}"
-        lines.append(f"  {p.claim.id}{on}: {size}: {tells}{_effect(p)}")
+        lines.append(f"  {p.claim.text} [{p.claim.id}]{on}: {size}: {tells}{_effect(p)}")
     return lines
 
 
