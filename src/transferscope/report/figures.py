@@ -149,6 +149,7 @@ def _as_dots(figure: Figure) -> None:
             cloud.set_rasterized(True)
         if surface and isinstance(cloud, Collection):
             cloud.set_antialiased(False)  # seams between its parts, and thousands of colours
+            cloud.set_edgecolor((0.0, 0.0, 0.0, 0.25))  # lines that are a dot wide would else be too dark
     for ax in figure.axes:
         marks = [line for line in ax.lines if line.get_marker() not in ("", " ", "None", "none", None)]
         if sum(np.size(np.asarray(line.get_xdata(orig=False))) for line in marks) > _MANY:
