@@ -259,7 +259,7 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     for name, remark in remarks_of(checked):
         print(f"note: data {name}: {remark}", file=sys.stderr)
     plan = make_plan(checked)
-    print("\n".join(estimate(plan.needed(names), device=options.device).lines()))
+    print("\n".join(estimate(plan.needed(names), jobs=_jobs(options), device=options.device).lines()))
     known, where = pilots_for(asked, Path(options.out) if options.out else Path("runs") / asked.name)
     print("\n".join(told(prospects(checked, known), where)))
     return 0
