@@ -214,8 +214,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(memory(Path(settings.folder), settings)))
         return 0
     if settings.side:
-        side = ours if settings.side == OURS else usual
-        print(json.dumps(side(Path(settings.folder), settings)))
+        chosen = ours if settings.side == OURS else usual
+        print(json.dumps(chosen(Path(settings.folder), settings)))
         return 0
     if settings.memory:
         del settings.memory
