@@ -19,10 +19,12 @@ usual way loads all files and takes their mean.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import statistics
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -129,21 +131,48 @@ def memory(folder: Path, settings: argparse.Namespace) -> dict[str, Any]:
     files = sorted(folder.glob("*.pt"))
     net = build(settings.network, CLASSES)
     one = sum(v.numel() * v.element_size() for v in net.module.state_dict().values())
-    before = _kilobytes("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    with clock() as taken:
+    averaged_files(net, files[:2])  # what is made once, and kept, is not of this soup
+    held = _Held()
+    with clock() as taken, held:
         if settings.side == FEW:
             mean = averaged_files(net, files)
         else:
             every = [torch.load(p, weights_only=True) for p in files]
             mean = {k: sum(params[k] for params in every) / len(every) for k in every[0]}
-    peak = 1024 * (_kilobytes("VmHWM") - before)
-    return {"seconds": taken.seconds, "cpu": taken.cpu, "networks": peak / one, "one": one, "tensors": len(mean)}
+    return {
+        "seconds": taken.seconds, "cpu": taken.cpu, "networks": held.peak / one, "one": one, "tensors": len(mean),
+    }  # fmt: skip
 
 
-def _kilobytes(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(name)).split()[1])
+class _Held:
+    """The most memory of its own that this process holds meanwhile, over what it held before, in bytes.
+
+    What it has written to, in memory or swapped out; pages of files that are mapped can be dropped at any time.
+    """
+
+    def __enter__(self) -> None:
+        ctypes.CDLL(None).malloc_trim(0)  # what is free already would be used again and not be seen
+        self._before, self._most, self._done = self._now(), 0, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    @property
+    def peak(self) -> int:
+        return self._most - self._before
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.005):
+            self._most = max(self._most, self._now())
+        self._most = max(self._most, self._now())
+
+    @staticmethod
+    def _now() -> int:
+        lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+        return 1024 * sum(int(words[1]) for words in lines if words[0] in ("RssAnon:", "VmSwap:"))
 
 
 def write_files(folder: Path, settings: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from transferscope.errors import UsageError
+from transferscope.evidence.contrast import contrast
 from transferscope.evidence.estimate import Estimate
 from transferscope.evidence.which import choose, holm, images_to_tell, standing
 from transferscope.rng import numpy_generator
@@ -114,3 +115,17 @@ def test_what_cannot_be_compared_is_refused() -> None:
         choose(np.ones((2, 10)), average=np.ones(9))
     with pytest.raises(UsageError, match="expected a row of numbers"):
         choose(np.ones((0, 10)))
+
+
+def test_a_best_one_that_was_chosen_on_other_images_is_held_against_everything_on_all_of_these() -> None:
+    r = np.random.default_rng(3)
+    rows = (r.random((4, 600)) < 0.6).astype(float)
+    average = np.where(r.random(600) < 0.3, 1.0, rows[2])
+    found = choose(rows, average=average, best=2)
+    plain = contrast([average.mean()], [rows[2].mean()], (average[None], rows[2][None]))
+    assert found.best == 2 and found.compared == 4, "three other networks and the average"
+    assert found.average.interval() == plain.interval() and found.take == "average"
+    assert found.p[1] == pytest.approx(min(1.0, 4 * plain.p()))
+    assert choose(rows, average=average).compared == 7, "all six pairs otherwise"
+    with pytest.raises(UsageError, match="the best of 4 networks cannot be at place 4"):
+        choose(rows, best=4)

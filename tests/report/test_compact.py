@@ -1,8 +1,13 @@
 """Figures in the page: the same picture in fewer characters, and addresses that nothing escapes from."""
 
+import base64
+import io
 import re
 from urllib.parse import unquote
 from xml.etree import ElementTree
+
+import numpy as np
+from PIL import Image
 
 from transferscope.report.compact import compact, text_uri
 from transferscope.report.figures import render, svg_uri
@@ -50,6 +55,21 @@ def test_hatches_and_pictures_stay() -> None:
     ax.imshow([[0, 1], [1, 0]])
     text = compact(render(figure)["svg"])
     assert "<pattern " in text and "data:image/png;base64," in text
+
+
+def pictures(svg: str) -> list[np.ndarray]:
+    found = re.findall(r"data:image/png;base64,([^\"']+)", svg)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one))).convert("RGBA")) for one in found]
+
+
+def test_pictures_of_few_colours_are_the_same_in_less() -> None:
+    before = render(drawing())["svg"].decode()
+    after = compact(before.encode())
+    (one, *_), (other, *_) = pictures(before), pictures(after)
+    np.testing.assert_array_equal(one, other)
+    assert len(one.reshape(-1, 4)) > 100 and max(map(len, re.findall("base64,([^\"']+)", after))) < 0.8 * max(
+        map(len, re.findall("base64,([^\"']+)", before))
+    )
 
 
 def test_an_address_is_safe_between_double_quotes() -> None:

@@ -26,7 +26,7 @@ def small() -> Any:
     given = changing(TINY)(
         source=None, targets__clipart=None, starts={"RI-T": {"from": "random", "seeds": [0, 1, 2]}}
     )
-    given["analyses"] = {"distance": True, "extrapolation": {"points": 3}}
+    given["analyses"] = {"distance": True, "mistakes": {"gallery": 1}}
     return parse_study(given)
 
 

@@ -106,11 +106,15 @@ class Tally:
     def words(self) -> str:
         """All of it in a sentence or two."""
         decided = self.count("agrees") + self.count("disagrees")
-        return (
+        counted = (
             f"Of {self.total} verdicts (claims × targets) {self.count('agrees')} agree, {self.count('disagrees')} "
-            f"disagree, {self.count('cannot tell')} cannot tell. Chance alone would give up to {self.by_chance:.1f}; "
-            f"of the {decided} that are decided, {self.standing} are left at a nominal false discovery rate of 5 % "
-            "(Benjamini and Hochberg)."
+            f"disagree, {self.count('cannot tell')} cannot tell. Chance alone would give up to {self.by_chance:.1f}"
+        )
+        if not decided:
+            return f"{counted}."
+        return (
+            f"{counted}; of the {decided} that are decided, {self.standing} are left at a nominal false discovery "
+            "rate of 5 % (Benjamini and Hochberg)."
         )
 
     def frame(self) -> pd.DataFrame:

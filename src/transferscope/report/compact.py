@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections import Counter
 from urllib.parse import quote
 from xml.etree import ElementTree as Xml
+
+import numpy as np
+from PIL import Image
 
 __all__ = ["compact", "text_uri"]
 
@@ -94,7 +99,7 @@ def _attribute(key: str, value: str, names: dict[str, str]) -> str:
     if key == "id":
         return names.get(value, "")
     if key == _LINK:
-        return f"#{names[value[1:]]}" if value.startswith("#") else value.replace("\n", "")
+        return f"#{names[value[1:]]}" if value.startswith("#") else _picture(value.replace("\n", ""))
     value = _REFERRED.sub(lambda m: f"url(#{names[m[1]]})", value)
     if key == "style":
         # Names of fonts need no quotes, which would end an attribute between quotes of that kind.
@@ -117,6 +122,24 @@ def _placed(found: re.Match[str]) -> str:
     x = float(found[0])
     text = f"{x:.1f}" if abs(x) >= 1 else f"{x:.2f}"
     return text.rstrip("0").rstrip(".") if abs(x) >= 0.005 else "0"
+
+
+def _picture(address: str) -> str:
+    """The same picture, colour by colour, with a palette where it has no more than 256 colours."""
+    head, _, data = address.partition("base64,")
+    if not head.startswith("data:image/png"):
+        return address
+    with Image.open(io.BytesIO(base64.b64decode(data))) as opened:
+        pixels = np.asarray(opened.convert("RGBA"))
+    colours, index = np.unique(pixels.reshape(-1, 4), axis=0, return_inverse=True)
+    if len(colours) > 256:
+        return address
+    picture = Image.fromarray(index.reshape(pixels.shape[:2]).astype(np.uint8), mode="P")
+    picture.putpalette(colours[:, :3].tobytes())
+    file = io.BytesIO()
+    picture.save(file, "png", optimize=True, transparency=colours[:, 3].tobytes())
+    shorter = f"{head}base64,{base64.b64encode(file.getvalue()).decode()}"
+    return min(address, shorter, key=len)
 
 
 def _spaced(text: str | None) -> str | None:

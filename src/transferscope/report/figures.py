@@ -144,8 +144,11 @@ def _as_dots(figure: Figure) -> None:
     from matplotlib.collections import Collection
 
     for cloud in figure.findobj(Collection):
-        if type(cloud).__name__ == "Poly3DCollection" or len(np.asarray(cloud.get_offsets())) > _MANY:
+        surface = type(cloud).__name__ == "Poly3DCollection"
+        if surface or len(np.asarray(cloud.get_offsets())) > _MANY:
             cloud.set_rasterized(True)
+        if surface and isinstance(cloud, Collection):
+            cloud.set_antialiased(False)  # seams between its parts, and thousands of colours
     for ax in figure.axes:
         marks = [line for line in ax.lines if line.get_marker() not in ("", " ", "None", "none", None)]
         if sum(np.size(np.asarray(line.get_xdata(orig=False))) for line in marks) > _MANY:

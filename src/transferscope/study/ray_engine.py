@@ -231,6 +231,8 @@ class _Driver:
             self.heard(StepEvent("failed", step.title, step.digest, text=error))
             self.schedule.drop(step, error, self.heard)
             return
+        if "finished" in answer:
+            self.schedule.advance(step.digest, 1.0)  # the last word on the way may have been lost
         for event in answer["events"]:
             self.heard(StepEvent(**event))
         if "fatal" in answer:

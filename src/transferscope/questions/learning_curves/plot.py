@@ -81,7 +81,7 @@ def _panel(ax: Axes, target: str, groups: tuple[CurveGroup, ...], metric: str | 
         ax.axhline(scale * chance, color="#777777", linestyle=":", linewidth=1.0, label="chance")
     ax.set_xlabel("epoch")
     ax.set_ylabel({"auc": "AUC (%)", "accuracy": "accuracy (%)", "loss": "loss (nats)"}.get(chosen, chosen))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.set_title(target)
 
 
