@@ -14,6 +14,7 @@ from . import of_images as i
 from . import of_lines as lines
 from . import of_networks as n
 from . import of_pairs as p
+from . import of_sources as s
 from .family import Family
 
 __all__ = [
@@ -22,10 +23,10 @@ __all__ = [
     "DEPTHS", "DEPTHS_WANDER", "DISAGREE_ACROSS", "DISAGREE_WITHIN", "DISTANCES", "DISTANCES_FEW", "DOMAINS", "DROP",
     "EARLIER", "EDGES", "FLOORS", "GAIN", "GATHERING", "GIVEN", "GRADIENT", "GROWTH", "HARDNESS", "HEIGHTS",
     "LAST_MODULE", "LEADING", "LOG_SPEED", "LOSS_RISE", "MODULES", "MOST_AND_LEAST", "NEAR", "NORMS", "OFFSETS",
-    "OVERFIT", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU", "PRETRAININGS", "RANKS", "RANKS_AHEAD",
-    "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR", "SIZES", "SOUPS", "SOUPS_SHIFTED",
-    "SOURCES", "SPEED",
-    "STARTS", "STEPS", "TARGETS", "TARGET_STARTS", "TOP_LAYERS", "TRAINING", "VALLEYS", "VALLEYS_WANDER", "WIDE",
+    "OVERFIT", "PAIRED_KINDS", "PAIRED_SOURCES", "PEAK_ACROSS", "PEAK_FEW", "PEAK_RUN", "PEAK_TWO", "PLATEAU",
+    "PRETRAININGS", "RANKS", "RANKS_AHEAD", "REWOUND_DEPTH", "REWOUND_DEPTH_WANDER", "ROUGH", "SAME", "SINGULAR",
+    "SIZES", "SOUPS", "SOUPS_SHIFTED", "SOURCES", "SPEED", "STARTS", "STEPS", "TARGETS", "TARGET_STARTS",
+    "TOP_LAYERS", "TRAINING", "VALLEYS", "VALLEYS_WANDER", "WIDE",
 ]  # fmt: skip
 
 
@@ -403,4 +404,15 @@ MOST_AND_LEAST = Family(
     "errors at a rate of 30 % after less before each of six modules is set back (latent 0.1 between networks, the "
     "same for all modules of one); one module rises by the first number, five by the second",
     partial(i.most_and_least, rate=0.3, network=0.1),
+)
+_PAIRED = (
+    "rate 35 %, latent 0.1 of each network and 0.05 of each seed in common; five draws of the support, latent 0.2 on "
+    "all kinds and 0.1 on each, of all seeds alike"
+)
+PAIRED_SOURCES, PAIRED_KINDS = (
+    Family(name, f"{_PAIRED}; {says}", partial(s.paired, rate=0.35, network=0.1, of=of), counts=(4, 5, 8), few=3)
+    for name, says, of in (
+        ("few-shot from three sources", "each two of three sources", "each two"),
+        ("few-shot, kinds by seed", "each kind against the last", "the last"),
+    )
 )

@@ -180,6 +180,21 @@ ROWS: tuple[Row, ...] = (
     _all("003-C-a", f.MOST_AND_LEAST, (0.02, 0.02), (_TRUE, 0.0), (0.1, 0.0)),
     _difference("003-C-c", f.RANKS, 0.3),
     _each("003-C-d", f.RANKS_AHEAD, 9, 0.0, 0.4, (0.2,) * 9),
+    *(
+        Row(
+            claim,
+            f.PAIRED_SOURCES,
+            (
+                Case("one source at the margin", (0.02, 0.02, 0.0)),
+                Case("sources in steps to the margin", (0.01, 0.02, 0.01)),
+            ),
+            (0.05, 0.05, 0.0),
+        )
+        for claim in ("003-A-a", "003-A-b")
+    ),
+    _each("003-A-c", f.PAIRED_KINDS, 2, 0.0, 0.2, (0.02, 0.02)),
+    _difference("003-A-d", f.PAIRED_KINDS, 0.12),
+    _difference("003-A-e", f.PAIRED_KINDS, 0.02),
 )
 
 

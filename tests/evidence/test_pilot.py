@@ -26,6 +26,14 @@ def test_spreads_come_back():
     assert one.sd == pytest.approx(0.03, rel=0.1) and one.networks == 800
 
 
+def test_numbers_of_pre_trainings_are_of_one_kind():
+    rng = numpy_generator("pilot", "pre-trainings")
+    estimate = mean(0.1 + 0.03 * rng.standard_normal(400), over="pre-trainings")
+    [one] = pilots([said("x", estimate, n=400, unit="x", target="a", judged=judge("003-A-d", estimate))])
+    assert (one.kinds, one.networks) == (1, 400) and one.sd == pytest.approx(0.03, rel=0.1)
+    assert prospect(one, 3, 0).tells is None and prospect(one, 4, 0).tells is not None
+
+
 def test_seeds_are_those_with_which_studies_tell_it():
     pilot = Pilot("000-3.1-a", "a", 2, 0.05, 0.0, False, 16)
     got = prospect(pilot, 5, 0)

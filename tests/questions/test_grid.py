@@ -17,6 +17,8 @@ from transferscope.questions.protocols import GridPoint
 from transferscope.questions.scaling.measure import Scaling, scaling
 from transferscope.records import from_tree, to_tree
 
+from .golden import golden
+
 
 def rows(added=0.0, n_seeds=2, noise=0.002, seed=0, shots=2):
     """Two families over widths, shares and epochs; the width adds to the curve."""
@@ -61,6 +63,10 @@ def test_one_curve_or_not(added, verdict):
     found = [f for f in result(added=added).findings() if f.claim == "003-i"]
     assert [f.verdict for f in found] == [verdict] and found[0].target == "houses"
     assert "at equal upstream accuracy the greatest value adds to the least width:" in found[0].text
+
+
+def test_sentences():
+    golden(result(added=0.1), "grid")
 
 
 def test_offsets_are_in_accuracy():

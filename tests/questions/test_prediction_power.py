@@ -11,6 +11,8 @@ from transferscope.errors import UsageError
 from transferscope.numerics.explained import cross_validated, design, partial_r2, variance_inflation
 from transferscope.questions.prediction_power.measure import PredictionPower, prediction_power
 
+from .golden import golden
+
 TABLES = Path(__file__).parents[1] / "tables"
 
 
@@ -33,6 +35,10 @@ def test_a_setting_that_matters_is_named_and_one_that_does_not_is_not() -> None:
     )
     text = result.findings()[0].text
     assert "it is log lr (" in text and "seed" not in text and "--group" in text
+
+
+def test_sentences() -> None:
+    golden(prediction_power(made(0.02), repeats=1), "prediction_power")
 
 
 def test_where_nothing_is_left_that_is_said() -> None:

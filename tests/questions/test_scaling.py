@@ -11,6 +11,8 @@ from transferscope.numerics.power_law import fit_power_law
 from transferscope.questions.scaling.findings import plain_answer
 from transferscope.questions.scaling.measure import Scaling, scaling
 
+from .golden import golden
+
 TABLES = Path(__file__).parents[1] / "tables"
 
 
@@ -53,6 +55,15 @@ def test_the_gain_is_that_of_the_law_and_its_interval_holds_it() -> None:
     text = plain_answer(law, result)
     assert "cars: raising in1k accuracy from 40.0 % to 80.0 % buys" in text and "over 80 models" in text
     assert "it stops paying for the best models at" in text
+
+
+def test_sentences() -> None:
+    """Of a grid, whose claim is judged, with two shots; and of a table with one task and a flat one."""
+    golden(quick(made(shots=(1.0, 10.0), images=500), sampled=True), "scaling")
+    golden(
+        quick(table(np.linspace(0.2, 0.8, 12), flat=np.full(12, 0.5), risen=np.linspace(0.3, 0.6, 12))),
+        "scaling_table",
+    )
 
 
 def test_it_can_be_stored_and_asked_again(tmp_path: Path) -> None:

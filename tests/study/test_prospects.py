@@ -51,6 +51,20 @@ def test_networks_are_counted_by_kind() -> None:
     assert found["000-3.1-a"].images == 2500, "as many as the study takes of 3,000"
 
 
+def test_of_a_grid_pre_trainings_and_of_sources_seeds_are_counted() -> None:
+    pilots = (
+        Pilot("003-e", "photo, 1 shot", 1, 0.2, 0.0, False, 60),
+        Pilot("003-i", "photo", 1, 0.1, 0.0, False, 60),
+        Pilot("003-A-d", "photo", 1, 0.02, 0.3, False, 8),
+    )
+    found = prospects(check(load_study("paper:abnar2022")), pilots)
+    assert [(p.claim.id, p.networks) for p in found] == [("003-e", 138), ("003-i", 138)]
+    [paired] = prospects(check(load_study("paper:entezari2023")), pilots)
+    assert (paired.claim.id, paired.networks, paired.images) == ("003-A-d", 4, 1000) and paired.tells is not None
+    few = load_study("paper:entezari2023", settings={"grid.photos.seeds": [0, 1, 2]})
+    assert prospects(check(few), pilots)[0].tells is None, "three pre-trainings are too few for a verdict"
+
+
 def test_what_is_said(kept: Path) -> None:
     [one] = prospects(check(load_study("paper:neyshabur2020")), PILOTS[1:2])
     assert one.chance is not None and one.seeds is not None and one.tells is not None

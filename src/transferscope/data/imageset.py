@@ -40,6 +40,7 @@ class ImageSet:
         name: what to call the set in tables and figures.
         skipped: images of the source that are not here, with reasons.
         settings: how it was prepared, for the record.
+        captions: ``(n,)`` strings where the source says in words what images show, for image-text pre-training.
 
     Raises:
         DataError: when the parts do not fit together.
@@ -56,6 +57,7 @@ class ImageSet:
     name: str = "images"
     skipped: tuple[Skipped, ...] = ()
     settings: str = ""
+    captions: np.ndarray | None = None
     _known_digest: str = field(
         default="", init=False, repr=False
     )  # not copied by replace(): other pixels, other digest
@@ -68,6 +70,8 @@ class ImageSet:
             )
         if len(self.labels) != n or len(self.ids) != n:
             raise DataError(f"{self.name}: {n} images, {len(self.labels)} labels, {len(self.ids)} ids; need one each")
+        if self.captions is not None and len(self.captions) != n:
+            raise DataError(f"{self.name}: {n} images and {len(self.captions)} captions; need one each, or none")
         if self.labels.ndim == 1 and n and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
             wrong = self.labels.min() if self.labels.min() < 0 else self.labels.max()
             raise DataError(f"{self.name}: labels must lie in 0…{len(self.classes) - 1}, found {wrong}")
@@ -138,6 +142,7 @@ class ImageSet:
             images=take(self.images, chosen),
             labels=self.labels[chosen],
             ids=self.ids[chosen],
+            captions=None if self.captions is None else self.captions[chosen],
             name=self.name if name is None else name,
         )
 

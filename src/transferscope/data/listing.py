@@ -24,11 +24,13 @@ class Listing:
         pixels: where they come from.
         labels: int64 ``(n,)``, or int8 ``(n, k)`` for multi-label.
         ids: ``(n,)`` strings, unique over all parts of a source.
+        captions: ``(n,)`` strings where the source says in words what images show.
     """
 
     pixels: Pixels
     labels: np.ndarray
     ids: np.ndarray
+    captions: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -37,7 +39,8 @@ class Listing:
         """Return the images at ``index`` (int64), in that order."""
         if len(index) == len(self) and np.array_equal(index, np.arange(len(self))):
             return self
-        return Listing(self.pixels.take(index), self.labels[index], self.ids[index])
+        captions = None if self.captions is None else self.captions[index]
+        return Listing(self.pixels.take(index), self.labels[index], self.ids[index], captions)
 
     def sample(self, count: int | None, seed: int) -> Listing:
         """Return ``count`` images at random, all when there are fewer: the ones ``ImageSet.sample`` would take."""

@@ -310,5 +310,6 @@ def _image_set(
             "fewer than two classes are left"
         )
     ids = listing.ids[prepared.kept]
-    made = ImageSet(prepared.images, labels, parts.classes, ids, f"{parts.name} {name}", skipped, settings)
+    said = None if listing.captions is None else listing.captions[prepared.kept]
+    made = ImageSet(prepared.images, labels, parts.classes, ids, f"{parts.name} {name}", skipped, settings, said)
     return made.knowing(prepared.digest)

@@ -87,7 +87,7 @@ def of_classes(parts: Parts, count: int, seed: int) -> Parts:
     def some(listing: Listing) -> Listing:
         index = np.flatnonzero(np.isin(listing.labels, chosen))
         kept = listing.take(index)
-        return Listing(kept.pixels, np.searchsorted(chosen, kept.labels).astype(kept.labels.dtype), kept.ids)
+        return replace(kept, labels=np.searchsorted(chosen, kept.labels).astype(kept.labels.dtype))
 
     names = tuple(parts.classes[i] for i in chosen)
     note = f"{count} of {len(parts.classes)} classes, seed {seed}: {', '.join(names)}"

@@ -19,6 +19,12 @@ from .rules import Rule
 
 __all__ = ["Pilot", "Prospect", "asked", "pilots", "prospect", "read_pilots", "write_pilots"]
 
+_ONE_A_PRETRAINING = ("probe", "head", "grid", "scaling", "sources")
+"""Questions whose numbers are one a pre-training, or paired by its seed, so that no two kinds are contrasted."""
+
+_SEEDS = ("probe", "head", "sources")
+"""Those of which a verdict takes four seeds of pre-training."""
+
 _TWO_SIDED = 0.975
 """One end of a 95 % interval decides; in :mod:`.power` that is a limit of this level."""
 
@@ -56,7 +62,7 @@ class Prospect:
         networks: planned of each kind.
         images: planned test images.
         tells: the number (a difference; on the log scale a ratio) that is told with 80 % power; ``None`` when fewer
-            than three networks of a kind are planned.
+            than three networks of a kind, or four pre-trainings, are planned.
         chance: the probability of the verdict that the claim's effect gives, with what is planned; ``None`` as for
             ``tells``, or without a listed effect.
         seeds: networks of each kind that the claim's effect takes; ``None`` when no number up to 200 is enough.
@@ -101,7 +107,8 @@ def asked(rule: Rule) -> tuple[Question, float, float]:
 def pilots(findings: Iterable[Finding]) -> tuple[Pilot, ...]:
     """Return how much the numbers of claims vary, from findings whose estimates are over networks.
 
-    With as many networks of each kind: s² = n·V of one kind, n·V/4 of two kinds that are contrasted, n all networks.
+    With as many networks of each kind: s² = n·V of one kind (or of pre-trainings paired by seed), n·V/4 of two kinds
+    that are contrasted, n all networks.
     Of several findings of one claim and target the one with the largest spread counts.
 
     Args:
@@ -113,7 +120,8 @@ def pilots(findings: Iterable[Finding]) -> tuple[Pilot, ...]:
         if finding.claim is None or not e.general or e.spread is None or e.n < 2:
             continue
         claim = claim_called(finding.claim)
-        kinds = 2 if claim.kinds != ("P-T",) and claim.kinds != ("RI-T",) else 1
+        alone = claim.kinds in (("P-T",), ("RI-T",)) or claim.question in _ONE_A_PRETRAINING
+        kinds = 1 if alone else 2
         sd = math.sqrt(e.n * e.spread / (1 if kinds == 1 else 4))
         image_sd = math.sqrt((e.noise or 0.0) * e.images)
         one = Pilot(claim.id, finding.target, kinds, sd, image_sd, e.scale == "log", e.n)
@@ -140,7 +148,7 @@ def prospect(pilot: Pilot, networks: int, images: int) -> Prospect:
     sds = (pilot.sd,) * pilot.kinds
     effect = None if claim.effect is None else math.log(claim.effect) if pilot.log else claim.effect
     tells = chance = None
-    if networks >= 3:
+    if networks >= (4 if claim.question in _SEEDS else 3):
         design = Design((networks,) * pilot.kinds, sds, image_sd, images if image_sd else 0)
         tells = detectable(question, design, margin=margin, level=level)
         tells = math.exp(tells) if pilot.log else tells

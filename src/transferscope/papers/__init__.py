@@ -82,6 +82,13 @@ _IN_SLIDES: tuple[Paper, ...] = (
         "The intriguing role of module criticality in the generalization of deep networks",
         "ICLR 2020, arXiv 1912.00528",
     ),
+    Paper(
+        slides.KEY,
+        "entezari2023",
+        "Entezari et al. 2023",
+        "The role of pre-training data in transfer learning",
+        "arXiv 2302.13602",
+    ),
 )
 """Papers whose claims are those that the slides make of them."""
 

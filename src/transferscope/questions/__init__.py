@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .similarity.measure import Similarity, similarity
     from .soup.measure import Soup, soup
     from .source_choice.measure import SourceChoice, source_choice
+    from .sources.measure import Sources, sources
     from .spectrum.measure import Spectrum, spectrum
     from .theory.measure import Theory, ntk_transfer, theory_scores
     from .transfer.measure import Transfer, transfer
@@ -84,6 +85,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "scaling": ("Scaling", "scaling"),
     "prediction_power": ("PredictionPower", "prediction_power"),
     "generalization": ("Generalization", "TrainedNetwork", "generalization"),
+    "sources": ("Sources", "sources"),
 }
 """Their names in the order in which a report answers them, each with what of its ``measure.py`` the package's face
 shows: its result, its function, and what else one calls it with."""

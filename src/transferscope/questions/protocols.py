@@ -6,7 +6,7 @@ So a question needs nothing from the floors above it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -85,6 +85,12 @@ class GridPoint:
         ended: ``finished`` or how it did not.
         finetuned: test accuracy after fine-tuning on the target; ``None`` where that is not asked, nan where it
             diverged.
+        tuned: the weights then; ``None`` where that is not asked, or it diverged.
+        tuned_net: the network then, with the target's classes.
+        source: name of what it is trained on, before objectives and samples make several families of it.
+        objective: what it learned: ``supervised``, ``simclr`` or ``clip``.
+        sampling: how its images were chosen; empty where all are taken.
+        sample: what they are: ``images``, ``effective classes`` and ``Vendi score``; empty where all are taken.
     """
 
     name: str
@@ -98,6 +104,12 @@ class GridPoint:
     trained_on: int
     ended: str
     finetuned: float | None = None
+    tuned: Params | None = None
+    tuned_net: Network | None = None
+    source: str = ""
+    objective: str = "supervised"
+    sampling: str = ""
+    sample: Mapping[str, float] = field(default_factory=dict)
 
 
 class ImagesView(Protocol):

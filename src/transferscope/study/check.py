@@ -11,7 +11,7 @@ from ..errors import CheckpointError, ModelError, SpecError, StoreError, UsageEr
 from ..questions.base import unknown
 from ..train.recipe import Recipe
 from .feasibility import of_network, of_study
-from .grid import CheckedPoint, check_grid
+from .grid import CheckedPoint, check_grid, not_for
 from .inventory import Found, survey
 from .network_spec import network_spec
 from .overlay import laid_over, make
@@ -212,12 +212,13 @@ class _Check:
             if (source.data is None) == (source.checkpoint is None):
                 message = "give either 'data' (to pre-train on) or 'checkpoint' (a file of weights), one of them"
                 self._add(_at(name), message)
-            if source.simclr is not None and source.objective != "simclr":
-                self._add(f"{_at(name)}.simclr", "is for 'objective: simclr'; give that, too")
+            for key in ("simclr", "clip"):
+                if getattr(source, key) is not None and source.objective != key:
+                    self._add(f"{_at(name)}.{key}", f"is for 'objective: {key}'; give that, too")
             if source.at is not None and source.checkpoint is None:
                 self._add(f"{_at(name)}.at", "says which weights of a 'checkpoint'; give that, too")
             if source.checkpoint is not None:
-                for key in ("recipe", "samples", "record", "simclr"):
+                for key in ("recipe", "samples", "record", "simclr", "clip"):
                     if getattr(source, key):
                         self._add(f"{_at(name)}.{key}", "is for pre-training on 'data'; a 'checkpoint' is as it is")
 
@@ -256,14 +257,8 @@ class _Check:
         recipe = self._recipe([("recipe", self.study.recipe), (f"{where}.recipe", source.recipe)], images)
         if source.record is not None:
             self._epochs(source.record.epochs, recipe, f"{where}.record.epochs")
-        if recipe is not None and source.objective == "simclr":
-            for key, wrong in (
-                ("mixup", recipe.augmentation.mixup),
-                ("label_smoothing", recipe.label_smoothing),
-                ("frozen", recipe.frozen != "none"),
-            ):
-                if wrong:
-                    self._add(f"{where}.recipe.{key}", "is nothing for 'objective: simclr'; leave it out there")
+        if recipe is not None and source.objective != "supervised":
+            self.problems += not_for(source.objective, recipe, f"{where}.recipe")
         return Pretraining(source, images, recipe, len(images.classes) if images is not None else None)
 
     def _classes_of(self, where: str, source: SourceSettings, network: Mapping[str, Any]) -> int | None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..data.spec import parse
 from ..errors import SpecError
 from ..train.recipe import Recipe
 from .inventory import Found
+from .pretraining_settings import Objective, SamplerSettings, Sampling
 from .schema import GridSettings, Study
 
-__all__ = ["FACTORS", "CheckedPoint", "Point", "check_grid", "points_of"]
+__all__ = ["FACTORS", "CheckedPoint", "Point", "check_grid", "not_for", "points_of", "sampled",
+           "seen_of"]  # fmt: skip
 
 FACTORS = ("width", "depth", "share", "epochs", "lr", "weight_decay", "head_lr", "head_weight_decay", "batch",
            "label_noise")  # fmt: skip
 """What a grid can vary, in the order of names."""
 
 _OF_NETWORK = ("width", "depth")
+_FIRST = ("random", "easiest", "hardest")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ class Point:
         factors: the value of each factor that the family gives.
         recipe: what these change in the recipe.
         seed: of initialisation and training.
+        source: the family in the study, before objectives and ways to choose images make several of it.
+        objective: what is learned.
+        sampling: how its images are chosen, ``from hardest`` or ``hardest first``; empty where all are taken.
+        control: name of the pre-training on random images that its choice is made with; empty where none is.
     """
 
     name: str
@@ -43,6 +50,10 @@ class Point:
     factors: Mapping[str, float]
     recipe: Mapping[str, Any]
     seed: int
+    source: str = ""
+    objective: Objective = "supervised"
+    sampling: str = ""
+    control: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +84,11 @@ def points_of(family: str, given: GridSettings) -> list[Point]:
     values = {name: getattr(given, name) for name in FACTORS if getattr(given, name)}
     told = [name for name, of in values.items() if len(of) > 1]
     found = []
-    for chosen in _combinations(values, given.vary == "alone"):
+    for chosen, objective, way in itertools.product(
+        _combinations(values, given.vary == "alone"), given.objective, _ways(given.sampler)
+    ):
+        sampling = "" if way is None else _sampling(way, given.sampler)
+        kind: list[str] = [*([objective] if len(given.objective) > 1 else []), *([sampling] if sampling else [])]
         for seed in given.seeds:
             words = [f"{name} {chosen[name]:g}" for name in told]
             words += [f"seed {seed}"] if len(given.seeds) > 1 else []
@@ -82,7 +97,16 @@ def points_of(family: str, given: GridSettings) -> list[Point]:
                 network = network.replace(f"{{{name}}}", f"{chosen.get(name, 0):g}")
             recipe = {k: v for k, v in chosen.items() if k in Recipe.__dataclass_fields__}
             data = _with(given.data, chosen["share"], chosen.get("label_noise", 0.0))
-            found.append(Point(" ".join([family, *words]), family, network, data, chosen, recipe, seed))
+            name = " ".join([", ".join([family, *kind]), *words])
+            control = ""
+            if given.sampler is not None and _looks(way, given.sampler):
+                control = " ".join([", ".join([family, *kind[:-1], _sampling("random", given.sampler)]), *words])
+            found.append(
+                Point(
+                    name, ", ".join([family, *kind]), network, data, chosen, recipe, seed, family, objective,
+                    sampling, control,
+                )
+            )  # fmt: skip
     return found
 
 
@@ -112,8 +136,15 @@ def check_grid(
                 networks[point.network] = network(point.network, f"{where}.network")
             if point.data not in found:
                 found[point.data] = images(point.data, given.samples, f"{where}.data")
-            patches = [("recipe", study.recipe), (f"{where}.recipe", given.recipe), (where, point.recipe)]
-            made = recipe(patches, found[point.data])
+            patches = [
+                ("recipe", study.recipe),
+                (f"{where}.recipe", given.recipe),
+                (f"{where}.recipes.{point.objective}", given.recipes.get(point.objective, {})),
+                (where, point.recipe),
+            ]
+            made = recipe(patches, seen_of(given.sampler, found[point.data]))
+            if made is not None and point.objective != "supervised":
+                yield from not_for(point.objective, made, f"{where}.recipe")
             spec, listed = networks[point.network], found[point.data]
             if spec is not None and listed is not None and made is not None:
                 yield CheckedPoint(point, spec, listed, made)
@@ -139,15 +170,88 @@ def _places(where: str, given: GridSettings) -> Iterator[SpecError]:
             yield SpecError(f"{where}.{name}", f"the network {given.network} has a place for it; give some values")
         if values and not there:
             yield SpecError(f"{where}.network", f"has no place {{{name}}} for the values of {name}; write it into it")
-    for name in (*FACTORS, "seeds"):
+    for key in ("simclr", "clip"):
+        if getattr(given, key) is not None and key not in given.objective:
+            yield SpecError(f"{where}.{key}", f"is for 'objective: {key}'; give that, too")
+    for key in given.recipes:
+        if key not in given.objective:
+            yield SpecError(f"{where}.recipes.{key}", f"is for 'objective: {key}'; give that, too")
+    if given.sampler is not None:
+        yield from _of_sampler(f"{where}.sampler", given.sampler)
+    for name in (*FACTORS, "seeds", "objective"):
         values = getattr(given, name)
         if len(set(values)) < len(values):
             yield SpecError(f"{where}.{name}", f"holds a value twice: {list(values)}")
 
 
-def _with(spec: str, share: float, noise: float) -> str:
-    from dataclasses import replace
+def _of_sampler(where: str, sampler: SamplerSettings) -> Iterator[SpecError]:
+    if "random" not in sampler.from_:
+        yield SpecError(
+            f"{where}.from",
+            "has no 'random', the control that says what any choice of as many images would give; add it",
+        )
+    if len(set(sampler.from_)) < len(sampler.from_):
+        yield SpecError(f"{where}.from", f"holds a value twice: {list(sampler.from_)}")
+    if sampler.pace is not None:
+        if wrong := [way for way in sampler.from_ if way not in _FIRST]:
+            yield SpecError(
+                f"{where}.from", f"{wrong[0]!r} is no order; with a pace images come {', '.join(_FIRST)} first"
+            )
+        if sampler.keep != 1:
+            yield SpecError(f"{where}.keep", "is for samples; with a pace all images come into play, leave it out")
 
+
+def _ways(sampler: SamplerSettings | None) -> tuple[Sampling | None, ...]:
+    """The ways to choose images, the control first, which others are made with."""
+    if sampler is None:
+        return (None,)
+    return tuple(sorted(sampler.from_, key=lambda way: way != "random"))
+
+
+def _sampling(way: Sampling, sampler: SamplerSettings | None) -> str:
+    return f"{way} first" if sampler is not None and sampler.pace is not None else f"from {way}"
+
+
+def _looks(way: Sampling | None, sampler: SamplerSettings) -> bool:
+    """Whether a choice is made with the control's network."""
+    return way in ("easiest", "hardest", "probe") or (way == "cluster" and sampler.features == "probe")
+
+
+def sampled(point: Point, sampler: SamplerSettings | None, images: int) -> dict[str, Any]:
+    """Return what says which images a pre-training sees; nothing where it sees all from the start.
+
+    Args:
+        point: the pre-training.
+        sampler: settings of its family.
+        images: training images there are.
+    """
+    if sampler is None:
+        return {}
+    how = point.sampling.split()[0 if sampler.pace is not None else 1]
+    more: dict[str, Any] = {"clusters": sampler.clusters, "features": sampler.features} if how == "cluster" else {}
+    pace = {} if sampler.pace is None else {"pace": sampler.pace.model_dump()}
+    return {"sampler": {"from": how, "total": round(sampler.keep * images), **more, **pace}}
+
+
+def seen_of(sampler: SamplerSettings | None, found: Found | None) -> Found | None:
+    """Return images with the number of training images that a pre-training sees."""
+    if sampler is None or found is None or sampler.keep == 1:
+        return found
+    return replace(found, train=round(sampler.keep * found.train))
+
+
+def not_for(objective: str, recipe: Recipe, where: str) -> Iterator[SpecError]:
+    """Yield settings of a recipe that a pre-training without labels has no use for."""
+    for key, wrong in (
+        ("mixup", recipe.augmentation.mixup),
+        ("label_smoothing", recipe.label_smoothing),
+        ("frozen", recipe.frozen != "none"),
+    ):
+        if wrong:
+            yield SpecError(f"{where}.{key}", f"is nothing for 'objective: {objective}'; leave it out there")
+
+
+def _with(spec: str, share: float, noise: float) -> str:
     if share == 1 and not noise:
         return spec
     source = parse(spec)

@@ -29,7 +29,7 @@ __all__ = [
 LIBRARY = ("demo",)
 """Studies by a name of their own."""
 
-PAPERS = ("neyshabur2020", "liu2019", "abnar2022", "wortsman2022", "chatterji2020")
+PAPERS = ("neyshabur2020", "liu2019", "abnar2022", "wortsman2022", "chatterji2020", "entezari2023")
 """Papers, as ``paper:NAME``."""
 
 _PLACE = re.compile(r"\$\{(\w+)\}")

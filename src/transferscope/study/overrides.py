@@ -76,8 +76,8 @@ def with_images(tree: Mapping[str, Any], given: Mapping[str, str], ours: str = "
 
     Args:
         tree: the study.
-        given: target, ``source`` (of a study without one: of its grid) or name under ``sources`` → images, a
-            spec string.
+        given: target, ``source`` (of a study without one: of its grid, where all families have one) or name under
+            ``sources`` or ``grid`` → images, a spec string.
         ours: which study of ours it is, in words; empty for one that a person describes.
 
     Raises:
@@ -89,7 +89,8 @@ def with_images(tree: Mapping[str, Any], given: Mapping[str, str], ours: str = "
     """
     targets, sources = dict(tree.get("targets") or {}), dict(tree.get("sources") or {})
     grid = dict(tree.get("grid") or {})
-    known = [*targets, *(["source"] if "source" in tree or grid else []), *sources]
+    alike = len({of["data"] for of in grid.values()}) == 1
+    known = [*targets, *(["source"] if "source" in tree or alike else []), *sources, *grid]
     out, written = dict(tree), {}
     for name, data in given.items():
         spec = absolute(data, Path.cwd(), f"--data {name}")
@@ -100,8 +101,10 @@ def with_images(tree: Mapping[str, Any], given: Mapping[str, str], ours: str = "
             out["source"] = {k: v for k, v in tree["source"].items() if k not in ("checkpoint", "at")} | {
                 "data": spec
             }
-        elif name == "source" and grid:
+        elif name == "source" and alike:
             out["grid"] = grid = {family: {**of, "data": spec} for family, of in grid.items()}
+        elif name in grid:
+            out["grid"] = grid = grid | {name: {**grid[name], "data": spec}}
         elif name in sources:
             sources[name] = {k: v for k, v in sources[name].items() if k not in ("checkpoint", "at")} | {"data": spec}
         else:

@@ -189,6 +189,9 @@ class _Planner:
                 inputs[f"finetuned {point.name}"] = finetuned
             described.append(
                 {"name": point.name, "family": point.family, "factors": dict(point.factors), "seed": point.seed}
+                | ({"source": point.source} if point.source != point.family else {})
+                | ({"objective": point.objective} if point.objective != "supervised" else {})
+                | ({"sampling": point.sampling} if point.sampling else {})
             )
         return described
 

@@ -14,7 +14,9 @@ from ..evidence.finding import Finding
 from ..evidence.phrases import percent, short
 from ..evidence.pilot import Pilot, Prospect, pilots, prospect, read_pilots
 from ..questions.base import Question, starts_asked
+from ..questions.grid.study import OfGrid
 from .check import Checked
+from .grid import points_of
 from .load import load_study
 from .schema import Study
 from .stored_study import StoredStudy, open_study
@@ -84,6 +86,8 @@ def prospects(checked: Checked, known: tuple[Pilot, ...]) -> list[Prospect]:
         for question in by_question.get(claim.question or "", ())[:1]:
             targets = question.targets or tuple(checked.targets)
             about = pilot.target.split(" & ") if pilot.target else targets
+            if question.called() == "scaling":  # a task is a target with its shots: "photo, 5 shots"
+                about = [pilot.target.rpartition(", ")[0]]
             if not set(about) <= set(targets):
                 continue
             images = [checked.targets[target].test for target in about]
@@ -97,8 +101,13 @@ def _networks(study: Study, question: Question, claim: Claim) -> int:
     """Return how many networks of each kind the question has: of the kind with the fewest.
 
     A kind has those of the start with the most seeds. Where starts of a kind are held against each other, the start
-    with the fewest counts; where networks of one initialisation are, the most that share one.
+    with the fewest counts; where networks of one initialisation are, the most that share one. Of a grid it is the
+    number of its pre-trainings, or of seeds where they are paired by these.
     """
+    if isinstance(question, OfGrid):
+        if question.called() == "sources":  # one number a seed
+            return min((len(family.seeds) for family in study.grid.values()), default=0)
+        return sum(len(points_of(name, family)) for name, family in study.grid.items())
     limit = getattr(question, "runs", None) or getattr(question, "seeds", None)
     of_kind: dict[str, list[int]] = {}
     sharing: Counter[int] = Counter()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
-from pydantic import AfterValidator, Field, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
 from ..questions import QUESTIONS, question_class
 from ..questions.base import Question
 from ..strict import Name, Strict, TargetName
 from ..train.recipe import Recipe
 from .overlay import PatchOf
+from .pretraining_settings import ClipSettings, Objective, SamplerSettings, SimclrSettings, several
 
 __all__ = [
     "AverageSettings",
@@ -18,7 +19,6 @@ __all__ = [
     "ImageSettings",
     "NetworkSettings",
     "RecordSettings",
-    "SimclrSettings",
     "SourceSettings",
     "StartSettings",
     "Study",
@@ -80,19 +80,6 @@ class RecordSettings(Strict):
     """Training images of an evaluation: a number of sampled ones, 0 for none; default: all."""
 
 
-class SimclrSettings(Strict):
-    """How views are told apart in pre-training without labels (Chen et al. 2020)."""
-
-    temperature: Annotated[float, Field(gt=0)] = 0.2
-    """By what cosines of projections are divided."""
-    hidden: Annotated[int, Field(ge=1, le=65536)] = 256
-    """Units between the two layers that make projections."""
-    projection: Annotated[int, Field(ge=1, le=65536)] = 64
-    """Numbers that views are compared by."""
-    jitter: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """How strongly colours vary: 0 not at all, 0.5 for small images, 1 for large ones."""
-
-
 class SourceSettings(Strict):
     """Where pre-trained weights come from: trained here on ``data``, or read from ``checkpoint``."""
 
@@ -108,10 +95,13 @@ class SourceSettings(Strict):
     """What is measured and kept of the pre-training; default: as for the runs on targets."""
     weights: Literal["final", "best"] = "final"
     """Which weights of the pre-training runs start from."""
-    objective: Literal["supervised", "simclr"] = "supervised"
-    """What is learned from ``data``: its labels, or without them to find the other view of each image."""
+    objective: Objective = "supervised"
+    """What is learned from ``data``: its labels; ``simclr``, without them to find the other view of each image;
+    ``clip``, to find the caption of each image (the source's own, or made of the names of classes)."""
     simclr: SimclrSettings | None = None
     """Settings of ``objective: simclr`` that are not to be as their defaults."""
+    clip: ClipSettings | None = None
+    """Settings of ``objective: clip`` that are not to be as their defaults."""
     checkpoint: str | None = None
     """A file of pre-trained weights, instead of ``data``: safetensors, .pt, .pth or .th, or a folder of them."""
     at: str | None = None
@@ -148,12 +138,22 @@ class GridSettings(Strict):
     """Batch sizes to try; default: that of the recipe. The learning rate scales with them."""
     label_noise: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
     """Shares of the training images with a wrong label to try; default: none. Test images keep theirs."""
+    objective: Annotated[tuple[Objective, ...], Field(min_length=1), BeforeValidator(several)] = ("supervised",)
+    """What is learned, several ways: ``supervised``, ``simclr``, ``clip``; each as a family of its own."""
+    simclr: SimclrSettings | None = None
+    """Settings of ``simclr`` that are not to be as their defaults."""
+    clip: ClipSettings | None = None
+    """Settings of ``clip`` that are not to be as their defaults."""
+    sampler: SamplerSettings | None = None
+    """Which training images are seen, or which first, several ways of an equal number; each as a family."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
-    """One pre-training for each: seed of initialisation, data order and augmentation."""
+    """One pre-training for each: seed of initialisation, data order, augmentation and samples."""
     vary: Literal["together", "alone"] = "together"
     """``together``: every combination. ``alone``: one thing at a time, the others at the first of their values."""
     recipe: RecipePatch = Field(default_factory=dict)
     """How these pre-trainings differ from the study's recipe."""
+    recipes: dict[Objective, RecipePatch] = Field(default_factory=dict)
+    """How those of one objective differ besides, by its name: ``recipes: {simclr: {lr: 0.3}}``."""
     samples: PositiveInt | None = None
     """Use at most this many images of each part of the source, instead of the study's number."""
 
@@ -237,7 +237,9 @@ class Study(Strict):
     """How images are prepared."""
     recipe: RecipePatch = Field(default_factory=dict)
     """How networks are trained, unless source, target or start say otherwise."""
-    paper: Literal["neyshabur2020", "liu2019", "abnar2022", "wortsman2022", "chatterji2020"] | None = None
+    paper: (
+        Literal["neyshabur2020", "liu2019", "abnar2022", "wortsman2022", "chatterji2020", "entezari2023"] | None
+    ) = None
     """The paper whose figures and tables it makes."""
     source: SourceSettings | None = None
     """Where pre-trained weights come from; needed by starts ``from: source``."""

@@ -13,10 +13,11 @@ from ..models.locate import content_digest
 from ..train.recipe import Recipe
 from .check import Checked
 from .graph import PlannedRun, Step
-from .grid import CheckedPoint
+from .grid import CheckedPoint, sampled, seen_of
 from .inventory import Found
+from .pretraining_settings import ClipSettings, Objective, SimclrSettings
 from .recorded import recorded_run
-from .schema import ImageSettings, RecordSettings, SimclrSettings, SourceSettings, StartSettings
+from .schema import GridSettings, ImageSettings, RecordSettings, SourceSettings, StartSettings
 from .snapshot_schedule import kept_epochs
 
 __all__ = ["DATA_COST", "REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
@@ -80,7 +81,9 @@ class Trainings:
         self.study = checked.study
         self.data = {name: self.images(name, found) for name, found in checked.targets.items()}
         self.sources = {name: self._source(name, given) for name, given in self.study.pretrainings.items()}
-        self.grid = {one.point.name: self._of_grid(one) for one in checked.grid}
+        self.grid: dict[str, Step] = {}
+        for one in checked.grid:  # a control comes before those whose images are chosen with it
+            self.grid[one.point.name] = self._of_grid(one)
 
     def images(self, name: str, found: Found) -> Step:
         """Return the step that prepares images."""
@@ -165,7 +168,7 @@ class Trainings:
             start,
             {},
             self.study.record_of(source),
-            _objective(source),
+            _learned(source.objective, source),
         )
 
     def _recorded(
@@ -217,7 +220,11 @@ class Trainings:
         noise = f" label_noise {n:g}" if (n := point.factors.get("label_noise")) else ""
         images = self.images(f"{point.family} share {point.factors['share']:g}{noise}", one.images)
         record = _at_the_end(one.recipe)
-        return self._train(point.name, images, one.images, one.recipe, point.seed, start, {}, record, {}, one.network)
+        given = self.study.grid[point.source]
+        more = _learned(point.objective, given) | sampled(point, given.sampler, one.images.train)
+        inputs = {"probe": self.grid[point.control]} if point.control else {}
+        seen = seen_of(given.sampler, one.images) or one.images
+        return self._train(point.name, images, seen, one.recipe, point.seed, start, inputs, record, more, one.network)
 
     def _run(
         self,
@@ -323,11 +330,11 @@ def _at_the_end(recipe: Recipe) -> RecordSettings:
     return RecordSettings(epochs=(), evaluate_every=recipe.epochs, evaluate_train=0)
 
 
-def _objective(source: SourceSettings) -> dict[str, Any]:
-    """Return what says that a pre-training has no labels; nothing where it has."""
-    if source.objective == "supervised":
-        return {}
-    return {"simclr": (source.simclr or SimclrSettings()).model_dump()}
+def _learned(objective: Objective, given: SourceSettings | GridSettings) -> dict[str, Any]:
+    """Return what says that a pre-training learns no labels; nothing where it does."""
+    if objective == "simclr":
+        return {"simclr": (given.simclr or SimclrSettings()).model_dump()}
+    return {"clip": (given.clip or ClipSettings()).model_dump()} if objective == "clip" else {}
 
 
 def _averaged(start: StartSettings) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..progress import Progress, silent
 from ..runtime import pick_device
 from .course import Course, check
 from .events import Event, Record
+from .pace import Pace
 from .recipe import Recipe
 from .starts import Start
 from .state import FitState
@@ -32,6 +33,7 @@ def fit(
     device: torch.device | str = "cpu",
     record: Record | None = None,
     state: FitState | None = None,
+    pace: Pace | None = None,
     progress: Progress = silent,
 ) -> Iterator[Event]:
     """Train a network and yield what happens (Neyshabur et al. 2020, Appendix A).
@@ -50,6 +52,7 @@ def fit(
         device: where to compute.
         record: what to keep; by default the start, the best and the final weights.
         state: where to go on, from :class:`Saved`; else the run begins at ``start``.
+        pace: which images come into play first; by default all are from the start.
         progress: told how many steps are done.
 
     Returns:
@@ -66,5 +69,6 @@ def fit(
         state = FitState(0, dict(weights))
     check_same(weights, state.params)
     trainer = Trainer(net, state.params, recipe, seed, pick_device(device))
+    trainer.pace = pace
     trainer.optimiser.load_momentum(state.momentum)
     return Course(trainer, images, record or Record(), state, progress).events()

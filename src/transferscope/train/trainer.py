@@ -17,6 +17,7 @@ from ..params import Params
 from ..rng import numpy_generator, seed_of
 from ..runtime import fast_bfloat16, full_float32
 from .optimiser import Optimiser
+from .pace import Pace
 from .recipe import Recipe
 
 __all__ = ["Trainer", "measure", "on_cpu", "placed", "seed_torch", "share_right"]
@@ -45,6 +46,7 @@ class Trainer:
         self.optimiser = Optimiser(net, self.module, recipe)
         mixed = recipe.precision == "bfloat16" or (recipe.precision == "auto" and fast_bfloat16(device))
         self.precision = "bfloat16" if mixed else "float32"
+        self.pace: Pace | None = None
         self._train_mode()
 
     def step(self, batch: Batch, step: int, rate: float) -> tuple[Tensor, Tensor]:
@@ -86,6 +88,8 @@ class Trainer:
 
     def order(self, epoch: int, images: int) -> np.ndarray:
         """Return the order of the training images in an epoch, ``(images,)``."""
+        if self.pace is not None:
+            return self.pace.order(self.seed, epoch, self.recipe.steps_per_epoch(images))
         return numpy_generator("fit", self.seed, "order", epoch).permutation(images)
 
     def advance(self, train: Feed, part: np.ndarray, step: int, rate: float) -> tuple[Tensor, Tensor]:

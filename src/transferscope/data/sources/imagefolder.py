@@ -3,9 +3,9 @@
 The table has a column ``file_name`` (paths as seen from the table; also ``path``, ``image_id`` and the like, with or
 without the files' ending) and one of labels: ``label``, or the only other one, or what ``?label=`` names. Several
 labels an image are lists, words joined by ``|``, or a column of 0 and 1 for each class (all others of the table, or
-those that ``?label=A,B,C`` names). The table lies in ``ROOT``, or one in the folder of each part. Of one in ``ROOT``,
-the parts are its column ``split``, or the first folders of the paths where these are called like parts. Without a
-table it is a folder for each class, as ``folder:``.
+those that ``?label=A,B,C`` names). A column ``text`` or ``caption`` beside them is captions. The table lies in
+``ROOT``, or one in the folder of each part. Of one in ``ROOT``, the parts are its column ``split``, or the first
+folders of the paths where these are called like parts. Without a table it is a folder for each class, as ``folder:``.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ _OTHER_FILES = (
 """What others call the column of files, in lower case and without underscores."""
 
 _USUAL = ("label", "labels")
+_CAPTIONS = ("text", "caption")
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class ImageFolder(SplitSource):
         """Return the column of labels, or the columns of 0 and 1, one a class, of all tables."""
         columns = list(dict.fromkeys(name for row in rows for name in row))
         others = [c for c in columns if not c.endswith(_FILE) and plain(c) not in (*_OTHER_FILES, "split", "")]
+        if len(worded := [c for c in others if plain(c) not in _CAPTIONS]):
+            others = worded
         if self.label:
             asked = [self.label] if self.label in columns else [n.strip() for n in self.label.split(",")]
             for name in asked:
@@ -131,6 +134,7 @@ class _Row:
     path: str
     label: Labels
     part: str
+    caption: str | None = None
 
 
 _Read = list[tuple[int, dict[str, Any]]]
@@ -171,7 +175,9 @@ def _rows(root: Path, table: Path, read: _Read, labels: Sequence[str]) -> list[_
     parts = ["train"] * len(read)
     if table.parent == root:
         parts = _parts_of(paths, [str(row.get("split", "")) for _, row in read] if "split" not in labels else [])
-    return [_Row(*row) for row in zip(paths, values, parts, strict=True)]
+    column = next((c for c in columns if plain(c) in _CAPTIONS and c not in labels), "")
+    captions = [row[column].strip() if isinstance(row.get(column), str) else None for _, row in read]
+    return [_Row(*row) for row in zip(paths, values, parts, captions, strict=True)]
 
 
 def _tables(root: Path) -> dict[str, Path]:
@@ -234,7 +240,9 @@ def _parts_of(paths: Sequence[str], split: Sequence[str]) -> list[str]:
 
 def _listing(root: Path, rows: Sequence[_Row], labels: np.ndarray) -> Listing:
     paths = [row.path for row in rows]
-    return Listing(FilePixels(root, paths), labels, np.array([readable(path) for path in paths]))
+    said = [row.caption for row in rows]
+    captions = None if None in said or not said else np.array(said, dtype=str)
+    return Listing(FilePixels(root, paths), labels, np.array([readable(path) for path in paths]), captions)
 
 
 def _unlisted(root: Path, listings: Any) -> list[str]:

@@ -19,6 +19,7 @@ from ... import errors
 from ...rng import seed_of
 from .. import synthetic
 from ..decode import Block, Form
+from ..drawn import attributes, captions
 from ..listing import Listing, Parts, arrange
 from ..pixels import ArrayPixels, Pixels
 from .base import Source, union
@@ -27,9 +28,6 @@ __all__ = ["Synthetic"]
 
 _GRAIN = 128
 """Images drawn from one seed; changing it changes the pictures."""
-
-_LABEL_SIZE = 8
-"""Labels do not depend on the size, so they are had from the smallest pictures."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Synthetic(Source):
             self._refuse(f"train={self.train} and test={self.test} are too few")
         for domain in self.domains:
             try:
-                synthetic.render(domain, 0, _LABEL_SIZE, 0, labels=self.labels, imbalance=self.imbalance)
+                synthetic.render(domain, 0, 8, 0, labels=self.labels, imbalance=self.imbalance)
             except errors.DataError as e:
                 self._refuse(str(e))
         if len({synthetic.classes(domain, labels=self.labels) for domain in self.domains}) > 1:
@@ -95,16 +93,21 @@ class Synthetic(Source):
         pixels = _Drawn(
             self, part, np.repeat(np.arange(len(self.domains)), count), np.tile(np.arange(count), len(self.domains))
         )
-        labels = np.concatenate(
-            [self._draw(d, part, b, n, _LABEL_SIZE)[1] for d in self.domains for b, n in _chunks(count)]
-            or [self._draw(self.domains[0], part, 0, 0, _LABEL_SIZE)[1]]
-        )
+        labels, said = [], []
+        for domain, number, some in [(d, *of) for d in self.domains for of in _chunks(count) or [(0, 0)]]:
+            objects, colours = attributes(domain, some, self._seed(part, number), self.imbalance)
+            labels.append(objects if self.labels == "object" or colours is None else colours)
+            said += captions(domain, objects, colours)
         ids = np.array([f"{d}/{part}/{i:06d}" for d in self.domains for i in range(count)], dtype=str)
-        return Listing(pixels, labels.astype(np.int8 if labels.ndim == 2 else np.int64), ids)
+        kind = np.int8 if labels[0].ndim == 2 else np.int64
+        return Listing(pixels, np.concatenate(labels).astype(kind), ids, np.array(said, dtype=str))
+
+    def _seed(self, part: str, number: int) -> int:
+        return seed_of("synthetic source", self.seed, part, number)
 
     def _draw(self, domain: str, part: str, number: int, count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
         """The first ``count`` pictures of a chunk, and their labels."""
-        seed = seed_of("synthetic source", self.seed, part, number)
+        seed = self._seed(part, number)
         return synthetic.render(domain, count, size, seed, labels=self.labels, imbalance=self.imbalance, threads=1)
 
 
@@ -144,9 +147,9 @@ class _Drawn(Pixels):
         return self._source.default_size, self._source.default_size
 
 
-def _chunks(count: int) -> Iterator[tuple[int, int]]:
+def _chunks(count: int) -> list[tuple[int, int]]:
     """Number and length of each chunk."""
-    return ((start // _GRAIN, min(_GRAIN, count - start)) for start in range(0, count, _GRAIN))
+    return [(start // _GRAIN, min(_GRAIN, count - start)) for start in range(0, count, _GRAIN)]
 
 
 @cache

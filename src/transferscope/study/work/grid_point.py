@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import StoreError
+from ...models.network import Network
+from ...params import Params
 from ...questions.protocols import GridPoint
 from ..perform import Context
 from .data import DataSummary
@@ -34,9 +36,16 @@ def grid_point(context: Context, described: Mapping[str, Any], role: str, finetu
     summary = images.result(DataSummary)
     diverged = trained.ended != "finished"
     again: float | None = None
+    tuned: Params | None = None
+    tuned_net: Network | None = None
     if finetuned in context.step.inputs:
-        again = _reached(context.stored(finetuned).result(Trained))
-    batches = trained.steps / math.ceil(summary.train.images / step.spec["recipe"]["batch"])
+        after = context.stored(finetuned)
+        reached: Trained = after.result(Trained)
+        again = _reached(reached)
+        tuned_net = network_of(step.spec["network"], reached.classes)
+        tuned = None if math.isnan(again) else after.weights()["final"]
+    seen = step.spec["sampler"]["total"] if "sampler" in step.spec else summary.train.images
+    batches = trained.steps / math.ceil(seen / step.spec["recipe"]["batch"])
     return GridPoint(
         name=described["name"],
         family=described["family"],
@@ -46,9 +55,15 @@ def grid_point(context: Context, described: Mapping[str, Any], role: str, finetu
         params=None if diverged else stored.weights()["final"],
         accuracy=_reached(trained),
         images=summary.test.images,
-        trained_on=round(batches * summary.train.images),
+        trained_on=round(batches * seen),
         ended=trained.ended,
         finetuned=again,
+        tuned=tuned,
+        tuned_net=tuned_net,
+        source=described.get("source", described["family"]),
+        objective=described.get("objective", "supervised"),
+        sampling=described.get("sampling", ""),
+        sample=trained.sample,
     )
 
 

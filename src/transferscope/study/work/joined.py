@@ -46,6 +46,7 @@ def _chained(parts: Mapping[str, ImageSet], name: str) -> ImageSet:
         sets[0],
         images=_pixels([s.images for s in sets]),
         labels=np.concatenate([s.labels for s in sets]),
+        captions=None if any(s.captions is None for s in sets) else np.concatenate([s.captions for s in sets]),
         ids=np.concatenate([np.char.add(f"{key}/", s.ids.astype(str)) for key, s in parts.items()]),
         name=name,
         skipped=tuple(skip for s in sets for skip in s.skipped),

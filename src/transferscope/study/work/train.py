@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from ...train.averaged import fit_averaged
 from ...train.contrastive import fit_simclr
 from ...train.events import Ended, Epoch, Event, Record, Saved, Snapshot, Steps
 from ...train.fit import fit
+from ...train.image_text import fit_clip
 from ...train.recipe import Recipe
 from ...train.starts import Start, pretrained, probed, random, same
 from ...train.state import FitState
@@ -25,6 +26,7 @@ from ..perform import Context
 from .data import images_of
 from .network import network_of
 from .probed import PROBED
+from .sampled import chosen
 
 __all__ = ["Trained", "train"]
 
@@ -50,6 +52,7 @@ class Trained:
         report: what was left out of the weights it started from and drawn anew.
         metrics: of the last evaluation.
         best_metrics: of the evaluation at the best epoch.
+        sample: what the chosen images are, where some are chosen: their number, effective classes, Vendi score.
     """
 
     ended: str
@@ -62,6 +65,7 @@ class Trained:
     report: tuple[str, ...]
     metrics: dict[str, float]
     best_metrics: dict[str, float]
+    sample: dict[str, float] = field(default_factory=dict)
 
 
 def train(context: Context) -> None:
@@ -78,10 +82,17 @@ def train(context: Context) -> None:
         keep, tags, evaluated = numbers["history"], numbers["tags"], numbers["evaluated"]
         context.earlier, context.started = numbers["seconds"], numbers["started"]
     how: Callable[..., Iterator[Event]] = fit
+    more: dict[str, Any] = {}
+    sample: dict[str, float] = {}
+    if "sampler" in spec:
+        images, pace, sample = chosen(context, net, images)
+        more = {"pace": pace}
     if "average" in spec:
         how = partial(fit_averaged, **spec["average"])
     elif "simclr" in spec:
         how = partial(fit_simclr, **spec["simclr"])
+    elif "clip" in spec:
+        how = partial(fit_clip, **spec["clip"])
     events = how(
         net,
         start,
@@ -92,6 +103,7 @@ def train(context: Context) -> None:
         record=_record(spec["record"], recipe, images),
         state=state,
         progress=context.progress,
+        **more,
     )
     saved_at = time.monotonic()
     ended: Ended | None = None
@@ -139,6 +151,7 @@ def train(context: Context) -> None:
             report=start.report,
             metrics=evaluated[last] if last is not None else {},
             best_metrics=evaluated.get(best, {}) if best is not None else {},
+            sample=sample,
         )
     )
 
