@@ -57,7 +57,7 @@ class TaskMove:
 
 
 def task_move(source: Float[Tensor, "p d"], labels: Float64[Tensor, "p k"], target: Float[Tensor, "q e"]) -> TaskMove:
-    """Compute what a wide two-layer network on these features would make of both sets of images (F25).
+    """Compute what a wide two-layer network on these features would make of both sets of images.
 
     Features are centred by the mean of both sets' means and scaled to length 1. H = H∞ of
     :func:`~transferscope.numerics.relu_gram.relu_gram`, with a ridge of 0.001 of its diagonal.

@@ -164,9 +164,7 @@ def _wide_and_sharp(result: Criticality, shown: list[str]) -> Figure:
         raise UsageError("no network has two modules whose μ is known; wide and sharp valleys take two")
     subjects = {s.label: s for s in result.networks}
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
-        fig = MplFigure(figsize=(6.4, 2.3 * len(pairs) + 0.8), layout="constrained")
+        fig = sheet(6.4, 2.3 * len(pairs) + 0.8)
         axes = fig.subplots(len(pairs), 2, squeeze=False)
         for r, (label, pair) in enumerate(pairs.items()):
             surfaces = [scale * v.means(0, metric) for v in pair]

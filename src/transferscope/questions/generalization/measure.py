@@ -1,4 +1,4 @@
-"""Does network criticality foretell how well networks generalise that all fit their training images?  Row F39."""
+"""Does network criticality foretell how well networks generalise that all fit their training images?"""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Generalization(Result):
     """
 
     question: ClassVar[str] = "generalization"
-    cites: ClassVar[tuple[str, ...]] = ("F39", "003 module criticality", "Chatterji et al. 2020", "Jiang et al. 2020")
+    cites: ClassVar[tuple[str, ...]] = ("Sedghi (slides)", "Chatterji et al. 2020", "Jiang et al. 2020")
 
     networks: tuple[NetworkRow, ...]
     measures: tuple[str, ...]
@@ -240,7 +240,7 @@ def generalization(
     total: int = 0,
     progress: Progress = silent,
 ) -> Generalization:
-    """Hold network criticality and nine other measures against the test error (F39; Chatterji et al. 2020).
+    """Hold network criticality and nine other measures against the test error (Chatterji et al. 2020).
 
     Only networks that fit their training images are compared, as measures of complexity are about what training
     error does not say. τ is Kendall's over all of them; ψ and Ψ compare those that differ in one hyper-parameter

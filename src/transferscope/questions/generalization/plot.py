@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import UsageError, nearest
 from ...evidence.estimate import Estimate
 from ...plots.looks import MARKERS
+from ...plots.sheet import sheet
 from ...plots.style import DIVERGING, PALETTE, styled
 from .measure import CRITICALITY, Generalization
 
@@ -34,13 +35,11 @@ def plot(result: Generalization, what: str = "ranking") -> Figure:
     if what not in ("ranking", "granulated"):
         raise UsageError(f"a figure of {what!r}{nearest(what, ('ranking', 'granulated'))}")
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         if what == "granulated":
-            fig = MplFigure(figsize=(6.4, 3.6), layout="constrained")
+            fig = sheet(6.4, 3.6)
             _granulated(fig.subplots(), result)
             return fig
-        fig = MplFigure(figsize=(8.2, 3.6), layout="constrained")
+        fig = sheet(8.2, 3.6)
         left, right = fig.subplots(1, 2, width_ratios=[1.0, 1.1])
         _cloud(left, result)
         _taus(right, result)

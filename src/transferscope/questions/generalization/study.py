@@ -35,7 +35,7 @@ class GeneralizationQuestion(Question):
     words: ClassVar[Words] = Words(
         title="What foretells generalisation",
         asks="Does network criticality foretell how well networks generalise that all fit their training images?",
-        rows="F39 · Sedghi (slides), Chatterji et al. 2020, Jiang et al. 2020",
+        rows="Sedghi (slides), Chatterji et al. 2020, Jiang et al. 2020",
         how=(
             "Each network of the grid that fits its training images is measured on them: network criticality Σμ_i by "
             "the search that looks at no more cells than μ takes, and nine numbers of earlier work: the number of "
