@@ -137,8 +137,8 @@ def test_from_yaml_to_the_page(tmp_path: Path):
 
 def test_other_images_are_given_by_family():
     paper = "paper:entezari2023"
-    study = load_study(paper, data={"drawings": "synthetic:clipart?train=3000&test=100", "photo": "synthetic:photo"})
-    assert study.grid["drawings"].data == "synthetic:clipart?test=100&train=3000"
+    study = load_study(paper, data={"drawings": "synthetic:clipart?train=6000&test=100", "photo": "synthetic:photo"})
+    assert study.grid["drawings"].data == "synthetic:clipart?test=100&train=6000"
     assert study.grid["photos"].data.startswith("synthetic:source") and list(study.targets) == ["photo"]
     with pytest.raises(UsageError, match="--data source: the study has no target or source of this name"):
         load_study(paper, data={"source": "synthetic:photo"})
