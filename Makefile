@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
 BENCH  := $(VENV)/.ready-bench
+# A file of tests stays in one process, so that what its tests share is made once; each process holds a torch (1 GB).
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help demo test test-all test-networks test-trainers test-ray fuzz lint types unit bench calibrate browser clean
 
@@ -53,15 +55,15 @@ types: $(DEV)
 	$(BIN)/mypy
 
 unit: $(DEV) browser
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test: lint types unit
 
 test-all: lint types browser
-	$(BIN)/python -m pytest -m "not networks"
+	$(PYTEST) -m "not networks"
 
 test-networks: $(DEV)
-	$(BIN)/python -m pytest -v -m networks
+	$(PYTEST) --dist load -v -m networks
 
 test-trainers: $(DEV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,lightning,huggingface]'

@@ -2,8 +2,8 @@
 
 import os
 
-# Single-threaded by default: tests run side by side on small machines, and the same bits come out everywhere.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# One thread by default: files of tests run side by side, and the same bits come out everywhere.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from jaxtyping import install_import_hook
 

@@ -1,6 +1,8 @@
 """What the machine has."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,22 @@ def test_cores_where_the_system_binds_no_process(monkeypatch, count, expected):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: count)
     assert cores() == expected
+
+
+def test_the_program_lets_waiting_threads_sleep_and_a_user_may_say_otherwise():
+    code = (
+        "import os, sys; from transferscope.cli import main; sys.argv = ['transferscope', 'schema']; main(); "
+        "print(os.environ.get('OMP_WAIT_POLICY'), os.environ.get('GOMP_SPINCOUNT'), file=sys.stderr)"
+    )
+    usual = {k: v for k, v in os.environ.items() if k not in runtime._WAITING}
+    for said, expected in (({}, "passive None"), ({"GOMP_SPINCOUNT": "7"}, "None 7")):
+        run = [sys.executable, "-c", code]
+        done = subprocess.run(run, env={**usual, **said}, capture_output=True, text=True, check=True)
+        assert done.stderr.split("\n")[-2] == expected, done.stderr
+
+
+def test_threads_of_a_torch_that_is_loaded_wait_as_they_did(monkeypatch):
+    for name in runtime._WAITING:
+        monkeypatch.delenv(name, raising=False)
+    assert "torch" in sys.modules and not runtime.sleep_while_waiting()
+    assert runtime.sleep_while_waiting({}), "a process that is only to be started"

@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,11 +28,15 @@ __all__ = [
     "out_of_memory",
     "pick_device",
     "room",
+    "sleep_while_waiting",
     "threads",
 ]
 
 _MEMORY = Path("/proc/meminfo")
 _CONTAINER = Path("/sys/fs/cgroup")
+
+_WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+"""What users set to say how threads of OpenMP wait."""
 
 _OUT_OF_MEMORY = (
     "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "unable to find an engine to execute this computation",
@@ -140,6 +144,23 @@ def keep_freed_memory() -> bool:
     libc = ctypes.CDLL(None)
     settings = ((m_mmap_max, 0), (m_trim_threshold, 2**31 - 1), (m_top_pad, 64 * 2**20))
     return all(libc.mallopt(option, value) == 1 for option, value in settings)
+
+
+def sleep_while_waiting(environment: MutableMapping[str, str] = os.environ) -> bool:
+    """Let OpenMP's threads sleep while they wait for each other, instead of spinning, and return whether they will.
+
+    On a busy machine a thread spins for another that has no processor, and takes it from those that have work:
+    training with two threads on two cores among ten other processes took 15 times the processor time. To be called
+    before torch is loaded, which reads this once; whatever the user has set stays.
+
+    >>> environment = {"OMP_WAIT_POLICY": "active"}
+    >>> sleep_while_waiting(environment), environment
+    (False, {'OMP_WAIT_POLICY': 'active'})
+    """
+    if any(name in environment for name in _WAITING):
+        return False
+    environment["OMP_WAIT_POLICY"] = "passive"
+    return environment is not os.environ or "torch" not in sys.modules
 
 
 def free_memory(device: torch.device | None = None) -> int | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 from transferscope.models.build import build
 from transferscope.models.network import Input
@@ -17,6 +18,13 @@ from transferscope.study.load import parse_study
 from transferscope.study.plan import make_plan
 
 Tree = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """What else runs beside the tests is no matter of theirs."""
+    if "said" not in request.node.name:
+        monkeypatch.setattr(module, "_BUSY", float("inf"))
 
 
 def test_a_line_a_step_and_sums(starts: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,3 +76,51 @@ def test_operations_are_counted_from_the_network() -> None:
             products *= n
         by_hand += 2 * products * sides.get(name, 1) ** 2
     assert module._operations(net) == by_hand
+
+
+@pytest.mark.parametrize(
+    ("count", "clock", "processor", "quiet", "busy"),
+    [
+        (1, 0.2, 0.2, 0.2, 1.0),  # nobody else is there
+        (1, 5.0, 0.2, 0.2, 25.0),  # the clock is the others'
+        (2, 0.12, 0.2, 0.12, 1.0),  # two threads that wait for each other a little
+        (2, 5.0, 0.2, 0.2, 25.0),  # no longer than one thread alone
+        (2, 0.05, 0.2, 0.1, 1.0),  # a coarse clock: two threads are not four
+    ],
+)
+def test_a_pace_is_of_a_quiet_machine(
+    monkeypatch: pytest.MonkeyPatch, count: int, clock: float, processor: float, quiet: float, busy: float
+) -> None:
+    calls = 0
+
+    def step() -> None:
+        nonlocal calls
+        calls += 1
+
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock * calls)
+    monkeypatch.setattr(module.time, "process_time", lambda: processor * calls)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: count)
+    pace = module._pace(step, torch.device("cpu"), 1.0)
+    assert pace.quiet == pytest.approx(quiet) and pace.busy == pytest.approx(busy)
+
+
+def test_a_busy_machine_is_said_with_what_it_makes_of_the_time() -> None:
+    step = module.StepEstimate(Step("analysis", "distance photo", {}), "6 runs", 30.0, 1e6)
+    quiet, busy = (Estimate((step,), "cpu", 1.0, 1.0, 1e6, often).lines() for often in (1.2, 4.0))
+    assert not any("busy" in line for line in quiet)
+    assert any(re.search(r"busy with other work: .* 4\.0 times as long, about 2 min$", line) for line in busy)
+
+
+def test_it_is_measured_with_the_threads_of_a_worker(starts: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[int] = set()
+
+    def pace(step: object, device: torch.device, most: float) -> module._Pace:
+        seen.add(torch.get_num_threads())
+        return module._Pace(1.0, 1.0)
+
+    monkeypatch.setattr(module, "_pace", pace)
+    monkeypatch.setattr("transferscope.study.execute.cores", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = torch.get_num_threads()
+    estimate(make_plan(check(parse_study(starts()))).steps, jobs=2, device="cpu")
+    assert seen == {3} and torch.get_num_threads() == before

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 from ..errors import TransferscopeError
+from ..runtime import sleep_while_waiting
 from .interrupt import INTERRUPTED, answered_soon, leave
 from .parser import build_parser
 
@@ -26,9 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = build_parser()
     options = parser.parse_args(arguments)
+    is_program = arguments is None
+    if is_program:
+        sleep_while_waiting()
     from . import commands
 
-    is_program = arguments is None
     try:
         with answered_soon(_ON_INTERRUPT) if is_program else nullcontext():
             return int(getattr(commands, options.command)(options))

@@ -6,8 +6,7 @@ import math
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from ..data.feed import Batch
 from ..models.network import Network
 from ..probes.evaluate import usual_batch
 from ..rng import generator
-from ..runtime import full_float32, pick_device
-from ..runtime import threads as torch_threads
+from ..runtime import full_float32, threads
 from ..store.digest import digest
 from ..train.recipe import Recipe
 from ..train.trainer import Trainer
+from .execute import resources
 from .graph import Step
 from .overlay import make
 from .training_steps import TRAINING_COST
@@ -37,6 +36,9 @@ V100 = 50_000 / 165 * TRAINING_COST * 8.2e9
 
 _WORTH_A_GPU = 60.0
 """Seconds there under which nobody asks how long it takes on a GPU."""
+
+_BUSY = 1.3
+"""How often as long things must take before a plan says that the machine is busy."""
 
 _UNITS = (("PFLOP", 1e15), ("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6))
 
@@ -76,6 +78,7 @@ class Estimate:
         training: training images a second there.
         evaluation: images evaluated a second there.
         image_operations: operations of one image's way forward through the network.
+        busy: how often as long things take now as on a quiet machine, as other programs are at work; 1 is not at all.
     """
 
     steps: tuple[StepEstimate, ...]
@@ -83,6 +86,7 @@ class Estimate:
     training: float
     evaluation: float
     image_operations: float
+    busy: float = 1.0
 
     @property
     def seconds(self) -> float:
@@ -107,6 +111,7 @@ class Estimate:
             "",
             f"{len(self.steps)} steps, about {hours(self.seconds)} one after the other on {where}, "
             "without preparing images",
+            *self._said_busy(),
             f"{_counted(operations)} ({_counted(self.image_operations)} an image forward){elsewhere}",
         ]
 
@@ -115,24 +120,40 @@ class Estimate:
         """Whether times were measured, or are those of the V100."""
         return self.device != "meta"
 
+    def _said_busy(self) -> list[str]:
+        if self.busy < _BUSY:
+            return []
+        return [
+            f"this machine is busy with other work: as it is now, all takes {self.busy:.1f} times as long, "
+            f"about {hours(self.busy * self.seconds)}"
+        ]
+
     def _rates(self) -> str:
         rates = ((self.training, "training images"), (self.evaluation, "evaluated images"))
         return " and ".join(f"{rate:,.0f} {what}" for rate, what in rates if not math.isnan(rate))
 
 
-def estimate(
-    steps: Sequence[Step], *, device: str = "auto", threads: int | None = None, measured: bool = True
-) -> Estimate:
-    """Measure each network for a few seconds and say how long the steps take.
+def estimate(steps: Sequence[Step], *, jobs: int = 1, device: str = "auto", measured: bool = True) -> Estimate:
+    """Measure each network for a few seconds, as a worker would run it, and say how long the steps take.
 
     Args:
         steps: of a plan.
+        jobs: how many would run side by side: each has its share of the processors.
         device: ``cpu``, ``cuda`` or ``auto``.
-        threads: threads of torch, as a step will have them; by default as torch has them now.
         measured: false to measure nothing and count operations only, at the rate of :data:`V100`; for a study that
             is not for this machine.
+
+    Raises:
+        UsageError: for no jobs, or a device that is not there.
     """
-    chosen = pick_device(device) if measured else torch.device("meta")
+    if not measured:
+        return _estimate(steps, torch.device("meta"))
+    chosen, count = resources(jobs, device, None)
+    with threads(count):
+        return _estimate(steps, chosen)
+
+
+def _estimate(steps: Sequence[Step], chosen: torch.device) -> Estimate:
     networks = {digest(s.spec["network"]): s.spec["network"] for s in steps if "network" in s.spec}
     if not networks:
         return Estimate(tuple(StepEstimate(s, "", None, 0.0) for s in steps), chosen.type, 0.0, 0.0, 0.0)
@@ -141,8 +162,7 @@ def estimate(
     for step in steps:
         if "network" in step.spec:
             using[digest(step.spec["network"])].append(step)
-    with nullcontext() if threads is None else torch_threads(threads):
-        by_network = {key: _measured(spec, using[key], chosen, seconds) for key, spec in networks.items()}
+    by_network = {key: _measured(spec, using[key], chosen, seconds) for key, spec in networks.items()}
     first = next(iter(by_network.values()))
     found = tuple(
         _of_step(step, by_network[digest(step.spec["network"])] if "network" in step.spec else first)
@@ -151,20 +171,23 @@ def estimate(
     rates = [rate for m in by_network.values() for rate in m.training.values()]
     usual = float(np.median(rates)) if rates else float("nan")
     evaluation = float(np.median([m.evaluation for m in by_network.values()]))
-    return Estimate(found, chosen.type, usual, evaluation, first.operations)
+    busy = float(np.median([m.busy for m in by_network.values()]))
+    return Estimate(found, chosen.type, usual, evaluation, first.operations, busy)
 
 
 @dataclass(frozen=True)
 class _Measured:
     """What a network does here: training images a second by batch, evaluated images a second, operations an image.
 
-    ``size`` is that of its weights, in bytes.
+    ``size`` is that of its weights, in bytes; ``busy`` says how often as long it took on the clock, as other programs
+    were at work.
     """
 
     training: Mapping[int, float]
     evaluation: float
     operations: float
     size: float
+    busy: float
 
 
 def _measured(spec: Mapping[str, Any], steps: Sequence[Step], device: torch.device, seconds: float) -> _Measured:
@@ -173,11 +196,18 @@ def _measured(spec: Mapping[str, Any], steps: Sequence[Step], device: torch.devi
     if device.type == "meta":
         operations = _operations(net)
         rate = V100 / operations
-        return _Measured(defaultdict(lambda: rate / TRAINING_COST), rate, operations, size)
+        return _Measured(defaultdict(lambda: rate / TRAINING_COST), rate, operations, size, 1.0)
     trained = [step for step in steps if step.kind == "train"]
     batches = sorted({step.spec["recipe"]["batch"] for step in trained})
-    training = {batch: _training_rate(net, trained, batch, device, seconds) for batch in batches}
-    return _Measured(training, _evaluation_rate(net, device, seconds), _operations(net), size)
+    paces = {batch: _training_pace(net, trained, batch, device, seconds) for batch in batches}
+    count, evaluation = _evaluation_pace(net, device, seconds)
+    return _Measured(
+        {batch: batch / pace.quiet for batch, pace in paces.items()},
+        count / evaluation.quiet,
+        _operations(net),
+        size,
+        float(np.median([pace.busy for pace in (*paces.values(), evaluation)])),
+    )
 
 
 def _of_step(step: Step, measured: _Measured) -> StepEstimate:
@@ -251,8 +281,8 @@ def _schedule(recipe: Mapping[str, Any]) -> str:
     return f"×{recipe['decay']:g} after {'/'.join(map(str, recipe['milestones']))}"
 
 
-def _training_rate(net: Network, trained: Sequence[Step], batch: int, device: torch.device, most: float) -> float:
-    """Return images a second, augmentation included."""
+def _training_pace(net: Network, trained: Sequence[Step], batch: int, device: torch.device, most: float) -> _Pace:
+    """Return how long a step takes, augmentation included."""
     like = next(step for step in trained if step.spec["recipe"]["batch"] == batch)
     recipe: Recipe = make(Recipe, like.spec["recipe"])
     trainer = Trainer(net, net.params(), recipe, 0, device)
@@ -261,10 +291,10 @@ def _training_rate(net: Network, trained: Sequence[Step], batch: int, device: to
     def step() -> None:
         trainer.step(images, 0, 1e-6)
 
-    return batch / _seconds_of(step, device, most)
+    return _pace(step, device, most)
 
 
-def _evaluation_rate(net: Network, device: torch.device, most: float) -> float:
+def _evaluation_pace(net: Network, device: torch.device, most: float) -> tuple[int, _Pace]:
     size = usual_batch(device, net.input.size)
     batch = _random_images(net, size, device)
     module = net.fresh(net.params()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -274,25 +304,46 @@ def _evaluation_rate(net: Network, device: torch.device, most: float) -> float:
         with torch.inference_mode(), full_float32(device):
             module(net.input.prepare(batch.images).contiguous(memory_format=torch.channels_last))
 
-    return size / _seconds_of(step, device, most)
+    return size, _pace(step, device, most)
 
 
-def _seconds_of(step: Any, device: torch.device, most: float) -> float:
-    """Return the median time of some calls, of about so many seconds together, after two that warm up."""
+@dataclass(frozen=True)
+class _Pace:
+    """How long something takes: seconds on a quiet machine, and how often as long it took here and now."""
 
-    def timed() -> float:
-        begun = time.perf_counter()
+    quiet: float
+    busy: float
+
+
+def _pace(step: Callable[[], None], device: torch.device, most: float) -> _Pace:
+    """Return how long a call takes, from some of about so many seconds together, after two that warm up.
+
+    On a processor that other programs use, too, the time on the clock is theirs. What it would be without them lies
+    between the processor time of all threads and its part for one thread, and the fastest call says where: with one
+    thread it is the processor time, however busy the machine.
+    """
+    clock: list[float] = []
+    processor: list[float] = []
+
+    def timed() -> None:
+        begun, spent = time.perf_counter(), time.process_time()
         step()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        return time.perf_counter() - begun
+        clock.append(time.perf_counter() - begun)
+        processor.append(time.process_time() - spent)
 
     for _ in range(2):
         timed()
-    times: list[float] = []
-    while len(times) < 3 or (sum(times) < most and len(times) < 200):
-        times.append(timed())
-    return float(np.median(times))
+    clock.clear()
+    processor.clear()
+    while len(clock) < 3 or (sum(clock) < most and len(clock) < 200):
+        timed()
+    if device.type == "cuda":
+        return _Pace(float(np.median(clock)), 1.0)
+    one = float(np.median(processor))
+    quiet = min(one, max(one / torch.get_num_threads(), min(clock)))
+    return _Pace(quiet, max(1.0, float(np.mean(clock)) / quiet))
 
 
 def _random_images(net: Network, count: int, device: torch.device) -> Batch:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import TransferscopeError
+from ..runtime import sleep_while_waiting
 from ..store.folder import RunFolder
 from .events import Listener, StepEvent
 from .graph import Step
@@ -34,6 +35,7 @@ class _Worker:
         package_root = str(Path(__file__).resolve().parents[2])
         paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
+        sleep_while_waiting(environment)
         self._log_file: IO[bytes] = log.open("wb")
         # In a session of its own, so that an interrupt from the keyboard reaches only the engine, which then decides.
         self.process = subprocess.Popen(
