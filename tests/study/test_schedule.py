@@ -91,3 +91,21 @@ def test_questions_come_after_what_is_waited_for_and_cheapest_first() -> None:
     assert order(1) == ["run", "other", "late", "cheap", "also cheap", "middling", "dear"]
     # Side by side with all others, which are 1 + 2 + 2 + 5, the dearest ends last unless it is begun second.
     assert order(2) == ["run", "other", "late", "dear", "middling", "cheap", "also cheap"]
+
+
+def test_a_question_that_takes_longer_than_all_else_is_begun_before_trainings() -> None:
+    train = Step("train", "run", {"n": 1}, cost=1)
+    dear = Step("analysis", "dear", {}, {"run": train}, cost=10)
+    others = [Step("train", f"other {i}", {"i": i}, {"run": train}, cost=3) for i in range(4)]
+
+    def order(jobs: int) -> list[str]:
+        schedule, names = Schedule([train, dear, *others], jobs), []
+        while (step := schedule.take()) is not None:
+            schedule.finish(step, reused=False)
+            names.append(step.name)
+        return names
+
+    assert order(1)[-1] == "dear"
+    # Beside 12 others on one other process it may wait until 10 are left; on three it would end last.
+    assert order(2) == ["run", "other 0", "dear", "other 1", "other 2", "other 3"]
+    assert order(4)[:2] == ["run", "dear"]

@@ -155,9 +155,9 @@ def test_a_real_study_takes_what_was_said(tmp_path: Path, monkeypatch: pytest.Mo
     """Within a factor of 1.5, on a machine that does nothing else meanwhile."""
     monkeypatch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path / "cache"))
     study = parse_study(parse_yaml(STUDY))
-    found = estimate(make_plan(check(study)).steps, device="cpu", threads=1)
+    found = estimate(make_plan(check(study)).steps, jobs=jobs, device="cpu")
     said = laid_out(found, Cluster(1, jobs, start=5.0 if jobs > 1 else 0.0)).seconds
     begun = time.perf_counter()
-    _, outcome = run_study(study, tmp_path / "out", jobs=jobs, device="cpu", threads=1)
+    _, outcome = run_study(study, tmp_path / "out", jobs=jobs, device="cpu")
     took = time.perf_counter() - begun
     assert outcome.ok and took / 1.5 < said < took * 1.5, (said, took)

@@ -256,9 +256,9 @@ def _run(options: argparse.Namespace, asked: object) -> int:
 
 def _plan(options: argparse.Namespace, asked: Study) -> int:
     """Print what a study would compute, and how long it would take here."""
+    from ..runtime import cores, pick_device
     from ..study.check import check
     from ..study.estimate import estimate
-    from ..study.execute import resources
     from ..study.on_paper import cluster_lines, cluster_of, here_line, laid_out
     from ..study.plan import make_plan
     from ..study.prospects import pilots_for, prospects, told
@@ -271,13 +271,13 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
         print(f"note: data {name}: {remark}", file=sys.stderr)
     plan = make_plan(checked)
     steps, jobs = plan.needed(names), _jobs(options)
-    device, threads = resources(jobs, options.device, None)
     if options.engine == "local":
-        found = estimate(steps, device=options.device, threads=None if device.type == "cuda" else threads)
+        found = estimate(steps, jobs=jobs, device=options.device)
         more = [here_line(found, jobs)]
     else:
         cluster = cluster_of(options.nodes, options.gpus)
-        found = estimate(steps, device=options.device, threads=1, measured=device.type == "cuda" or not cluster.gpus)
+        measured = pick_device(options.device).type == "cuda" or not cluster.gpus
+        found = estimate(steps, jobs=cores(), device=options.device, measured=measured)
         more = cluster_lines(found, laid_out(found, cluster))
     print("\n".join([*found.lines(), *more]))
     known, where = pilots_for(asked, options.out or Path("runs") / asked.name)

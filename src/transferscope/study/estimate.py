@@ -6,7 +6,6 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,11 @@ from ..data.feed import Batch
 from ..models.network import Network
 from ..probes.evaluate import usual_batch
 from ..rng import generator
-from ..runtime import full_float32, pick_device
-from ..runtime import threads as torch_threads
+from ..runtime import full_float32, threads
 from ..store.digest import digest
 from ..train.recipe import Recipe
 from ..train.trainer import Trainer
+from .execute import resources
 from .graph import Step
 from .overlay import make
 from .pace import Pace, pace
@@ -119,6 +118,11 @@ class Estimate:
             f"{_counted(operations)} ({_counted(self.image_operations)} an image forward){elsewhere}",
         ]
 
+    @property
+    def measured(self) -> bool:
+        """Whether times were measured, or are those of the V100."""
+        return self.device != "meta"
+
     def _said_busy(self) -> list[str]:
         if self.busy < _BUSY:
             return []
@@ -127,29 +131,32 @@ class Estimate:
             f"about {hours(self.busy * self.seconds)}"
         ]
 
-    @property
-    def measured(self) -> bool:
-        """Whether times were measured, or are those of the V100."""
-        return self.device != "meta"
-
     def _rates(self) -> str:
         rates = ((self.training, "training images"), (self.evaluation, "evaluated images"))
         return " and ".join(f"{rate:,.0f} {what}" for rate, what in rates if not math.isnan(rate))
 
 
-def estimate(
-    steps: Sequence[Step], *, device: str = "auto", threads: int | None = None, measured: bool = True
-) -> Estimate:
-    """Measure each network for a few seconds and say how long the steps take.
+def estimate(steps: Sequence[Step], *, jobs: int = 1, device: str = "auto", measured: bool = True) -> Estimate:
+    """Measure each network for a few seconds, as a worker would run it, and say how long the steps take.
 
     Args:
         steps: of a plan.
+        jobs: how many would run side by side: each has its share of the processors.
         device: ``cpu``, ``cuda`` or ``auto``.
-        threads: threads of torch, as a step will have them; by default as torch has them now.
         measured: false to measure nothing and count operations only, at the rate of :data:`V100`; for a study that
             is not for this machine.
+
+    Raises:
+        UsageError: for no jobs, or a device that is not there.
     """
-    chosen = pick_device(device) if measured else torch.device("meta")
+    if not measured:
+        return _estimate(steps, torch.device("meta"))
+    chosen, count = resources(jobs, device, None)
+    with threads(count):
+        return _estimate(steps, chosen)
+
+
+def _estimate(steps: Sequence[Step], chosen: torch.device) -> Estimate:
     networks = {digest(s.spec["network"]): s.spec["network"] for s in steps if "network" in s.spec}
     if not networks:
         return Estimate(tuple(StepEstimate(s, "", None, 0.0) for s in steps), chosen.type, 0.0, 0.0, 0.0)
@@ -158,8 +165,7 @@ def estimate(
     for step in steps:
         if "network" in step.spec:
             using[digest(step.spec["network"])].append(step)
-    with nullcontext() if threads is None else torch_threads(threads):
-        by_network = {key: _measured(spec, using[key], chosen, seconds) for key, spec in networks.items()}
+    by_network = {key: _measured(spec, using[key], chosen, seconds) for key, spec in networks.items()}
     first = next(iter(by_network.values()))
     found = tuple(
         _of_step(step, by_network[digest(step.spec["network"])] if "network" in step.spec else first)
@@ -176,15 +182,15 @@ def estimate(
 class _Measured:
     """What a network does here: training images a second by batch, evaluated images a second, operations an image.
 
-    ``size`` is that of its weights, in bytes; ``busy`` says how often as long all took on the clock, as other
-    programs were at work.
+    ``size`` is that of its weights, in bytes; ``busy`` says how often as long it took on the clock, as other programs
+    were at work.
     """
 
     training: Mapping[int, float]
     evaluation: float
     operations: float
     size: float
-    busy: float = 1.0
+    busy: float
 
 
 def _measured(spec: Mapping[str, Any], steps: Sequence[Step], device: torch.device, seconds: float) -> _Measured:
@@ -193,14 +199,18 @@ def _measured(spec: Mapping[str, Any], steps: Sequence[Step], device: torch.devi
     if device.type == "meta":
         operations = _operations(net)
         rate = V100 / operations
-        return _Measured(defaultdict(lambda: rate / TRAINING_COST), rate, operations, size)
+        return _Measured(defaultdict(lambda: rate / TRAINING_COST), rate, operations, size, 1.0)
     trained = [step for step in steps if step.kind == "train"]
     batches = sorted({step.spec["recipe"]["batch"] for step in trained})
     paces = {batch: _training_pace(net, trained, batch, device, seconds) for batch in batches}
     count, evaluation = _evaluation_pace(net, device, seconds)
-    training = {batch: batch / one.quiet for batch, one in paces.items()}
-    busy = float(np.median([one.busy for one in (*paces.values(), evaluation)]))
-    return _Measured(training, count / evaluation.quiet, _operations(net), size, busy)
+    return _Measured(
+        {batch: batch / one.quiet for batch, one in paces.items()},
+        count / evaluation.quiet,
+        _operations(net),
+        size,
+        float(np.median([one.busy for one in (*paces.values(), evaluation)])),
+    )
 
 
 def _of_step(step: Step, measured: _Measured) -> StepEstimate:
@@ -211,8 +221,6 @@ def _of_step(step: Step, measured: _Measured) -> StepEstimate:
     if step.kind == "analysis":
         about = f"{len(step.spec['grid'])} pre-trainings" if "grid" in step.spec else f"{len(step.spec['runs'])} runs"
         return StepEstimate(step, about, step.cost / evaluation, step.cost * operations)
-    if step.kind == "head":
-        return StepEstimate(step, "a linear probe", step.cost / evaluation, step.cost * operations)
     if step.kind == "recording":
         kept = sum(path.stat().st_size for path in Path(step.spec["path"], "weights").glob("*.safetensors"))
         return StepEstimate(step, str(step.spec["path"]), step.cost / evaluation, step.cost * operations, float(kept))

@@ -42,7 +42,7 @@ class Schedule:
 
     Of what others wait for, the step with the most work behind it comes first. Questions come cheapest first, so that
     a study that is stopped has answered most; but one that would keep one process busy when the others have nothing
-    left to do is begun in time.
+    left to do is begun in time, before trainings too.
 
     Args:
         steps: each after its inputs.
@@ -76,19 +76,25 @@ class Schedule:
 
     def take(self) -> Step | None:
         """Hand out a step to run, or ``None`` when none is ready now."""
+        ready = [s for s in self._asked.values() if s.digest in self._waiting]
+        dearest = max(ready, key=lambda s: (s.cost, -self._place[s.digest]), default=None)
+        if dearest is not None and self.jobs > 1 and dearest.cost * (self.jobs - 1) >= self._left() - dearest.cost:
+            return self._taken(dearest)
         while self._ready:
             *_, chosen = heapq.heappop(self._ready)
-            if self._waiting.pop(chosen.digest, None) is not None:  # it was not dropped or found since
-                return chosen
-        ready = [s for s in self._asked.values() if s.digest in self._waiting]
+            if chosen.digest in self._waiting:  # it was not dropped or found since
+                return self._taken(chosen)
         if not ready:
             return None
-        chosen = max(ready, key=lambda s: (s.cost, -self._place[s.digest]))
-        rest = sum(s.cost for s in self._waiting.values()) - chosen.cost
-        if chosen.cost * (self.jobs - 1) < rest or self.jobs == 1:
-            chosen = min(ready, key=lambda s: (s.cost, self._place[s.digest]))
-        del self._waiting[chosen.digest], self._asked[chosen.digest]
-        return chosen
+        return self._taken(min(ready, key=lambda s: (s.cost, self._place[s.digest])))
+
+    def _taken(self, step: Step) -> Step:
+        self._asked.pop(step.digest, None)
+        return self._waiting.pop(step.digest)
+
+    def _left(self) -> float:
+        """Return the cost of all that is not handed out."""
+        return sum(s.cost for s in self._waiting.values())
 
     def _make_ready(self, step: Step) -> None:
         if self._missing[step.digest]:
