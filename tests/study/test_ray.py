@@ -100,10 +100,7 @@ def cluster(locally: Path) -> Iterator[Any]:
 
 
 def drive(engine: str, out: Path, then: Callable[[list[list[str]]], None], **more: str) -> list[list[str]]:
-    """Run the study in a process of its own, as people do; ``then`` hears of every event, with those before.
-
-    The process that starts the nodes must not be the driver: gRPC does not take to a process that forks others.
-    """
+    """Run the study in a process of its own, as people do; ``then`` hears of every event, with those before."""
     environment = {**os.environ, **more}
     command = [sys.executable, "-c", DRIVER, str(out.with_suffix(".yaml")), str(out), engine]
     out.with_suffix(".yaml").write_text(study_yaml(small()))
