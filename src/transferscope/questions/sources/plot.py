@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import UsageError, nearest
 from ...plots.looks import MARKERS
+from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
 from .measure import WORDS, SourceKind, Sources
 
@@ -33,14 +34,12 @@ def plot(result: Sources, what: str = "shots") -> Figure:
     if what == "samples" and not controls:
         raise UsageError("a figure of samples, and no pre-training saw one")
     with styled():
-        from matplotlib.figure import Figure as MplFigure
-
         if what == "samples":
-            fig = MplFigure(figsize=(5.6, 3.4), layout="constrained")
+            fig = sheet(5.6, 3.4)
             _samples(fig.subplots(), result, controls)
             return fig
         groups = _panels(result)
-        fig = MplFigure(figsize=(max(4.2, 3.1 * len(groups)), 3.4), layout="constrained")
+        fig = sheet(max(4.2, 3.1 * len(groups)), 3.4)
         axes = fig.subplots(1, len(groups), squeeze=False, sharey=True)[0]
         for at, (ax, (title, kinds)) in enumerate(zip(axes, groups, strict=True)):
             _shots(ax, result, kinds)

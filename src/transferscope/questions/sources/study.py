@@ -24,7 +24,7 @@ class SourcesQuestion(OfGrid):
     words: ClassVar[Words] = Words(
         title="Sources, objectives and samples",
         asks="What does it matter on which images, by which objective, and on which choice of them one pre-trains?",
-        rows="F32, F33, F29 · Sedghi (slides), Entezari et al. 2023",
+        rows="Sedghi (slides), Entezari et al. 2023",
         how=(
             "Families of the grid are sources; each may be learned from supervised, by two views of an image "
             "(SimCLR), or by an image and its caption (CLIP), and by several choices of as many of its images. Every "
