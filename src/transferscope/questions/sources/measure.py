@@ -1,4 +1,4 @@
-"""Sources, what is learned from them and which of their images, by few labelled images of a target.  F32, F33."""
+"""Sources, what is learned from them and which of their images, by few labelled images of a target."""
 
 from __future__ import annotations
 
@@ -97,7 +97,10 @@ class Sources(Result):
     """
 
     question: ClassVar[str] = "sources"
-    cites: ClassVar[tuple[str, ...]] = ("F32", "F33", "003 The role of pretraining data in transfer learning")
+    cites: ClassVar[tuple[str, ...]] = (
+        "Sedghi (slides), The role of pretraining data in transfer learning",
+        "Entezari et al. 2023",
+    )
 
     target: str
     columns: tuple[str, ...]
