@@ -64,7 +64,8 @@ def findings(result: Sizes) -> tuple[Finding, ...]:
 PLOT = '''
 """The norms as bars."""
 
-from ...plots.style import figure, styled
+from ...plots.sheet import figure
+from ...plots.style import styled
 
 
 def plot(result):

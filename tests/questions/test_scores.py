@@ -136,6 +136,7 @@ def test_more_images_are_needed_for_less_difference(found: Scores) -> None:
     assert len(close.tied()) == 1 or (needed is not None and needed > 80)
 
 
+@pytest.mark.slow
 def test_intervals_of_ridge_hold_the_mean_over_other_images() -> None:
     """The variance over subsets against what other images of the same kind give, 24 times over."""
     estimates, values = [], []
