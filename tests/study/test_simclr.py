@@ -49,7 +49,7 @@ def test_it_is_pre_trained_without_labels_and_transferred(tmp_path: Path) -> Non
         ({"objective": "simclr", "recipe": {"augmentation": {"mixup": 0.2}}}, "source.recipe.mixup: is nothing for"),
         ({"objective": "simclr", "recipe": {"frozen": "body"}}, "source.recipe.frozen: is nothing for"),
         ({"objective": "simclr", "simclr": {"temperature": 0}}, "source.simclr.temperature: must be greater than 0"),
-        ({"objective": "simclear"}, "'simclear' is not one of 'supervised', 'simclr' or 'clip'; did you mean 'simclr'"),
+        ({"objective": "simclear"}, "is not one of 'supervised', 'simclr' or 'clip'; did you mean 'simclr'"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(source, message) -> None:
