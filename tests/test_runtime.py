@@ -79,7 +79,7 @@ def test_cores_where_the_system_binds_no_process(monkeypatch, count, expected):
 
 def test_the_program_lets_waiting_threads_sleep_and_a_user_may_say_otherwise():
     code = (
-        "import os, sys; from transferscope.cli import main; sys.argv = ['transferscope', 'schema']; main(); "
+        "import os, sys; from transferscope.cli import main; sys.argv = ['transferscope', 'papers']; main(); "
         "print(os.environ.get('OMP_WAIT_POLICY'), os.environ.get('GOMP_SPINCOUNT'), file=sys.stderr)"
     )
     usual = {k: v for k, v in os.environ.items() if k not in runtime._WAITING}

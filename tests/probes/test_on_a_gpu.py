@@ -78,7 +78,9 @@ def test_every_plan_gives_the_numbers_of_the_cpu_and_waits_for_no_point(plan, mu
 
 
 @pytest.mark.parametrize("norm", ["interpolated", "kept", "recalibrated"])
-@pytest.mark.parametrize("part", [True, False], ids=["one layer", "whole network"])
+@pytest.mark.parametrize(
+    "part", [pytest.param(True, marks=pytest.mark.slow), False], ids=["one layer", "whole network"]
+)
 def test_batch_norm_waits_for_no_point_either(norm, part):
     net = build("resnet20", 4, input=Input((8, 8)))
     images = images_for(net, 40)

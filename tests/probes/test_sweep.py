@@ -144,6 +144,7 @@ def test_plans_equal_the_plain_loop_on_well_known_networks(name):
     assert "affine" in check_plans(build(name, 4, input=Input((size, size))), 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["torchvision/resnet18", "timm/convnext_atto"])
 def test_plans_equal_the_plain_loop_on_two_well_known_networks(name):
     assert "affine" in check_plans(build(name, 4, input=Input((32, 32))), 2)
