@@ -94,9 +94,13 @@ def test_holm_is_that_of_the_textbook() -> None:
 
 def test_images_that_would_tell() -> None:
     gap = Estimate(0.01, -0.01, 0.03, over="images", n=500)
-    assert images_to_tell(gap, 500) == 2000
-    wider = norm.ppf(1 - 0.025 / 3) / norm.ppf(0.975)
-    assert images_to_tell(gap, 500, 3) == math.ceil(2000 * wider**2)
+    error = 0.02 / norm.ppf(0.975)  # the standard error of 500 images
+    for times in (1, 3, 2.4):
+        need = images_to_tell(gap, 500, times)
+        power = norm.sf(norm.isf(0.025 / times) - 0.01 / (error * math.sqrt(500 / need)))
+        assert power == pytest.approx(0.8, abs=2e-4), "of the upper side, which alone tells"
+    clear = Estimate(0.1, 0.08, 0.12, over="images", n=500)
+    assert images_to_tell(clear, 500) == 500, "never fewer than there were"
     assert images_to_tell(Estimate(0.0, -0.01, 0.01), 500) == math.inf
 
 

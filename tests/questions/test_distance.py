@@ -354,3 +354,12 @@ def test_networks_that_differ_in_more_than_their_heads_are_refused():
     del b["3.weight"]
     with pytest.raises(UsageError, match="B has none; only heads may"):
         distance(net, [a, b])
+
+
+def test_the_module_that_moved_most_is_one_of_those_in_the_sum():
+    """The head, too, unless it was left out of the distance."""
+    net = net_with_norm()
+    a = initialise(net, seed=0)
+    b = {k: v + (1.0 if k.startswith("6.") else 0.1) if v.is_floating_point() else v for k, v in a.items()}
+    (text,) = [f.text for f in distance(net, {"a": a, "b": b}).findings() if "apart" in f.text]
+    assert ", most in 6 (" in text and "without the head" not in text

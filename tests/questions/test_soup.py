@@ -11,7 +11,8 @@ from transferscope.data.imageset import ImageSet
 from transferscope.errors import UsageError
 from transferscope.evidence.contrast import contrast, mean
 from transferscope.evidence.guard import Witness
-from transferscope.evidence.which import holm
+from transferscope.evidence.phrases import rounded
+from transferscope.evidence.which import holm, images_to_tell
 from transferscope.models.build import build, initialise
 from transferscope.models.network import Input, Network
 from transferscope.models.solution import Solution
@@ -20,7 +21,7 @@ from transferscope.numerics.averaging import uniform
 from transferscope.numerics.merging import model_stock, task_arithmetic, ties, wise_ft
 from transferscope.params import lerp
 from transferscope.probes.outputs import Outputs
-from transferscope.questions.soup.decision import decided, images_to_tell
+from transferscope.questions.soup.decision import decided
 from transferscope.questions.soup.entries import over_sets
 from transferscope.questions.soup.ingredients import Ingredient
 from transferscope.questions.soup.measure import HELD_OUT, Soup, soup
@@ -347,9 +348,10 @@ def test_what_to_take(base):
     text, gap = decided(decision(base, first(700), first(760)), "test")
     assert text.startswith("Take the soup: the greedy soup of ") and gap.value == pytest.approx(0.06)
     assert (
-        "accuracy 76.0 %, +6.0 points (" in text and f"images, {base.best} (accuracy 70.0 %), p < 0.001, of " in text
+        "accuracy 76.0 %, +6.0 points (" in text
+        and f"images, {base.best} (accuracy 70.0 %), p < 0.001 corrected for " in text
     )
-    assert text.endswith("comparisons; 1,000 images of test.")
+    assert text.endswith("comparisons (the interval is of this one alone); 1,000 images of test.")
     text, _ = decided(decision(base, first(760), first(700)), "test")
     assert text.startswith("Take a single one, not the soup: the greedy soup of ") and "−6.0 points" in text
     text, gap = decided(decision(base, first(760), first(700), second=first(650)), "test")
@@ -368,9 +370,10 @@ def test_it_decides_by_the_rule_for_all_such_choices(base):
     other = np.roll(first(700), 6)
     other[:3] = 1
     text, gap = decided(decision(base, first(700), other), "test")
-    assert text.startswith("Cannot tell whether") and ", of 7 comparisons; " in text
-    need = images_to_tell(gap, 1000, 7)
-    assert f"about {need:,.0f} images" in text
+    assert text.startswith("Cannot tell whether")
+    assert " corrected for 7 comparisons (the interval is of this one alone); " in text
+    need = images_to_tell(gap, 1000, base.decision("test").times(1))
+    assert f"about {rounded(need)} images" in text
     plain = contrast([0.703], [0.7], (other[None].astype(float), first(700)[None].astype(float)))
     assert gap.interval() == plain.interval(), "of all images: nothing was chosen on them"
     found = base.decision("test")

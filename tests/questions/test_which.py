@@ -148,7 +148,7 @@ def test_the_first_sentence_decides(take: str) -> None:
     assert first.text.startswith(begins.get(take, "Cannot tell: "))
     assert first.estimate.over == "images" and first.n == 2000
     if take == "cannot tell":
-        assert "images would tell a difference of this size" in first.text
+        assert "images would tell a true difference of this size in four of five cases" in first.text
 
 
 def test_both_numbers_stand_in_the_sentence_where_batch_norm_moves_them() -> None:

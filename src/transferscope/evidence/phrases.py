@@ -27,6 +27,7 @@ __all__ = [
     "points_text",
     "power_of_ten",
     "range_text",
+    "rounded",
     "short",
     "shortened",
     "times",
@@ -219,6 +220,17 @@ def points_more(estimate: Estimate, more: str = "more", less: str = "less", digi
     sign = -1 if estimate.value < 0 else 1
     size = f"{number(100 * sign * estimate.value, digits)} points"
     return f"{size}{interval_text(estimate, factor=100 * sign, digits=digits)} {less if sign < 0 else more}"
+
+
+def rounded(count: float) -> str:
+    """Write two figures of a count that is an estimate.
+
+    >>> rounded(1148.0), rounded(87)
+    ('1,100', '87')
+    """
+    whole = round(count)
+    unit = 10 ** max(0, len(str(whole)) - 2)
+    return f"{round(whole / unit) * unit:,}"
 
 
 def range_text(low: float, high: float, over: str, *, digits: int | None = None) -> str:

@@ -27,6 +27,9 @@ Take = Literal["one", "average", "ensemble", "cannot tell"]
 ALPHA = 0.05
 """A comparison is clear when its corrected p lies under this."""
 
+_POWER = 0.8
+"""In how many of all cases a difference is to be told."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -71,6 +74,12 @@ class Decision:
     ensemble: Estimate | None
     p: tuple[float, float, float]
     compared: int
+
+    def times(self, place: int) -> float:
+        """Return by how much the p at a place of ``p`` was multiplied in correcting."""
+        compared = (self.gap, self.average, self.ensemble)[place]
+        alone = None if compared is None else _p(compared)
+        return self.p[place] / alone if alone and self.p[place] < 1 else float(self.compared)
 
 
 def choose(
@@ -174,24 +183,25 @@ def holm(p: Sequence[float]) -> list[float]:
     return found
 
 
-def images_to_tell(gap: Estimate, n: int, compared: int = 1) -> float:
-    """Return how many images it takes for the interval of a difference of this size to leave out 0; ∞ for none.
+def images_to_tell(gap: Estimate, n: int, times: float = 1.0) -> float:
+    """Return how many images tell a true difference of this size in four of five cases; ∞ where there is none.
 
-    The interval of n images is ±h wide, that of N images ±h·√(n/N); so N = n·(h/d)².
+    The interval of n images is ±h wide at z₀ = 1.96 standard errors, so that of N images has the standard error
+    h·√(n/N)/z₀, and a difference d is told with 80 % power from N = n·(h·(z + z₈₀)/(z₀·d))² on, z that of the level
+    which is left after correction. At least n.
 
     Args:
         gap: the difference d on n images with its interval.
         n: how many images it is from.
-        compared: how many comparisons are corrected together; the interval is taken as wide as the first of them
-            needs.
+        times: by how much its p is multiplied in correcting for other comparisons; the level is divided by it.
 
     >>> images_to_tell(Estimate(0.01, -0.01, 0.03, over="images", n=500), 500)
-    2000.0
+    4087.0
     """
     if gap.low is None or gap.high is None or not gap.value:
         return math.inf
-    wider = quantile(ALPHA / compared) / quantile(ALPHA)
-    return float(math.ceil(n * (wider * (gap.high - gap.low) / 2 / abs(gap.value)) ** 2 - 1e-9))
+    reach = (quantile(ALPHA / times) + quantile(2 * (1 - _POWER))) / quantile(ALPHA)
+    return float(max(n, math.ceil(n * (reach * (gap.high - gap.low) / 2 / abs(gap.value)) ** 2 - 1e-9)))
 
 
 def standing(

@@ -71,8 +71,9 @@ def _level(result: Distance, kind: str, pairs: Sequence[Pair]) -> Finding:
     found, values = pair_mean(sample), sample.values
     spread = range_text(float(values.min()), float(values.max()), "pairs") if len(values) > 1 else ""
     by_module = result.distance[[result.pairs.index(p) for p in pairs]].mean(0)
-    body = [m for m in np.flatnonzero(~result.heads) if math.isfinite(by_module[m])]
-    largest = max(body, key=by_module.__getitem__) if len(body) > 1 else None
+    # Of what is in the sum: heads, too, unless they were left out of it.
+    summed = [m for m in np.flatnonzero(~result.heads | (not any(result.missing))) if math.isfinite(by_module[m])]
+    largest = max(summed, key=by_module.__getitem__) if len(summed) > 1 else None
     most = "" if largest is None else f", most in {result.modules[largest]} ({short(by_module[largest])})"
     return said(
         f"{kind}: {short(found.value)}{interval_text(found, digits=None) or spread} apart{_where(result)}{most}; "

@@ -7,7 +7,7 @@ import math
 from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.left_out import remark
-from ...evidence.phrases import count, interval_text, listed, number, percent, short, shortened
+from ...evidence.phrases import count, interval_text, listed, number, percent, rounded, short, shortened
 from .measure import Scores
 from .values import SCORES
 
@@ -53,7 +53,7 @@ def choice(result: Scores) -> Finding:
     names = shortened([_name(result, i) for i in others])
     told = len(result.candidates) - 1 - len(others)
     rest = f"; {count(told, 'other')} {'is' if told == 1 else 'are'} told apart" if told else ""
-    more = f"; about {_about(needed)} images would tell it from {_name(result, others[0])}" if needed else ""
+    more = f"; about {rounded(needed)} images would tell it from {_name(result, others[0])}" if needed else ""
     return said(
         f"Cannot tell: {text} is the highest, and {names} cannot be told apart from it "
         f"({_gap(result, gap)} over {_name(result, others[0])}){rest}{more}.",
@@ -181,12 +181,6 @@ def _share(result: Scores, value: float) -> str:
 def _value(result: Scores, found: Estimate) -> str:
     factor, digits = (1.0, 3) if result.multilabel else (100.0, 1)
     return f"{_share(result, found.value)}{interval_text(found, factor=factor, digits=digits, images=_THESE)}"
-
-
-def _about(images: int) -> str:
-    """Two figures of a number that is an estimate."""
-    unit = 10 ** max(0, len(str(images)) - 2)
-    return f"{round(images / unit) * unit:,}"
 
 
 def _gap(result: Scores, found: Estimate) -> str:

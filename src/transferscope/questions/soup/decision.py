@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from ...evidence.estimate import Estimate
-from ...evidence.phrases import count, p_text, percent, points_text, short, shortened
+from ...evidence.phrases import count, p_text, percent, points_text, rounded, shortened
 from ...evidence.which import ALPHA, Decision, images_to_tell
 from .measure import Soup
 from .why import against
 
-__all__ = ["decided", "images_to_tell"]
+__all__ = ["decided"]
 
 
 def decided(result: Soup, images: str) -> tuple[str, Estimate]:
@@ -48,14 +48,14 @@ def decided(result: Soup, images: str) -> tuple[str, Estimate]:
         rest = "" if len(result.ingredients) == 2 else ", and to all others as clear"
         return f"Take {_level(result, images)}: {apart}{rest}; {soup}; {n}.", found.gap
     if found.average is None:
-        need = _need(found.gap, result.n[images], found)
+        need = _need(found.gap, result.n[images], found, 0)
         return f"Cannot tell which single one to take: {soup}; {apart}; {n}; {need}.", found.gap
     if found.average.value < 0 and found.p[1] < ALPHA:
         return (
             f"Take a single one, not the soup: {soup}, {_p(found, 1)}; which one cannot be told ({apart}); {n}.",
             found.average,
         )
-    need = _need(found.average, result.n[images], found)
+    need = _need(found.average, result.n[images], found, 1)
     return (
         f"Cannot tell whether the soup or the best single one is better: {soup}, {_p(found, 1)}; {n}; {need}.",
         found.average,
@@ -95,10 +95,10 @@ def _where_one(result: Soup, found: Decision, images: str) -> str:
     )
 
 
-def _need(gap: Estimate, n: int, found: Decision) -> str:
-    need = images_to_tell(gap, n, found.compared)
+def _need(gap: Estimate, n: int, found: Decision, place: int) -> str:
+    need = images_to_tell(gap, n, found.times(place))
     if math.isfinite(need):
-        return f"about {short(need)} images would tell a difference of this size"
+        return f"about {rounded(need)} images would tell a true difference of this size in four of five cases"
     return "no number of images would tell, as there is no difference"
 
 
@@ -111,8 +111,9 @@ def _gain(e: Estimate) -> str:
 
 
 def _p(found: Decision, place: int) -> str:
-    of = f", of {found.compared} comparisons" if found.compared > 1 else ""
-    return f"{p_text(found.p[place])}{of}"
+    if found.compared == 1:
+        return p_text(found.p[place])
+    return f"{p_text(found.p[place])} corrected for {found.compared} comparisons (the interval is of this one alone)"
 
 
 def _metric(result: Soup) -> str:

@@ -8,7 +8,7 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.guard import above_chance
 from ...evidence.left_out import remark
-from ...evidence.phrases import count, interval_text, p_text, percent, points_text, shortened
+from ...evidence.phrases import count, interval_text, p_text, percent, points_text, rounded, shortened
 from ...evidence.which import Decision, images_to_tell
 from .measure import AVERAGE, ENSEMBLE, Which
 
@@ -63,9 +63,9 @@ def _sentence(result: Which, found: Decision) -> tuple[str, Estimate]:
     if found.take == "one":
         rest = "" if told == 2 else f"; so are all {told - 1} others told apart from it"
         return f"Take {best}: {numbers}, {_p(found.p[0], found)}{rest}; {n}.", found.gap
-    need = images_to_tell(found.gap, result.n, found.compared)
+    need = images_to_tell(found.gap, result.n, found.times(0))
     more = (
-        f"about {_about(need)} images would tell a difference of this size"
+        f"about {rounded(need)} images would tell a true difference of this size in four of five cases"
         if math.isfinite(need)
         else "no number of images would tell them apart, as there is no difference"
     )
@@ -143,19 +143,13 @@ def _gain(e: Estimate) -> str:
 
 
 def _p(p: float, found: Decision) -> str:
-    of = f", of {found.compared} comparisons" if found.compared > 1 else ""
-    return f"{p_text(p)}{of}"
+    if found.compared == 1:
+        return p_text(p)
+    return f"{p_text(p)} corrected for {found.compared} comparisons (the interval is of this one alone)"
 
 
 def _metric(result: Which) -> str:
     return "AUC" if result.metric == "auc" else "accuracy"
-
-
-def _about(images: float) -> str:
-    """Two figures of a number that is an estimate."""
-    whole = round(images)
-    unit = 10 ** max(0, len(str(whole)) - 2)
-    return f"{round(whole / unit) * unit:,}"
 
 
 def _said(result: Which, text: str, estimate: Estimate, weight: float) -> Finding:
