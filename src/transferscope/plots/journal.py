@@ -70,7 +70,7 @@ class style:  # noqa: N801  # reads as a word: ts.style("neurips"), with ts.styl
         import matplotlib as mpl
 
         if name not in STYLES:
-            raise UsageError(f"style {name!r} is not known{nearest(name, STYLES)}; there are {', '.join(STYLES)}")
+            raise UsageError(f"style {name!r} is not known{nearest(name, STYLES)}")
         if width not in ("text", "column"):
             raise UsageError(f"width: {width!r} is neither 'text' nor 'column'")
         settings = _settings(STYLES[name], width)

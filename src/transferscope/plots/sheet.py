@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import UsageError, nearest
+from ..errors import UsageError
 from .style import finish, width_limit
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _place(names: Sequence[str], panel: str | None) -> int:
     found = [i for i, n in enumerate(names) if n == panel] or [i for i, n in enumerate(names) if _like(panel, n)]
     if len(found) != 1:
         why = "no such panel" if not found else "more than one panel is called so"
-        raise UsageError(f"panel={panel!r}: {why}{nearest(panel, names)}; {told}")
+        raise UsageError(f"panel={panel!r}: {why}; {told}")
     return found[0]
 
 

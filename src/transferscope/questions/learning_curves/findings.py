@@ -190,8 +190,8 @@ def _rates(groups: Sequence[CurveGroup], first: CurveGroup, second: CurveGroup, 
     several = any(len({g.lr for g in groups if g.role == role}) > 1 for role in ("P-T", "RI-T"))
     if not several and first.lr == second.lr:
         return ""
-    chosen = (how or "each at the rate that is best on validation images") if several else "learning rates"
-    return f"; {chosen}, {first.lr:g} and {second.lr:g}"
+    chosen = f"{how or 'each at the rate that is best on validation images'}," if several else "learning rates"
+    return f"; {chosen} {first.lr:g} and {second.lr:g}"
 
 
 def _sample(estimate: Estimate, first: Counted[Counts], second: Counted[Counts]) -> str:
