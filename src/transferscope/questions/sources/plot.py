@@ -39,13 +39,13 @@ def plot(result: Sources, what: str = "shots") -> Figure:
             _samples(fig.subplots(), result, controls)
             return fig
         groups = _panels(result)
-        fig = sheet(max(4.2, 3.1 * len(groups)), 3.4)
+        fig = sheet(max(4.2, 3.1 * len(groups)), 4.2)
         axes = fig.subplots(1, len(groups), squeeze=False, sharey=True)[0]
         for at, (ax, (title, kinds)) in enumerate(zip(axes, groups, strict=True)):
             _shots(ax, result, kinds)
             ax.set_title(title)
             ax.set_ylabel(f"accuracy on {result.target}, %" if at == 0 else "")
-            ax.legend(fontsize="small")
+            ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.3))  # lines may be anywhere
     return fig
 
 
