@@ -149,9 +149,8 @@ def keep_freed_memory() -> bool:
 def sleep_while_waiting(environment: MutableMapping[str, str] = os.environ) -> bool:
     """Let OpenMP's threads sleep while they wait for each other, instead of spinning, and return whether they will.
 
-    On a busy machine a thread spins for another that has no processor, and takes it from those that have work:
-    training with two threads on two cores among ten other processes took 15 times the processor time. To be called
-    before torch is loaded, which reads this once; whatever the user has set stays.
+    On a busy machine a thread spins for another that has no processor, and takes it from those that have work. To be
+    called before torch is loaded, which reads this once; whatever the user has set stays.
 
     >>> environment = {"OMP_WAIT_POLICY": "active"}
     >>> sleep_while_waiting(environment), environment

@@ -14,6 +14,7 @@ from .estimate import Estimate
 
 __all__ = [
     "bracket",
+    "corrected_text",
     "count",
     "error_text",
     "interval_text",
@@ -231,6 +232,19 @@ def rounded(count: float) -> str:
     whole = round(count)
     unit = 10 ** max(0, len(str(whole)) - 2)
     return f"{round(whole / unit) * unit:,}"
+
+
+def corrected_text(p: float, compared: int) -> str:
+    """Write a p that was corrected for other comparisons, and that the interval beside it was not.
+
+    >>> corrected_text(0.076, 3)
+    'p = 0.076 corrected for 3 comparisons (the interval is of this one alone)'
+    >>> corrected_text(0.02, 1)
+    'p = 0.020'
+    """
+    if compared == 1:
+        return p_text(p)
+    return f"{p_text(p)} corrected for {compared} comparisons (the interval is of this one alone)"
 
 
 def range_text(low: float, high: float, over: str, *, digits: int | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ...evidence.estimate import Estimate
-from ...evidence.phrases import count, p_text, percent, points_text, rounded, shortened
+from ...evidence.phrases import corrected_text, count, p_text, percent, points_text, rounded, shortened
 from ...evidence.which import ALPHA, Decision, images_to_tell
 from .measure import Soup
 from .why import against
@@ -25,24 +25,25 @@ def decided(result: Soup, images: str) -> tuple[str, Estimate]:
         images: name of a test set.
     """
     found = result.decision(images)
+    p = [corrected_text(q, found.compared) for q in found.p]
     n = f"{count(result.n[images], 'image')} of {images}"
     over = f"over the best single one on held-out images, {_level(result, images)}"
     if found.take == "average" and found.average is not None:
         return (
-            f"Take the soup: {_made(result, 'soup', images)}, {_gain(found.average)} {over}, {_p(found, 1)}; {n}.",
-            (found.average),
+            f"Take the soup: {_made(result, 'soup', images)}, {_gain(found.average)} {over}, {p[1]}; {n}.",
+            found.average,
         )
     if found.take == "ensemble" and found.ensemble is not None:
         passes = result.entry("greedy ensemble").passes
         alone = _where_one(result, found, images)
         return (
             f"Ensemble them, {count(passes, 'network')} an answer: {_made(result, 'ensemble', images)}, "
-            f"{_gain(found.ensemble)} {over}, {_p(found, 2)}; {n}. {alone}",
+            f"{_gain(found.ensemble)} {over}, {p[2]}; {n}. {alone}",
             found.ensemble,
         )
     assert found.gap is not None and found.second is not None, "a soup has two ingredients"
     second = result.ingredients[found.second]
-    apart = f"difference to {second} {points_text(found.gap)}, {_p(found, 0)}"
+    apart = f"difference to {second} {points_text(found.gap)}, {p[0]}"
     soup = _beside(result, found, images)
     if found.take == "one":
         rest = "" if len(result.ingredients) == 2 else ", and to all others as clear"
@@ -52,12 +53,12 @@ def decided(result: Soup, images: str) -> tuple[str, Estimate]:
         return f"Cannot tell which single one to take: {soup}; {apart}; {n}; {need}.", found.gap
     if found.average.value < 0 and found.p[1] < ALPHA:
         return (
-            f"Take a single one, not the soup: {soup}, {_p(found, 1)}; which one cannot be told ({apart}); {n}.",
+            f"Take a single one, not the soup: {soup}, {p[1]}; which one cannot be told ({apart}); {n}.",
             found.average,
         )
     need = _need(found.average, result.n[images], found, 1)
     return (
-        f"Cannot tell whether the soup or the best single one is better: {soup}, {_p(found, 1)}; {n}; {need}.",
+        f"Cannot tell whether the soup or the best single one is better: {soup}, {p[1]}; {n}; {need}.",
         found.average,
     )
 
@@ -108,12 +109,6 @@ def _level(result: Soup, images: str) -> str:
 
 def _gain(e: Estimate) -> str:
     return f"{'+' if e.value > 0 else ''}{points_text(e)}"
-
-
-def _p(found: Decision, place: int) -> str:
-    if found.compared == 1:
-        return p_text(found.p[place])
-    return f"{p_text(found.p[place])} corrected for {found.compared} comparisons (the interval is of this one alone)"
 
 
 def _metric(result: Soup) -> str:

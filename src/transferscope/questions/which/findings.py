@@ -8,7 +8,7 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.guard import above_chance
 from ...evidence.left_out import remark
-from ...evidence.phrases import count, interval_text, p_text, percent, points_text, rounded, shortened
+from ...evidence.phrases import corrected_text, count, interval_text, p_text, percent, points_text, rounded, shortened
 from ...evidence.which import Decision, images_to_tell
 from .measure import AVERAGE, ENSEMBLE, Which
 
@@ -35,10 +35,11 @@ def _sentence(result: Which, found: Decision) -> tuple[str, Estimate]:
     every = "both" if told == 2 else f"all {told}"
     over = f"over the best single one as saved, {best} ({_level(result, best)})"
     n = count(result.n, "image")
+    p = [corrected_text(q, found.compared) for q in found.p]
     if found.take == "average" and found.average is not None:
         return (
             f"Average them: the mean of the weights of {every} has {_metric(result)} {_value(result, AVERAGE)}, "
-            f"{_gain(found.average)} {over}, {_p(found.p[1], found)}; {n}.",
+            f"{_gain(found.average)} {over}, {p[1]}; {n}.",
             found.average,
         )
     if found.take == "ensemble" and found.ensemble is not None:
@@ -53,7 +54,7 @@ def _sentence(result: Which, found: Decision) -> tuple[str, Estimate]:
             )
         return (
             f"Ensemble them, {told} networks an answer: the mean of the answers of {every} has {_metric(result)} "
-            f"{_value(result, ENSEMBLE)}, {_gain(found.ensemble)} {over}, {_p(found.p[2], found)}; {n}.{one}",
+            f"{_value(result, ENSEMBLE)}, {_gain(found.ensemble)} {over}, {p[2]}; {n}.{one}",
             found.ensemble,
         )
     assert found.gap is not None and found.second is not None
@@ -62,7 +63,7 @@ def _sentence(result: Which, found: Decision) -> tuple[str, Estimate]:
     numbers = f"{pair}, difference {points_text(found.gap)}"
     if found.take == "one":
         rest = "" if told == 2 else f"; so are all {told - 1} others told apart from it"
-        return f"Take {best}: {numbers}, {_p(found.p[0], found)}{rest}; {n}.", found.gap
+        return f"Take {best}: {numbers}, {p[0]}{rest}; {n}.", found.gap
     need = images_to_tell(found.gap, result.n, found.times(0))
     more = (
         f"about {rounded(need)} images would tell a true difference of this size in four of five cases"
@@ -71,7 +72,7 @@ def _sentence(result: Which, found: Decision) -> tuple[str, Estimate]:
     )
     neither = "and neither their average nor their ensemble is clearly better"
     return (
-        f"Cannot tell: {numbers}, {_p(found.p[0], found)}, {neither}; {n}; {more}.",
+        f"Cannot tell: {numbers}, {p[0]}, {neither}; {n}; {more}.",
         found.gap,
     )
 
@@ -140,12 +141,6 @@ def _value(result: Which, name: str) -> str:
 def _gain(e: Estimate) -> str:
     sign = "+" if e.value > 0 else ""
     return f"{sign}{points_text(e)}"
-
-
-def _p(p: float, found: Decision) -> str:
-    if found.compared == 1:
-        return p_text(p)
-    return f"{p_text(p)} corrected for {found.compared} comparisons (the interval is of this one alone)"
 
 
 def _metric(result: Which) -> str:
