@@ -4,6 +4,7 @@
 
     TransferscopeError
     ├── UsageError        an argument of a function or of the command line
+    │   └── TooFewError   fewer networks than a question takes
     ├── SpecError         a place in a study file or a spec string
     ├── DataError         images, labels, folders, lists
     ├── ModelError        an unknown network, or one that cannot do what is asked of it
@@ -25,6 +26,7 @@ __all__ = [
     "ModelError",
     "SpecError",
     "StoreError",
+    "TooFewError",
     "TransferscopeError",
     "UsageError",
     "nearest",
@@ -49,6 +51,10 @@ class TransferscopeError(Exception):
 
 class UsageError(TransferscopeError, ValueError):
     """An argument that cannot be right."""
+
+
+class TooFewError(UsageError):
+    """Fewer networks than a question takes; in a study, where runs diverged, it is left unanswered."""
 
 
 class SpecError(TransferscopeError):

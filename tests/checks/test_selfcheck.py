@@ -19,6 +19,7 @@ from transferscope.data.imageset import ImageSplits
 from transferscope.errors import UsageError
 from transferscope.models.build import build, wrap
 from transferscope.models.network import Input
+from transferscope.rng import numpy_generator
 
 from .made import CLASSES, PIXELS, Alive, Base, Batchy, Counting, Sound, TiedBehind, asked, splits, trained
 
@@ -112,6 +113,15 @@ def test_weights_that_have_not_learned_are_found() -> None:
     nn.init.zeros_(blind.fc.weight)
     found = selfcheck(blind, None, given(), **asked(), only=["labels", "normalisation"])
     assert "by chance: other weights, other classes, or another normalisation" in failures(found)["labels"]
+
+
+def test_images_that_the_network_never_learned_are_asked_about_first() -> None:
+    test = given().test
+    drawn = numpy_generator("other images", 0)
+    moved = np.where(drawn.random(len(test)) < 0.9, drawn.integers(1, 4, len(test)), 1)  # any class but the true one
+    labels = (test.labels + moved) % 4
+    found = selfcheck(sound(), None, replace(given(), test=replace(test, labels=labels)), **asked(), only=["labels"])
+    assert "even so it is mostly wrong: did it learn other images" in failures(found)["labels"]
 
 
 def test_labels_and_pixels_out_of_range_are_found() -> None:

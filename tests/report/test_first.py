@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -44,6 +45,14 @@ def test_a_line_a_target_answers_what_was_asked() -> None:
     assert overview_of(tally(FOUND[3:]), ["photo"], PLACES) is None
 
 
+def test_where_every_run_diverged_no_number_is_shown() -> None:
+    found = overview_of(tally(FOUND), ["photo", "sketch"], PLACES, {"sketch"})
+    assert found is not None
+    lines = dict(found.lines)
+    assert lines["photo"][0].word == "yes"
+    assert {(a.word, a.cell) for a in lines["sketch"]} == {("all runs diverged", None)}
+
+
 def test_what_answers_a_question_is_a_claim_that_something_judges() -> None:
     for aspect in ASPECTS:
         for name in aspect.claims:
@@ -66,9 +75,12 @@ def test_a_cell_says_why_it_cannot_tell() -> None:
         "a verdict needs at least three networks of each kind", "images", 500, "…",
     )  # fmt: skip
     silenced = finding("photo", "000-3.3-a", "cannot tell", why="P-T 0 diverged at step 3")
-    board = board_of(tally([of_these, silenced]), ["photo"], {id(of_these): "a", id(silenced): "b"})
-    whys = [row.cells[0][0].why for _, rows in board.groups for row in rows]
-    assert whys == ["of these networks only", "P-T 0 diverged at step 3"]
+    few = replace(of_these, claim="000-3.2-a", why="P-T 0 diverged at step 3", silenced=True)
+    found = [of_these, silenced, few]
+    board = board_of(tally(found), ["photo"], {id(f): str(i) for i, f in enumerate(found)})
+    whys = {row.id: row.cells[0][0].why for _, rows in board.groups for row in rows}
+    diverged = "P-T 0 diverged at step 3"
+    assert whys == {"000-3.1-a": "of these networks only", "000-3.3-a": diverged, "000-3.2-a": diverged}
 
 
 class Result:

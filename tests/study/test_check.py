@@ -14,6 +14,7 @@ from transferscope.models.network import Input
 from transferscope.store.tensors import write_tensors
 from transferscope.study.check import check
 from transferscope.study.load import parse_study
+from transferscope.study.run import remarks_of
 
 Tree = Callable[..., dict[str, Any]]
 
@@ -41,6 +42,10 @@ def test_recipes_lie_over_each_other(tree: Tree) -> None:
     assert (recipes["photo", "RI-T"].lr, recipes["photo", "RI-T"].epochs) == (0.2, 3)
     assert (recipes["clipart", "P-T"].lr, recipes["clipart", "P-T"].epochs) == (0.01, 5)
     assert (recipes["photo", "P-T"].lr, recipes["photo", "P-T"].epochs) == (0.01, 4)
+    (remark,) = remarks_of(checked(given))  # of epochs the target's own word for P-T is the last
+    assert remark[0] == "targets.photo.recipe.lr" and remark[1].startswith("is not that of P-T, whose own recipe")
+    given["starts"]["P-T"]["recipe"] = {"lr": 0.2}
+    assert not remarks_of(checked(given))
 
 
 @pytest.mark.parametrize(

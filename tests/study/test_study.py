@@ -24,6 +24,7 @@ from transferscope.study import perform
 from transferscope.study.events import StepEvent
 from transferscope.study.load import parse_study
 from transferscope.study.run import run_study
+from transferscope.study.status import not_there
 from transferscope.study.stored_study import StoredStudy, open_study
 from transferscope.study.yaml_output import study_yaml
 from transferscope.train.run import Run
@@ -114,6 +115,8 @@ def test_again_computes_nothing(done: Path, tree: Tree) -> None:
     before = {p: p.stat().st_mtime_ns for p in (done / "steps").rglob("*")}
     _, outcome = run_study(parse_study(tree()), done, device="cpu", threads=1)
     assert not outcome.done and len(outcome.reused) == len(open_study(done).plan.steps)
+    steps = open_study(done).plan.steps
+    assert not_there(steps, done) == () and not_there(steps, done / "elsewhere") == steps
     assert {p: p.stat().st_mtime_ns for p in (done / "steps").rglob("*")} == before
 
 
@@ -174,6 +177,35 @@ def test_a_diverged_run_stays_and_is_left_out(tree: Tree, tmp_path: Path) -> Non
     assert any(t.startswith("diverged at step") for t in texts)
     left = [t for t in texts if t.startswith("RI-T hot 0 on photo: diverged at step")]
     assert left, "each question that leaves it out says so"
+
+
+def test_where_too_few_runs_are_left_there_is_nothing_to_ask_and_the_study_ends(tree: Tree, tmp_path: Path) -> None:
+    given = tree(targets__photo__recipe={"lr": 1e30})
+    given["starts"] = {"RI-T": {"from": "random", "seeds": [0, 1]}}
+    given["analyses"] = {
+        "learning_curves": True,
+        "mistakes": True,
+        "barrier": {"points": 3},
+        "extrapolation": {"points": 5},
+        "cross_domain": {"points": 3},
+        "basin": {"samples": 2, "draws": 2, "images": 16, "extend": False},
+        "spectrum": True,
+        "hessian": {"k": 2, "images": 16, "targets": ["photo"]},
+        "landscape": {"points": 3, "images": 16, "planes": 1, "targets": ["photo"]},
+        "loss_variation": {"points": 3, "images": 16, "targets": ["photo"]},
+    }
+    _, outcome = run_study(parse_study(given), tmp_path / "out", device="cpu", threads=1)
+    assert outcome.ok, [step.title for step, _ in outcome.failed]
+    loaded = open_study(tmp_path / "out")
+    assert not loaded.unfinished
+    assert {*loaded.results("mistakes"), *loaded.results("spectrum")} == {"clipart"} and not loaded.results(
+        "cross_domain"
+    )
+    assert list(loaded.results("learning_curves")) == [""]  # diverged runs are an answer of this one
+    told = [line for line in loaded.unanswered if line.startswith("mistakes, barrier")]
+    assert len(told) == 1 and " on photo: too few networks are left to ask about; RI-T 0 and RI-T 1" in told[0]
+    _, again = run_study(parse_study(given), tmp_path / "out", device="cpu", threads=1)
+    assert not again.done
 
 
 @pytest.mark.parametrize("head", ["other", "none", "kept"])
@@ -240,6 +272,7 @@ SLOWLY = """
 import sys, time
 import transferscope.study.work.train as work
 from transferscope.study.run import run_study
+from transferscope.study.status import not_there
 
 work._SAVE_SECONDS = 0.0
 def slow(event):

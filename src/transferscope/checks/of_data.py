@@ -24,6 +24,14 @@ _LEVEL = 0.999
 _MARGIN = 0.05
 """Accuracy that makes a difference worth a word, whatever is clear about it."""
 
+_KNOWS = 0.5
+"""A network that knows its classes by other places is right this often once they are exchanged."""
+
+_OTHERS = (
+    "even so it is mostly wrong: did it learn other images or classes than these? If not, the labels may be in "
+    "another order than in training"
+)
+
 _LEAST = 20
 """Fewest images of a half."""
 
@@ -56,7 +64,8 @@ def labels(subject: Subject) -> str:
         told = ", ".join(f"{images.classes[c]!r} to the output of {images.classes[meant[c]]!r}" for c in moved)
         raise Failed(
             f"with the classes exchanged the accuracy is {exchanged[judge].mean():.1%} instead of "
-            f"{plain[judge].mean():.1%} (images of {told}): are the labels in another order than in training?"
+            f"{plain[judge].mean():.1%} (images of {told}): "
+            + ("are the labels in another order than in training?" if exchanged[judge].mean() >= _KNOWS else _OTHERS)
         )
     found, chance = proportion(int(plain.sum()), n), chance_of(images)
     if not above_chance(found.value, found.low, chance):

@@ -264,22 +264,27 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     from ..study.prospects import pilots_for, prospects, told
     from ..study.run import remarks_of
     from ..study.selection import names_of, narrowed
+    from ..study.status import not_there
 
     names = None if options.only is None else names_of(options.only)
     checked = check(narrowed(asked, names))
     for name, remark in remarks_of(checked):
-        print(f"note: data {name}: {remark}", file=sys.stderr)
+        print(f"note: {name}: {remark}", file=sys.stderr)
     plan = make_plan(checked)
-    steps, jobs = plan.needed(names), _jobs(options)
-    if options.engine == "local":
-        found = estimate(steps, jobs=jobs, device=options.device)
-        more = [here_line(found, jobs)]
-    else:
-        cluster = cluster_of(options.nodes, options.gpus)
-        measured = pick_device(options.device).type == "cuda" or not cluster.gpus
-        found = estimate(steps, jobs=cores(), device=options.device, measured=measured)
-        more = cluster_lines(found, laid_out(found, cluster))
-    print("\n".join([*found.lines(), *more]))
+    every, jobs = plan.needed(names), _jobs(options)
+    steps = not_there(every, options.out or Path("runs") / asked.name)
+    if len(steps) < len(every):
+        print(f"{len(every) - len(steps):,} of {len(every):,} steps are there already; what is left:")
+    if steps:
+        if options.engine == "local":
+            found = estimate(steps, jobs=jobs, device=options.device)
+            more = [here_line(found, jobs)]
+        else:
+            cluster = cluster_of(options.nodes, options.gpus)
+            measured = pick_device(options.device).type == "cuda" or not cluster.gpus
+            found = estimate(steps, jobs=cores(), device=options.device, measured=measured)
+            more = cluster_lines(found, laid_out(found, cluster))
+        print("\n".join([*found.lines(), *more]))
     known, where = pilots_for(asked, options.out or Path("runs") / asked.name)
     print("\n".join(told(prospects(checked, known), where)))
     return 0

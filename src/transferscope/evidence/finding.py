@@ -11,7 +11,7 @@ from .verdict import Judgement, Verdict
 __all__ = ["Finding", "said"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Finding:
     """One plain sentence with its evidence: data first, words last. Nothing reads meaning out of the words.
 
@@ -26,6 +26,7 @@ class Finding:
         n: how many.
         text: the sentence, complete in itself.
         weight: how much it matters to a reader in a hurry; the report sorts by it, larger first.
+        silenced: whether it cannot tell because networks that learned nothing are among those asked about.
     """
 
     target: str
@@ -38,6 +39,17 @@ class Finding:
     n: int
     text: str
     weight: float = 0.5
+    silenced: bool = False
+
+    def __repr__(self) -> str:
+        """Return the sentence, and how it sits with which claim; the numbers are in the attributes.
+
+        >>> said("P-T share a basin.", Estimate(0.0), n=2, unit="networks", target="photo")
+        <Finding on photo: P-T share a basin.>
+        """
+        on = f" on {self.target}" if self.target else ""
+        claim = f" ({self.verdict}: claim {self.claim})" if self.claim else ""
+        return f"<Finding{on}: {self.text}{claim}>"
 
     @property
     def value(self) -> float:
@@ -95,4 +107,5 @@ def said(
         return Finding(target, None, estimate, None, None, "", unit, n, text, weight)
     if judged.why:
         text = f"{text.removesuffix('.')}; {judged.why}, so this decides no claim."
-    return Finding(target, judged.claim, estimate, judged.verdict, judged.p, judged.why, unit, n, text, weight)
+    verdict, silenced = judged.verdict, judged.silenced
+    return Finding(target, judged.claim, estimate, verdict, judged.p, judged.why, unit, n, text, weight, silenced)

@@ -36,7 +36,7 @@ def judge(claim: str, *evidence: Evidence, networks: Iterable[Witness] = ()) -> 
     if known.rule is None:
         raise UsageError(f"claim {known.id} is not decided here: {known.undecided}")
     if why := silence(known, networks):
-        return Judgement(known.id, "cannot tell", None, why)
+        return Judgement(known.id, "cannot tell", None, why, silenced=True)
     verdict, p = known.rule.judge(evidence)
     return Judgement(known.id, verdict, p, _why(known, known.rule, evidence) if verdict == "cannot tell" else "")
 

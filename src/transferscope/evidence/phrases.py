@@ -13,6 +13,7 @@ from typing import Literal
 from .estimate import Estimate
 
 __all__ = [
+    "POINTS",
     "bracket",
     "corrected_text",
     "count",
@@ -23,6 +24,7 @@ __all__ = [
     "number",
     "p_text",
     "percent",
+    "percent_text",
     "points",
     "points_more",
     "points_text",
@@ -33,6 +35,9 @@ __all__ = [
     "shortened",
     "times",
 ]
+
+POINTS = (-100.0, 100.0)
+"""Between these every difference of two shares lies, in percentage points."""
 
 _SAID = {
     "draws": "over draws",
@@ -175,6 +180,7 @@ def interval_text(
     digits: int | None = 2,
     form: Literal["number", "times"] = "number",
     images: str = "these test images",
+    within: tuple[float, float] = (-math.inf, math.inf),
 ) -> str:
     """Write the interval of an estimate in brackets with a space before it, empty when there is none.
 
@@ -184,6 +190,7 @@ def interval_text(
         digits: decimals; ``None`` for three significant figures.
         form: ``times`` writes the ends as ratios.
         images: what to call the images, where an interval is over them.
+        within: what the number can be, in the units written: an interval that reaches farther ends there.
 
     >>> interval_text(Estimate(0.1, 0.093, 0.103, over="networks", n=6), factor=100, digits=1)
     ' (9.3 to 10.3)'
@@ -192,7 +199,7 @@ def interval_text(
     """
     if estimate.low is None or estimate.high is None or math.isnan(estimate.low) or math.isnan(estimate.high):
         return ""
-    ends = sorted((factor * estimate.low, factor * estimate.high))
+    ends = sorted(min(max(factor * x, within[0]), within[1]) for x in (estimate.low, estimate.high))
     low, high = (times(x) if form == "times" else short(x) if digits is None else number(x, digits) for x in ends)
     level = "" if estimate.level == 0.95 else f"{100 * estimate.level:.4g} % interval "
     over = f"over {images}" if estimate.over == "images" else _SAID.get(estimate.over, "")
@@ -206,8 +213,20 @@ def points_text(estimate: Estimate, digits: int = 1) -> str:
 
     >>> points_text(Estimate(0.098, 0.0931, 0.1029, over="networks and images", n=6, images=500))
     '9.8 points (9.3 to 10.3)'
+    >>> points_text(Estimate(0.3, -0.9, 1.5, over="networks", n=6))  # no difference of shares is larger
+    '30.0 points (−90.0 to 100.0)'
     """
-    return f"{number(100 * estimate.value, digits)} points{interval_text(estimate, factor=100, digits=digits)}"
+    interval = interval_text(estimate, factor=100, digits=digits, within=POINTS)
+    return f"{number(100 * estimate.value, digits)} points{interval}"
+
+
+def percent_text(estimate: Estimate, digits: int = 1) -> str:
+    """Write a share of one as a percentage, with its interval.
+
+    >>> percent_text(Estimate(0.95, 0.88, 1.02, over="networks", n=3))
+    '95.0 % (88.0 to 100.0)'
+    """
+    return f"{percent(estimate.value, digits)}{interval_text(estimate, factor=100, digits=digits, within=(0, 100))}"
 
 
 def points_more(estimate: Estimate, more: str = "more", less: str = "less", digits: int = 1) -> str:
@@ -220,7 +239,8 @@ def points_more(estimate: Estimate, more: str = "more", less: str = "less", digi
     """
     sign = -1 if estimate.value < 0 else 1
     size = f"{number(100 * sign * estimate.value, digits)} points"
-    return f"{size}{interval_text(estimate, factor=100 * sign, digits=digits)} {less if sign < 0 else more}"
+    interval = interval_text(estimate, factor=100 * sign, digits=digits, within=POINTS)
+    return f"{size}{interval} {less if sign < 0 else more}"
 
 
 def rounded(count: float) -> str:

@@ -19,9 +19,11 @@ class Judgement:
         verdict: what its rule says.
         p: under 0.05 where the rule decides; ``None`` where it is not known.
         why: why it cannot tell, where there is a reason other than a wide interval.
+        silenced: whether networks that learned nothing are that reason.
     """
 
     claim: str
     verdict: Verdict
     p: float | None = None
     why: str = ""
+    silenced: bool = False

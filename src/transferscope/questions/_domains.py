@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 
 from ..data.imageset import ImageSet
-from ..errors import UsageError
+from ..errors import TooFewError, UsageError
 from ..evidence.guard import Witness
 from ..evidence.left_out import LeftOut
 from ..evidence.phrases import count
@@ -183,7 +183,7 @@ def trace_domains(
         if wanted(first, second) and (pairs := _paired(solutions[first], solutions[second]))
     ]
     if not groups:
-        raise UsageError(
+        raise TooFewError(
             f"no two solutions of one role on two of the domains {', '.join(solutions)}; give at least one on each"
         )
     left_out = tuple(missing for _, joined in groups for missing in joined.left_out)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import UsageError, nearest
+from ..errors import TooFewError, UsageError, nearest
 from ..evidence.left_out import LeftOut
 from ..evidence.phrases import count
 from ..models.modules import GRANULARITIES
@@ -189,7 +189,7 @@ def journeys_of(
     if twice := [label for label, times in Counter(labels).items() if times > 1]:
         raise UsageError(f"two networks are called {twice[0]!r}; give each a label of its own")
     if not found:
-        raise UsageError(f"{gone[0].subject} {gone[0].reason}; no run is left")
+        raise TooFewError(f"{gone[0].subject} {gone[0].reason}; no run is left")
     return found, (*gone, *(o for journey in found for o in journey.omissions))
 
 

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from torch import Tensor, nn
 
-from ..errors import UsageError
+from ..errors import TooFewError, UsageError
 from ..evidence.phrases import count
 from ..models.network import Network
 from ..models.solution import Given, Solution, Solutions, as_solution, letter, pair_kind
@@ -124,7 +124,7 @@ def as_solutions(
     else:
         named = tuple(as_solution(x, letter(i), _network(net, i)) for i, x in enumerate(solutions))
     if len(named) < least:
-        raise UsageError(f"{len(named)} solution(s) given; a comparison needs at least {least}")
+        raise TooFewError(f"{len(named)} solution(s) given; a comparison needs at least {least}")
     if twice := [label for label, count in Counter(s.label for s in named).items() if count > 1]:
         raise UsageError(f"two solutions are called {twice[0]!r}; give each a label of its own")
     return named

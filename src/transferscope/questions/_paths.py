@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..data.imageset import ImageSet
-from ..errors import UsageError
+from ..errors import TooFewError, UsageError
 from ..evidence.left_out import LeftOut
 from ..models.network import Network
 from ..models.solution import Given, Solution, as_solution, letter, pair_kind
@@ -189,7 +189,7 @@ class Tracer:
         **options: Unpack[EngineOptions],
     ) -> None:
         if not joined.pairs:
-            raise UsageError(
+            raise TooFewError(
                 joined.left_out[0].reason if joined.left_out else "no pair of networks to compare; give at least one"
             )
         self._net, self._lambdas, self._resamples, self._seed = net, lambdas, resamples, seed

@@ -140,9 +140,10 @@ def cell_of(claim: Claim, judged: TargetVerdict, axis: Axis, places: Mapping[int
 
 
 def _why(judged: TargetVerdict) -> str:
-    """Why it cannot tell, in short where a kind of networks is asked about and only some networks are known."""
+    """Why it cannot tell, in short where only the kind of networks is lacking: more of them."""
     if judged.verdict != "cannot tell":
         return ""
     first = judged.findings[0]
     failed = next((f.why for f in judged.findings if f.why), "")
-    return "of these networks only" if failed and not first.estimate.general else failed
+    silenced = any(f.silenced for f in judged.findings)
+    return "of these networks only" if failed and not silenced and not first.estimate.general else failed

@@ -138,8 +138,17 @@ def claims_section(study: StoredStudy, sections: Iterable[Section], tables: Path
     write_bytes(tables / "claims.csv", frame.to_csv(index=False).encode())
     kept = tuple(g for g in groups if g.rows or g.open)
     targets = list(study.tree.get("targets", {}))
-    board, overview = board_of(counted, targets, places), overview_of(counted, targets, places)
+    board, overview = board_of(counted, targets, places), overview_of(counted, targets, places, _gone(study))
     return ClaimsSection(kept, counted.words, untold(counted), table_of(frame, "claims.csv"), board, overview)
+
+
+def _gone(study: StoredStudy) -> set[str]:
+    """The targets on which every run diverged."""
+    runs = study.runs()
+    if "ended" not in runs.columns:
+        return set()
+    diverged = runs["ended"].str.startswith("diverged").groupby(runs["target"]).all()
+    return {str(target) for target, all_of_them in diverged.items() if all_of_them}
 
 
 def _group(paper: Paper, counted: Tally, study: StoredStudy, own: Paper | None, places: Mapping[int, str]) -> Group:

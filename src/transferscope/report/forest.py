@@ -115,7 +115,7 @@ def unit_of(units: str) -> str:
     >>> unit_of("share of test images"), unit_of("times"), unit_of("CKA")
     ('points (share of test images)', 'times', 'CKA')
     """
-    if units.startswith("share of "):
+    if _shares(units):
         return f"points ({units})"
     return units
 
@@ -139,11 +139,17 @@ def interval_only(e: Estimate, units: str) -> str:
     """
     if e.low is None or e.high is None or math.isnan(e.low) or math.isnan(e.high):
         return ""
-    return f"{_one(e.low, units, e.scale == 'log')} to {_one(e.high, units, e.scale == 'log')}"
+    ends = (min(max(x, -1.0), 1.0) if _shares(units) else x for x in (e.low, e.high))
+    return " to ".join(_one(x, units, e.scale == "log") for x in ends)
+
+
+def _shares(units: str) -> bool:
+    """Whether numbers of a claim are shares or differences of them, of which none is larger than one."""
+    return units.startswith("share")
 
 
 def _one(x: float, units: str, log: bool) -> str:
-    if units.startswith("share"):
+    if _shares(units):
         return number(100 * x, 1)
     return f"{times(x)}×" if log or units.startswith("times") else short(x)
 

@@ -1,8 +1,8 @@
-"""The first screen of a study: what failed, and a line for each target with the answers to five questions."""
+"""The first screen of a study: what failed, and a line for each target with the answers to six questions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,8 @@ class Aspect:
 ASPECTS = (
     Aspect("Better in the end?", ("000-3.1-a", "002-B.3-a")),
     Aspect("Faster?", ("000-3.1-b",)),
-    Aspect("Features reused?", ("000-3.2-c", "000-3.2-d", "000-3.2-e", "000-3.2-a")),
+    Aspect("Features reused?", ("000-3.2-c", "000-3.2-d", "000-3.2-e")),
+    Aspect("Same mistakes?", ("000-3.2-a",)),
     Aspect("One basin?", ("000-3.3-a", "000-3.3-g")),
     Aspect("Better when averaged?", ("003-b", "000-3.3-b", "000-5-a")),
 )
@@ -78,16 +79,19 @@ class Overview:
     scope: str
 
 
-def overview_of(counted: Tally, targets: Sequence[str], places: Mapping[int, str]) -> Overview | None:
+def overview_of(
+    counted: Tally, targets: Sequence[str], places: Mapping[int, str], gone: Collection[str] = ()
+) -> Overview | None:
     """Answer the questions of the first screen; ``None`` where no finding bears on any of them.
 
     Args:
         counted: verdicts by claim and target.
         targets: of the study, in its order.
         places: the identity of a finding → anchor of its evidence.
+        gone: targets on which every run diverged: no number there says anything.
     """
     by_id = {c.claim.id: c for c in counted.claims}
-    columns = [[_answered(aspect, by_id, target, places) for target in targets] for aspect in ASPECTS]
+    columns = [[_answered(aspect, by_id, target, places, gone) for target in targets] for aspect in ASPECTS]
     there = [(a.asks, column) for a, column in zip(ASPECTS, columns, strict=True) if any(one.cell for one in column)]
     if not there:
         return None
@@ -96,7 +100,11 @@ def overview_of(counted: Tally, targets: Sequence[str], places: Mapping[int, str
     return Overview(tuple(asks for asks, _ in there), lines, scope)
 
 
-def _answered(aspect: Aspect, by_id: Mapping[str, ClaimTally], target: str, places: Mapping[int, str]) -> Answered:
+def _answered(
+    aspect: Aspect, by_id: Mapping[str, ClaimTally], target: str, places: Mapping[int, str], gone: Collection[str]
+) -> Answered:
+    if target in gone:
+        return Answered(None, "all runs diverged")
     for name in aspect.claims:
         counted = by_id.get(name)
         judged = None if counted is None else next((t for t in counted.targets if t.target == target), None)

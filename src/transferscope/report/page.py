@@ -107,6 +107,10 @@ class Told(Protocol):
         """What is not there yet, item by item."""
 
     @property
+    def unanswered(self) -> Sequence[str]:
+        """What had nothing to ask about, a line each."""
+
+    @property
     def unlearned(self) -> str:
         """Which pre-training learned nothing; empty for none."""
 
@@ -194,6 +198,7 @@ def render(
         coming=study.coming,
         refresh=refresh,
         unlearned=study.unlearned,
+        unanswered=study.unanswered,
         failed=failed,
         first=first,
         overview=overview,

@@ -44,6 +44,7 @@ class TablePage:
     unfinished: str = ""
     coming: Sequence[Coming] = ()
     unlearned: str = ""
+    unanswered: Sequence[str] = ()
 
     def runs(self) -> pd.DataFrame:
         """Return no runs."""

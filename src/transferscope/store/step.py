@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
     from ..params import Params
 
-__all__ = ["HEADER", "KEPT", "STATE", "Draft", "Identity", "Note", "StepRecord", "StoredStep", "folder_name"]
+__all__ = [
+    "HEADER",
+    "KEPT",
+    "STATE",
+    "UNANSWERED",
+    "Draft",
+    "Identity",
+    "Note",
+    "StepRecord",
+    "StoredStep",
+    "folder_name",
+]
 
 T = TypeVar("T")
 HEADER = "step.json"
@@ -29,6 +40,8 @@ STATE = "state.safetensors"
 _HISTORY = "history.jsonl"
 _WEIGHTS = "weights"
 KEPT = "kept"
+UNANSWERED = "unanswered"
+"""Topic of the note that says why a step is done without a result."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +144,11 @@ class StoredStep:
     def result(self, kind: type[T]) -> T:
         """Read the step's result."""
         return load_record(kind, self.folder)
+
+    @property
+    def unanswered(self) -> str:
+        """Why there is no result although all is done: what a question was to be asked of is not there."""
+        return next((note.text for note in self.record.notes if note.topic == UNANSWERED), "")
 
     def weights(self) -> WeightFiles:
         """Return the step's weights by tag, in the order they were recorded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -11,7 +12,7 @@ from ..errors import StoreError
 from ..evidence.claim import Claim
 from ..evidence.claims import claim_called
 from ..evidence.finding import Finding
-from ..evidence.phrases import percent, short
+from ..evidence.phrases import number, percent, short
 from ..evidence.pilot import Pilot, Prospect, pilots, prospect, read_pilots
 from ..questions.base import Question, starts_asked
 from ..questions.grid.study import OfGrid
@@ -126,7 +127,7 @@ def _networks(study: Study, question: Question, claim: Claim) -> int:
 
 
 def told(found: list[Prospect], where: str) -> list[str]:
-    """Say what can be told, a line a claim and target.
+    """Say what can be told: a heading, then under each claim a line a target.
 
     Args:
         found: the prospects.
@@ -139,18 +140,45 @@ def told(found: list[Prospect], where: str) -> list[str]:
             "which differences could be told is not known before the first run: --plan says it for a run folder that "
             "holds results"
         ]
-    lines = [f"what can be told with 80 % power, by claim and target ({where}):"]
+    lines = [
+        f"what can be told with 80 % power ({where}): from which number on, and with which probability the effect "
+        "that docs/claims.md lists"
+    ]
+    rows: dict[str, list[tuple[str, ...]]] = {}
     for p in found:
-        on = f" {p.target}" if p.target else ""
-        size = f"{p.networks} networks of a kind" + (f", {p.images:,} images" if p.images else "")
-        tells = "no verdict under 3 of a kind" if p.tells is None else f"{short(p.tells)} {p.claim.units}"
-        lines.append(f"  {p.claim.text} [{p.claim.id}]{on}: {size}: {tells}{_effect(p)}")
+        rows.setdefault(p.claim.id, []).append(_row(p))
+    every = [_HEADS, *(row for of in rows.values() for row in of)]
+    widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+    lines.append("  " + _laid_out(_HEADS, widths))
+    claims = {p.claim.id: p.claim for p in found}
+    for name, of in rows.items():
+        lines.append(f"  {claims[name].says} [{name}], {_unit(claims[name])}:")
+        lines += [f"  {_laid_out(row, widths)}" for row in of]
     return lines
 
 
-def _effect(p: Prospect) -> str:
-    if p.claim.effect is None:
-        return ""
-    takes = "more than 200" if p.seeds is None else str(p.seeds)
-    now = "" if p.chance is None else f" is told with a probability of {percent(p.chance, 0)};"
-    return f"; its listed effect, {short(p.claim.effect)},{now} 80 % takes {takes}"
+_HEADS = ("target", "of a kind", "images", "told from", "effect", "told with", "for 80 %")
+"""Columns of what can be told; the last is how many networks of a kind it takes."""
+
+
+def _row(p: Prospect) -> tuple[str, ...]:
+    share = p.claim.units.startswith("share")
+
+    def size(x: float | None) -> str:
+        return "–" if x is None else number(100 * x, 1 if abs(x) >= 0.01 else 2) if share else short(x)
+
+    takes = "" if p.claim.effect is None else ">200" if p.seeds is None else str(p.seeds)
+    tells = "no verdict" if p.tells is None else size(p.tells)
+    chance = "–" if p.chance is None else percent(p.chance, 0)
+    images = f"{p.images:,}" if p.images else "–"
+    return (p.target or "together", str(p.networks), images, tells, size(p.claim.effect), chance, takes or "–")
+
+
+def _unit(claim: Claim) -> str:
+    return f"points ({claim.units})" if claim.units.startswith("share") else claim.units
+
+
+def _laid_out(cells: Sequence[str], widths: Sequence[int]) -> str:
+    name, *numbers = cells
+    aligned = [cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True)]
+    return "  ".join(["  " + name.ljust(widths[0]), *aligned])

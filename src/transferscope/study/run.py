@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..evidence.phrases import listed
 from ..store.folder import RunFolder
 from .check import Checked, check
 from .events import Listener, StepEvent, unheard
@@ -65,7 +66,7 @@ def run_study(
     place = str(out) if out is not None else str(Path("runs") / study.name)
     checked, plan, steps = _planned(study, place, only)
     for name, remark in remarks_of(checked):
-        listener(StepEvent("noted", f"data {name}", "", text=remark))
+        listener(StepEvent("noted", name, "", text=remark))
     folder = RunFolder.create(place, "study", study.name)
     folder.put("study.yaml", study_yaml(study).encode())
     folder.write("plan.json", plan.to_json())
@@ -74,9 +75,31 @@ def run_study(
 
 
 def remarks_of(checked: Checked) -> list[tuple[str, str]]:
-    """Return what there is to say of the images of a study before it begins: the name of a set, and a sentence."""
+    """Return what there is to say of a study before it begins: what it is about, and a sentence."""
     found = [(name, given.images) for name, given in checked.sources.items() if given.images is not None]
-    return [(name, remark) for name, images in (*found, *checked.targets.items()) for remark in images.remarks]
+    of_images = (
+        (f"data {name}", said) for name, images in (*found, *checked.targets.items()) for said in images.remarks
+    )
+    return [*of_images, *_outdone(checked.study)]
+
+
+def _outdone(study: Study) -> Iterator[tuple[str, str]]:
+    """Say which settings of a target's recipe do not reach a start, whose own say something else."""
+    for name, target in study.targets.items():
+        for key, value in target.recipe.items():
+            over = [
+                start
+                for start, settings in study.starts.items()
+                if (settings.targets is None or name in settings.targets)
+                and settings.recipe.get(key, value) != value
+                and key not in target.recipes.get(start, {})
+            ]
+            if over:
+                yield (
+                    f"targets.{name}.recipe.{key}",
+                    f"is not that of {listed(over)}, whose own recipe says otherwise and goes over it; "
+                    f"targets.{name}.recipes.{over[0]} would go over both",
+                )
 
 
 def _planned(study: Study, place: str, only: str | Sequence[str] | None) -> tuple[Checked, Plan, tuple[Step, ...]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..errors import StoreError
 from ..store.folder import RunFolder
-from .graph import Plan
+from .graph import Plan, Step
 
-__all__ = ["State", "Status", "StepStatus", "status", "status_of"]
+__all__ = ["State", "Status", "StepStatus", "not_there", "status", "status_of"]
 
 _MISSING = 12
 """Steps not begun that are printed."""
@@ -92,6 +94,15 @@ def status(root: str | Path) -> Status:
     """
     folder = RunFolder.open(root)
     return status_of(folder, Plan.from_json(folder.read("plan.json")))
+
+
+def not_there(steps: Sequence[Step], root: str | Path) -> tuple[Step, ...]:
+    """Return the steps that the run folder of a study does not hold; all where there is no such folder yet."""
+    try:
+        folder = RunFolder.open(root)
+    except StoreError:
+        return tuple(steps)
+    return tuple(step for step in steps if folder.find(step.identity) is None)
 
 
 def status_of(folder: RunFolder, plan: Plan) -> Status:

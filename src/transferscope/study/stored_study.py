@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
+from ..evidence.phrases import listed
 from ..questions import result_class
 from ..store.folder import RunFolder
 from ..store.step import StoredStep
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Remark", "StoredStudy", "open_study"]
 
-_CHANGES = ("skipped", "dropped", "head", "norms", "computed", "images", "left out", "diverged")
+_CHANGES = ("unanswered", "skipped", "dropped", "head", "norms", "computed", "images", "left out", "diverged")
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,22 @@ class StoredStudy:
         return {
             target: self.stored[step.digest].result(kind)
             for target, step in self.plan.items[item].items()
-            if step.digest in self.stored
+            if step.digest in self.stored and not self.stored[step.digest].unanswered
         }
+
+    @property
+    def unanswered(self) -> list[str]:
+        """Which items had nothing to ask about on which targets, and why: a line a reason."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for item, answers in self.plan.items.items():
+            for target, step in answers.items():
+                if step.digest in self.stored and (why := self.stored[step.digest].unanswered):
+                    found.setdefault(why, {}).setdefault(target, []).append(item)
+        return [
+            f"{listed(items)}{' on ' * bool(target)}{target}: {why}"
+            for why, by_target in found.items()
+            for target, items in by_target.items()
+        ]
 
     def made(self, item: str, target: str) -> str:
         """Return the identity of a result's numbers: which step computed them, and when."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Unpack
 import numpy as np
 
 from ...data.imageset import ImageSet, ImageSplits
-from ...errors import UsageError
+from ...errors import TooFewError
 from ...evidence.guard import Witness
 from ...evidence.left_out import LeftOut, joined
 from ...models.network import Network
@@ -160,7 +160,7 @@ def barrier(
         options["recalibrate_on"] = sets[name]
     fit = Joined.of(net, pairs)
     if left_out and not fit.pairs and not fit.left_out:
-        raise UsageError(f"no two networks to compare; {'; '.join(joined(left_out))}")
+        raise TooFewError(f"no two networks to compare; {'; '.join(joined(left_out))}")
     tracer = Tracer(net, fit, sets, grid(lambdas), metrics=metrics, resamples=resamples, seed=seed, **options)
     paths = tuple(BarrierPath(t.path, heights_of(t), errors_of(t, without=name)) for t in tracer.paths(progress))
     missing = (*left_out, *fit.left_out, *unlearned(paths))

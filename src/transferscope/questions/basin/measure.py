@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ...data.imageset import ImageSet
-from ...errors import UsageError
+from ...errors import TooFewError, UsageError
 from ...evidence.guard import Witness
 from ...evidence.left_out import LeftOut
 from ...models.network import Network
@@ -191,7 +191,7 @@ def basin(
     broken = {i: reason for i, group in enumerate(named) if (reason := _unfit(net, group))}
     kept = [group for i, group in enumerate(named) if i not in broken]
     if not kept:
-        raise UsageError(next(iter(broken.values()), "no group of solutions to measure; give at least one"))
+        raise TooFewError(next(iter(broken.values()), "no group of solutions to measure; give at least one"))
     chosen = tuple(m for m in default_metrics(images.multilabel) if m != "error" or not images.multilabel)
     engine = Engine(net, {images.name: images}, metrics=metrics or chosen, per_example=True, **options)
     totals = np.cumsum([most_points(rule, len(group), len(metrics or chosen)) for group in kept])

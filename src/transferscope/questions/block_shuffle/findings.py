@@ -12,7 +12,7 @@ from ...evidence.finding import Finding, said
 from ...evidence.guard import above_chance
 from ...evidence.judge import judge
 from ...evidence.left_out import joined
-from ...evidence.phrases import bracket, count, interval_text, listed, number, percent, points_text
+from ...evidence.phrases import bracket, count, interval_text, listed, number, percent, percent_text, points_text
 from ...evidence.verdict import Judgement
 from .._counted import Counted, Series, Side
 from .measure import BlockShuffle
@@ -143,7 +143,7 @@ def _at_chance(result: BlockShuffle, target: str) -> list[Finding]:
         found.append(
             said(
                 f"{target}: {role} is not clearly above chance even unshuffled: {_metric(result, target)} "
-                f"{percent(mean.value)}{interval_text(mean, factor=100, digits=1)}, {by} {percent(chance)}; what has "
+                f"{percent_text(mean)}, {by} {percent(chance)}; what has "
                 f"learned nothing has nothing to lose; {_counts(of)}.",
                 mean,
                 n=len(of.runs),

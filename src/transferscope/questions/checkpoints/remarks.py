@@ -8,7 +8,7 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.guard import above_chance
 from ...evidence.left_out import joined
-from ...evidence.phrases import count, interval_text, listed, number, percent, points_text
+from ...evidence.phrases import count, listed, number, percent, percent_text, points_text
 from ...numerics.correlation import pearson
 from .._kinds import metric_name
 from .measure import Checkpoints
@@ -43,7 +43,7 @@ def at_chance(result: Checkpoints, target: str) -> list[Finding]:
     return [
         said(
             f"{target}: from no checkpoint is the final {metric_of(result, target)} clearly above chance: at best "
-            f"{percent(d.value)}{interval_text(d, factor=100, digits=1)}, from epoch {best}, {by} {percent(chance)}; "
+            f"{percent_text(d)}, from epoch {best}, {by} {percent(chance)}; "
             f"what has learned nothing says nothing of its start; {count(n, 'run')}.",
             d,
             n=n,

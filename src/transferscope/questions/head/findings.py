@@ -10,7 +10,7 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.left_out import remark
-from ...evidence.phrases import count, interval_text, listed, number, percent, points_text, short
+from ...evidence.phrases import count, interval_text, listed, number, percent, percent_text, points_text, short
 from ...evidence.verdict import Judgement
 from .grid import Grid
 from .measure import Head
@@ -125,7 +125,7 @@ def _best(result: Head, grid: Grid) -> list[Finding]:
         what = "upstream" if target is None else f"by {result.shots}-shot accuracy at {result.readings[-1]}"
         text = (
             f"Of these networks the best {_WORDS[result.setting]} {what} is {grid.values[near.best]:g}, "
-            f"{percent(near.estimate.value)}{interval_text(near.estimate, factor=100, digits=1)}{beside}; "
+            f"{percent_text(near.estimate)}{beside}; "
             f"{count(n, 'test image')}."
         )
         found.append(said(text, near.estimate, n=n, unit="test images", target=target or "", weight=0.5))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...data.imageset import ImageSet
-from ...errors import UsageError, nearest
+from ...errors import TooFewError, UsageError, nearest
 from ...evidence.estimate import Estimate
 from ...evidence.guard import Witness
 from ...evidence.images import Resampled
@@ -243,7 +243,7 @@ def loss_variation(
     seen = (*(Witness(t.label, t.role, t.unfit) for t in early), *witnesses)
     tracks = [t for t in tracks if t.steps]
     if early and not tracks:
-        raise UsageError(f"{early[0].label} {early[0].ended}, before any weights that are asked for; no run is left")
+        raise TooFewError(f"{early[0].label} {early[0].ended}, before any weights that are asked for; no run is left")
     _check(tracks, protocol, size, points, examples, statistics)
     if examples is not None and examples < len(images):
         drawn = numpy_generator("loss variation", seed, len(images)).choice(len(images), examples, replace=False)

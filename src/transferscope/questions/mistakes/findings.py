@@ -10,7 +10,7 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.pairs import pair_contrast, pair_mean
-from ...evidence.phrases import count, interval_text, listed, percent, points_text
+from ...evidence.phrases import count, listed, percent, percent_text, points_text
 from .._members import TWO_RI_T, Pair, first_of, pair_said
 from .._pair_sample import judged_by, learned_kinds, networks_in
 from .._sides import said_unlearned
@@ -51,8 +51,8 @@ def _level(result: Mistakes, kind: str, pairs: Sequence[Pair]) -> Finding:
         "" if np.isnan(parts).any() else f"; of the mistakes of one, the other avoids {percent(parts.mean(), 0)}"
     )
     return said(
-        f"{kind}: exactly one of the two is right on {percent(found.value)}"
-        f"{interval_text(found, factor=100, digits=1)} of the {_noun(result)}, both are wrong on {percent(both)}"
+        f"{kind}: exactly one of the two is right on {percent_text(found)} "
+        f"of the {_noun(result)}, both are wrong on {percent(both)}"
         f"{avoided}; {count(result.n, 'image')}, {count(len(pairs), 'pair')} of networks.",
         found,
         n=networks_in(result.members, pairs),

@@ -6,7 +6,7 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.left_out import remark
-from ...evidence.phrases import count, interval_text, listed, number, percent, points_more, points_text, shortened
+from ...evidence.phrases import count, listed, number, percent, percent_text, points_more, points_text, shortened
 from .measure import Method, Probe
 
 __all__ = ["findings", "protocol_text"]
@@ -30,7 +30,7 @@ def _best(result: Probe, network: str) -> Finding:
     method, rows = result.headline, result.of(network)
     near = result.near(network, method)
     name = [result.places[i].name for i in rows]
-    value = f"{percent(near.estimate.value)}{interval_text(near.estimate, factor=100, digits=1)}"
+    value = percent_text(near.estimate)
     chance = f"chance {percent(result.chance)}"
     text = f"{network}: {method.name} does best at {name[near.best]}, {value}, {chance}"
     if len(rows) == 1:

@@ -7,7 +7,7 @@ import math
 from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.left_out import remark
-from ...evidence.phrases import count, interval_text, listed, number, percent, rounded, short, shortened
+from ...evidence.phrases import POINTS, count, interval_text, listed, number, percent, rounded, short, shortened
 from .measure import Scores
 from .values import SCORES
 
@@ -186,4 +186,5 @@ def _value(result: Scores, found: Estimate) -> str:
 def _gap(result: Scores, found: Estimate) -> str:
     if result.multilabel:
         return f"{number(found.value, 3)}{interval_text(found, digits=3, images=_THESE)}"
-    return f"{number(100 * found.value, 1)} points{interval_text(found, factor=100, digits=1, images=_THESE)}"
+    interval = interval_text(found, factor=100, digits=1, images=_THESE, within=POINTS)
+    return f"{number(100 * found.value, 1)} points{interval}"

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from ...data.imageset import ImageSet
-from ...errors import UsageError
+from ...errors import TooFewError
 from ...evidence.contrast import contrast
 from ...evidence.estimate import Estimate
 from ...evidence.left_out import LeftOut
@@ -130,7 +130,7 @@ class Cook:
             mean.add(params)
         if len(self._pantry) < 2:
             left = "; ".join(one.text for one in self.left)
-            raise UsageError(f"a soup takes two different ingredients, of these {len(self._pantry)} is left: {left}")
+            raise TooFewError(f"a soup takes two different ingredients, of these {len(self._pantry)} is left: {left}")
         self._mean, self.counters = mean.value(), mean.counters
         for label in in_order(self._held_out(self._pantry)):
             self._enter(label, "ingredient", (label,), self._rows[label], self._saved)

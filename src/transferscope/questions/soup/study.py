@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from ...errors import SpecError, UsageError
+from ...errors import SpecError, TooFewError
 from ...evidence.left_out import LeftOut
 from ..base import AtPoints, Ends, classes_of, unknown
 from ..words import Words
@@ -129,7 +129,7 @@ class SoupQuestion(AtPoints):
 
         given, left = self._ingredients(inputs)
         if len(given) < 2:
-            raise UsageError(f"a soup takes two networks; of these {len(given)} can be used")
+            raise TooFewError(f"a soup takes two networks; of these {len(given)} can be used")
         tests = inputs.tests(self.images)
         names = list(tests)
         sets = {"test": tests[names[0]]} | {name: tests[name] for name in names[1:]}

@@ -13,7 +13,7 @@ from ...evidence.finding import Finding, said
 from ...evidence.guard import learned
 from ...evidence.judge import judge
 from ...evidence.left_out import LeftOut, joined
-from ...evidence.phrases import count, interval_text, listed, number, percent, points_text, short
+from ...evidence.phrases import count, interval_text, listed, number, percent, percent_text, points_text, short
 from .._kinds import SCRATCH, metric_name
 from .measure import SourceChoice
 
@@ -59,8 +59,8 @@ def _worth(result: SourceChoice, target: str, source: str) -> Finding:
     final = result.final(target, source)
     if not result.best(target, ""):
         return said(
-            f"{target}: {source} ends with a {_metric(result, target)} of {percent(final.value)}"
-            f"{interval_text(final, factor=100, digits=1)}; no runs from scratch to compare with; "
+            f"{target}: {source} ends with a {_metric(result, target)} of {percent_text(final)}; "
+            f"no runs from scratch to compare with; "
             f"{count(_n(result, target, source), 'run')}.",
             final,
             n=_n(result, target, source),

@@ -10,7 +10,7 @@ from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
 from ...evidence.left_out import LeftOut, joined
 from ...evidence.peaks import Peak
-from ...evidence.phrases import count, interval_text, number, percent, points_text, range_text
+from ...evidence.phrases import count, number, percent, percent_text, points_text, range_text
 from .._path_phrases import not_finite, peak_text, remarks
 from .groups import VariantGroup
 from .measure import Variants
@@ -57,7 +57,7 @@ def _unlearned(result: Variants, reference: VariantGroup) -> Finding:
     )
     return said(
         f"{reference.start} is not clearly better than always naming the most frequent class: test {_metric(result)} "
-        f"{percent(final.value)}{interval_text(final, factor=100, digits=1)} against {percent(result.chance)}, so "
+        f"{percent_text(final)} against {percent(result.chance)}, so "
         f"that others are no worse says nothing; {count(len(reference.runs), 'run')}, "
         f"{count(result.n, 'test image')}.",
         over,

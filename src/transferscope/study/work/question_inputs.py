@@ -238,8 +238,12 @@ class QuestionInputs:
         return images_of(self._context.step.inputs[f"point {point}"].inputs["images"])
 
     def answers(self, prefix: str, kind: type[_R]) -> dict[str, _R]:
-        """Return the results of other questions that are inputs whose names begin so, by the rest of the name."""
-        return {name.removeprefix(prefix): self._context.stored(name).result(kind) for name in self.roles(prefix)}
+        """Return the results of other questions that are inputs whose names begin so, by the rest of the name.
+
+        Those that found nothing to ask about are left out.
+        """
+        stored = {name.removeprefix(prefix): self._context.stored(name) for name in self.roles(prefix)}
+        return {name: step.result(kind) for name, step in stored.items() if not step.unanswered}
 
     def journey(self) -> tuple[Params, Solution]:
         """Return the weights the only file started from, and those in it."""
