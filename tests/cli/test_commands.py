@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from transferscope.cli.main import main
+from transferscope.study.stored_study import open_study
 
 STUDY = """
 name: small
@@ -137,7 +138,7 @@ def test_weights_that_are_not_numbers_are_refused(place: Path, capsys: pytest.Ca
     )
 
 
-def test_files_for_grey_images_say_so(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_have_the_channels_that_files_take(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import transferscope as ts
 
     net = ts.build("lenet", classes=12, input=ts.Input((16, 16), 1, (0.5,), (0.5,)))
@@ -145,10 +146,12 @@ def test_files_for_grey_images_say_so(place: Path, capsys: pytest.CaptureFixture
         ts.write(f"{seed}.safetensors", ts.initialise(net, seed))
     files = ["0.safetensors", "1.safetensors"]
     asked = ["--model", "lenet", "--size", "16", "--data", "synthetic:clipart?train=48&test=40"]
-    fails(
-        ["compare", *files, *asked], "1 channel (conv1.weight (6, 1, 5, 5), lenet as built here (6, 3, 5, 5))", capsys
-    )
-    fails(["inspect", files[0], *asked], "give --channels 1, in a study 'images: {channels: 1}'", capsys)
+    said = "1 channel (conv1.weight (6, 1, 5, 5), lenet as built here (6, 3, 5, 5))"
+    fails(["compare", *files, *asked, "--channels", "3"], said, capsys)
+    fails(["inspect", files[0], *asked, "--channels", "3"], "give --channels 1, in a study 'images: {ch", capsys)
+    assert main(["compare", *files, *asked, "--only", "distance", "--out", "grey"]) == 0
+    assert open_study("grey").plan.steps[0].spec["channels"] == 1
+    capsys.readouterr()
     assert main(["doctor", files[0], "--model", "lenet"]) == 0
     assert (
         "lenet with 12 outputs for images of 16×16 pixels, 1 channel (--size 16 --channels 1): fits"

@@ -424,7 +424,7 @@ def test_what_is_not_finite_around_it_counts_as_wrong():
 def test_networks_that_learned_nothing_decide_nothing():
     # One of four is at chance: its three pairs play no part, and the other three networks decide.
     six = ([0.004, 0.005, 0.3, 0.006, 0.4, 0.5], [0.3, 0.31, -0.3, 0.32, -0.3, -0.3])
-    found = made({"P-T": six}, unfit={"P-T 3": "learned nothing clearly"}, members=4).findings()[0]
+    found = made({"P-T": six}, unfit={"P-T 3": "did not clearly beat chance"}, members=4).findings()[0]
     assert found.verdict == "agrees" and found.n == 3 and found.value == pytest.approx(0.005)
     every = {f"P-T {i}": "gave one and the same answer to all images" for i in range(3)}
     found = made({"P-T": ONE}, unfit=every).findings()[0]
@@ -436,10 +436,13 @@ def test_networks_that_learned_nothing_decide_nothing():
 
 def test_networks_that_learned_nothing_are_named():
     rule = BasinRule(samples=4, draws=2, limit=1.0, doublings=1, resamples=10)
-    pair = [dataclasses.replace(p_t()[0], unfit="learned nothing clearly"), p_t()[1]]
-    known = [Witness("P-T 0", "P-T", "learned nothing clearly"), Witness("P-T 7", "P-T", "diverged at step 3")]
+    pair = [dataclasses.replace(p_t()[0], unfit="did not clearly beat chance"), p_t()[1]]
+    known = [Witness("P-T 0", "P-T", "did not clearly beat chance"), Witness("P-T 7", "P-T", "diverged at step 3")]
     result = basin(BOX, [pair], images(), rule=rule, witnesses=known, device="cpu")
-    assert result.left_out == (LeftOut("P-T 0", "learned nothing clearly"), LeftOut("P-T 7", "diverged at step 3"))
+    assert result.left_out == (
+        LeftOut("P-T 0", "did not clearly beat chance"),
+        LeftOut("P-T 7", "diverged at step 3"),
+    )
 
 
 def test_one_metric_does_not_move_another():

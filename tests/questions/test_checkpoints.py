@@ -129,7 +129,7 @@ def test_two_checkpoints_are_no_trend():
 
 def test_where_nothing_was_learned_claims_of_no_loss_are_silent():
     low = started((0.05, 0.1, 0.1, 0.1, 0.1))
-    unfit = "learned nothing clearly (10.0 % against 10.0 % by chance)"
+    unfit = "did not clearly beat chance (10.0 % against 10.0 %)"
     known = {"clipart": tuple(Witness(f"P-T {s}", "P-T", unfit) for s in range(3))}
     got = asked(low, chance={"clipart": 0.1, "real": 0.1}, witnesses=known)
     assert got.chance == {"clipart": 0.1}
@@ -141,7 +141,7 @@ def test_where_nothing_was_learned_claims_of_no_loss_are_silent():
 
 
 def test_a_pretraining_that_learned_nothing_decides_nothing():
-    known = {"clipart": (Witness("the pre-training", "P", "learned nothing clearly"),)}
+    known = {"clipart": (Witness("the pre-training", "P", "did not clearly beat chance"),)}
     assert {f.verdict for f in claims(asked(started(), witnesses=known)).values()} == {"cannot tell"}
 
 

@@ -524,16 +524,16 @@ def test_networks_that_learned_nothing_decide_nothing():
     *well, sick = result.networks[:4]
     apart = replace(result, networks=(*well, replace(sick, unfit="diverged late"), *result.networks[4:]))
     assert by_claim(apart)["000-3.4-e"].verdict == "agrees" and by_claim(apart)["000-3.4-e"].n == 3
-    none = replace(result, networks=tuple(replace(s, unfit="learned nothing clearly") for s in result.networks))
+    none = replace(result, networks=tuple(replace(s, unfit="did not clearly beat chance") for s in result.networks))
     assert {f.verdict for f in by_claim(none).values()} == {"cannot tell"}
-    assert by_claim(none)["000-3.4-e"].why == "P-T 0, P-T 1, P-T 2 and P-T 3 learned nothing clearly"
+    assert by_claim(none)["000-3.4-e"].why == "P-T 0, P-T 1, P-T 2 and P-T 3 did not clearly beat chance"
 
 
 def test_what_learned_nothing_is_named(net, run):
-    sick = replace(run, unfit="learned nothing clearly")
+    sick = replace(run, unfit="did not clearly beat chance")
     found = criticality(net, sick, sampled(net, 9, "train"), sigmas=SIGMAS, alphas=2, modules=["fc1"], **CPU)
-    assert found.networks[0].unfit == "learned nothing clearly"
-    assert found.left_out[-1] == LeftOut("P-T 0", "learned nothing clearly")
+    assert found.networks[0].unfit == "did not clearly beat chance"
+    assert found.left_out[-1] == LeftOut("P-T 0", "did not clearly beat chance")
 
 
 def test_without_a_gap_nothing_is_said_of_it():

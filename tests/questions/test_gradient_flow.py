@@ -269,10 +269,10 @@ def test_heads_of_one_pretraining_and_layers_of_one_network_are_no_sample(result
 
 def test_a_pretraining_that_learned_nothing_decides_nothing_and_a_random_start_may_be_at_chance(result):
     good = made(result, STARTS, [1.0, 1.0, 3.0, 3.3, 2.7])
-    runs = [Witness(f"RI-T {i}", "RI-T", "learned nothing clearly") for i in range(3)]
+    runs = [Witness(f"RI-T {i}", "RI-T", "did not clearly beat chance") for i in range(3)]
     told = claimed(dataclasses.replace(good, witnesses=(*runs, Witness("the pre-training", "P"))))
     assert told["002-4-d"].verdict == "agrees"
-    why = "learned nothing clearly (10.0 % against 10.0 % by chance)"
+    why = "did not clearly beat chance (10.0 % against 10.0 %)"
     gone = claimed(dataclasses.replace(good, witnesses=(Witness("the pre-training", "P", why),)))
     assert {f.why for f in gone.values()} == {f"the pre-training {why}"}
 

@@ -279,7 +279,7 @@ def test_one_network_of_a_kind_decides_nothing():
 
 
 def test_networks_that_learned_nothing_decide_nothing():
-    why = "learned nothing clearly (10.0 % against 10.0 % by chance)"
+    why = "did not clearly beat chance (10.0 % against 10.0 %)"
     (five,) = claimed(made(SHARPER, unfit={"RI-T 1": why}))
     assert (five.n, five.verdict) == (5, "cannot tell")
     gone = made(SHARPER, unfit={f"RI-T {i}": why for i in range(3)})
@@ -312,7 +312,7 @@ def test_around_starts_it_is_the_size_of_the_change_of_random_starts_against_one
 
 def test_a_random_start_is_at_chance_by_nature_and_counts_once():
     result = as_starts(made([0.1, 0.12, 0.11, 0.5, 0.6, 0.4]))
-    trained = [Witness(f"RI-T {i}", "RI-T", "learned nothing clearly") for i in range(3)]
+    trained = [Witness(f"RI-T {i}", "RI-T", "did not clearly beat chance") for i in range(3)]
     (found,) = claimed(dataclasses.replace(result, witnesses=(*trained, Witness("the pre-training", "P"))))
     assert found.verdict == "agrees"
     one = [dataclasses.replace(m, group="RI 0") if m.role == "RI" else m for m in result.members]

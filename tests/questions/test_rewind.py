@@ -291,8 +291,8 @@ def test_networks_that_learned_nothing_decide_nothing():
     none = by_claim(made(four, unfit=[f"P-T {i}" for i in range(4)]))
     assert {none[c].verdict for c in ("000-3.4-a", "000-3.4-b", "000-3.4-c", "000-3.4-d")} == {"cannot tell"}
     assert none["000-3.4-d"].why == "P-T 0, P-T 1, P-T 2 and P-T 3 diverged late"
-    known = replace(made(four[:3]), witnesses=(Witness("the pre-training", "P", "learned nothing clearly"),))
-    assert by_claim(known)["000-3.4-a"].why == "the pre-training learned nothing clearly"
+    known = replace(made(four[:3]), witnesses=(Witness("the pre-training", "P", "did not clearly beat chance"),))
+    assert by_claim(known)["000-3.4-a"].why == "the pre-training did not clearly beat chance"
 
 
 def test_without_images_networks_still_decide():
@@ -309,12 +309,13 @@ def test_a_loss_has_no_claim_about_depth():
 
 
 def test_each_image_adds_to_the_increase(net, run, images):
-    one = rewind(net, replace(run, unfit="learned nothing clearly"), images, draws=0, **CPU)
+    one = rewind(net, replace(run, unfit="did not clearly beat chance"), images, draws=0, **CPU)
     rewound, m = one.networks[0], one.place("error")
     assert rewound.examples.dtype == np.int8 and rewound.examples.shape == (5, 14)
     assert rewound.examples.mean(1) == pytest.approx(rewound.increase[m, :, 0])
     assert (
-        one.left_out[-1] == LeftOut("P-T 0", "learned nothing clearly") and rewound.unfit == "learned nothing clearly"
+        one.left_out[-1] == LeftOut("P-T 0", "did not clearly beat chance")
+        and rewound.unfit == "did not clearly beat chance"
     )
     broken = run.start.params | {"fc.weight": run.start.params["fc.weight"] * math.nan}
     sick = rewind(net, replace(run, snapshots={**run.snapshots, "epoch 0": broken}), images, draws=0, **CPU).networks[

@@ -457,9 +457,9 @@ def test_sets_of_other_sizes_weigh_alike():
 
 
 def test_networks_that_learned_nothing_silence_claims():
-    witnesses = [Witness(f"h{h} {s}", "P-T", "learned nothing clearly") for s in range(3) for h in range(3)]
+    witnesses = [Witness(f"h{h} {s}", "P-T", "did not clearly beat chance") for s in range(3) for h in range(3)]
     judged = [f for f in made(of_seeds(3), witnesses=witnesses).findings() if f.claim]
-    assert judged and all(f.verdict == "cannot tell" and "learned nothing clearly" in f.why for f in judged)
+    assert judged and all(f.verdict == "cannot tell" and "did not clearly beat chance" in f.why for f in judged)
 
 
 def test_several_labels_an_image():

@@ -92,13 +92,13 @@ def test_runs_that_failed_are_named_once() -> None:
     runs = pd.DataFrame(
         {"target": ["photo", "photo"], "run": ["P-T 0", "P-T 1"], "ended": ["diverged at step 3", "finished"]}
     )
-    weak = Witness("RI-T 0", "RI-T", "learned nothing clearly")
-    given = (Witness("P-T 0", "P-T", "diverged at step 3"), weak, Witness("P", "P", "learned nothing clearly"))
+    weak = Witness("RI-T 0", "RI-T", "did not clearly beat chance")
+    given = (Witness("P-T 0", "P-T", "diverged at step 3"), weak, Witness("P", "P", "did not clearly beat chance"))
     found = failures([("photo", Result(given)), ("", Result({"photo": given, "sketch": (weak,)}))], runs)
     assert found == (
         "P-T 0 diverged at step 3 on photo",
-        "RI-T 0 learned nothing clearly on photo",
-        "RI-T 0 learned nothing clearly on sketch",
+        "RI-T 0 did not clearly beat chance on photo",
+        "RI-T 0 did not clearly beat chance on sketch",
     )
     assert failures([], pd.DataFrame()) == ()
 

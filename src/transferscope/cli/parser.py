@@ -316,7 +316,7 @@ def _add_soup(parser: argparse.ArgumentParser) -> None:
 def _add_image_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, metavar="PX", help="side of the images in pixels")
     parser.add_argument(
-        "--channels", type=int, choices=(1, 3), default=3, help="1 for a network that wants grey images"
+        "--channels", type=int, choices=(1, 3), help="of the images: 1 is grey (default: what the first layer takes)"
     )
     parser.add_argument("--samples", type=int, metavar="N", help="use at most N images of each part")
     parser.add_argument("--mean", metavar="R,G,B", help="mean of the input normalisation, on the 0…1 scale")

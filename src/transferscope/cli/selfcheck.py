@@ -53,14 +53,18 @@ def _checked(options: argparse.Namespace, told: Callable[[Checked], object]) -> 
     from ..models.build import constructed, outputs_of, with_absolute_path
     from ..models.checkpoint import read
     from ..models.network import Input
-    from ..study.network_spec import network_spec
+    from ..study.network_spec import channels_of, network_spec
     from ..study.schema import ImageSettings
     from ..study.work.checkpoint import file_into
     from ..study.work.network import network_of
 
     how = image_options(options)
     name = with_absolute_path(options.model, Path.cwd())
-    spec = network_spec(name, ImageSettings(size=how["size"], channels=how["channels"]), how["mean"], how["std"])
+    channels = how["channels"]
+    if channels is None and options.checkpoint is not None:
+        channels = channels_of(name, options.checkpoint, at=options.at, size=how["size"])
+    settings = ImageSettings(size=how["size"], channels=channels or 3)
+    spec = network_spec(name, settings, how["mean"], how["std"])
     images = None
     if options.data is not None:
         images = load_images(

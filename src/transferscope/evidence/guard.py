@@ -92,7 +92,7 @@ def unfit(
         constant: whether it gives one and the same answer to all images.
 
     >>> unfit(0.5, 0.4, 0.1), unfit(0.11, 0.08, 0.1)
-    ('', 'learned nothing clearly (11.0 % against 10.0 % by chance)')
+    ('', 'did not clearly beat chance (11.0 % against 10.0 %)')
     """
     if diverged:
         return diverged
@@ -101,7 +101,7 @@ def unfit(
     if constant:
         return "gave one and the same answer to all images"
     if value is not None and not above_chance(value, low, chance):
-        return f"learned nothing clearly ({percent(value)} against {percent(chance)} by chance)"
+        return f"did not clearly beat chance ({percent(value)} against {percent(chance)})"
     return ""
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ..errors import ModelError, nearest
+from ..errors import ModelError, UsageError, nearest
 from ..params import Params
 from ..rng import seed_of
 from . import hugging_face, libraries, own_file
@@ -65,7 +65,15 @@ def known(library: Literal["own", "torchvision", "timm"] = "own") -> tuple[str, 
     return libraries.names(library)
 
 
-def build(name: str, classes: int, *, input: Input | None = None, seed: int = 0) -> Network:  # noqa: A002
+def build(
+    name: str,
+    classes: int,
+    *,
+    input: Input | None = None,  # noqa: A002
+    size: int | None = None,
+    channels: Literal[1, 3] | None = None,
+    seed: int = 0,
+) -> Network:
     """Build a network by its name, with random weights.
 
     Args:
@@ -75,6 +83,8 @@ def build(name: str, classes: int, *, input: Input | None = None, seed: int = 0)
             the channels of their first stage: ``fixup_resnet20?width=8``.
         classes: number of outputs.
         input: what it shall see; by default what it was designed for.
+        size: side of the images in pixels, where only this is to be other than it was designed for.
+        channels: 1 for grey images or 3, likewise.
         seed: of the random weights.
 
     Raises:
@@ -84,10 +94,14 @@ def build(name: str, classes: int, *, input: Input | None = None, seed: int = 0)
     >>> net = build("fixup_resnet20", 10)
     >>> net.head, net.input.size, [m.name for m in net.modules("stage")]
     ('fc', (32, 32), ['conv1', 'layer1', 'layer2', 'layer3', 'fc'])
+    >>> build("lenet", 10, size=28, channels=1).input.described()
+    'grey images of 28×28 pixels, mean 0.131, std 0.308'
     """
+    if input is not None and (size is not None or channels is not None):
+        raise UsageError("give 'input', or 'size' and 'channels' of what the network was designed for, not both")
     if classes < 1:
         raise ModelError(f"{name}: {classes} classes; expected at least 1")
-    wanted = input or designed_for(name)
+    wanted = input or designed_for(name).changed(size, channels)
     make = partial(_construct, name, classes, wanted)
     kind, rest, _ = _parts(name)
     output = own_file.output_of(rest) if kind == "py" else None

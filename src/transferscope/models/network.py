@@ -43,6 +43,19 @@ class Input:
                 f"mean and std must have {self.channels} entries each and std be positive: {self.mean}, {self.std}"
             )
 
+    def changed(self, size: int | None = None, channels: int | None = None) -> Input:
+        """Return the same for square images of another size, or of other channels: each then has their mean's mean.
+
+        >>> Input().changed(24, 1).described()
+        'grey images of 24×24 pixels, mean 0.449, std 0.226'
+        """
+        count = self.channels if channels is None else channels
+        mean, std = (
+            values if len(values) == count else (sum(values) / len(values),) * count
+            for values in (self.mean, self.std)
+        )
+        return Input(self.size if size is None else (size, size), count, mean, std)
+
     def described(self) -> str:
         """Say it in a line.
 

@@ -24,7 +24,7 @@ from .execute import execute, resources
 from .feasibility import of_labels, of_network
 from .graph import Plan, Step, in_order
 from .inventory import Found, absolute, survey
-from .network_spec import network_spec
+from .network_spec import channels_of, network_spec
 from .problems import problems_of, raise_all
 from .schedule import Outcome
 from .schema import ImageSettings
@@ -54,7 +54,7 @@ class Files:
         head: what to do with a final layer of another size: ``refuse`` the file, ``drop`` all final layers, or
             ``keep`` those that fit. Without final layers only features and distances can be compared.
         size: side of the images in pixels; by default what the network was designed for.
-        channels: 1 or 3.
+        channels: 1 or 3; by default what the first file takes.
         samples: use at most so many images of each part.
         mean: of the input normalisation, one number a channel on the 0…1 scale; by default the network's.
         std: of the input normalisation.
@@ -86,7 +86,7 @@ class Files:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     head: Literal["refuse", "drop", "keep"] = "refuse"
     size: int | None = None
-    channels: Literal[1, 3] = 3
+    channels: Literal[1, 3] | None = None
     samples: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -244,9 +244,11 @@ def run_plan(
 
 def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
     """Check everything and return the steps, what was asked as YAML, and remarks, each with what it is about."""
-    settings = ImageSettings(size=asked.size, channels=asked.channels, skip_unreadable=asked.skip_unreadable)
+    model, (first, at) = with_absolute_path(asked.model, Path.cwd()), asked._given()[0]
+    channels = asked.channels or channels_of(model, first, at=at, size=asked.size)
+    settings = ImageSettings(size=asked.size, channels=channels, skip_unreadable=asked.skip_unreadable)
     try:
-        network = network_spec(with_absolute_path(asked.model, Path.cwd()), settings, asked.mean, asked.std)
+        network = network_spec(model, settings, asked.mean, asked.std)
     except ModelError as e:
         raise ModelError(f"--model: {e}") from e
     spec = absolute(asked.data, Path.cwd(), "--data")

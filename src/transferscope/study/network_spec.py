@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
+from ..errors import TransferscopeError
 from ..store.digest import file_digest
 from .schema import ImageSettings
 
-__all__ = ["network_spec"]
+__all__ = ["channels_of", "network_spec"]
 
 
 def network_spec(
@@ -19,16 +21,14 @@ def network_spec(
         ModelError: for an unknown name, or numbers that do not fit the channels.
     """
     from ..models.build import designed_for, sources_of
-    from ..models.network import Input
 
     designed = designed_for(name)
-    size = images.size or max(designed.size)
-    channels = images.channels
-    chosen = Input((size, size), channels, *_statistics(designed.mean, designed.std, channels, mean, std))
+    fitted = designed.changed(images.size or max(designed.size), images.channels)
+    chosen = replace(fitted, mean=mean or fitted.mean, std=std or fitted.std)
     spec = {
         "name": name,
-        "size": size,
-        "channels": channels,
+        "size": chosen.size[0],
+        "channels": chosen.channels,
         "mean": list(chosen.mean),
         "std": list(chosen.std),
     }
@@ -36,14 +36,22 @@ def network_spec(
     return {**spec, "files": [file_digest(path) for path in sources]} if sources else spec
 
 
-def _statistics(
-    designed_mean: tuple[float, ...],
-    designed_std: tuple[float, ...],
-    channels: int,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    def fitted(values: tuple[float, ...]) -> tuple[float, ...]:
-        return values if len(values) == channels else (sum(values) / len(values),) * channels
+def channels_of(name: str, path: str, *, at: str | None = None, size: int | None = None) -> Literal[1, 3]:
+    """Return how many channels the images have that the first layer of a file takes; 3 where that cannot be told.
 
-    return mean or fitted(designed_mean), std or fitted(designed_std)
+    Args:
+        name: of the network.
+        path: the file.
+        at: which weights of a file that holds several.
+        size: side of the images, where it is not what the network was designed for.
+    """
+    from ..models.checkpoint import read
+    from ..models.heads import compare
+    from .work.network import network_of
+
+    try:
+        net = network_of(network_spec(name, ImageSettings(size=size), None, None), 2)
+        first = compare(net, read(path, at=at)).first_layer
+    except TransferscopeError:  # whoever reads the file next says what is wrong with it
+        return 3
+    return 1 if first is not None and first.in_file[1] == 1 else 3

@@ -27,7 +27,7 @@ from ..questions.soup.text import table
 from ..store.digest import file_digest
 from .files import labels_of
 from .inventory import absolute
-from .network_spec import network_spec
+from .network_spec import channels_of, network_spec
 from .schema import ImageSettings
 from .work.checkpoint import file_into
 from .work.network import network_of
@@ -52,7 +52,7 @@ class SoupFiles:
         accept: when the greedy soup takes one more.
         methods: what to try besides; they need ``init``.
         size: side of the images in pixels; by default what the network was designed for.
-        channels: 1 or 3.
+        channels: 1 or 3; by default what the first file takes.
         samples: use at most so many images of each part.
         mean: of the input normalisation.
         std: of the input normalisation.
@@ -73,7 +73,7 @@ class SoupFiles:
     accept: Literal["not worse", "better"] = "not worse"
     methods: tuple[Any, ...] = ()
     size: int | None = None
-    channels: Literal[1, 3] = 3
+    channels: Literal[1, 3] | None = None
     samples: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -113,7 +113,8 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
     Raises:
         TransferscopeError: when files, network or images cannot be used; nothing has been written then.
     """
-    settings = ImageSettings(size=asked.size, channels=asked.channels, skip_unreadable=asked.skip_unreadable)
+    channels = asked.channels or channels_of(asked.model, asked.checkpoints[0], size=asked.size)
+    settings = ImageSettings(size=asked.size, channels=channels, skip_unreadable=asked.skip_unreadable)
     try:
         network = network_spec(asked.model, settings, asked.mean, asked.std)
     except ModelError as e:

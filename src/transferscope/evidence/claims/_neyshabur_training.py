@@ -167,7 +167,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "000-3.2-b",
         "§3.2",
-        "what only P-T gets wrong is mostly ambiguous, of what only RI-T does much is easy",
+        "what only P-T gets wrong is mostly ambiguous; of what only RI-T gets wrong, much is easy",
         question="mistakes",
         statistic=(
             "how much more often all other networks, both starts weighted alike, are right on what only an RI-T gets"

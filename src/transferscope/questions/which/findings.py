@@ -86,7 +86,7 @@ def _alone(result: Which, name: str) -> str:
     )
     learned = above_chance(found.value, found.low, result.chance)
     interval = interval_text(found, factor=100, digits=1, within=(0, 100))
-    verdict = "" if learned else "; it has learned nothing clearly"
+    verdict = "" if learned else "; it does not clearly beat chance"
     return (
         f"{name} has {_metric(result)} {_level(result, name)}{interval} as saved; "
         f"{by}{verdict}; {count(result.n, 'image')}. There is no other network to hold it against."
