@@ -69,16 +69,16 @@ def with_intervals(frame: pd.DataFrame) -> pd.DataFrame:
 
 def as_markdown(result: Result) -> str:
     """Write the table of a result in Markdown, with intervals, and below it what was counted."""
-    whole = _columns(result.printed())
+    whole, same = _apart(_columns(result.printed()))
     table = with_intervals(whole)
     lines = [_heads(table), ["---:" if right else "---" for right in _numeric(whole, table)]]
     lines += [[cell.replace("|", "\\|") for cell in row] for row in table.to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{_counted(result)}\n"
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{_counted(result, same)}\n"
 
 
 def as_latex(result: Result, caption: str | None, label: str) -> str:
     """Write the table of a result in LaTeX, with the rules of booktabs."""
-    whole = _columns(result.printed())
+    whole, same = _apart(_columns(result.printed()))
     table = with_intervals(whole)
     kinds = "".join("r" if right else "l" for right in _numeric(whole, table))
     rows = [r" & ".join(map(_escaped, row)) + r" \\" for row in table.to_numpy().tolist()]
@@ -87,7 +87,7 @@ def as_latex(result: Result, caption: str | None, label: str) -> str:
         r"% \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_escaped(_counted(result)) if caption is None else caption}}}",
+        rf"\caption{{{_escaped(_counted(result, same)) if caption is None else caption}}}",
         *([rf"\label{{{label}}}"] if label else []),
         rf"\begin{{tabular}}{{{kinds}}}",
         r"\toprule",
@@ -150,6 +150,22 @@ def _columns(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if frame.index.names == [None] else frame.reset_index()
 
 
+def _apart(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Part columns of words or counts that say the same in every row from the others: these belong in the caption.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"pair": ["a & b", "a & c"], "images": [400, 400], "cka": [0.7, 0.7]})
+    >>> rest, same = _apart(frame)
+    >>> list(rest.columns), same
+    (['pair', 'cka'], {'images': 400})
+    """
+    if len(frame) < 2:
+        return frame, {}
+    columns = [c for c in frame.columns if frame[c].dtype.kind != "f" and frame[c].astype(str).nunique() == 1]
+    same = {str(c): frame[c].iloc[0] for c in columns}
+    return (frame.drop(columns=columns), same) if len(columns) < len(frame.columns) else (frame, {})
+
+
 def _heads(table: pd.DataFrame) -> list[str]:
     return [str(c).replace("_", " ") for c in table.columns]
 
@@ -158,11 +174,15 @@ def _numeric(frame: pd.DataFrame, table: pd.DataFrame) -> list[bool]:
     return [frame[c].dtype.kind in "iufc" for c in table.columns]
 
 
-def _counted(result: Result) -> str:
-    """What a table's caption says: how many images, and what brackets are."""
+def _counted(result: Result, same: dict[str, Any]) -> str:
+    """What a table's caption says: how many images, what is the same in all rows, and what brackets are."""
     n = getattr(result, "n", None)
     images = f"n = {n:,} images. " if isinstance(n, int) and not isinstance(n, bool) else ""
-    return f"{images}Brackets: 95 % intervals."
+    told = [
+        f"{name.replace('_', ' ')} {_cell(x)}" for name, x in same.items() if not (images and name == "n" and x == n)
+    ]
+    rows = f"In all rows: {', '.join(told)}. " if told else ""
+    return f"{images}{rows}Brackets: 95 % intervals."
 
 
 def _cell(value: Any, low: Any = None, high: Any = None) -> str:

@@ -32,7 +32,7 @@ def _best(result: Probe, network: str) -> Finding:
     name = [result.places[i].name for i in rows]
     value = percent_text(near.estimate)
     chance = f"chance {percent(result.chance)}"
-    text = f"{network}: {method.name} does best at {name[near.best]}, {value}, {chance}"
+    text = f"{network}: features at {name[near.best]} classify best, {value} by {method.name}, {chance}"
     if len(rows) == 1:
         text += ", its only module here"
     elif near.earliest == near.best:
@@ -59,8 +59,9 @@ def _methods(result: Probe, network: str) -> Finding:
     parts = [f"{name} by {listed([m.name for m in methods])}" for name, methods in by_module.items()]
     agreed = sum(result.near(network, result.headline).best in result.near(network, m).tied for m in result.methods)
     text = (
-        f"{network}: the best place is {'; '.join(parts)}. That of {result.headline.name} is within noise of the "
-        f"best by {agreed} of {count(len(result.methods), 'method')}; {count(result.n, 'test image')}."
+        f"{network}: the best place, method by method, is {'; '.join(parts)}. By {agreed} of "
+        f"{count(len(result.methods), 'method')} that of {result.headline.name} is within noise of the best; "
+        f"{count(result.n, 'test image')}."
     )
     return said(
         text, Estimate(float(agreed)), n=len(result.methods), unit="methods", target=result.target, weight=0.4

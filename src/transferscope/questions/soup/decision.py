@@ -12,6 +12,8 @@ from .why import against
 
 __all__ = ["decided"]
 
+_BEST = "the single one that is best on held-out images"
+
 
 def decided(result: Soup, images: str) -> tuple[str, Estimate]:
     """Return the sentence, and the number it rests on: by how much what is taken exceeds what it is held against.
@@ -27,7 +29,7 @@ def decided(result: Soup, images: str) -> tuple[str, Estimate]:
     found = result.decision(images)
     p = [corrected_text(q, found.compared) for q in found.p]
     n = f"{count(result.n[images], 'image')} of {images}"
-    over = f"over the best single one on held-out images, {_level(result, images)}"
+    over = f"over {_level(result, images)}, {_BEST}"
     if found.take == "average" and found.average is not None:
         return (
             f"Take the soup: {_made(result, 'soup', images)}, {_gain(found.average)} {over}, {p[1]}; {n}.",
@@ -73,14 +75,12 @@ def _made(result: Soup, what: str, images: str) -> str:
 def _beside(result: Soup, found: Decision, images: str) -> str:
     """How the soup compares with the best single one, or why there is none."""
     if found.average is not None:
-        return (
-            f"{_made(result, 'soup', images)}, the best single one on held-out images, {result.best}, "
-            f"{percent(result.value(result.best, images))}, difference {points_text(found.average)}"
-        )
+        best = f"{percent(result.value(result.best, images))} of {result.best}, {_BEST}"
+        return f"{_made(result, 'soup', images)}, against {best}, difference {points_text(found.average)}"
     bad = against(result.precheck, result.best) if result.precheck is not None else []
     why = f" (what speaks against a soup: {'; '.join(bad)})" if bad else ""
     which = "that is no worse" if result.accept == "not worse" else "that is better"
-    return f"no other makes a soup with the best one on held-out images, {_level(result, images)}, {which} there{why}"
+    return f"no other makes a soup with {_level(result, images)}, {_BEST}, {which} there{why}"
 
 
 def _where_one(result: Soup, found: Decision, images: str) -> str:
