@@ -52,6 +52,19 @@ def test_all_comparisons_are_corrected_together() -> None:
     assert found.take == "cannot tell"
 
 
+def test_what_was_best_on_other_images_is_held_against_what_is_better_on_these() -> None:
+    # c is the harder to tell from a, b is clearly better than it: neither a nor what builds on a is taken.
+    rows = rights("shifted", [0.80, 0.90, 0.77], 1000)
+    better = np.maximum(rows[0], rights("some more", [0.2], 1000)[0])
+    found = choose(rows, average=better, ensemble=better, best=0)
+    assert (found.take, found.best, found.second) == ("cannot tell", 0, 1)
+    assert found.gap.value < 0 and found.p[0] < 0.05
+    # Where b is not there, it is as before; where b is no more than as good, it is the one to tell a from.
+    assert choose(rows[[0, 2]], best=0).second == 1
+    near = choose(rights("near", [0.80, 0.805, 0.60], 300), best=0)
+    assert (near.take, near.second) == ("cannot tell", 1) or near.gap.value > 0
+
+
 def test_average_before_ensemble_before_one() -> None:
     rows = rights("gains", [0.8, 0.7], 1000)
     better = np.maximum(rows[0], rights("extra", [0.5], 1000)[0])

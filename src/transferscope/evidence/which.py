@@ -57,7 +57,8 @@ class Decision:
     Attributes:
         take: what.
         best: place of the network with the highest metric, or of that which was chosen on other images.
-        second: place of the one that is hardest to tell from it; ``None`` for a single network.
+        second: place of the one that is hardest to tell from it, or, of one that was best on other images, of one
+            that is clearly better; ``None`` for a single network.
         gap: by how much ``best`` exceeds ``second``; ``None`` for a single network.
         average: by how much the average exceeds the best network, chosen on other images; ``None`` without one.
         ensemble: the same of the ensemble.
@@ -96,7 +97,8 @@ def choose(
     chosen on other images, it is held against everything else on all of these, and other pairs need no comparison.
     The p-values of all comparisons are corrected together (Holm 1979). What costs one network an answer goes before
     what costs several: the average is taken when its gain is clear, else the ensemble, else the network that is
-    clearly better than every other.
+    clearly better than every other. Where another network is clearly better than the one that was best on other
+    images, those images say nothing of these, and nothing is taken.
 
     Args:
         networks: ``(k, n)``, numbers whose mean over images is the metric of each; larger is better.
@@ -134,18 +136,33 @@ def choose(
     corrected = iter(holm(known))
     adjusted = [1.0 if p is None else next(corrected) for p in tested]
     against = {b if a == best else a: p for (a, b), p in zip(pairs, adjusted, strict=False) if best in (a, b)}
-    second = max(against, key=lambda i: (against[i], rows[i].mean())) if against else None
+    second = _rival(rows, best, against)
     gap = None if second is None else _less(rows[best], rows[second])
     p_one = 1.0 if second is None else against[second]
     p = (p_one, adjusted[-2], adjusted[-1])
-    take: Take = "cannot tell"
-    if gains[0] is not None and gains[0].value > 0 and p[1] < ALPHA:
-        take = "average"
-    elif gains[1] is not None and gains[1].value > 0 and p[2] < ALPHA:
-        take = "ensemble"
-    elif gap is not None and gap.value > 0 and p_one < ALPHA:
-        take = "one"
-    return Decision(take, best, second, gap, gains[0], gains[1], p, len(known))
+    return Decision(_taken(gap, gains, p), best, second, gap, gains[0], gains[1], p, len(known))
+
+
+def _taken(gap: Estimate | None, gains: Sequence[Estimate | None], p: tuple[float, float, float]) -> Take:
+    single = 0.0 if gap is None or p[0] >= ALPHA else gap.value
+    if single < 0:  # the best one on other images is not that on these, so what builds on it is not taken either
+        return "cannot tell"
+    choices: tuple[Take, Take] = ("average", "ensemble")
+    for take, gain, q in zip(choices, gains, p[1:], strict=True):
+        if gain is not None and gain.value > 0 and q < ALPHA:
+            return take
+    return "one" if single > 0 else "cannot tell"
+
+
+def _rival(rows: NDArray[np.float64], best: int, against: dict[int, float]) -> int | None:
+    """The network that the best one is held against: one that is clearly better, else the hardest to tell from it."""
+    if not against:
+        return None
+    means = rows.mean(1)
+    better = [i for i in against if means[i] > means[best] and against[i] < ALPHA]
+    if better:
+        return max(better, key=lambda i: means[i])
+    return max(against, key=lambda i: (means[i] >= means[best], against[i], means[i]))
 
 
 def _less(a: NDArray[np.float64], b: NDArray[np.float64]) -> Estimate:

@@ -29,6 +29,14 @@ def decided(result: Soup, images: str) -> tuple[str, Estimate]:
     found = result.decision(images)
     p = [corrected_text(q, found.compared) for q in found.p]
     n = f"{count(result.n[images], 'image')} of {images}"
+    if found.gap is not None and found.second is not None and found.gap.value < 0 and found.p[0] < ALPHA:
+        better = result.ingredients[found.second]
+        return (
+            f"Held-out images do not say which network is best on {images}: {better} "
+            f"({percent(result.value(better, images))}) is clearly better than {_level(result, images)}, {_BEST}, by "
+            f"{points_text(found.gap.times(-1))}, {p[0]}; choose on images like these; {n}.",
+            found.gap,
+        )
     over = f"over {_level(result, images)}, {_BEST}"
     if found.take == "average" and found.average is not None:
         return (
