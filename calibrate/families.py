@@ -70,8 +70,9 @@ CLASSES = Family(
 )
 BEST_CHECKPOINT = Family(
     "best checkpoint",
-    "errors at four checkpoints (latent 0.1), the best chosen on as many validation images; one pre-training's own",
-    partial(i.best_checkpoint, rate=0.3, network=0.1),
+    "errors at seven checkpoints of one pre-training (latent 0.1), which differ by 1 point for all seeds alike; the "
+    "best is chosen on as many validation images; one pre-training's own",
+    partial(i.best_checkpoint, points=7, common=0.01, rate=0.3, network=0.1),
 )
 AUC_LOSS = Family(
     "AUC and loss",
@@ -114,7 +115,7 @@ DROP = Family(
 )
 CHECKPOINTS = Family(
     "slope over checkpoints",
-    "errors at six checkpoints of one pre-training, which differ by 3 points for all seeds alike and have no slope; "
+    "errors at six checkpoints of one pre-training, which differ by 3 points for all seeds alike; "
     "latent 0.1 for each run",
     partial(i.checkpoint_slopes, points=6, common=0.03, network=0.1),
 )
@@ -194,7 +195,7 @@ VALLEYS_WANDER = _of_networks(
 )
 CHECKPOINT_SPEED = _of_networks(
     "slope of speed",
-    "six checkpoints of one pre-training, which differ by 0.03 for all seeds alike without slope; 0.02 for each run",
+    "six checkpoints of one pre-training, which differ by 0.03 for all seeds alike; 0.02 for each run",
     partial(n.changes, points=6, common=0.03, each=0.02),
 )
 PRETRAININGS = _of_networks(
@@ -209,8 +210,9 @@ LOG_SPEED = _of_networks(
 )
 PLATEAU = _of_networks(
     "plateau",
-    "rises 1 − exp(−4x) with noise 0.05 at eleven checkpoints; the first one at 90 %",
-    partial(n.plateaus, points=11, noise=0.05),
+    "rises of 50 points like 1 − exp(−4x) at seven checkpoints, which differ by 1 point for all seeds alike in each "
+    "of the two curves; noise 0.01 for each run",
+    partial(n.plateaus, points=7, common=0.01, each=0.01),
 )
 SAME = _of_networks(
     "correlation over cells", "1 − ρ is gamma of shape 8 (spread 0.035 at 0.9)", partial(n.bounded_rho, shape=8.0)
@@ -220,7 +222,7 @@ TARGETS = _of_networks(
 )
 GIVEN = _of_networks(
     "starts less given",
-    "spread 0.05 between starts; eight planes, the same for all, as images are; the pre-trained weights given",
+    "spread 0.05 between starts, 0.1 between four planes, the same for all; the pre-trained weights given",
     partial(n.far_from_given, starts=0.05),
 )
 LEADING = _of_networks(
@@ -228,7 +230,7 @@ LEADING = _of_networks(
 )
 ROUGH = _of_networks(
     "roughness of starts",
-    "lognormal, spread 0.15 between starts, 0.1 between eight planes",
+    "lognormal, spread 0.15 between starts, 0.1 between four planes, around the given weights, too",
     partial(n.roughness, starts=0.15),
 )
 

@@ -14,12 +14,13 @@ from transferscope.numerics.auc import auroc_influence
 from transferscope.questions._counted import Series
 from transferscope.questions._sides import times_given
 from transferscope.questions.block_shuffle.slopes import drop_slope
+from transferscope.questions.checkpoints.best import best_between
+from transferscope.questions.checkpoints.trends import trend
 from transferscope.questions.rewind.findings import change_over_depth, most_and_least_critical
 from transferscope.questions.soup.entries import over_sets
 
 from .family import Truth
 from .latent import Array, changed, errors_of
-from .of_networks import lasting
 
 __all__ = ["accuracies", "auc_and_loss", "best_checkpoint", "checkpoint_slopes", "classes", "drop_slopes",
            "gradient_size", "metric_slopes", "overfitting", "rewound", "rewound_depth", "soups",
@@ -60,19 +61,21 @@ def classes(
 
 
 def best_checkpoint(
-    rng: Rng, n: int, images: int, truth: Truth, *, rate: float, network: float
+    rng: Rng, n: int, images: int, truth: Truth, *, points: int, common: float, rate: float, network: float
 ) -> tuple[Estimate, ...]:
     """The checkpoint that is best on validation images against the first and the last; one pre-training's own metric.
 
-    Checkpoints lie at 0, 1/3, 2/3 and 1; the two in the middle are alike. The same networks are on both sets.
+    Between the first and the last all are alike but for what each brings to all seeds. The same networks are on both
+    sets.
     """
     over_first, over_last, source = truth
-    rates = [rate + over_first, rate, rate, rate + over_last]
-    both = errors_of(rng, n, 2 * images, rates, network=network)
-    best = int(np.argmin([e[:, images:].mean() for e in both]))
-    test = [1 - e[:, :images] for e in both]
+    rates = [rate + over_first, *[rate] * (points - 2), rate + over_last] + common * rng.standard_normal(points)
+    both = 1 - np.stack(errors_of(rng, n, 2 * images, list(rates), network=network), axis=1)
+    test, val = (Series(part.mean(2), part) for part in (both[:, :, :images], both[:, :, images:]))
+    best = best_between(test, val)
+    assert best is not None
     last, at_best = errors_of(rng, 1, images, (rate - source, rate), network=0.0)
-    return _contrast(test[best], test[0]), _contrast(test[best], test[3]), _contrast(1 - last, 1 - at_best)
+    return best.over_first, best.over_last, _contrast(1 - last, 1 - at_best)
 
 
 def overfitting(rng: Rng, n: int, images: int, truth: Truth, *, rate: float, network: float) -> tuple[Estimate, ...]:
@@ -224,9 +227,9 @@ def checkpoint_slopes(
 ) -> tuple[Estimate, ...]:
     """Slopes of the accuracy over checkpoints of one pre-training, which wander for all seeds alike."""
     x = np.linspace(0, 1, points)
-    rates = 0.4 - truth[0] * (x - 0.5) - lasting(rng, points, common)
-    right, weights = _sides(rng, n, images, list(rates), network), slopes(x, np.eye(points))
-    return (mean(right.mean(2) @ weights, np.einsum("nsi,s->ni", right, weights)),)
+    rates = 0.4 - truth[0] * (x - 0.5) - common * rng.standard_normal(points)
+    right = _sides(rng, n, images, list(rates), network)
+    return (trend(Series(right.mean(2), right)),)
 
 
 def gradient_size(rng: Rng, n: int, images: int, truth: Truth, *, starts: float) -> tuple[Estimate, ...]:

@@ -15,16 +15,19 @@ from transferscope.evidence import (
     ratio,
     slopes,
 )
-from transferscope.questions._sides import less_given, times_given
+from transferscope.questions._counted import Series
+from transferscope.questions._sides import times_given
+from transferscope.questions.checkpoints.trends import later, trend
 from transferscope.questions.criticality.order import growth
 from transferscope.questions.distance.training import growing
+from transferscope.questions.landscape.contrasts import starts_less_given, starts_over_given
 from transferscope.questions.transfer.findings import typical_error
 
 from .family import Truth
-from .latent import Array, correlated
+from .latent import correlated
 
 __all__ = [
-    "bounded_rho", "changes", "criticality", "far_from_given", "gradient_growth", "lasting", "log_slopes", "numbers",
+    "bounded_rho", "changes", "criticality", "far_from_given", "gradient_growth", "log_slopes", "numbers",
     "over_targets", "plateaus", "pretrainings", "ratios", "roughness", "shares", "squares", "steps", "times_far",
     "training_errors",
 ]  # fmt: skip
@@ -88,21 +91,13 @@ def criticality(rng: Rng, n: int, images: int, truth: Truth, *, wander: bool, de
     return tuple(found)
 
 
-def lasting(rng: Rng, points: int, common: float) -> Array:
-    """What all seeds share at each checkpoint of one pre-training, without slope: the pre-training is given."""
-    x = np.linspace(0, 1, points)
-    wandering = common * rng.standard_normal(points)
-    slope = slopes(x, wandering[None])[0]
-    return np.asarray(wandering - slope * (x - x.mean()))
-
-
 def changes(
     rng: Rng, n: int, images: int, truth: Truth, *, points: int, common: float, each: float
 ) -> tuple[Estimate, ...]:
     """Slopes over checkpoints of one pre-training, seed by seed; checkpoints wander for all seeds alike."""
     x = np.linspace(0, 1, points)
-    ys = truth[0] * x + lasting(rng, points, common) + each * rng.standard_normal((n, points))
-    return (mean(slopes(x, ys)),)
+    ys = truth[0] * x + common * rng.standard_normal(points) + each * rng.standard_normal((n, points))
+    return (trend(Series(ys)),)
 
 
 def pretrainings(
@@ -124,16 +119,21 @@ def log_slopes(rng: Rng, n: int, images: int, truth: Truth, *, each: float) -> t
     return contrast(slopes(x, far), 2 * slopes(x, near)), mean(slopes(x, far))
 
 
-def plateaus(rng: Rng, n: int, images: int, truth: Truth, *, points: int, noise: float) -> tuple[Estimate, ...]:
-    """How much later the metric has 90 % of its rise than speed has, seed by seed, at one of few checkpoints."""
+def plateaus(
+    rng: Rng, n: int, images: int, truth: Truth, *, points: int, common: float, each: float
+) -> tuple[Estimate, ...]:
+    """How much later the metric rises than speed; checkpoints wander for all seeds alike, in both curves.
+
+    Both rise to 50 points, 1 − exp(−4x); the metric by so much more slowly that its mean epoch is as much later.
+    """
     x = np.linspace(0, 1, points)
-    found = []
-    for lag in (truth[0], 0.0):
-        rise = 1 - np.exp(-4 * np.maximum(x[None] - lag * (x[None] > 0), 0))
-        y = rise + noise * rng.standard_normal((n, points))
-        share = (y - y[:, :1]) / (y.max(1, keepdims=True) - y[:, :1])
-        found.append(x[(share >= 0.9).argmax(1)])
-    return (mean(found[0] - found[1]),)
+    fast = (1 - np.exp(-4 * x)) / (1 - np.exp(-4))
+    slow = fast - 6 * truth[0] * x * (1 - x)  # the mean of x(1 − x) is 1/6
+    found = [
+        Series(0.5 * rise + common * rng.standard_normal(points) + each * rng.standard_normal((n, points)))
+        for rise in (slow, fast)
+    ]
+    return (later(range(points), *found),)
 
 
 def bounded_rho(rng: Rng, n: int, images: int, truth: Truth, *, shape: float) -> tuple[Estimate, ...]:
@@ -163,13 +163,12 @@ def over_targets(rng: Rng, n: int, images: int, truth: Truth) -> tuple[Estimate,
 
 
 def far_from_given(
-    rng: Rng, n: int, images: int, truth: Truth, *, starts: float, planes: int = 8
+    rng: Rng, n: int, images: int, truth: Truth, *, starts: float, planes: int = 4
 ) -> tuple[Estimate, ...]:
-    """Random starts less pre-trained weights as given: planes are drawn as images are, the same for all."""
+    """Random starts less pre-trained weights as given: a few planes, the same for all, these weights among them."""
     plane = 0.1 * rng.standard_normal(planes)
     rows = 0.5 + truth[0] + plane + starts * rng.standard_normal((n, 1)) + 0.1 * rng.standard_normal((n, planes))
-    given = 0.5 + plane + 0.1 * rng.standard_normal(planes)
-    return (less_given(rows.mean(1), float(given.mean()), (rows, given)),)
+    return (starts_less_given(rows, 0.5 + plane + 0.1 * rng.standard_normal(planes)),)
 
 
 def times_far(rng: Rng, n: int, images: int, truth: Truth, *, starts: float) -> tuple[Estimate, ...]:
@@ -191,15 +190,13 @@ def gradient_growth(rng: Rng, n: int, images: int, truth: Truth, *, starts: floa
     return times_given(alone * np.exp(logs)), growth, times_given(change * np.exp(logs))
 
 
-def roughness(rng: Rng, n: int, images: int, truth: Truth, *, starts: float, planes: int = 8) -> tuple[Estimate, ...]:
+def roughness(rng: Rng, n: int, images: int, truth: Truth, *, starts: float, planes: int = 4) -> tuple[Estimate, ...]:
     """Lower over higher modules: (1) random starts, (2) these over given weights, (3) given weights over planes."""
     alone, over, given = truth
-    logs = np.log(alone) + starts * rng.standard_normal(n)
+    own = starts * rng.standard_normal((n, 1)) + 0.1 * rng.standard_normal((n, planes))
     of_given = np.log(given) + 0.1 * rng.standard_normal(planes)
-    plane = 1 + 0.1 * rng.standard_normal((n, planes))
-    steeper = times_given(over * np.exp(logs - np.log(alone)), 1.0,
-                          (over * np.exp(logs - np.log(alone))[:, None] * plane, plane.mean(0)))  # fmt: skip
     found = over_draws(of_given)
     stays = measured(float(np.exp(found.value)), over="draws", n=planes, spread=found.spread, freedom=found.freedom,
                      scale="log")  # fmt: skip
-    return times_given(np.exp(logs)), steeper, stays
+    rougher = times_given(np.exp(np.log(alone) + own.mean(1)))
+    return rougher, starts_over_given(np.log(over) + own, of_given - np.log(given)), stays

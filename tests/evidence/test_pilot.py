@@ -34,6 +34,24 @@ def test_numbers_of_pre_trainings_are_of_one_kind():
     assert prospect(one, 3, 0).tells is None and prospect(one, 4, 0).tells is not None
 
 
+def test_how_many_kinds_a_number_rests_on_is_seen_by_its_freedom():
+    rng = numpy_generator("pilot", "kinds")
+    two, one = (
+        contrast(0.03 * rng.standard_normal(400), 0.03 * rng.standard_normal(400)),
+        mean(0.03 * rng.standard_normal(400)),
+    )
+    for claim, estimate, kinds in (("002-3-b", two, 2), ("000-3.2-j", one, 1)):  # whatever kinds the claim is about
+        [pilot] = pilots([said("x", estimate, n=400, unit="x", target="a", judged=judge(claim, estimate))])
+        assert pilot.kinds == kinds and pilot.sd == pytest.approx(0.03, rel=0.1), claim
+    luck = said("x", one, n=400, unit="x", target="a", judged=judge("000-3.5-a", one))
+    assert pilots([luck]) == (), "more seeds do not help against the luck of a checkpoint"
+
+
+def test_that_two_numbers_differ_is_asked_from_outside_the_margin():
+    pilot = Pilot("003-A-a", "a", 1, 0.005, 0.0, False, 8)
+    assert prospect(pilot, 8, 0).chance > 0.9 and prospect(pilot, 8, 0).seeds <= 8
+
+
 def test_seeds_are_those_with_which_studies_tell_it():
     pilot = Pilot("000-3.1-a", "a", 2, 0.05, 0.0, False, 16)
     got = prospect(pilot, 5, 0)

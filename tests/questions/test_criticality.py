@@ -562,7 +562,10 @@ def test_a_transition_on_the_optimisation_path_counts_too():
     straight = made([("P-T", [rising(0.1)] * 6)] * 3 + [("RI-T", [rising(0.1)] * 6)] * 3)
     other = made([("P-T", [rising(0.1)] * 6)] * 3 + [("RI-T", DIP)] * 3)
     bent = tuple(replace(v, path="optimisation") for v in other.valleys if v.network.startswith("RI-T"))
-    found = by_claim(replace(straight, valleys=(*straight.valleys, *bent)))["000-3.4-g"]
+    same = tuple(replace(v, path="optimisation") for v in straight.valleys if v.network.startswith("P-T"))
+    alone = by_claim(replace(straight, valleys=(*straight.valleys, *bent)))["000-3.4-g"]
+    assert alone.value == 0 and "On the direct path" in alone.text, "a path that P-T lack is no place to narrow at"
+    found = by_claim(replace(straight, valleys=(*straight.valleys, *bent, *same)))["000-3.4-g"]
     assert found.verdict == "agrees"
     assert found.text.startswith("On the direct or the optimisation path to the best weights ")
 

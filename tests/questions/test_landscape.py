@@ -298,8 +298,9 @@ def test_around_starts_it_is_the_size_of_the_change_of_random_starts_against_one
     assert found.value == pytest.approx(0.39)
     # Heads of one pre-training are no sample: only the spread of random starts counts, and what planes leave open.
     wave = WAVE / WAVE.mean()
-    spread, noise = np.var([0.5, 0.6, 0.4], ddof=1) / 3, (0.39 * wave.std(ddof=1)) ** 2 / 8
-    half = math.sqrt(stats.t.ppf(0.975, 2) ** 2 * spread + stats.norm.ppf(0.975) ** 2 * noise)
+    spread, planes = np.var([0.5, 0.6, 0.4], ddof=1) / 3, (0.39 * wave.std(ddof=1)) ** 2 / 8
+    freedom = (spread + planes) ** 2 / (spread**2 / 2 + planes**2 / 7)  # Satterthwaite 1946
+    half = stats.t.ppf(0.975, freedom) * math.sqrt(spread + planes)
     assert (found.low, found.high) == pytest.approx((0.39 - half, 0.39 + half))
     assert (found.estimate.over, found.estimate.n) == ("networks", 3)
     assert "changes the loss of RI by 0.390 more than that of P" in found.text

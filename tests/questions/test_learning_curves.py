@@ -275,6 +275,11 @@ def test_overfitting_there_and_only_there(fall, verdict):
     elsewhere = [run(f"P-T {s}", [0.5, 0.7, 0.7 - fall + 0.01 * (s - 1)], best_epoch=2, seed=s) for s in range(3)]
     found = judged(learning_curves([*there, *elsewhere]))["000-B.1-c"]
     assert found.verdict == verdict and found.target == "" and found.value == pytest.approx(0.098)
+    begin = {
+        "agrees": "On xray, and only there, networks overfit",
+        "disagrees": "Networks do not overfit on xray alone",
+    }
+    assert found.text.startswith(begin[verdict])
     blind = [dataclasses.replace(r, chosen_by="last") for r in elsewhere]
     assert "000-B.1-c" not in judged(learning_curves([*there, *blind]))
 

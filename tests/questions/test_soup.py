@@ -303,7 +303,7 @@ def test_it_says_why_a_soup_fails():
     assert found.entry("greedy soup").members == (found.best,)
     assert found.value("uniform soup", "test") < found.value(found.best, "test") - 0.1
     texts = [f.text for f in found.findings()]
-    assert texts[0].startswith("Cannot tell which single one to take: no other makes a soup with the best one on ")
+    assert texts[0].startswith(f"Cannot tell which single one to take: no other makes a soup with {found.best} (")
     assert "2 of 2 lie behind a barrier" in texts[0] and "did not begin as the same numbers" in texts[0]
     told = next(t for t in texts if t.startswith("What speaks against a soup of these: "))
     assert "half way to" in told and told.endswith("; 400 held-out images.")
@@ -349,7 +349,7 @@ def test_what_to_take(base):
     assert text.startswith("Take the soup: the greedy soup of ") and gap.value == pytest.approx(0.06)
     assert (
         "accuracy 76.0 %, +6.0 points (" in text
-        and f"images, {base.best} (accuracy 70.0 %), p < 0.001 corrected for " in text
+        and f"over {base.best} (accuracy 70.0 %), the single one that is best on held-out images, p < 0.001" in text
     )
     assert text.endswith("comparisons (the interval is of this one alone); 1,000 images of test.")
     text, _ = decided(decision(base, first(760), first(700)), "test")

@@ -134,6 +134,14 @@ def test_networks_that_learned_nothing_have_no_distance_to_speak_of():
     assert [f.verdict for f in found] == ["cannot tell", "agrees"] and found[0].n == 5
 
 
+def test_a_pretraining_that_plays_no_part_silences_nothing():
+    known = [Witness("the pre-training noise", "P", "did not clearly beat chance")]
+    witnesses = [Witness("the pre-training digits", "P"), *known]
+    found = by_claim(asked(three(), nearest_first=["digits", "flipped"], witnesses={"houses": witnesses}))
+    assert [f.verdict for f in found[NEARER]] == ["agrees"]
+    assert not any(f.silenced for f in found.get(LABELS, ()))
+
+
 def test_a_source_that_harms_has_a_higher_error():
     got = asked(three(sources={"a": (0.5, 0.01), "b": (0.7, 0.01), "": (0.6, 0.02)}))
     texts = [f.text for f in got.findings()]

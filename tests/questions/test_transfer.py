@@ -295,6 +295,16 @@ def test_networks_that_learned_nothing_silence_their_deviations_only():
     assert {f.verdict for f in found[BETTER]} == {"agrees"}
 
 
+def test_where_none_of_a_kind_learned_claims_of_position_are_silenced_and_do_not_vanish():
+    """Over targets nothing is compared of networks that learned nothing, and both claims say why."""
+    none = {t: tuple(Witness(f"{kind} {s}", role, "did not clearly beat chance" if kind != "scratch" else "")
+                     for kind, role in (("fine-tuned", "P-T"), ("head only", "P-T"), ("scratch", "RI-T"))
+                     for s in range(3)) for t in PRINTED}  # fmt: skip
+    found = judged(dataclasses.replace(paper(), witnesses=none))
+    for claim in (PROPORTIONAL, FARTHER):
+        assert found[claim] and {(f.verdict, f.silenced) for f in found[claim]} == {("cannot tell", True)}
+
+
 def test_sentences():
     golden(paper(), "transfer")
 

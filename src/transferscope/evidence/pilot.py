@@ -25,6 +25,12 @@ _ONE_A_PRETRAINING = ("probe", "head", "grid", "scaling", "sources")
 _SEEDS = ("probe", "head", "sources")
 """Those of which a verdict takes four seeds of pre-training."""
 
+_OF_CHECKPOINTS = ("000-3.5-a", "000-3.5-b", "000-3.5-c", "002-5.2-a")
+"""Claims over checkpoints of one pre-training: what one brings to all seeds does not fall with more seeds."""
+
+_OTHER_SIDE: dict[Question, Question] = {"under": "over", "over": "under", "equivalence": "over"}
+"""What is asked where the contrary is to be shown."""
+
 _TWO_SIDED = 0.975
 """One end of a 95 % interval decides; in :mod:`.power` that is a limit of this level."""
 
@@ -82,14 +88,16 @@ def asked(rule: Rule) -> tuple[Question, float, float]:
 
     >>> asked(Above()), asked(PeakUnder(0.02)), asked(AllOf(Under(0.01), Above()))
     (('difference', 0.0, 0.95), ('under', 0.02, 0.95), ('under', 0.01, 0.95))
+    >>> asked(Not(Within(0.02)))
+    ('over', 0.02, 0.975)
     """
     if isinstance(rule, AllOf):
         return asked(rule.parts[0])
     if isinstance(rule, (Each, InOrder)):
         return asked(rule.rule)
     if isinstance(rule, Not):
-        question, margin, level = asked(rule.rule)
-        return {"under": "over", "over": "under"}.get(question, question), margin, level  # type: ignore[return-value]
+        question, margin, _ = asked(rule.rule)
+        return _OTHER_SIDE.get(question, question), margin, _TWO_SIDED
     if isinstance(rule, (Above, Below)):
         return ("over" if isinstance(rule, Above) else "under", rule.margin, _TWO_SIDED) if rule.margin else (
             "difference", 0.0, 0.95,
@@ -108,8 +116,9 @@ def pilots(findings: Iterable[Finding]) -> tuple[Pilot, ...]:
     """Return how much the numbers of claims vary, from findings whose estimates are over networks.
 
     With as many networks of each kind: s² = n·V of one kind (or of pre-trainings paired by seed), n·V/4 of two kinds
-    that are contrasted, n all networks.
-    Of several findings of one claim and target the one with the largest spread counts.
+    that are contrasted, n all networks. A variance with n − 1 degrees of freedom is of one kind; of two it has n − 2
+    at most. Correlations over targets and trends over checkpoints are left out, as their spread is not one of
+    networks. Of several findings of one claim and target the one with the largest spread counts.
 
     Args:
         findings: of pilot runs, each with its target.
@@ -120,8 +129,10 @@ def pilots(findings: Iterable[Finding]) -> tuple[Pilot, ...]:
         if finding.claim is None or not e.general or e.spread is None or e.n < 2:
             continue
         claim = claim_called(finding.claim)
-        alone = claim.kinds in (("P-T",), ("RI-T",)) or claim.question in _ONE_A_PRETRAINING
-        kinds = 1 if alone else 2
+        if e.scale == "fisher" or claim.id in _OF_CHECKPOINTS:
+            continue
+        whole = e.freedom is None or e.freedom > e.n - 1.5
+        kinds = 1 if whole or claim.question in _ONE_A_PRETRAINING else 2
         sd = math.sqrt(e.n * e.spread / (1 if kinds == 1 else 4))
         image_sd = math.sqrt((e.noise or 0.0) * e.images)
         one = Pilot(claim.id, finding.target, kinds, sd, image_sd, e.scale == "log", e.n)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from .images import Numbers
 
-__all__ = ["over_depth", "slopes"]
+__all__ = ["over_depth", "scatter", "slopes"]
 
 
 def slopes(x: Numbers, ys: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -61,6 +61,31 @@ def over_depth(ys: NDArray[np.floating]) -> NDArray[np.float64]:
     [4.0, 0.0]
     """
     return slopes(np.linspace(0.0, 1.0, np.shape(ys)[1]), ys)
+
+
+def scatter(y: Numbers, degree: int) -> tuple[float, float]:
+    """Return the variance of numbers in a row about a polynomial through them, and its degrees of freedom.
+
+    It is what a row of checkpoints of one pre-training brings to all networks alike: moments that were lucky or not.
+    A curve that bends more than the polynomial makes it too large, so that intervals are rather too wide.
+
+    Args:
+        y: ``(k,)``, means over networks, in their order.
+        degree: of the polynomial, over the order from 0 to 1.
+
+    Returns:
+        Σe²/ν and ν = k − degree − 1; nan and 0 where no freedom is left.
+
+    >>> scatter([0.0, 1.0, 0.0, 1.0], 1)
+    (0.4, 2.0)
+    """
+    rows = np.asarray(y, dtype=np.float64)
+    freedom = len(rows) - degree - 1
+    if freedom < 1:
+        return math.nan, 0.0
+    basis = np.vander(np.linspace(0.0, 1.0, len(rows)), degree + 1)
+    rest = rows - basis @ np.linalg.lstsq(basis, rows, rcond=None)[0]
+    return float(rest @ rest) / freedom, float(freedom)
 
 
 def _checked(x: Numbers, ys: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -16,8 +16,7 @@ CLAIMS: tuple[Claim, ...] = (
         question="source_choice",
         statistic=(
             "for each two sources of an order that the study states: the final test metric from the nearer less that"
-            " from the farther; a failed run counts as chance; over networks and images, or over pre-trainings from "
-            "four on"
+            " from the farther; a failed run counts as chance; over networks and images"
         ),
         rule=Each(Above()),
         about="metric",
@@ -77,13 +76,15 @@ CLAIMS: tuple[Claim, ...] = (
             "(1) the final test metric from the best checkpoint between the first and the last less that from the "
             "first, (2) the same less that from the last, for each network the best chosen by the others on "
             "validation images; (3) the source metric of the last less that of the"
-            " best, on the source's test images; a failed run counts as chance; over networks and images, the third "
-            "of this pre-training"
+            " best, on the source's test images; a failed run counts as chance; over networks, images and "
+            "checkpoints, whose scatter about a parabola is in all seeds alike and by which the best is chosen; the "
+            "third of this pre-training"
         ),
         rule=AllOf(Above(), Above(), Above(general=False)),
         about="metric",
         kinds=("P-T",),
         pretrained=True,
+        needs="at least three seeds and four checkpoints after epoch 0",
         effect=0.02,
         units="share of test images",
         effect_from=CHOSEN,

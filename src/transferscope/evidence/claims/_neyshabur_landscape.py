@@ -176,6 +176,7 @@ CLAIMS: tuple[Claim, ...] = (
         rule=Each(Above(MARGIN)),
         about="criticality",
         kinds=("P-T", "RI-T"),
+        pretrained=True,
         effect=0.1,
         units="share of test images",
         effect_from=CHOSEN,
@@ -244,6 +245,7 @@ CLAIMS: tuple[Claim, ...] = (
         rule=Above(),
         about="criticality",
         kinds=("P-T", "RI-T"),
+        pretrained=True,
         effect=0.25,
         units="share of modules",
         effect_from=CHOSEN,
@@ -302,12 +304,14 @@ CLAIMS: tuple[Claim, ...] = (
         statistic=(
             "how much later, as a share of the pre-training's epochs, the final metric rises than speed does, each "
             "by the mean epoch of its rise from the first to the last checkpoint, network by network (a seed from "
-            "all checkpoints is one); over networks"
+            "all checkpoints is one); over networks and checkpoints, whose scatter about a smooth curve is in all "
+            "seeds alike"
         ),
         rule=Above(),
         about="speed",
         kinds=("P-T",),
         pretrained=True,
+        needs="at least three seeds and five checkpoints after epoch 0",
         effect=0.1,
         units="share of the pre-training's epochs",
         effect_from=CHOSEN,

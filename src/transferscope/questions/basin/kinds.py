@@ -87,4 +87,6 @@ def _of_kind(result: Basin, members: Sequence[Member], pairs: dict[Pair, BasinMe
 def _exists(excess: Estimate) -> str:
     if math.isnan(excess.value):
         return "nothing is known of a δ"
+    if excess.low is not None and excess.high is not None and excess.low <= 0 <= excess.high:
+        return "whether there is a δ cannot be told"
     return "there is a δ" if excess.value >= 0 else "there is none"

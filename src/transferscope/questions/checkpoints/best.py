@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...evidence.contrast import mean
 from ...evidence.crossfit import cross_fitted
-from ...evidence.estimate import Estimate
+from ...evidence.estimate import Estimate, quantile
+from ...evidence.images import averaged
+from ...evidence.sampling import Part, estimated
+from ...evidence.trend import scatter
 from .._counted import Series
 
 __all__ = ["Best", "best_between"]
@@ -38,8 +41,11 @@ def best_between(of: Series, val: Series | None) -> Best | None:
     """Return by how much the best checkpoint between the first and the last beats both.
 
     The best of several looks better than it is where it was chosen. So for each seed it is chosen by the mean of the
-    other seeds, which share neither networks nor luck with it, on validation images; without these on one half of the
-    test images, and measured on the other. The differences are one number a seed.
+    other seeds, which share no network with it, on validation images; without these on one half of the test images,
+    and measured on the other. The differences are one number a seed. What seeds do share is the luck of a checkpoint
+    (see :func:`~transferscope.questions.checkpoints.trends.trend`), by which the best one of several is chosen:
+    its variance s², about a parabola through the means over seeds with k − 3 degrees of freedom, enters twice, as of
+    two checkpoints, and at the quantile of k − 2 comparisons instead of one.
 
     Args:
         of: the test metric of runs of one seed from all checkpoints in a row, three or more checkpoints.
@@ -50,8 +56,8 @@ def best_between(of: Series, val: Series | None) -> Best | None:
 
     >>> of = Series(np.array([[0.1, 0.5, 0.4, 0.3]] * 3))
     >>> found = best_between(of, of)
-    >>> found.place, round(found.over_first.value, 6), round(found.over_last.value, 6)
-    (1, 0.4, 0.2)
+    >>> found.place, round(found.over_first.value, 6), round(found.over_last.value, 6), found.over_last.freedom
+    (1, 0.4, 0.2, 1.0)
     """
     n = len(of)
     seeds = np.arange(n)
@@ -81,5 +87,13 @@ def best_between(of: Series, val: Series | None) -> Best | None:
 
 
 def _less(of: Series, numbers: Array, rows: Array | None, end: int) -> Estimate:
-    examples = None if rows is None or of.examples is None else rows - of.examples[:, end]
-    return mean(numbers - of.values[:, end], examples)
+    n, k = of.values.shape
+    each = numbers - of.values[:, end]
+    noise = None
+    if rows is not None and of.examples is not None:
+        noise = averaged(rows - of.examples[:, end], np.full(n, 1 / n)).noise
+    about, freedom = scatter(of.values.mean(0), 2)
+    enough = n > 1 and freedom > 0
+    wider = (quantile(0.05 / (k - 2)) / quantile(0.05)) ** 2
+    spread = float(each.var(ddof=1)) / n + 2 * about * wider if enough else math.nan
+    return estimated(float(each.mean()), [Part(spread, n, min(n - 1.0, freedom), enough=enough)], noise)

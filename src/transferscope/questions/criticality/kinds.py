@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -117,7 +117,9 @@ def _sensitive(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject])
 def _transition(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]) -> Finding:
     """Whether valleys are tighter somewhere on the way than on both sides of it, on any path to the first end."""
     metric, end = result.place(result.judge), result.valleys[0].end
-    narrow = [[_narrowing(result, s) for s in group] for group in (p, ri)]
+    ways = [{v.path for v in result.valleys if (v.network, v.end) == (s.label, end)} for s in (*p, *ri)]
+    common = set.intersection(*ways)  # a network with more paths has more places to narrow at
+    narrow = [[_narrowing(result, s, common) for s in group] for group in (p, ri)]
     modules = [m for m in result.modules if all(m in t for group in narrow for t in group)]
     near, far = ([_mean([float(t[m]) for m in modules]) for t in group] for group in narrow)
     found = contrast(far, near)
@@ -126,7 +128,7 @@ def _transition(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]
     critical = _mean([float(len(set(of) & set(modules))) for of in ended])
     with_ri = [m for m in modules if any(t[m] for t in narrow[1])]
     where = f" (in {shortened(with_ri)})" if with_ri else ""
-    paths = " or the ".join(dict.fromkeys(v.path for v in result.valleys if v.end == end))
+    paths = " or the ".join(dict.fromkeys(v.path for v in result.valleys if v.end == end and v.path in common))
     return said(
         f"On the {paths} path to the {end} weights {percent(_mean(far))} of the modules of RI-T{where} have a valley "
         f"that is tighter at some place in between than on both sides of it, {percent(_mean(near))} of those of P-T, "
@@ -140,12 +142,12 @@ def _transition(result: Criticality, p: Sequence[Subject], ri: Sequence[Subject]
     )
 
 
-def _narrowing(result: Criticality, s: Subject) -> dict[str, bool]:
-    """Which modules have a valley that narrows on the way, on any path to the first end."""
+def _narrowing(result: Criticality, s: Subject, paths: Collection[str]) -> dict[str, bool]:
+    """Which modules have a valley that narrows on the way, on any of some paths to the first end."""
     metric, end = result.place(result.judge), result.valleys[0].end
     found: dict[str, bool] = {}
     for v in result.valleys:
-        if (v.network, v.end) == (s.label, end):
+        if (v.network, v.end) == (s.label, end) and v.path in paths:
             found[v.module] = found.get(v.module, False) or has_transition(widths(v, metric, s))
     return found
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from ...evidence.contrast import contrast
-from ...evidence.draws import over_draws
+from ...evidence.draws import over_draws, with_draws
 from ...evidence.estimate import Estimate, measured
 from ...evidence.finding import Finding, said
 from ...evidence.judge import judge
@@ -23,7 +22,7 @@ from .._sides import STARTS, TRAINED, Numbers, Sides, each_start, interval_of, l
 from .measure import Landscape
 from .numbers import MEASURES, each_plane
 
-__all__ = ["contrasts", "directions", "measure_of", "radius", "usable"]
+__all__ = ["contrasts", "directions", "measure_of", "radius", "starts_less_given", "starts_over_given", "usable"]
 
 _CLAIMS = {TRAINED: "002-3-h", STARTS: "002-4-a"}
 _LEAST_DEPTH = 4
@@ -108,8 +107,7 @@ def _difference(result: Landscape, planes: Numbers, both: Sides, roles: tuple[st
     """How much more the loss changes around networks without pre-training, of ``(members, planes)``."""
     if roles == TRAINED:
         return contrast(planes[both.far].mean(1), planes[both.near].mean(1))
-    of_starts, given = _starts(result, planes, both), planes[both.near].mean(0)
-    return _of_planes(less_given(of_starts.mean(1), float(given.mean()), (of_starts, given)))
+    return starts_less_given(_starts(result, planes, both), planes[both.near].mean(0))
 
 
 def _depth(result: Landscape, both: Sides) -> list[Finding]:
@@ -124,9 +122,7 @@ def _depth(result: Landscape, both: Sides) -> list[Finding]:
         of_starts, given = _starts(result, logs, both), logs[both.near].mean(0)
         each, one = np.exp(of_starts.mean(1)), float(np.exp(given.mean()))
     rougher = times_given(each)
-    # Of the logarithm an example adds its own less the mean, as of a ratio with mean 1.
-    centred = 1 + of_starts - of_starts.mean(1, keepdims=True), 1 + given - given.mean()
-    steeper = _of_planes(times_given(each, one, (each[:, None] * centred[0], one * centred[1])))
+    steeper = starts_over_given(of_starts, given)
     stays = _times_over_draws(given)
     around = [float(np.exp(np.log(each).mean())), one]
     return [
@@ -150,11 +146,36 @@ def _starts(result: Landscape, planes: Numbers, both: Sides) -> Numbers:
     return np.stack([planes[same].mean(0) for same in each_start(result.members, both.far)])
 
 
-def _of_planes(found: Estimate) -> Estimate:
-    """Call planes planes: the variance over them was taken as that over images is."""
-    if found.over == "images":
-        return replace(found, over="draws", images=0)
-    return replace(found, over="networks" if found.known else "nothing", images=0)
+def starts_less_given(starts: Numbers, given: Numbers) -> Estimate:
+    """Return by how much numbers of random starts exceed that of the pre-trained weights, both means over planes.
+
+    Starts are a sample, and so are planes: few, and drawn for all alike, so that what a plane does to the one
+    pre-trained network is in the number however many starts there are. Its variance s²/n over the n planes, of their
+    differences, is added with n − 1 degrees of freedom.
+
+    Args:
+        starts: ``(starts, planes)``.
+        given: ``(planes,)``.
+
+    >>> found = starts_less_given(np.array([[2.0, 2.2], [2.1, 2.3], [1.9, 2.1]]), np.array([1.0, 1.2]))
+    >>> round(found.value, 6), found.over, found.n
+    (1.0, 'networks', 3)
+    """
+    found = less_given(starts.mean(1), float(given.mean()))
+    planes = starts.mean(0) - given
+    return with_draws(found, planes) if found.known and len(planes) > 1 else over_draws(planes)
+
+
+def starts_over_given(starts: Numbers, given: Numbers) -> Estimate:
+    """Return the geometric mean over random starts over that of the pre-trained weights, of logarithms; see above.
+
+    >>> found = starts_over_given(np.log([[2.0, 2.0], [4.0, 4.0], [8.0, 8.0]]), np.log([1.0, 1.0]))
+    >>> round(found.value, 6), found.scale
+    (4.0, 'log')
+    """
+    found = times_given(np.exp(starts.mean(1)), float(np.exp(given.mean())))
+    planes = starts.mean(0) - given
+    return with_draws(found, planes) if found.known and len(planes) > 1 else _times_over_draws(planes)
 
 
 def _times_over_draws(logs: Numbers) -> Estimate:

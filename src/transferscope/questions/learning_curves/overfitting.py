@@ -32,14 +32,19 @@ def overfitting(result: LearningCurves) -> list[Finding]:
     estimates = [falls[target][0] for target in (*xray, *others)]
     networks = [w for target in falls for w in result.witnesses.get(target, ())]
     judged = judge("000-B.1-c", *estimates, networks=networks)
-    word = {"agrees": "overfit", "disagrees": "do not overfit"}.get(judged.verdict, "do not clearly overfit")
+    begin = {
+        "agrees": f"On {xray[0]}, and only there, networks overfit when trained for long",
+        "disagrees": f"Networks do not overfit on {xray[0]} alone when trained for long",
+    }.get(
+        judged.verdict, f"It is not clear that networks overfit on {xray[0]}, and only there, when trained for long"
+    )
     each = ", ".join(f"{target} {points_text(falls[target][0])}" for target in others)
     runs = sum(len(runs) for _, runs in falls.values())
     return [
         *told,
         said(
-            f"On {xray[0]}, and only there, networks {word} when trained for long: from the best epoch to the last "
-            f"the test metric falls by {points_text(estimates[0])} there, elsewhere by: {each}; "
+            f"{begin}: from the best epoch to the last the test metric falls by {points_text(estimates[0])} on "
+            f"{xray[0]}, elsewhere by: {each}; "
             f"{count(runs, 'run')}.",
             estimates[0],
             n=runs,

@@ -104,9 +104,11 @@ def _heads(result: Rewind, p: Sequence[Rewound], ri: Sequence[Rewound]) -> list[
     if near:
         judged = _judged(result, "000-3.4-a", [near[0]], p)
         found.append(_said(result, near[1], near[0], len(p), judged, 0.8))
-    if far:
-        both = _judged(result, "000-3.4-b", [near[0], far[0]], [*p, *ri]) if near else None
-        found.append(_said(result, far[1], far[0], len(ri), both, 0.8 if near else 0.5))
+    if near and far:
+        both = _judged(result, "000-3.4-b", [near[0], far[0]], [*p, *ri])
+        found.append(_said(result, f"{near[1]}; {far[1]}", near[0], len(p) + len(ri), both, 0.8))
+    elif far:
+        found.append(_said(result, far[1], far[0], len(ri), None, 0.5))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ...evidence.contrast import contrast, ratio
 from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
-from ...evidence.guard import learned
+from ...evidence.guard import Witness, learned
 from ...evidence.judge import judge
 from ...evidence.left_out import LeftOut, joined
 from ...evidence.phrases import count, interval_text, listed, number, percent, percent_text, points_text, short
@@ -70,7 +71,7 @@ def _worth(result: SourceChoice, target: str, source: str) -> Finding:
         )
     gain, less = result.gain(target, source), result.improvement(target, source)
     other = source in result.other_labels.get(target, ())
-    judged = judge("002-5.1-c", gain, networks=result.witnesses.get(target, ())) if other else None
+    judged = judge("002-5.1-c", gain, networks=_of_sources(result, target, [source])) if other else None
     if gain.known:
         assert gain.low is not None and gain.high is not None  # known
         word = "helps" if gain.low > 0 else "harms" if gain.high < 0 else "neither clearly helps nor harms"
@@ -104,7 +105,7 @@ def _nearer(result: SourceChoice, target: str, near: list[str]) -> list[Finding]
     if not pairs:
         return []
     gains = [result.gain(target, *pair) for pair in pairs]
-    judged = judge("002-5.1-a", *gains, networks=result.witnesses.get(target, ()))
+    judged = judge("002-5.1-a", *gains, networks=_of_sources(result, target, near))
     word = {"agrees": "help more", "disagrees": "do not all help more"}.get(
         judged.verdict, "do not clearly help more"
     )
@@ -133,6 +134,11 @@ def _went(result: SourceChoice, target: str, source: str) -> list[Finding]:
         of = [(r.label, r.deviation.sum()) for r in group.healthy if r.label not in failed] if group else []
         both.append({label: float(value) for label, value in of})
     far, near = (list(of.values()) for of in both)
+    if not (far and near) and failed and _helps(result, target, source):
+        nothing = Estimate(math.nan)
+        silenced = judge("002-5.1-b", nothing, networks=_of_sources(result, target, [source]))
+        told = f"{target}: how far weights end from their start is not compared with {source}."
+        return [said(told, nothing, n=0, unit="runs", target=target, weight=0.3, judged=silenced)]
     if not (far and near) or min(near) <= 0:
         return []
     times = ratio(far, near)
@@ -157,6 +163,12 @@ def _went(result: SourceChoice, target: str, source: str) -> list[Finding]:
             judged=judged,
         )
     ]
+
+
+def _of_sources(result: SourceChoice, target: str, sources: Sequence[str]) -> list[Witness]:
+    """What is known of the runs on a target and of these pre-trainings: others play no part."""
+    of = result.witnesses.get(target, ())
+    return [w for w in of if w.role != "P" or any(_is_of(w.label, source) for source in sources)]
 
 
 def _is_of(witness: str, source: str) -> bool:

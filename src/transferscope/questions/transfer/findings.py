@@ -10,7 +10,7 @@ import numpy as np
 from ...evidence.contrast import mean, ratio
 from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
-from ...evidence.guard import learned
+from ...evidence.guard import Witness, learned
 from ...evidence.images import Numbers
 from ...evidence.judge import judge
 from ...evidence.left_out import LeftOut, joined
@@ -88,11 +88,13 @@ def _farther(result: Transfer, tuned: TransferGroup, scratch: TransferGroup) -> 
     witnesses = result.witnesses.get(tuned.target, ())
     _, gone = learned(witnesses)
     failed = {left.subject for left in gone}
-    near, far = (
-        [r.from_pretrained for r in g.healthy if r.label not in failed and math.isfinite(r.from_pretrained)]
-        for g in (tuned, scratch)
-    )
-    if not (near and far) or len(sources) > 1 or min(near) <= 0:  # the given weights are those of one source
+    near, far = (_learned(result, g, "from_pretrained") for g in (tuned, scratch))
+    if len(sources) > 1:  # the given weights are those of one source
+        return []
+    if not (near and far) and failed:
+        told = f"{tuned.target}: how far networks end from the pre-trained weights is not compared."
+        return [_silenced("002-B.3-b", told, witnesses, tuned.target)]
+    if not (near and far) or min(near) <= 0:
         return []
     times = ratio(far, near)
     named = {run.label for group in (tuned, scratch) for run in group.runs}
@@ -171,16 +173,18 @@ def _proportional(result: Transfer) -> list[Finding]:
     """Pearson's correlation of deviation and test error over targets, for head only and for fine-tuned."""
     found: dict[str, tuple[Estimate, int, str]] = {}
     for kind in (HEAD_ONLY, FINE_TUNED):
-        there = [g for t in result.targets if (g := result.best(t, kind)) and g.values("deviation")]
+        there = [g for t in result.targets if (g := result.best(t, kind)) and _learned(result, g, "deviation")]
         if len(there) < 3 or len({g.metric for g in there}) > 1:  # 1 − AUC and error are not on one scale
             continue
-        errors = [_mean(g.values("test_error")) for g in there]
-        r = correlation([_mean(g.values("deviation")) for g in there], errors)
+        errors = [_mean(_learned(result, g, "test_error")) for g in there]
+        r = correlation([_mean(_learned(result, g, "deviation")) for g in there], errors)
         if math.isfinite(r.value):
             found[kind] = r, len(there), _error(there[0])
+    every = [w for t in result.targets for w in result.witnesses.get(t, ())]
     if not found:
-        return []
-    witnesses = [w for t in result.targets for w in result.witnesses.get(t, ()) if w.role == "P" or not w.unfit]
+        of = [kind for kind in (HEAD_ONLY, FINE_TUNED) if sum(bool(result.best(t, kind)) for t in result.targets) > 2]
+        return [_silenced("002-3-f", "Deviation and error are not compared over targets.", every)] if of else []
+    witnesses = [w for w in every if w.role == "P" or not w.unfit]
     judged = judge("002-3-f", *(r for r, _, _ in found.values()), networks=witnesses)
     told = [f"{kind} r = {number(r.value)}{interval_text(r)}" for kind, (r, _, _) in found.items()]
     r, n, error = next(iter(found.values()))
@@ -197,6 +201,19 @@ def _proportional(result: Transfer) -> list[Finding]:
             judged=judged,
         )
     ]
+
+
+def _learned(result: Transfer, group: TransferGroup, what: str) -> list[float]:
+    """A number of every run that learned something: position says nothing of networks that did not."""
+    failed = {left.subject for left in learned(result.witnesses.get(group.target, ()))[1]}
+    return [x for run in group.healthy if run.label not in failed and math.isfinite(x := getattr(run, what))]
+
+
+def _silenced(claim: str, text: str, witnesses: Sequence[Witness], target: str = "") -> Finding:
+    """Say why a claim cannot be judged, as networks that learned nothing are all there is of a kind."""
+    nothing = Estimate(math.nan)
+    judged = judge(claim, *[nothing] * (2 if claim == "002-3-f" else 1), networks=witnesses)
+    return said(text, nothing, n=len(witnesses), unit="networks", target=target, weight=0.3, judged=judged)
 
 
 def _alone(result: Transfer, group: TransferGroup) -> Finding:
