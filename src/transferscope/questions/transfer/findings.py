@@ -182,8 +182,8 @@ def _proportional(result: Transfer) -> list[Finding]:
             found[kind] = r, len(there), _error(there[0])
     every = [w for t in result.targets for w in result.witnesses.get(t, ())]
     if not found:
-        of = [kind for kind in (HEAD_ONLY, FINE_TUNED) if sum(bool(result.best(t, kind)) for t in result.targets) > 2]
-        return [_silenced("002-3-f", "Deviation and error are not compared over targets.", every)] if of else []
+        told = "Deviation and error are not compared over targets."
+        return [_silenced("002-3-f", told, every)] if _would_be_compared(result) else []
     witnesses = [w for w in every if w.role == "P" or not w.unfit]
     judged = judge("002-3-f", *(r for r, _, _ in found.values()), networks=witnesses)
     told = [f"{kind} r = {number(r.value)}{interval_text(r)}" for kind, (r, _, _) in found.items()]
@@ -201,6 +201,12 @@ def _proportional(result: Transfer) -> list[Finding]:
             judged=judged,
         )
     ]
+
+
+def _would_be_compared(result: Transfer) -> bool:
+    """Whether three targets of one metric have runs of a kind, were all of them networks that learned something."""
+    there = [[g for t in result.targets if (g := result.best(t, kind))] for kind in (HEAD_ONLY, FINE_TUNED)]
+    return any(sum(bool(g.values("deviation")) for g in of) > 2 and len({g.metric for g in of}) == 1 for of in there)
 
 
 def _learned(result: Transfer, group: TransferGroup, what: str) -> list[float]:
