@@ -1,7 +1,7 @@
 """A process that performs steps for an engine: digests come in on stdin, events go out on stdout, a line each.
 
-Started as ``python -m transferscope.study.worker DIR --device DEVICE --threads N``. It ends when stdin ends, in the
-middle of a step too, so that no worker outlives its engine however that died.
+Started as ``python -P -m transferscope.study.worker DIR --device DEVICE --threads N``. It ends when stdin ends, in
+the middle of a step too, so that no worker outlives its engine however that died.
 """
 
 from __future__ import annotations

@@ -90,7 +90,8 @@ def run_in_workers(
     messages: queue.SimpleQueue[tuple[_Worker, dict[str, Any]]] = queue.SimpleQueue()
     workers: list[_Worker] = []
     module = "transferscope.study.worker"
-    command = [sys.executable, "-m", module, folder.address, "--device", device, "--threads", str(threads)]
+    # -P: the folder a study is run from may hold a queue.py or a json.py, which is nobody's business here.
+    command = [sys.executable, "-P", "-m", module, folder.address, "--device", device, "--threads", str(threads)]
     (folder.root / "work").mkdir(exist_ok=True)
 
     def employ(step: Step) -> None:
