@@ -16,7 +16,7 @@ from ..errors import TransferscopeError
 from ..runtime import sleep_while_waiting
 from ..store.folder import RunFolder
 from .events import Listener, StepEvent
-from .graph import Step
+from .graph import Plan, Step, in_order
 from .schedule import Schedule
 
 __all__ = ["run_in_workers"]
@@ -57,11 +57,13 @@ class _Worker:
         heard.put((self, {"ended": self.process.wait()}))
 
     def ask(self, step: Step) -> None:
-        """Hand over a step."""
+        """Hand over a step with all it needs, as the folder's plan may become that of an edited study meanwhile."""
         assert self.process.stdin is not None
         self.step = step
-        self.process.stdin.write(step.digest + "\n")
-        self.process.stdin.flush()
+        order = {"digest": step.digest, "plan": Plan(in_order([step]), {}, {}).to_json()}
+        with suppress(BrokenPipeError):  # it ended, of which its reader tells
+            self.process.stdin.write(json.dumps(order) + "\n")
+            self.process.stdin.flush()
 
     def stop(self) -> None:
         """End the process, whatever it is doing, and wait for it."""
