@@ -27,14 +27,27 @@ def network() -> tuple[Network, ImageSplits]:
     return build(NETWORK, len(images.classes), input=Input((16, 16), 3, (0.1307,) * 3, (0.3081,) * 3)), images
 
 
-def loop(folder: Path, seed: int = 0, epochs: int = 3, lr: float = 0.05, **options: Any) -> nn.Module:
-    """Train LeNet from random weights in a plain loop, recorded."""
+class _Within(nn.Module):
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.backbone(x)
+        return logits
+
+
+def loop(
+    folder: Path, seed: int = 0, epochs: int = 3, lr: float = 0.05, within: bool = False, **options: Any
+) -> nn.Module:
+    """Train LeNet from random weights in a plain loop, recorded; ``within`` a module that has it as its backbone."""
     net, images = network()
     torch.manual_seed(seed)
     module = net.fresh().train()
     for part in module.modules():
         if hasattr(part, "reset_parameters"):
             part.reset_parameters()
+    module = _Within(module) if within else module
     x = net.input.prepare(torch.from_numpy(images.train.images))
     y = torch.from_numpy(images.train.labels)
     optimizer = torch.optim.SGD(module.parameters(), lr=lr, momentum=0.9)

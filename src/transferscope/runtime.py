@@ -23,6 +23,7 @@ __all__ = [
     "fast_bfloat16",
     "free_memory",
     "full_float32",
+    "has_bfloat16",
     "keep_freed_memory",
     "machine",
     "out_of_memory",
@@ -77,6 +78,16 @@ def fast_bfloat16(device: torch.device) -> bool:
     if "AVX512" not in capabilities:
         return False
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether there are bfloat16 products here at all, fast or not: on every CPU, and on nearly every GPU."""
+    import torch
+
+    if device.type != "cuda":
+        return True
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported())
 
 
 @contextmanager

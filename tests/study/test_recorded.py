@@ -97,6 +97,17 @@ def test_questions_about_runs_take_recordings(place: Path, tmp_path: Path) -> No
     assert not again.done  # nothing changed: nothing is computed again
 
 
+def test_the_best_weights_have_the_names_of_the_network_where_none_were_chosen(place: Path, tmp_path: Path) -> None:
+    loop(place / "runs" / "inner", epochs=1, within=True)
+    assert "backbone.conv1.weight" in Recording.open(place / "runs/inner").weights["final"]
+    asked = STUDY.replace("[runs/a, runs/b]", "[runs/inner]").partition("  distance")[0]
+    run_study(load_study(written(place, asked)), tmp_path / "out", jobs=1, device="cpu", threads=1)
+    (step,) = [s for s in open_study(tmp_path / "out").stored.values() if s.record.identity.kind == "recording"]
+    best, final = (step.weights()[tag] for tag in ("best", "final"))
+    assert best.keys() == final.keys() == network()[0].params().keys()
+    assert all(torch.equal(best[name], final[name]) for name in final)
+
+
 def refused(place: Path, old: str, new: str) -> str:
     from transferscope.study.check import check
 

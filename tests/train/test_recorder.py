@@ -80,6 +80,16 @@ def test_epochs_of_ones_own_and_the_best_said_at_the_end(tmp_path: Path) -> None
     assert [row.get("accuracy") for row in found.rows if row["kind"] == "step"] == [0.25] * 4
 
 
+@pytest.mark.parametrize("metric", ["val_error_rate", "val_nll", "val_wer", "perplexity_val", "val_ce_mean"])
+def test_the_best_of_errors_is_the_least(metric: str, tmp_path: Path) -> None:
+    recorder = record(nn.Linear(2, 1), tmp_path / "mine", best=metric)
+    for value in (0.4, 0.1, 0.3):
+        recorder.step(1.0)
+        recorder.epoch(**{metric: value})
+    recorder.close()
+    assert Recording.open(tmp_path / "mine").best == {"epoch": 2, "step": 2, "by": metric}
+
+
 def test_going_on_with_a_recording_repeats_no_step(tmp_path: Path) -> None:
     module = nn.Linear(2, 1)
     recorder = record(module, tmp_path / "mine", best="val_loss")

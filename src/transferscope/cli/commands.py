@@ -124,7 +124,7 @@ def rank(options: argparse.Namespace) -> int:
         )
     finally:
         shown.display.close()
-    found: dict[str, Any] = open_study(folder.root).results("scores")
+    found: dict[str, Any] = open_study(folder.address).results("scores")
     for result in found.values():
         print(text(result))
     return _end(folder, outcome)

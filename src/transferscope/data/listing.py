@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,6 +69,15 @@ class Parts:
     test: Listing
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    def identity(self) -> str:
+        """Return a digest of what pixels and labels depend on: another one when files were changed since."""
+        h = hashlib.blake2b(digest_size=16)
+        for listing in (self.train, self.val, self.test):
+            for piece in listing.pixels.identity():
+                h.update(len(piece).to_bytes(8, "little") + piece)
+            h.update(listing.labels.tobytes())
+        return h.hexdigest()
 
 
 def arrange(

@@ -118,6 +118,7 @@ def load_images(
     channels: int | None = None,
     samples: int | None = None,
     seed: int = 2020,
+    parts: Parts | None = None,
     cache: str | Path | None = None,
     skip_unreadable: bool = False,
     workers: int | None = None,
@@ -136,6 +137,7 @@ def load_images(
         samples: images of train and of test to use at random, before ``?samples=``; by default all. Neyshabur et al.
             2020, Appendix A has 50,000.
         seed: of random splits and samples.
+        parts: what the source lists with this seed, where that is known; then it is not listed again.
         cache: the cache's folder; by default ``$TRANSFERSCOPE_CACHE`` or the user's cache folder.
         skip_unreadable: leave unreadable images out and list them in ``skipped`` instead of raising.
         workers: images decoded at once; by default one a core.
@@ -154,7 +156,7 @@ def load_images(
     ((24, 16, 16, 3), 6, 12, True)
     """
     source = _with(parse(spec) if isinstance(spec, str) else spec, size=size, channels=channels, samples=samples)
-    parts = source.listed(seed)
+    parts = source.listed(seed) if parts is None else parts
     folder = Path(cache).expanduser() if cache is not None else default_cache()
     form = _form(source, parts)
     source.check_size(form.height, form.width)

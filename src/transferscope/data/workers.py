@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
 
@@ -56,8 +57,11 @@ class Decoders:
 @contextmanager
 def decoders(count: int) -> Iterator[Decoders]:
     """Start ``count`` children and end them on the way out, however that is."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [*filter(None, sys.path), *([] if root in sys.path else [root])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    # -P: the current folder may hold a json.py of somebody's, which is not to be run for being there.
+    command = [sys.executable, "-P", "-c", f"from {__name__} import serve; serve()"]
     with ExitStack() as stack:
         children = []
         for _ in range(count):

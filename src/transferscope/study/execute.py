@@ -86,7 +86,7 @@ def execute(
     power), the same call goes on where it was: finished steps are kept, training goes on from its last saved state.
 
     Args:
-        steps: each after its inputs; the folder's ``plan.json`` must have them when ``jobs`` > 1.
+        steps: each after its inputs.
         folder: where they go.
         engine: ``local`` for processes of this machine; ``ray`` for a Ray cluster that is started here,
             ``ray://auto`` for the one that this machine is a node of, ``ray://HOST:PORT`` for another.

@@ -16,7 +16,6 @@ from ..models.build import with_absolute_path
 from ..models.locate import content_digest
 from ..questions import QUESTIONS, question_class
 from ..questions.base import Question
-from ..store.atomic import write_bytes
 from ..store.digest import digest
 from ..store.folder import About, RunFolder
 from .events import Listener, StepEvent, unheard
@@ -237,7 +236,7 @@ def run_plan(
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
     name = f"{', '.join(files[:3])}{more} ({digest([step.digest for step in inputs])[:8]})"
     folder = RunFolder.create(out, about, name)
-    write_bytes(folder.root / "study.yaml", text.encode())
+    folder.put("study.yaml", text.encode())
     folder.write("plan.json", plan.to_json())
     return folder, execute(plan.steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)
 

@@ -1,7 +1,7 @@
-"""A process that performs steps for an engine: digests come in on stdin, events go out on stdout, a line each.
+"""A process that performs steps for an engine: these come in on stdin, events go out on stdout, a line each.
 
-Started as ``python -m transferscope.study.worker DIR --device DEVICE --threads N``. It ends when stdin ends, in the
-middle of a step too, so that no worker outlives its engine however that died.
+Started as ``python -P -m transferscope.study.worker DIR --device DEVICE --threads N``. It ends when stdin ends, in
+the middle of a step too, so that no worker outlives its engine however that died.
 """
 
 from __future__ import annotations
@@ -60,12 +60,13 @@ def _serve(root: str, device_name: str, threads: int, asked: queue.SimpleQueue[s
             os._exit(0)  # the engine is gone: not a failure of the step
 
     folder = RunFolder.open(root)
-    steps = {s.digest: s for s in Plan.from_json(folder.read("plan.json")).steps}
     device = pick_device(device_name)
     send({"ready": True})
     while True:
-        digest = asked.get()
+        order = json.loads(asked.get())
+        digest = order["digest"]
         try:
+            steps = {step.digest: step for step in Plan.from_json(order["plan"]).steps}
             reused, _ = perform(
                 steps[digest],
                 folder,

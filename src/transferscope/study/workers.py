@@ -16,7 +16,7 @@ from ..errors import TransferscopeError
 from ..runtime import sleep_while_waiting
 from ..store.folder import RunFolder
 from .events import Listener, StepEvent
-from .graph import Step
+from .graph import Plan, Step, in_order
 from .schedule import Schedule
 
 __all__ = ["run_in_workers"]
@@ -57,11 +57,13 @@ class _Worker:
         heard.put((self, {"ended": self.process.wait()}))
 
     def ask(self, step: Step) -> None:
-        """Hand over a step."""
+        """Hand over a step with all it needs, as the folder's plan may become that of an edited study meanwhile."""
         assert self.process.stdin is not None
         self.step = step
-        self.process.stdin.write(step.digest + "\n")
-        self.process.stdin.flush()
+        order = {"digest": step.digest, "plan": Plan(in_order([step]), {}, {}).to_json()}
+        with suppress(BrokenPipeError):  # it ended, of which its reader tells
+            self.process.stdin.write(json.dumps(order) + "\n")
+            self.process.stdin.flush()
 
     def stop(self) -> None:
         """End the process, whatever it is doing, and wait for it."""
@@ -90,7 +92,8 @@ def run_in_workers(
     messages: queue.SimpleQueue[tuple[_Worker, dict[str, Any]]] = queue.SimpleQueue()
     workers: list[_Worker] = []
     module = "transferscope.study.worker"
-    command = [sys.executable, "-m", module, folder.address, "--device", device, "--threads", str(threads)]
+    # -P: the folder a study is run from may hold a queue.py or a json.py, which is nobody's business here.
+    command = [sys.executable, "-P", "-m", module, folder.address, "--device", device, "--threads", str(threads)]
     (folder.root / "work").mkdir(exist_ok=True)
 
     def employ(step: Step) -> None:

@@ -98,6 +98,7 @@ def fit_averaged(
         check_same(weights, params)
         trainer = Trainer(net, params, recipe, seed_of("replica", seed, r), torch.device(device))
         trainer.optimiser.load_momentum(momentum)
+        trainer.go_on_in(state.precision)
         trainers.append(trainer)
     team = _Team(trainers, images.train, every, moved=state.step > 0)
     return Course(team, images, record or Record(), state, progress).events()

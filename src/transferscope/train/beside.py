@@ -95,7 +95,12 @@ class Beside(Trainer):
         return int(shape[0])
 
     def load(self, state: FitState) -> None:
-        """Stand where a state left it."""
+        """Stand where a state left it.
+
+        Raises:
+            UsageError: where it cannot go on in its number format.
+        """
+        self.go_on_in(state.precision)
         own, beside = self._apart(state.params)
         self.module.load_state_dict(own)
         self.beside.load_state_dict(beside)

@@ -175,6 +175,7 @@ class Course:
             self.best,
             self.best_epoch,
             self.best_score,
+            self.learner.precision,
         )
 
     def _ended(self, reason: str, step: int) -> Ended:

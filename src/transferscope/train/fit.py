@@ -70,5 +70,6 @@ def fit(
     check_same(weights, state.params)
     trainer = Trainer(net, state.params, recipe, seed, pick_device(device))
     trainer.pace = pace
+    trainer.go_on_in(state.precision)
     trainer.optimiser.load_momentum(state.momentum)
     return Course(trainer, images, record or Record(), state, progress).events()

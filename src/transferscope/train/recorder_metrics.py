@@ -19,7 +19,9 @@ _BLOCK = 256
 
 _PARTS = {"eval": "val", "valid": "val", "validation": "val", "dev": "val", "training": "train"}
 _METRICS = {"acc": "accuracy", "top1": "accuracy", "auroc": "auc", "err": "error"}
-_LESS_IS_BETTER = ("loss", "error", "perplexity", "mse", "mae", "rmse")
+_LESS_IS_BETTER = frozenset(
+    ("loss", "error", "err", "nll", "ce", "bce", "mse", "mae", "rmse", "wer", "cer", "perplexity", "ppl")
+)
 
 
 class Losses:
@@ -131,7 +133,12 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
 def better(name: str, value: float, than: float) -> bool:
     """Say whether a value of a metric is better than another: less for losses and errors, more for all else.
 
+    Any word of the name may say that it is a loss or an error, not the last one alone.
+
     >>> better("val_loss", 0.5, than=1.0), better("val_accuracy", 0.5, than=1.0)
     (True, False)
+    >>> better("val_error_rate", 0.1, than=0.2), better("val_ppl", 20.0, than=30.0), better("nll_val", 1.0, than=2.0)
+    (True, True, True)
     """
-    return value < than if name.rpartition("_")[2].lower() in _LESS_IS_BETTER else value > than
+    less = not _LESS_IS_BETTER.isdisjoint(re.split(r"[\W_]+", name.lower()))
+    return value < than if less else value > than

@@ -29,6 +29,8 @@ class FitState:
         best: the best weights so far; empty when there are none.
         best_epoch: their epoch.
         best_score: what they reached: the metric, then minus the loss to break ties.
+        precision: number format of products so far, "float32" or "bfloat16"; empty where it is not on record, as of
+            states that earlier versions saved.
     """
 
     step: int
@@ -37,6 +39,7 @@ class FitState:
     best: Params = field(default_factory=dict)
     best_epoch: int | None = None
     best_score: tuple[float, float] | None = None
+    precision: str = ""
 
     def tensors(self) -> Params:
         """Return all tensors under one roof, ``"params/NAME"`` and so on, for one file."""
@@ -45,7 +48,8 @@ class FitState:
     def numbers(self) -> dict[str, Any]:
         """Return the rest as what JSON can hold; floats come back exactly."""
         score = None if self.best_score is None else list(self.best_score)
-        return {"step": self.step, "best_epoch": self.best_epoch, "best_score": score}
+        found = {"step": self.step, "best_epoch": self.best_epoch, "best_score": score}
+        return found | ({"precision": self.precision} if self.precision else {})
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> Self:
@@ -64,12 +68,15 @@ class FitState:
             for key, value in tensors.items():
                 part, name = key.split("/", 1)
                 parts[part][name] = value
-            score = numbers["best_score"]
+            score, precision = numbers["best_score"], numbers.get("precision", "")
+            if precision not in ("", "float32", "bfloat16"):
+                raise ValueError(precision)
             return cls(
                 step=int(numbers["step"]),
                 **parts,
                 best_epoch=numbers["best_epoch"],
                 best_score=None if score is None else (float(score[0]), float(score[1])),
+                precision=precision,
             )
         except (KeyError, ValueError, TypeError, IndexError) as e:
             raise StoreError(f"not the state of a run ({e!r}); delete it to train from the beginning") from e

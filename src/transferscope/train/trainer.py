@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from ..data.augment import augment, mixup
 from ..data.feed import Batch, Feed
+from ..errors import UsageError
 from ..models.network import Network
 from ..models.objective import Sums, correct, counted, mean_loss, mixed_loss, multilabel, sums
 from ..numerics.auc import macro_auroc
 from ..params import Params
 from ..rng import numpy_generator, seed_of
-from ..runtime import fast_bfloat16, full_float32
+from ..runtime import fast_bfloat16, full_float32, has_bfloat16
 from .optimiser import Optimiser
 from .pace import Pace
 from .recipe import Recipe
@@ -48,6 +49,23 @@ class Trainer:
         self.precision = "bfloat16" if mixed else "float32"
         self.pace: Pace | None = None
         self._train_mode()
+
+    def go_on_in(self, precision: str) -> None:
+        """Compute in the number format in which a run was begun, whatever is fast here; empty for what it is now.
+
+        Raises:
+            UsageError: when the recipe wants another, or the device does not have it.
+        """
+        if not precision or precision == self.precision:
+            return
+        if self.recipe.precision != "auto":
+            raise UsageError(f"precision: the run was begun in {precision}, and its recipe says {self.precision} now")
+        if precision == "bfloat16" and not has_bfloat16(self.device):
+            raise UsageError(
+                f"precision: the run was begun in {precision}, and {self.device} has {self.precision} only; "
+                "go on with it where it was begun"
+            )
+        self.precision = precision
 
     def step(self, batch: Batch, step: int, rate: float) -> tuple[Tensor, Tensor]:
         """Do one update.

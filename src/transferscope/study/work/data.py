@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...data.imageset import ImageSet, ImageSplits
-from ...data.spec import load_images
+from ...data.spec import load_images, parse
+from ...errors import DataError
 from ...progress import Progress, silent
 from ...questions.protocols import NOT_LEARNED
 from ..graph import Step
@@ -107,6 +108,9 @@ def images_of(step: Any, progress: Progress = silent, look: bool = False) -> Ima
         step: the step.
         progress: called with the number of images decoded.
         look: say in ``remarks`` what looks wrong, too; of a union its members say it.
+
+    Raises:
+        DataError: when files came, went or were changed since the step was planned, or cannot be used.
     """
     if step.inputs:
         return joined({name: images_of(part, progress) for name, part in step.inputs.items()}, step.name)
@@ -132,8 +136,13 @@ class _Key:
 @lru_cache(maxsize=4)
 def _loaded(key: _Key) -> ImageSplits:
     spec = key.spec
+    source = parse(spec["spec"])
+    parts = source.listed(spec["seed"])
+    if parts.identity() != spec["identity"]:  # the step would hold the images of another split, say
+        raise DataError(f"{source.spec}: the images changed since the study was planned; give the command again")
     return load_images(
-        spec["spec"],
+        source,
+        parts=parts,
         size=spec["size"],
         channels=spec["channels"],
         seed=spec["seed"],

@@ -48,6 +48,7 @@ def take(context: Context) -> None:
         wanted = {tag: tag for tag in found.tags if tag not in ("final", "best")}
     metrics: dict[str, dict[str, float]] = {}
     feeds = _feeds(images, context.device)
+    final: Params = {}
     for done, (tag, source) in enumerate(wanted.items()):
         file = read(found.root, at=source, finite=False)
         if file.nonfinite:
@@ -57,11 +58,12 @@ def take(context: Context) -> None:
         for sentence in loaded.report.notes():
             context.draft.note("dropped", sentence)
         context.draft.save_weights(tag, loaded.params)
+        final = loaded.params if tag == "final" else final
         kept[tag] = dict(found.tags[source])
         if tag != START and not tag.startswith("step "):
             metrics[tag] = _measured(net, loaded.params, feeds, context.device)
         context.progress(done + 1, len(wanted), "weights")
-    chosen = _best(context, found, kept, metrics)
+    chosen = _best(context, found, final, kept, metrics)
     context.draft.list_weights(kept)
     rows = _by_epoch(kept, metrics)
     with context.draft.log() as log:
@@ -85,21 +87,15 @@ def take(context: Context) -> None:
     )
 
 
-def _best(context: Context, found: Recording, kept: dict[str, Any], metrics: dict[str, Any]) -> str:
+def _best(context: Context, found: Recording, final: Params, kept: dict[str, Any], metrics: dict[str, Any]) -> str:
     """Say by what the best weights were chosen; where none were, the final ones are the best."""
     if "best" in kept:
         by = str(found.best.get("by", "")) or str(found.about.get("best") or "given")
         return by if by in ("val_accuracy", "val_auc") else f"val ({by})"
     if "final" in kept:
-        context.draft.save_weights(
-            "best", read(found.root, at=None if "final" in found.tags else _last(found)).params
-        )
+        context.draft.save_weights("best", final)
         kept["best"], metrics["best"] = dict(kept["final"]), metrics["final"]
     return "last"
-
-
-def _last(found: Recording) -> str:
-    return max(found.tags, key=lambda tag: found.tags[tag]["step"])
 
 
 def _feeds(images: ImageSplits, device: torch.device) -> dict[str, Feed]:
