@@ -181,7 +181,7 @@ def test_a_start_at_chance_is_told_and_a_claim_of_no_loss_is_silent():
         runs[block] = [
             run("P-T", r.seed, 0.08 + 0.0001 * r.seed, 0.1 + 0.0001 * r.seed) if r.role == "P-T" else r for r in of
         ]
-    unfit = "did not clearly beat chance (8.0 % against 8.3 %)"
+    unfit = "did not clearly beat chance (8.3 %)"
     known = {"clipart": tuple(Witness(f"P-T {s}", "P-T", unfit) for s in range(4))}
     got = by_claim(made(runs, alike=[], chance={"clipart": 1 / 12}, witnesses=known))
     assert got[STAYS].verdict == "cannot tell" and got[STAYS].why.endswith(unfit)

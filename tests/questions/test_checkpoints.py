@@ -131,7 +131,7 @@ def test_two_checkpoints_are_no_trend():
 
 def test_where_nothing_was_learned_claims_of_no_loss_are_silent():
     low = started((0.05, 0.1, 0.1, 0.1, 0.1))
-    unfit = "did not clearly beat chance (10.0 % against 10.0 %)"
+    unfit = "did not clearly beat chance (10.0 %)"
     known = {"clipart": tuple(Witness(f"P-T {s}", "P-T", unfit) for s in range(3))}
     got = asked(low, chance={"clipart": 0.1, "real": 0.1}, witnesses=known)
     assert got.chance == {"clipart": 0.1}

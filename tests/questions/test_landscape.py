@@ -279,7 +279,7 @@ def test_one_network_of_a_kind_decides_nothing():
 
 
 def test_networks_that_learned_nothing_decide_nothing():
-    why = "did not clearly beat chance (10.0 % against 10.0 %)"
+    why = "did not clearly beat chance (10.0 %)"
     (five,) = claimed(made(SHARPER, unfit={"RI-T 1": why}))
     assert (five.n, five.verdict) == (5, "cannot tell")
     gone = made(SHARPER, unfit={f"RI-T {i}": why for i in range(3)})

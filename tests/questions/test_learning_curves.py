@@ -292,7 +292,7 @@ def test_a_better_auc_with_a_higher_loss():
 
 
 def test_a_pre_training_that_learned_nothing_silences_what_is_said_of_it():
-    failed = Witness("the pre-training", "P", "did not clearly beat chance (10.0 % against 10.0 %)")
+    failed = Witness("the pre-training", "P", "did not clearly beat chance (10.0 %)")
     found = judged(learning_curves(six(), witnesses={"clipart": (failed,)}))
     assert found["000-3.1-a"].verdict == "cannot tell" and "decides no claim" in found["000-3.1-a"].text
 

@@ -22,7 +22,7 @@ from transferscope.questions._sides import (
     unlearned,
 )
 
-WHY = "did not clearly beat chance (10.0 % against 10.0 %)"
+WHY = "did not clearly beat chance (10.0 %)"
 P = Witness("the pre-training", "P")
 
 

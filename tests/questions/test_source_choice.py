@@ -129,7 +129,7 @@ def test_of_a_source_that_helps_weights_stay_nearer_to_their_start():
 
 
 def test_networks_that_learned_nothing_have_no_distance_to_speak_of():
-    failed = [Witness("digits 0", "P-T", "did not clearly beat chance (10.0 % against 10.0 %)")]
+    failed = [Witness("digits 0", "P-T", "did not clearly beat chance (10.0 %)")]
     found = by_claim(asked(three(), witnesses={"houses": failed}))[NEAR_START]
     assert [f.verdict for f in found] == ["cannot tell", "agrees"] and found[0].n == 5
 

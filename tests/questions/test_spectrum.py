@@ -182,7 +182,7 @@ def test_modules_of_one_network_are_no_sample(result):
 
 
 def test_networks_that_learned_nothing_decide_nothing(six):
-    why = "did not clearly beat chance (10.0 % against 10.0 %)"
+    why = "did not clearly beat chance (10.0 %)"
     roles = ["P-T"] * 3 + ["RI-T"] * 3
     one = renamed(six, roles, {5: why}.items())
     assert {f.why for f in by_claim(one).values()} == {"a verdict needs at least three networks of each kind"}

@@ -287,7 +287,7 @@ def test_a_mean_and_its_interval_are_of_the_same_runs(trained):
 
 
 def test_networks_that_learned_nothing_silence_their_deviations_only():
-    failed = {t: (Witness("fine-tuned 0", "P-T", "did not clearly beat chance (10.0 % against 10.0 %)"),
+    failed = {t: (Witness("fine-tuned 0", "P-T", "did not clearly beat chance (10.0 %)"),
                   *(Witness(f"{kind} {s}", role) for kind, role in (("fine-tuned", "P-T"), ("scratch", "RI-T"))
                     for s in range(3) if (kind, s) != ("fine-tuned", 0))) for t in PRINTED}  # fmt: skip
     found = judged(dataclasses.replace(paper(), witnesses=failed))

@@ -82,6 +82,8 @@ def unfit(
 ) -> str:
     """Say why a network is no witness, in words that follow its name; empty where it is one.
 
+    The words are the same for all networks of which the same holds, so that these can be named together.
+
     Args:
         value: its metric on test images, larger is better; ``None`` where it is not known. For a pre-training, that
             on the images it was trained for.
@@ -92,7 +94,7 @@ def unfit(
         constant: whether it gives one and the same answer to all images.
 
     >>> unfit(0.5, 0.4, 0.1), unfit(0.11, 0.08, 0.1)
-    ('', 'did not clearly beat chance (11.0 % against 10.0 %)')
+    ('', 'did not clearly beat chance (10.0 %)')
     """
     if diverged:
         return diverged
@@ -101,7 +103,7 @@ def unfit(
     if constant:
         return "gave one and the same answer to all images"
     if value is not None and not above_chance(value, low, chance):
-        return f"did not clearly beat chance ({percent(value)} against {percent(chance)})"
+        return f"did not clearly beat chance ({percent(chance)})"
     return ""
 
 
