@@ -25,6 +25,7 @@ class Found:
         test: number of test images.
         identity: digest of what pixels and labels depend on: another one when files were changed since.
         remarks: what was left out or renamed, and what is not as it seems, a sentence each.
+        captioned: whether the source says in words what the training images show; ``identity`` covers that, too.
     """
 
     spec: str
@@ -35,6 +36,7 @@ class Found:
     test: int
     identity: str
     remarks: tuple[str, ...] = ()
+    captioned: bool = False
 
 
 def absolute(spec: str, base: Path, where: str) -> str:
@@ -95,6 +97,10 @@ def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) 
         for piece in listing.pixels.identity():
             h.update(len(piece).to_bytes(8, "little") + piece)
         h.update(listing.labels.tobytes())
+        if listing.captions is not None and not source.drawn:
+            for caption in listing.captions.tolist():
+                said = caption.encode("utf-8", "surrogatepass")
+                h.update(b"caption" + len(said).to_bytes(8, "little") + said)
     return Found(
         source.spec,
         parts.classes,
@@ -104,4 +110,5 @@ def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) 
         len(parts.test),
         h.hexdigest(),
         parts.remarks,
+        parts.train.captions is not None,
     )
