@@ -252,7 +252,8 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
     except ModelError as e:
         raise ModelError(f"--model: {e}") from e
     spec = absolute(asked.data, Path.cwd(), "--data")
-    found = survey(spec, settings, asked.samples, "--data")
+    sized = settings.model_copy(update={"size": network["size"]})
+    found = survey(spec, sized, asked.samples, "--data")
     images = data_step("images", found, network, settings)
     files = asked._given()
     labels = _labels(files)
