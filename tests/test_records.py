@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -78,3 +80,19 @@ def test_damage_is_named(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text("{")
     with pytest.raises(StoreError, match="cannot be read as a result"):
         load_record(Record, tmp_path)
+
+
+def test_files_are_utf_8_wherever_they_are_read_and_written(tmp_path: Path) -> None:
+    """Python warns (PEP 597) where it takes the encoding of the machine."""
+    code = (
+        "from dataclasses import dataclass\n"
+        "from pathlib import Path\n"
+        "from transferscope.records import load_record, save_record\n"
+        "@dataclass(frozen=True)\n"
+        "class Said:\n"
+        "    text: str\n"
+        f"save_record(Said('λ'), Path({str(tmp_path)!r}))\n"
+        f"assert load_record(Said, Path({str(tmp_path)!r})).text == 'λ'\n"
+    )
+    strict = ["-X", "warn_default_encoding", "-W", "error::EncodingWarning"]
+    subprocess.run([sys.executable, *strict, "-c", code], check=True, timeout=300)

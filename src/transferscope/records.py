@@ -49,7 +49,8 @@ def save_record(record: object, folder: Path) -> None:
     """Write ``result.json`` (and ``arrays.npz`` when there are arrays) into an existing folder."""
     tree, arrays = to_tree(record)
     document = {"type": type(record).__name__, "value": tree}
-    (folder / "result.json").write_text(json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    text = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    (folder / "result.json").write_text(text, encoding="utf-8")
     if arrays:
         with (folder / "arrays.npz").open("wb") as f:
             np.savez_compressed(f, allow_pickle=False, **arrays)
@@ -63,7 +64,7 @@ def load_record(kind: type[T], folder: Path) -> T:
     """
     path = folder / "result.json"
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
         arrays: dict[str, np.ndarray] = {}
         if (folder / "arrays.npz").exists():
             with np.load(folder / "arrays.npz", allow_pickle=False) as z:

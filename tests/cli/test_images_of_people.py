@@ -99,6 +99,21 @@ def test_why_a_set_of_images_failed_is_on_the_terminal(place, capsys, monkeypatc
     assert "failed: data images: RuntimeError: two lines" in lines and "RuntimeError: two lines" in left
 
 
+def test_a_plan_without_unreadable_images_is_of_the_steps_that_are_run(place, capsys):
+    folders(place / "set", ("train", "test"))
+    (place / "study.yaml").write_text(
+        "name: small\nnetwork: lenet\nimages: {size: 16}\nrecipe: {epochs: 1, batch: 4}\n"
+        "targets: {mine: {data: 'folder:set'}}\nstarts: {RI-T: {from: random, seeds: [0, 1]}}\n"
+        "analyses: {distance: true}\n"
+    )
+    asked = ["study", "study.yaml", "--skip-unreadable", "--device", "cpu"]
+    assert main([*asked, "--jobs", "1"]) == 0
+    capsys.readouterr()
+    assert main([*asked, "--plan"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "4 of 4 steps are there already; what is left:", first
+
+
 def test_a_plan_says_it_too(place, capsys):
     folders(place / "set", ("train", "test"))
     (place / "set" / "train" / "cat" / "latest").symlink_to(".")

@@ -1,10 +1,12 @@
 """The command scaling: the plain answer, the page, and one line for what is wrong."""
 
+import argparse
 from pathlib import Path
 
 import pytest
 
 from transferscope.cli.main import main
+from transferscope.cli.scaling import _given, add_options
 
 TABLE = Path(__file__).parents[1] / "tables" / "openclip.csv"
 
@@ -39,6 +41,18 @@ def test_it_writes_a_page_tables_and_figures(tmp_path: Path, capsys: pytest.Capt
     tables = {p.name for p in (out / "tables").iterdir()}
     assert {"scaling.csv", "points.csv", "prediction-power.csv", "scaling-task-food-101.csv"} <= tables
     assert len(list((out / "figures").glob("*.svg"))) == len(list((out / "figures").glob("*.pdf"))) >= 5
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [([], False), (["--covariates"], True), (["--covariates", "Params"], True)]
+)
+def test_the_command_on_the_page_says_no_covariates_where_none_were_wanted(words: list[str], said: bool) -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    options = parser.parse_args(["models.csv", *words, "--group", "none", "--out", "out"])
+    shown = _given(options)
+    assert ("--covariates" in shown) is said and shown[0] == "models.csv"
+    assert parser.parse_args(shown) == options
 
 
 @pytest.mark.parametrize(

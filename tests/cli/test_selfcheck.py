@@ -43,6 +43,21 @@ def place(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch:
     return tmp_path
 
 
+@pytest.mark.parametrize("size", ["4", "5000"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["selfcheck"],
+        ["inspect", "a.safetensors", "--data", "synthetic:clipart"],
+        ["compare", "a.safetensors", "b.safetensors", "--data", "synthetic:clipart"],
+        ["soup", "a.safetensors", "b.safetensors", "--data", "synthetic:clipart"],
+    ],
+)
+def test_a_size_that_no_images_have(words: list[str], size: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--model", "mlp:32", "--size", size]) == 2
+    assert capsys.readouterr().err == f"error: --size {size}: expected 8 to 4096 pixels\n"
+
+
 def test_a_checkpoint_with_its_images(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given, net = splits(), build("mlp:32", CLASSES, input=PIXELS)
     write("mine.safetensors", trained(net.fresh(initialise(net, 0)), given).state_dict())

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import pickle
 
 import pytest
@@ -11,6 +12,8 @@ from transferscope.errors import ModelError
 from transferscope.models.build import build, designed_for, initialise, outputs_of, sources_of
 from transferscope.models.network import Input
 from transferscope.models.options import split_name, taken_by, typed
+from transferscope.study.network_spec import network_spec
+from transferscope.study.schema import ImageSettings
 
 TINY_VIT = "timm/vit_tiny_patch16_224?img_size=32&depth=1&drop_rate=0.25"
 MINE = """
@@ -192,8 +195,36 @@ def test_files_that_cannot_be(tmp_path):
 
 
 def test_a_file_that_changes_is_another_network(mine):
-    assert [p.name for p in sources_of(f"{mine}:make?width=4")] == ["mine.py"]
+    assert [p.name for p in sources_of(f"{mine}:make?width=4")] == ["mine.py", "helper.py"]
     assert sources_of("timm/resnet18") == ()
+
+
+def test_what_a_file_imports_beside_it_is_part_of_the_network(tmp_path):
+    mine = tmp_path / "nets" / "net.py"
+    for name, text in {
+        "net.py": "import parts_beside.deep as deep, json\nfrom torch import nn\n\n\ndef make(classes):\n"
+        "    from later_beside import bias\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3, classes, bias=bias()))\n"
+        "\n\nmake.input = deep.seen\n",
+        "later_beside.py": "def bias():\n    return True\n",
+        "parts_beside/__init__.py": "",
+        "parts_beside/deep.py": "from .deeper import seen\n",
+        "parts_beside/deeper.py": "import transferscope as ts\n\nseen = ts.Input((1, 1))\n",
+        "parts_beside/other.py": "1 / 0\n",
+        "unrelated.py": "",
+        "transferscope/__init__.py": "",
+    }.items():
+        (tmp_path / "nets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "nets" / name).write_text(text)
+    name = f"py:{mine}:make"
+    files = [p.relative_to(mine.parent).as_posix() for p in sources_of(name)]
+    assert files == ["net.py", "later_beside.py", *(f"parts_beside/{n}.py" for n in ("__init__", "deep", "deeper"))]
+    assert designed_for(name).size == (1, 1) and "1.bias" in build(name, 2).params()
+    before = network_spec(name, ImageSettings(size=8), None, None)["files"]
+    (mine.parent / "later_beside.py").write_text("def bias():\n    return False\n")
+    os.utime(mine.parent / "later_beside.py", ns=(1, 1))
+    assert network_spec(name, ImageSettings(size=8), None, None)["files"] != before
+    assert "1.bias" not in build(name, 2).params(), "the same process, too, imports it as it is now"
 
 
 def hf_folder(tmp_path, **preprocessor):

@@ -129,6 +129,26 @@ def test_a_step_is_seen_only_when_finished_and_comes_back(tmp_path: Path) -> Non
     assert folder.find(Identity("train", "x", IDENTITY.digest[:10] + "f" * 22)) is None
 
 
+def test_what_was_cut_while_it_was_written_is_neither_kept_nor_published(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, "study", "demo")
+    draft = folder.draft(IDENTITY, resume=False)
+    draft.save_state({"w": torch.ones(1)}, {"epoch": 2})
+    draft.save_weights("final", {"w": torch.ones(1)})
+    for place in (draft.folder, draft.folder / "weights"):
+        (place / ".writing-abc").write_text("cut by kill -9")
+    draft = folder.draft(IDENTITY, resume=True)
+    assert draft.load_state() is not None and not list(draft.folder.rglob(".writing-*"))
+    draft.list_weights(["final"])
+    (draft.folder / "weights" / ".writing-def").write_text("cut by kill -9")
+    stored = draft.finish(record(), folder.place(IDENTITY))
+    assert sorted(p.name for p in stored.folder.rglob("*")) == [
+        "final.safetensors",
+        "step.json",
+        "tags.json",
+        "weights",
+    ]
+
+
 def test_a_draft_without_state_is_begun_again(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, "study", "demo")
     draft = folder.draft(IDENTITY, resume=True)

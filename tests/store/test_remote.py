@@ -68,6 +68,16 @@ def test_what_is_put_is_found_on_another_machine(tmp_path: Path, monkeypatch: py
     assert Place("memory://runs/mine").names("work/train-photo-RI-T-0-0123456789/") == []
 
 
+def test_what_was_cut_while_it_was_written_is_not_put(tmp_path: Path) -> None:
+    folder = RunFolder.create("memory://runs/mine", "study", "mine")
+    with folder.claim(STEP, nobody):
+        draft = folder.draft(STEP, resume=False)
+        (draft.folder / ".writing-abc").write_text("cut by kill -9")
+        draft.finish(record(9.0), folder.place(STEP))
+    names = [name.rpartition("/")[2] for name in Place("memory://runs/mine").names("steps/")]
+    assert names == ["step.json"]
+
+
 def test_a_step_is_there_when_its_last_object_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = RunFolder.create("memory://runs/mine", "study", "mine")
     place = Place("memory://runs/mine")

@@ -59,6 +59,12 @@ def test_recipes_lie_over_each_other(tree: Tree) -> None:
         ({"source": {}}, r"^source: give either 'data' .* or 'checkpoint'"),
         ({"source__checkpoint": "x.pt"}, r"source: give either 'data'"),
         ({"source": {"checkpoint": "/no/such.pt"}}, r"^source\.checkpoint: /no/such.pt: no such file"),
+        ({"targets__photo__data": "synthetic:photo?train=64&test=48&size=32"},
+         r"^targets\.photo\.data: synthetic:photo\?.*: size=32, and all images here have size 16, which images\.size in a study"),
+        ({"targets__photo__data": "synthetic:photo?train=64&test=48&size=16", "images": {}, "network": "lenet", "analyses": {}},
+         r"^targets\.photo\.data: synthetic:photo\?.*: size=16, and all images here have size 28"),
+        ({"source__data": "synthetic:source?train=64&test=32&channels=1"},
+         r"^source\.data: synthetic:source\?.*: channels=1, and all images here have channels 3"),
         ({"recipe__lr": -1.0}, r"^recipe\.lr: -1\.0 is wrong; expected a positive number"),
         ({"recipe__augmentation__padding": -1}, r"^recipe\.augmentation\.padding: -1 is wrong"),
         ({"recipe__batch": 65}, r"^recipe\.batch: 65 is more than the 64 training images of synthetic:"),
@@ -101,6 +107,22 @@ def test_recipes_lie_over_each_other(tree: Tree) -> None:
 def test_what_cannot_be_run_is_said_before_anything_is(tree: Tree, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         checked(tree(**changes))
+
+
+def test_the_number_nearest_to_the_images_counts(tree: Tree) -> None:
+    """The block's own ``samples``, else that of the data string, else that of all images."""
+    given = tree(images__samples=20, recipe__batch=8)
+    assert checked(given).targets["photo"].train == 20
+    given["targets"]["photo"]["data"] += "&samples=30"
+    assert {name: found.train for name, found in checked(given).targets.items()} == {"photo": 30, "clipart": 20}
+    given["targets"]["photo"]["samples"] = 40
+    assert checked(given).targets["photo"].train == 40
+
+
+def test_what_a_data_string_says_as_the_study_does_is_fine(tree: Tree) -> None:
+    given = tree()
+    given["targets"]["photo"]["data"] += "&size=16&channels=3"
+    assert checked(given).targets["photo"].train == 64
 
 
 def test_domains_of_other_classes(tree: Tree) -> None:

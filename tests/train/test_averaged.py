@@ -207,6 +207,15 @@ def test_multi_label_and_what_a_run_is_made_of(small, findings, drawn):
     assert len(run.steps["step"]) == 6 and run.epochs["epoch"].tolist() == [1, 2]
 
 
+def test_devices_are_named_as_everywhere(small, images, drawn):
+    start, how = drawn(small), {"replicas": 2, "seed": 1}
+    here = "auto" if not torch.cuda.is_available() else "cpu"
+    found = weights(list(fit_averaged(small, start, images, QUICK, device=here, **how)))["final"]
+    assert close(found, weights(list(fit_averaged(small, start, images, QUICK, device="cpu", **how)))["final"])
+    with pytest.raises(UsageError, match="device 'gpu': expected cpu, cuda, cuda:1 or auto"):
+        fit_averaged(small, start, images, QUICK, device="gpu", **how)
+
+
 def test_progress_counts_the_steps_of_each(small, images, drawn):
     calls = []
     list(

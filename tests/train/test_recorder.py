@@ -17,7 +17,7 @@ from transferscope.errors import StoreError, UsageError
 from transferscope.store.folder import RunFolder
 from transferscope.store.recording import Recording, is_recording
 from transferscope.train.host_copies import host_copy
-from transferscope.train.recorder import record
+from transferscope.train.recorder import Recorder, record
 from transferscope.train.wrappers import own_weights
 
 from ..pretended import GPU, pretended_gpu
@@ -259,4 +259,14 @@ def test_only_the_first_of_several_processes_writes(tmp_path: Path, monkeypatch:
     with record(nn.Linear(1, 1), tmp_path / "mine", steps=[1]) as recorder:
         recorder.step(torch.tensor(1.0))
         recorder.epoch(val_loss=1.0)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_those_that_only_help_collect_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights in pieces are put together by all processes; losses are the first one's affair."""
+    monkeypatch.setenv("RANK", "1")
+    with Recorder(nn.Linear(1, 1), tmp_path / "mine", everywhere=True) as recorder:
+        for _ in range(5):
+            recorder.step(torch.tensor(1.0), lr=0.1)
+        assert recorder._losses.take() is None
     assert not (tmp_path / "mine").exists()

@@ -43,7 +43,7 @@ def demo(options: argparse.Namespace) -> int:
     """Run the demo study, on the embedded images or on the user's."""
     from ..study.load import load_study
 
-    return _run(options, load_study("demo", data=options.data))
+    return _run(options, _as_asked(options, load_study("demo", data=options.data)))
 
 
 def study(options: argparse.Namespace) -> int:
@@ -51,7 +51,8 @@ def study(options: argparse.Namespace) -> int:
     from ..study.load import load_study
 
     data = images_given(options.data)
-    asked = load_study(options.study, data=data, scale=options.scale, settings=by_place_given(options.set))
+    given = load_study(options.study, data=data, scale=options.scale, settings=by_place_given(options.set))
+    asked = _as_asked(options, given)
     if options.plan:
         return _plan(options, asked)
     if options.nodes is not None or options.gpus is not None:
@@ -231,11 +232,16 @@ class _Shown:
         self.display.update(event.overall, event.step + counted)
 
 
-def _run(options: argparse.Namespace, asked: object) -> int:
-    from ..study.run import run_study
-    from ..study.schema import Study
+def _as_asked(options: argparse.Namespace, given: Study) -> Study:
+    """Return a study with what options say of it, so that ``--plan`` is of the very steps that would be run."""
+    from ..study.run import leaving_out_unreadable
 
-    assert isinstance(asked, Study)
+    return leaving_out_unreadable(given) if options.skip_unreadable else given
+
+
+def _run(options: argparse.Namespace, asked: Study) -> int:
+    from ..study.run import run_study
+
     _prepare()
     shown = _Shown()
     try:
@@ -246,7 +252,6 @@ def _run(options: argparse.Namespace, asked: object) -> int:
             engine=(engine := getattr(options, "engine", "local")),
             jobs=_jobs(options) if engine == "local" else options.jobs,
             device=options.device,
-            skip_unreadable=options.skip_unreadable,
             listener=shown.event,
         )
     finally:

@@ -173,7 +173,8 @@ def _given(options: argparse.Namespace) -> list[str]:
     """What was typed, as far as it is not what would be there anyway."""
     words = [options.table, *(["--us", *options.us] if options.us else [])]
     for name in ("ds", "name", "dataset", "value", "shots", "covariates", "group", "images", "overlay", "grid"):
-        if given := getattr(options, name):
+        given = getattr(options, name)
+        if given or (name == "covariates" and given is not None):  # given without a name it means none
             words += [f"--{name}", *([given] if isinstance(given, str) else given)]
     plain = {"unit": "guess", "duplicates": "refuse", "margin": 0.01, "draws": 1000, "seed": 0}
     words += [

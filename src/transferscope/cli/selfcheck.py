@@ -53,8 +53,7 @@ def _checked(options: argparse.Namespace, told: Callable[[Checked], object]) -> 
     from ..models.build import constructed, outputs_of, with_absolute_path
     from ..models.checkpoint import read
     from ..models.network import Input
-    from ..study.network_spec import channels_of, network_spec
-    from ..study.schema import ImageSettings
+    from ..study.network_spec import channels_of, image_settings, network_spec
     from ..study.work.checkpoint import file_into
     from ..study.work.network import network_of
 
@@ -63,8 +62,7 @@ def _checked(options: argparse.Namespace, told: Callable[[Checked], object]) -> 
     channels = how["channels"]
     if channels is None and options.checkpoint is not None:
         channels = channels_of(name, options.checkpoint, at=options.at, size=how["size"])
-    settings = ImageSettings(size=how["size"], channels=channels or 3)
-    spec = network_spec(name, settings, how["mean"], how["std"])
+    spec = network_spec(name, image_settings(how["size"], channels or 3), how["mean"], how["std"])
     images = None
     if options.data is not None:
         images = load_images(

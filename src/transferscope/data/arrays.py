@@ -175,4 +175,4 @@ def as_classes(where: str, names: np.ndarray | None, labels: np.ndarray) -> tupl
     if len(names) < count or (labels.ndim == 2 and len(names) != count):
         what = f"{count} label columns" if labels.ndim == 2 else f"the label {count - 1}"
         raise DataError(f"{where}: {what} and {len(names)} class names; each label needs its name")
-    return tuple(str(n) for n in names)
+    return tuple(n.decode("utf-8", "backslashreplace") if isinstance(n, bytes) else str(n) for n in names)

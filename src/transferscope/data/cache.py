@@ -82,6 +82,8 @@ def prepare(
 ) -> Prepared:
     """Return the images in their form, from the cache when they are there.
 
+    Images whose identity does not say when they change are decoded each time (``Pixels.lasting``).
+
     Args:
         pixels: what to decode.
         form: what to bring it to.
@@ -97,13 +99,16 @@ def prepare(
         return Prepared(pixels.read(slice(0, len(pixels)), form).images, np.arange(len(pixels)))
     folder = cache if cache is not None else default_cache()
     entry = folder / _digest(pixels, form)
-    found = _load(entry, form, len(pixels))
+    found = _load(entry, form, len(pixels)) if pixels.lasting else None
     if found is None:
         with _told(folder), _alone(entry):
-            found = _load(entry, form, len(pixels))  # another process may have made it meanwhile
+            if pixels.lasting:
+                found = _load(entry, form, len(pixels))  # another process may have made it meanwhile
             if found is None:
                 _make(entry, pixels, form, workers or cores(), progress)
                 found = _load(entry, form, len(pixels), fresh=True)
+            if not pixels.lasting:
+                shutil.rmtree(entry, ignore_errors=True)  # what is mapped of it stays until nobody needs it
     if found is None:
         raise DataError(f"{entry}: was written but cannot be read back; is the disk sound?")
     return found

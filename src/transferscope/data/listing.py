@@ -70,13 +70,21 @@ class Parts:
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
-    def identity(self) -> str:
-        """Return a digest of what pixels and labels depend on: another one when files were changed since."""
+    def identity(self, *, captions: bool = True) -> str:
+        """Return a digest of what pixels and labels depend on: another one when files were changed since.
+
+        Args:
+            captions: whether captions count, where there are any; those of drawn pictures follow from the rest.
+        """
         h = hashlib.blake2b(digest_size=16)
         for listing in (self.train, self.val, self.test):
             for piece in listing.pixels.identity():
                 h.update(len(piece).to_bytes(8, "little") + piece)
             h.update(listing.labels.tobytes())
+            if captions and listing.captions is not None:
+                for caption in listing.captions.tolist():
+                    said = caption.encode("utf-8", "surrogatepass")
+                    h.update(b"caption" + len(said).to_bytes(8, "little") + said)
         return h.hexdigest()
 
 

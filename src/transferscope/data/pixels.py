@@ -12,7 +12,17 @@ from PIL import Image
 
 from .decode import Block, Form, decode_files, decode_many, upright_size
 
-__all__ = ["ArrayPixels", "FilePixels", "ItemPixels", "Pixels"]
+__all__ = ["ArrayPixels", "FilePixels", "ItemPixels", "Pixels", "state_of"]
+
+
+def state_of(path: str) -> bytes:
+    """Return a file's path, size and time of change; its content is not read."""
+    try:
+        stat = os.stat(path)  # noqa: PTH116 - three times as fast, and there may be a million
+        seen = f"{stat.st_size} {stat.st_mtime_ns}"
+    except OSError as e:
+        seen = f"error {e.errno}"
+    return os.fsencode(path) + b"\0" + seen.encode()
 
 
 class Pixels(ABC):
@@ -20,6 +30,8 @@ class Pixels(ABC):
 
     grain: int = 1
     """Reading is cheapest in parts that start and end at multiples of this."""
+    lasting: bool = True
+    """Whether ``identity`` is another one when the pixels change, so that decoded images may be kept."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -71,13 +83,7 @@ class FilePixels(Pixels):
 
     def identity(self) -> Iterator[bytes]:
         """Yield full paths, sizes and times of change; contents are not read."""
-        for path in self.files(slice(None)):
-            try:
-                stat = os.stat(path)  # noqa: PTH116 - three times as fast, and there may be a million
-                seen = f"{stat.st_size} {stat.st_mtime_ns}"
-            except OSError as e:
-                seen = f"error {e.errno}"
-            yield os.fsencode(path) + b"\0" + seen.encode()
+        yield from map(state_of, self.files(slice(None)))
 
     def read(self, part: slice, form: Form) -> Block:
         """Decode the files of ``part``."""
@@ -99,22 +105,34 @@ class ItemPixels(Pixels):
         open_one: returns image i; called from several threads.
         index: the numbers of the images.
         name: says what ``open_one`` is; goes into the digest.
+        files: the file of each number, where each is in one of its own.
+        lasting: whether name and files are others when the images change.
     """
 
-    def __init__(self, open_one: Callable[[int], Image.Image], index: np.ndarray, name: str) -> None:
+    def __init__(
+        self,
+        open_one: Callable[[int], Image.Image],
+        index: np.ndarray,
+        name: str,
+        files: Sequence[str] | None = None,
+        lasting: bool = True,
+    ) -> None:
         self.open_one, self.index, self.name = open_one, index, name
+        self.of_each, self.lasting = files, lasting
 
     def __len__(self) -> int:
         return len(self.index)
 
     def take(self, index: np.ndarray) -> ItemPixels:
         """Return those at ``index``."""
-        return ItemPixels(self.open_one, self.index[index], self.name)
+        return ItemPixels(self.open_one, self.index[index], self.name, self.of_each, self.lasting)
 
     def identity(self) -> Iterator[bytes]:
-        """Yield the name and the numbers."""
+        """Yield the name, the numbers, and the files as they are now."""
         yield self.name.encode()
         yield np.ascontiguousarray(self.index).tobytes()
+        if self.of_each is not None:
+            yield from (state_of(self.of_each[i]) for i in self.index)
 
     def read(self, part: slice, form: Form) -> Block:
         """Open and convert the images of ``part``."""

@@ -354,7 +354,7 @@ def sources_of(name: str) -> tuple[Path, ...]:
     """
     kind, rest, _ = _parts(name)
     if kind == "py":
-        return (own_file.place_of(rest)[0].absolute(),)
+        return own_file.files_of(rest)
     folder = Path(rest).expanduser().absolute()
     return tuple(p for p in (folder / n for n in hugging_face.CONFIGURATIONS) if p.exists()) if kind == "hf" else ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import sys
@@ -19,7 +20,7 @@ from ..errors import ModelError, nearest
 from .network import Input
 from .options import taken_by, typed
 
-__all__ = ["constructed", "fixed_outputs", "input_of", "output_of", "place_of"]
+__all__ = ["constructed", "files_of", "fixed_outputs", "input_of", "output_of", "place_of"]
 
 _CLASSES = ("classes", "num_classes", "num_labels")
 _CHANNELS = ("channels", "in_chans", "num_channels")
@@ -39,6 +40,24 @@ def place_of(rest: str) -> tuple[Path, str]:
     if not (colon and file and factory.isidentifier()):
         raise ModelError(f"py:{rest}: expected py:FILE:FACTORY, e.g. py:my_models.py:make")
     return Path(file).expanduser(), factory
+
+
+def files_of(rest: str) -> tuple[Path, ...]:
+    """Return the file and all Python files under its folder that it imports, directly or through each other, sorted.
+
+    What is imported is read from ``import`` and ``from … import`` anywhere in the files, which are not run; a module
+    whose name is made when the code runs is not found.
+
+    Raises:
+        ModelError: when it is not ``FILE:FACTORY``.
+    """
+    first = place_of(rest)[0].absolute()
+    found, waiting = {first}, [first]
+    while waiting:
+        new = set(_imported(waiting.pop(), first.parent)) - found
+        found |= new
+        waiting += sorted(new)
+    return (first, *sorted(found - {first}))
 
 
 def input_of(rest: str) -> Input:
@@ -96,7 +115,7 @@ def _factory(rest: str) -> Callable[..., Any]:
     path, name = place_of(rest)
     if not path.is_file():
         raise ModelError(f"py:{rest}: there is no file {path}")
-    module = _run(path.absolute(), path.stat().st_mtime_ns)
+    module = _run(path.absolute(), tuple((f, f.stat().st_mtime_ns) for f in files_of(rest) if f.exists()))
     factory = getattr(module, name, None)
     if not callable(factory):
         known = [
@@ -106,10 +125,19 @@ def _factory(rest: str) -> Callable[..., Any]:
     return factory  # type: ignore[no-any-return]
 
 
+_STATES: dict[str, int] = {}
+"""When files beside those that were run had changed last as these were run."""
+
+
 @lru_cache(maxsize=16)
-def _run(path: Path, changed: int) -> Any:
-    """Run the file as a module of its own, which finds others beside it."""
-    name = f"transferscope_file_{path.stem}_{zlib.crc32(f'{path}:{changed}'.encode()):08x}"
+def _run(path: Path, states: tuple[tuple[Path, int], ...]) -> Any:
+    """Run the file as a module of its own, which finds others beside it, as they are now."""
+    name = f"transferscope_file_{path.stem}_{zlib.crc32(repr(states).encode()):08x}"
+    beside = {str(file): changed for file, changed in states if file != path}
+    if any(_STATES.get(file, changed) != changed for file, changed in beside.items()):
+        for loaded in [n for n, m in sys.modules.items() if getattr(m, "__file__", None) in beside]:
+            del sys.modules[loaded]  # what was imported before the file changed
+    _STATES.update(beside)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ModelError(f"{path}: is no Python file; expected a name that ends with .py")
@@ -122,6 +150,33 @@ def _run(path: Path, changed: int) -> Any:
         del sys.modules[name]
         raise ModelError(f"{path}: cannot be run: {_said(e, path)}") from e
     return module
+
+
+def _imported(path: Path, root: Path) -> Iterator[Path]:
+    """Yield the files under ``root``, where modules are looked for, that a file imports."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # running it says so
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield from _modules(root, name.name.split("."), root)
+        elif isinstance(node, ast.ImportFrom):
+            base = path.parents[node.level - 1] if 0 < node.level <= len(path.parents) else root
+            for name in node.names:
+                yield from _modules(base, [*(node.module.split(".") if node.module else []), name.name], root)
+
+
+def _modules(base: Path, names: list[str], root: Path) -> Iterator[Path]:
+    """Yield the files of a module and of the packages that it is in."""
+    if names[0] == __name__.partition(".")[0]:
+        return
+    for i in range(len(names) + 1):
+        folder = base.joinpath(*names[:i])
+        for file in (folder / "__init__.py", *([folder.with_name(f"{names[i - 1]}.py")] if i else [])):
+            if (i or base != root) and file.is_relative_to(root) and file.is_file():
+                yield file
 
 
 def _called(rest: str, factory: Callable[..., Any], given: Mapping[str, Any]) -> nn.Module:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import StoreError
 
-__all__ = ["json_bytes", "publish", "read_json", "said_plainly", "write_bytes", "write_json"]
+__all__ = ["json_bytes", "publish", "read_json", "said_plainly", "sweep", "write_bytes", "write_json"]
 
 _TEMPORARY = ".writing-"
 
@@ -52,6 +52,18 @@ def write_bytes(path: Path, content: bytes) -> None:
                 Path(name).unlink()
             raise
         _sync_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed left half-written in a folder, and in those under it.
+
+    Nobody else may be writing there.
+
+    Raises:
+        OSError: when a file cannot be removed.
+    """
+    for path in folder.rglob(f"{_TEMPORARY}*"):
+        path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

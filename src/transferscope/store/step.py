@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import StoreError
 from ..records import load_record, save_record
-from .atomic import publish, read_json, said_plainly, write_json
+from .atomic import publish, read_json, said_plainly, sweep, write_json
 from .log import Log, read_log
 from .partial_results import KeptArrays
 from .tensors import WeightFiles, read_about, read_tensors, write_tensors
@@ -173,12 +173,13 @@ class Draft:
     notes: list[Note] = field(default_factory=list)
 
     def begin(self, *, resume: bool) -> None:
-        """Make the folder, empty unless ``resume`` finds a saved state in it."""
+        """Make the folder, empty unless ``resume`` finds a saved state in it; what is half-written goes."""
         with said_plainly(self.folder):
             saved = (self.folder / STATE, self.folder / KEPT)
             if self.folder.exists() and not (resume and any(path.exists() for path in saved)):
                 shutil.rmtree(self.folder)
             self.folder.mkdir(parents=True, exist_ok=True)
+            sweep(self.folder)
 
     def note(self, topic: str, text: str) -> None:
         """Put something on record, once."""
@@ -239,4 +240,5 @@ class Draft:
             (self.folder / STATE).unlink(missing_ok=True)
             if (self.folder / KEPT).exists():
                 shutil.rmtree(self.folder / KEPT)
+            sweep(self.folder)
         write_json(self.folder / HEADER, record.to_json())

@@ -78,11 +78,14 @@ class _Check:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.problems: list[SpecError] = []
+        self.images = study.images
 
     def run(self) -> Checked:
         study = self.study
         self._references()
         network = self._network()
+        if network:
+            self.images = study.images.model_copy(update={"size": network["size"]})
         sources = {name: self._source(_at(name), given, network) for name, given in study.pretrainings.items()}
         found = {n: self._found(t.data, t.samples, f"targets.{n}.data") for n, t in study.targets.items()}
         targets = {name: images for name, images in found.items() if images is not None}
@@ -325,7 +328,7 @@ class _Check:
 
     def _found(self, spec: str, samples: int | None, where: str) -> Found | None:
         try:
-            return survey(spec, self.study.images, samples, where)
+            return survey(spec, self.images, samples, where)
         except SpecError as e:
             self.problems.append(e)
             return None

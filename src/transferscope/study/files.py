@@ -23,10 +23,9 @@ from .execute import execute, resources
 from .feasibility import of_labels, of_network
 from .graph import Plan, Step, in_order
 from .inventory import Found, absolute, survey
-from .network_spec import channels_of, network_spec
+from .network_spec import channels_of, image_settings, network_spec
 from .problems import problems_of, raise_all
 from .schedule import Outcome
-from .schema import ImageSettings
 from .training_steps import REVISION, data_step
 from .work.checkpoint import file_into
 from .work.network import network_of
@@ -245,13 +244,14 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
     """Check everything and return the steps, what was asked as YAML, and remarks, each with what it is about."""
     model, (first, at) = with_absolute_path(asked.model, Path.cwd()), asked._given()[0]
     channels = asked.channels or channels_of(model, first, at=at, size=asked.size)
-    settings = ImageSettings(size=asked.size, channels=channels, skip_unreadable=asked.skip_unreadable)
+    settings = image_settings(asked.size, channels, skip_unreadable=asked.skip_unreadable)
     try:
         network = network_spec(model, settings, asked.mean, asked.std)
     except ModelError as e:
         raise ModelError(f"--model: {e}") from e
     spec = absolute(asked.data, Path.cwd(), "--data")
-    found = survey(spec, settings, asked.samples, "--data")
+    sized = settings.model_copy(update={"size": network["size"]})
+    found = survey(spec, sized, asked.samples, "--data")
     images = data_step("images", found, network, settings)
     files = asked._given()
     labels = _labels(files)

@@ -24,6 +24,7 @@ class Found:
         test: number of test images.
         identity: digest of what pixels and labels depend on: another one when files were changed since.
         remarks: what was left out or renamed, and what is not as it seems, a sentence each.
+        captioned: whether the source says in words what the training images show; ``identity`` covers that, too.
     """
 
     spec: str
@@ -34,6 +35,7 @@ class Found:
     test: int
     identity: str
     remarks: tuple[str, ...] = ()
+    captioned: bool = False
 
 
 def absolute(spec: str, base: Path, where: str) -> str:
@@ -69,19 +71,25 @@ def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) 
     Args:
         spec: with absolute paths.
         settings: how images are prepared.
-        samples: how many images of each part to use at most, in place of the settings' number.
+        samples: how many images of each part to use at most, in place of the number in the spec string, which counts
+            before the settings' one.
         where: place in the study, for errors.
 
     Raises:
-        SpecError: what cannot be used: a missing folder, an empty class, a single class.
+        SpecError: what cannot be used: a missing folder, an empty class, a single class, another size or number of
+            channels in the spec string than the settings have.
     """
     from dataclasses import replace
 
     from ..data.spec import parse
 
-    count = samples if samples is not None else settings.samples
     try:
         source = parse(spec)
+        if source.size is not None and settings.size is not None:
+            _same(spec, "size", source.size, settings.size)
+        if source.channels != 3:  # which is what a string says that says nothing
+            _same(spec, "channels", source.channels, settings.channels)
+        count = next((n for n in (samples, source.samples, settings.samples) if n is not None), None)
         if count is not None:
             source = replace(source, samples=count)
         if settings.size is not None:
@@ -96,6 +104,17 @@ def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) 
         len(parts.train),
         len(parts.val),
         len(parts.test),
-        parts.identity(),
+        parts.identity(captions=not source.drawn),
         parts.remarks,
+        parts.train.captions is not None,
     )
+
+
+def _same(spec: str, option: str, own: int, of_all: int) -> None:
+    """Refuse an option of a spec string that the images of a study have in common and have otherwise."""
+    if own != of_all:
+        raise SpecError(
+            spec,
+            f"{option}={own}, and all images here have {option} {of_all}, which images.{option} in a study and "
+            f"--{option} of a command would change; leave it out of the data string",
+        )

@@ -5,11 +5,31 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
-from ..errors import TransferscopeError
+from ..errors import TransferscopeError, UsageError
 from ..store.digest import file_digest
-from .schema import ImageSettings
+from .schema import SIDES, ImageSettings
 
-__all__ = ["channels_of", "network_spec"]
+__all__ = ["channels_of", "image_settings", "network_spec"]
+
+
+def image_settings(size: int | None, channels: Literal[1, 3] = 3, *, skip_unreadable: bool = False) -> ImageSettings:
+    """Return how images are prepared for a command.
+
+    Args:
+        size: side of the images in pixels, as ``--size`` says; ``None`` for what the network was designed for.
+        channels: 1 or 3.
+        skip_unreadable: leave out images that cannot be read.
+
+    Raises:
+        UsageError: for a size that no images have.
+
+    >>> image_settings(4)
+    Traceback (most recent call last):
+    transferscope.errors.UsageError: --size 4: expected 8 to 4096 pixels
+    """
+    if size is not None and not SIDES[0] <= size <= SIDES[1]:
+        raise UsageError(f"--size {size}: expected {SIDES[0]} to {SIDES[1]} pixels")
+    return ImageSettings(size=size, channels=channels, skip_unreadable=skip_unreadable)
 
 
 def network_spec(
@@ -50,7 +70,7 @@ def channels_of(name: str, path: str, *, at: str | None = None, size: int | None
     from .work.network import network_of
 
     try:
-        net = network_of(network_spec(name, ImageSettings(size=size), None, None), 2)
+        net = network_of(network_spec(name, image_settings(size), None, None), 2)
         first = compare(net, read(path, at=at)).first_layer
     except TransferscopeError:  # whoever reads the file next says what is wrong with it
         return 3

@@ -18,7 +18,7 @@ from .schema import Study
 from .selection import asked_before, names_of, narrowed
 from .yaml_output import study_yaml
 
-__all__ = ["remarks_of", "run_study"]
+__all__ = ["leaving_out_unreadable", "remarks_of", "run_study"]
 
 
 def run_study(
@@ -60,8 +60,7 @@ def run_study(
     if not isinstance(study, Study):
         study = load_study(study)
     if skip_unreadable:
-        images = study.images.model_copy(update={"skip_unreadable": True})
-        study = study.model_copy(update={"images": images})
+        study = leaving_out_unreadable(study)
     check_engine(engine, jobs, device, threads)
     place = str(out) if out is not None else str(Path("runs") / study.name)
     checked, plan, steps = _planned(study, place, only)
@@ -72,6 +71,11 @@ def run_study(
     folder.write("plan.json", plan.to_json())
     outcome = execute(steps, folder, engine=engine, jobs=jobs, device=device, threads=threads, listener=listener)
     return folder, outcome
+
+
+def leaving_out_unreadable(study: Study) -> Study:
+    """Return a study that leaves out images which cannot be read, whatever it says; its steps are other ones."""
+    return study.model_copy(update={"images": study.images.model_copy(update={"skip_unreadable": True})})
 
 
 def remarks_of(checked: Checked) -> list[tuple[str, str]]:

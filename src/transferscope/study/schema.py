@@ -14,6 +14,7 @@ from .overlay import PatchOf
 from .pretraining_settings import ClipSettings, Objective, SamplerSettings, SimclrSettings, several
 
 __all__ = [
+    "SIDES",
     "AverageSettings",
     "GridSettings",
     "ImageSettings",
@@ -33,6 +34,8 @@ else:
 
 RecipePatch = Annotated[dict[str, Any], PatchOf(Recipe)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+SIDES = (8, 4096)
+"""Least and largest side of images in pixels."""
 
 
 def _share_or_count(k: float) -> float:
@@ -55,7 +58,7 @@ class NetworkSettings(Strict):
 class ImageSettings(Strict):
     """How images are prepared, source and targets alike."""
 
-    size: Annotated[int, Field(ge=8, le=4096)] | None = None
+    size: Annotated[int, Field(ge=SIDES[0], le=SIDES[1])] | None = None
     """Side of the square images in pixels; default: what the network was designed for."""
     channels: Literal[1, 3] = 3
     """1 for grey, 3 for RGB; grey images become RGB and the other way round as needed."""

@@ -27,8 +27,7 @@ from ..questions.soup.text import table
 from ..store.digest import file_digest
 from .files import labels_of
 from .inventory import absolute
-from .network_spec import channels_of, network_spec
-from .schema import ImageSettings
+from .network_spec import channels_of, image_settings, network_spec
 from .work.checkpoint import file_into
 from .work.network import network_of
 
@@ -114,7 +113,7 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
         TransferscopeError: when files, network or images cannot be used; nothing has been written then.
     """
     channels = asked.channels or channels_of(asked.model, asked.checkpoints[0], size=asked.size)
-    settings = ImageSettings(size=asked.size, channels=channels, skip_unreadable=asked.skip_unreadable)
+    settings = image_settings(asked.size, channels, skip_unreadable=asked.skip_unreadable)
     try:
         network = network_spec(asked.model, settings, asked.mean, asked.std)
     except ModelError as e:

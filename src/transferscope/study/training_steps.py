@@ -168,7 +168,7 @@ class Trainings:
             start,
             {},
             self.study.record_of(source),
-            _learned(source.objective, source),
+            _learned(source.objective, source, given.images),
         )
 
     def _recorded(
@@ -221,7 +221,7 @@ class Trainings:
         images = self.images(f"{point.family} share {point.factors['share']:g}{noise}", one.images)
         record = _at_the_end(one.recipe)
         given = self.study.grid[point.source]
-        more = _learned(point.objective, given) | sampled(point, given.sampler, one.images.train)
+        more = _learned(point.objective, given, one.images) | sampled(point, given.sampler, one.images.train)
         inputs = {"probe": self.grid[point.control]} if point.control else {}
         seen = seen_of(given.sampler, one.images) or one.images
         return self._train(point.name, images, seen, one.recipe, point.seed, start, inputs, record, more, one.network)
@@ -330,11 +330,17 @@ def _at_the_end(recipe: Recipe) -> RecordSettings:
     return RecordSettings(epochs=(), evaluate_every=recipe.epochs, evaluate_train=0)
 
 
-def _learned(objective: Objective, given: SourceSettings | GridSettings) -> dict[str, Any]:
-    """Return what says that a pre-training learns no labels; nothing where it does."""
+def _learned(objective: Objective, given: SourceSettings | GridSettings, images: Found) -> dict[str, Any]:
+    """Return what says that a pre-training learns no labels; nothing where it does.
+
+    Captions that are made of the names of classes depend on these, which are no part of the images' identity.
+    """
     if objective == "simclr":
         return {"simclr": (given.simclr or SimclrSettings()).model_dump()}
-    return {"clip": (given.clip or ClipSettings()).model_dump()} if objective == "clip" else {}
+    if objective == "clip":
+        clip = {"clip": (given.clip or ClipSettings()).model_dump()}
+        return clip if images.captioned else clip | {"captions": {"classes": list(images.classes)}}
+    return {}
 
 
 def _averaged(start: StartSettings) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ..models.network import Network, put
 from ..params import Params, check_same, clone, combine
 from ..progress import Progress, silent
 from ..rng import seed_of
-from ..runtime import full_float32
+from ..runtime import full_float32, pick_device
 from .course import Course, check
 from .events import Event, Record
 from .recipe import Recipe
@@ -91,12 +91,12 @@ def fit_averaged(
     check(net, weights, images, recipe)
     if state is None:
         state = FitState(0, {_of(r, name): value for r in range(replicas) for name, value in weights.items()})
-    trainers = []
+    trainers, on = [], pick_device(device)
     for r, (params, momentum) in enumerate(
         zip(_each(state.params, replicas), _each(state.momentum, replicas), strict=True)
     ):
         check_same(weights, params)
-        trainer = Trainer(net, params, recipe, seed_of("replica", seed, r), torch.device(device))
+        trainer = Trainer(net, params, recipe, seed_of("replica", seed, r), on)
         trainer.optimiser.load_momentum(momentum)
         trainer.go_on_in(state.precision)
         trainers.append(trainer)

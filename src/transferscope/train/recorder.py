@@ -118,12 +118,13 @@ class Recorder:
         self.steps_done += 1
         if not self._writes and not self._everywhere:
             return
-        if lr is None and self._optimizer is not None:
-            lr = float(self._optimizer.param_groups[0]["lr"])
-        if loss is not None or correct is not None or lr is not None:
-            self._losses.add(self.epochs_done + 1, self.steps_done, loss, correct, lr)
-        if self._losses.full:
-            self._tell_losses()
+        if self._writes:  # others only help to put weights together
+            if lr is None and self._optimizer is not None:
+                lr = float(self._optimizer.param_groups[0]["lr"])
+            if loss is not None or correct is not None or lr is not None:
+                self._losses.add(self.epochs_done + 1, self.steps_done, loss, correct, lr)
+            if self._losses.full:
+                self._tell_losses()
         if self.steps_done in self._steps:
             self.keep(f"step {self.steps_done}")
 

@@ -52,6 +52,10 @@ def random(net: Network, seed: int, stream: str = "") -> Start:
 def pretrained(net: Network, params: Mapping[str, Tensor], seed: int, *, group: str = "P") -> Start:
     """Return given weights with a new head (P): runs from the same weights with other seeds are "two P-T".
 
+    The head is the one that :func:`random` draws from this seed: "P-T s" and "RI-T s" begin with one and the same. As
+    their seed names the order of images, too, they see these in one order. So the two are a pair that differs in its
+    bodies, and not two independent draws.
+
     Args:
         net: the network of the target task.
         params: pre-trained weights; their head may be of another size or absent, it is not used.

@@ -57,6 +57,30 @@ def test_one_table_of_all_parts_by_folder_or_column(root):
     assert (len(images.train), len(images.test)) == (19, 7) and "the validation part" in images.test.settings
 
 
+@pytest.mark.parametrize("column", ["split", "Split", " SPLIT "])
+def test_rows_of_no_part_are_left_out_and_the_others_keep_theirs(root, column):
+    rows = [
+        *([f"train/{i:03d}.png", i % 2, "extra" if i < 2 else "" if i == 2 else "Train"] for i in range(20)),
+        *([f"test/{i:03d}.png", i % 2, "test"] for i in range(6)),
+    ]
+    write_csv(root / "metadata.csv", [["file_name", "label", column], *rows])
+    images = load_images(f"imagefolder:{root}?val=0")
+    assert images.train.ids.tolist() == [f"train/{i:03d}.png" for i in range(3, 20)]
+    assert images.test.ids.tolist() == [f"test/{i:03d}.png" for i in range(6)]
+    assert images.remarks == ("3 images left out: their 'split' in metadata.csv is no part ('', 'extra')",)
+
+
+def test_a_split_that_names_no_part_is_refused(root):
+    rows = [[f"train/{i:03d}.png", i % 2, f"fold {i % 5}"] for i in range(20)]
+    write_csv(root / "metadata.csv", [["file_name", "label", "Split"], *rows])
+    with pytest.raises(DataError, match=r"metadata\.csv: column 'Split' names no part, only 'fold 0', .* 'fold 4';"):
+        load_images(f"imagefolder:{root}?val=0")
+    held = [[*row[:2], "test"] for row in rows]
+    write_csv(root / "metadata.csv", [["file_name", "label", "split"], *held])
+    with pytest.raises(DataError, match="no labelled train images"):
+        load_images(f"imagefolder:{root}?val=0")
+
+
 def test_no_parts_are_split_at_random(root):
     rows = [[f"{i:03d}.png", 1 + i % 2] for i in range(20)]
     write_csv(root / "train" / "metadata.csv", [["file_name", "species"], *rows], "utf-8-sig", ";")

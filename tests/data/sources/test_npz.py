@@ -51,6 +51,12 @@ def test_class_names_may_be_called_labels(save):
     assert images.classes == ("p", "q", "r") and images.multilabel and images.train.channels == 3
 
 
+def test_names_may_be_stored_as_bytes(save):
+    names = np.array(["chat", "été", "b", "d"], dtype=object)
+    images = load_images(save(x=X, y=Y, classes=np.array([n.encode() for n in names])))
+    assert images.classes == ("chat", "été", "b", "d")
+
+
 def test_vectors_with_exactly_one_class_are_classes(save):
     images = load_images(save(x=X, y=np.eye(4)[Y], classes=list("abcd")))
     assert not images.multilabel and images.classes == ("a", "b", "c", "d")

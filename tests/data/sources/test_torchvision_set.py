@@ -6,6 +6,8 @@ import pytest
 
 from transferscope.data.spec import load_images
 from transferscope.errors import DataError, SpecError
+from transferscope.study.inventory import survey
+from transferscope.study.schema import ImageSettings
 
 pytest.importorskip("torchvision")
 RNG = np.random.default_rng(0)
@@ -51,6 +53,52 @@ def test_a_set_of_files(tmp_path, write_image):
     assert images.test.labels.tolist() == [label for _, label in theirs]
     expected = np.stack([np.asarray(image.resize((8, 8), 2)) for image, _ in theirs])
     assert np.abs(images.test.images.astype(int) - expected).max() <= 1
+
+
+def _imagenette(tmp_path, write_image):
+    from torchvision.datasets import Imagenette
+
+    for part, count in (("train", 6), ("val", 2)):
+        for k, wnid in enumerate(Imagenette._WNID_TO_CLASS):
+            for i in range(count):
+                write_image(tmp_path / "imagenette2" / part / wnid / f"{wnid}_{i}.JPEG", seed=100 * k + i)
+    return f"torchvision:Imagenette?root={tmp_path}&val=0", tmp_path / "imagenette2/train/n01440764/n01440764_0.JPEG"
+
+
+def test_changed_files_are_decoded_again(tmp_path, own_cache, write_image):
+    """Nothing else tells that an image was replaced: names, number and labels stay."""
+    spec, changed = _imagenette(tmp_path, write_image)
+    first, count = load_images(spec), len(list(own_cache.glob("*/pixels.npy")))
+    assert np.array_equal(load_images(spec).train.images, first.train.images)
+    assert len(list(own_cache.glob("*/pixels.npy"))) == count, "they come from the cache"
+    identity = survey(spec, ImageSettings(), None, "").identity
+    write_image(changed, seed=999)
+    assert survey(spec, ImageSettings(), None, "").identity != identity
+    again = load_images(spec)
+    different = [i for i in range(60) if not np.array_equal(again.train.images[i], first.train.images[i])]
+    assert different == [0] and np.array_equal(again.test.images, first.test.images)
+
+
+def test_a_set_that_names_no_files_is_known_by_those_of_its_folder(tmp_path, own_cache, write_image):
+    (tmp_path / "caltech101" / "101_ObjectCategories" / "BACKGROUND_Google").mkdir(parents=True)
+    for name in ("bass", "crab"):
+        for i in range(10):
+            path = tmp_path / "caltech101" / "101_ObjectCategories" / name / f"image_{i + 1:04d}.jpg"
+            write_image(path, seed=i, size=(8, 8))
+    spec = f"torchvision:Caltech101?root={tmp_path}&size=8"
+    identity = survey(spec, ImageSettings(), None, "").identity
+    assert survey(spec, ImageSettings(), None, "").identity == identity
+    write_image(path, seed=999, size=(8, 8))
+    assert survey(spec, ImageSettings(), None, "").identity != identity
+    load_images(spec)
+    assert list(own_cache.glob("*/pixels.npy"))
+
+
+def test_what_nothing_is_known_of_is_not_kept(own_cache):
+    spec = "torchvision:FakeData?root=.&size=30&num_classes=3"
+    images = load_images(spec)
+    assert images.train.images.shape == (720, 30, 30, 3)
+    assert not list(own_cache.glob("*/pixels.npy"))
 
 
 def test_a_set_in_one_part_is_split(tmp_path, write_image):

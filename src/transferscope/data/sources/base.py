@@ -44,6 +44,8 @@ class Source(ABC):
     scheme: ClassVar[str]
     on_disk: ClassVar[bool] = True
     """Whether ``place`` is a path."""
+    drawn: ClassVar[bool] = False
+    """Whether captions follow from the options, as pixels and labels do, and not from files that may be changed."""
     later: ClassVar[tuple[str, ...]] = ("shuffle", "shuffle_seed", "turn", "keep", "class_count", "label_noise")
     """Options that digests of before they were there know nothing of."""
 

@@ -4,8 +4,9 @@ The table has a column ``file_name`` (paths as seen from the table; also ``path`
 without the files' ending) and one of labels: ``label``, or the only other one, or what ``?label=`` names. Several
 labels an image are lists, words joined by ``|``, or a column of 0 and 1 for each class (all others of the table, or
 those that ``?label=A,B,C`` names). A column ``text`` or ``caption`` beside them is captions. The table lies in
-``ROOT``, or one in the folder of each part. Of one in ``ROOT``, the parts are its column ``split``, or the first
-folders of the paths where these are called like parts. Without a table it is a folder for each class, as ``folder:``.
+``ROOT``, or one in the folder of each part. Of one in ``ROOT``, the parts are its column ``split`` (rows where it
+says no part are left out), or the first folders of the paths where these are called like parts. Without a table it is
+a folder for each class, as ``folder:``.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ class ImageFolder(SplitSource):
         """Read the tables, or list the class folders where there is none.
 
         Raises:
-            DataError: a table without the columns, or lines that say no image and class.
+            DataError: a table without the columns, lines that say no image and class, or a column ``split`` that
+                says no part.
         """
         root = folder(self.place)
         tables = _tables(root)
@@ -72,13 +74,18 @@ class ImageFolder(SplitSource):
             return Folder(**{f.name: getattr(self, f.name) for f in fields(Folder) if f.name != "split"}).parts(seed)
         remarks: list[str] = []
         by_part: dict[str, list[_Row]] = {}
+        unused: list[_Row] = []
         read = {part: _read(table, self.encoding) for part, table in tables.items()}
         columns = self._label_columns(root, [row for of in read.values() for _, row in of])
         for part, table in tables.items():
             rows = _rows(root, table, read[part], columns)
+            where = table.relative_to(root)
+            if without := [row for row in rows if not row.part]:
+                words = several(map(quoted, sorted({row.split for row in without})), 3)
+                remarks.append(f"{len(without)} images left out: their 'split' in {where} is no part ({words})")
+                rows, unused = [row for row in rows if row.part], without
             labelled = [row for row in rows if row.label is not None]
             if len(labelled) < len(rows):
-                where = table.relative_to(root)
                 remarks.append(f"{len(rows) - len(labelled)} images without a label in {where} left out")
             for row in labelled:
                 by_part.setdefault(part or row.part, []).append(row)
@@ -94,7 +101,7 @@ class ImageFolder(SplitSource):
             columns if len(columns) > 1 else None,
         )
         listings = {part: _listing(root, of, labels[part]) for part, of in by_part.items()}
-        remarks += [*said, *_unlisted(root, listings.values())]
+        remarks += [*said, *_unlisted(root, listings.values(), unused)]
         return self.arranged(
             readable(root.resolve().name),
             classes,
@@ -131,10 +138,13 @@ class ImageFolder(SplitSource):
 
 @dataclass(frozen=True)
 class _Row:
+    """A row of a table; its part is empty where its word in the column ``split`` says none."""
+
     path: str
     label: Labels
     part: str
     caption: str | None = None
+    split: str = ""
 
 
 _Read = list[tuple[int, dict[str, Any]]]
@@ -172,12 +182,17 @@ def _rows(root: Path, table: Path, read: _Read, labels: Sequence[str]) -> list[_
     below = table.parent.relative_to(root).as_posix()
     found = paths_under(table.parent, [row[files].strip() for _, row in read])
     paths = [posixpath.normpath(p if p.startswith("/") else f"{below}/{p}") for p in found]
-    parts = ["train"] * len(read)
+    parts, words = ["train"] * len(read), [""] * len(read)
     if table.parent == root:
-        parts = _parts_of(paths, [str(row.get("split", "")) for _, row in read] if "split" not in labels else [])
+        said = next((c for c in columns if plain(c) == "split" and c not in labels), None)
+        if said is not None:
+            words = ["" if row.get(said) is None else str(row[said]).strip() for _, row in read]
+            parts = _parts_said(table, said, words)
+        else:
+            parts = _parts_of(paths)
     column = next((c for c in columns if plain(c) in _CAPTIONS and c not in labels), "")
     captions = [row[column].strip() if isinstance(row.get(column), str) else None for _, row in read]
-    return [_Row(*row) for row in zip(paths, values, parts, captions, strict=True)]
+    return [_Row(*row) for row in zip(paths, values, parts, captions, words, strict=True)]
 
 
 def _tables(root: Path) -> dict[str, Path]:
@@ -229,12 +244,22 @@ def _file_column(table: Path, columns: Sequence[str]) -> str:
     return named[0]
 
 
-def _parts_of(paths: Sequence[str], split: Sequence[str]) -> list[str]:
-    """Return the part of each row of one table of all; all are train where neither column nor folders say it."""
-    for names in (split, [path.partition("/")[0] for path in paths]):
-        parts = [part_called(name) for name in names]
-        if parts and None not in parts and "train" in parts:
-            return [part for part in parts if part is not None]
+def _parts_said(table: Path, column: str, words: Sequence[str]) -> list[str]:
+    """Return the part of each row by its word, empty where that is none; some row must have one."""
+    parts = [part_called(word) or "" for word in words]
+    if not any(parts):
+        raise DataError(
+            f"{table}: column {column!r} names no part, only {several(map(quoted, sorted(set(words))))}; "
+            "train, val and test are parts (rename the column if it is about something else)"
+        )
+    return parts
+
+
+def _parts_of(paths: Sequence[str]) -> list[str]:
+    """Return the part of each row of one table of all by its first folder; all are train where these say none."""
+    parts = [part_called(path.partition("/")[0]) for path in paths]
+    if None not in parts and "train" in parts:
+        return [part for part in parts if part is not None]
     return ["train"] * len(paths)
 
 
@@ -245,9 +270,9 @@ def _listing(root: Path, rows: Sequence[_Row], labels: np.ndarray) -> Listing:
     return Listing(FilePixels(root, paths), labels, np.array([readable(path) for path in paths]), captions)
 
 
-def _unlisted(root: Path, listings: Any) -> list[str]:
-    """Say which images the tables do not have."""
-    listed = {path for of in listings for path in of.pixels.paths}
+def _unlisted(root: Path, listings: Any, unused: Sequence[_Row]) -> list[str]:
+    """Say which images the tables do not have; those of ``unused`` rows are spoken of elsewhere."""
+    listed = {path for of in listings for path in of.pixels.paths} | {row.path for row in unused}
     there = walk(root, {"": root}).paths[""]
     more = [path for path in map(posixpath.normpath, there) if path not in listed]
     if not more:

@@ -45,6 +45,7 @@ class Synthetic(Source):
 
     scheme: ClassVar[str] = "synthetic"
     on_disk: ClassVar[bool] = False
+    drawn: ClassVar[bool] = True
 
     train: int = 2000
     test: int = 1000

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from PIL import Image
 from ...errors import DataError, nearest
 from ..arrays import as_classes, as_labels, as_pixels
 from ..listing import Listing, Parts
-from ..pixels import ArrayPixels, ItemPixels, Pixels
+from ..pixels import ArrayPixels, ItemPixels, Pixels, state_of
 from .base import SplitSource
 
 __all__ = ["Torchvision"]
@@ -27,6 +28,7 @@ __all__ = ["Torchvision"]
 _PART_NAMES = {"train": ("train", "trainval", "train-standard"), "val": ("val", "valid"), "test": ("test",)}
 _LABEL_ATTRIBUTES = ("targets", "labels", "_labels", "attr")
 _PAIR_ATTRIBUTES = ("samples", "_samples")
+_FILE_ATTRIBUTES = (*_PAIR_ATTRIBUTES, "imgs", "_image_files", "_images", "data")
 _CLASS_ATTRIBUTES = ("classes", "attr_names", "categories")
 
 
@@ -122,7 +124,9 @@ class Torchvision(SplitSource):
         labels = as_labels(where, _labels(where, data))
         name = f"{self.place} {part} {self.extra} {Path(self.root).expanduser().absolute()} {len(data)}"
         name += hashlib.blake2b(np.ascontiguousarray(labels).data, digest_size=16).hexdigest()
-        return Listing(_pixels(data, name), labels, np.array([f"{part}/{i:07d}" for i in range(len(data))]))
+        return Listing(
+            _pixels(data, name, self.root), labels, np.array([f"{part}/{i:07d}" for i in range(len(data))])
+        )
 
 
 class _UnknownPartError(Exception):
@@ -175,8 +179,12 @@ def _labels(where: str, data: Any) -> np.ndarray:
         raise DataError(f"{where}: is no data set of classification ({_line(e)})") from e
 
 
-def _pixels(data: Any, name: str) -> Pixels:
-    """The array that holds all images, where there is one that its items come from; else the items."""
+def _pixels(data: Any, name: str, root: str) -> Pixels:
+    """The array that holds all images, where there is one that its items come from; else the items.
+
+    Items are known by the state of their files, or of all files of the data set's own folder; where neither is found
+    nothing would say that images were changed, and they are not kept decoded.
+    """
     array = getattr(data, "data", None)
     if array is not None and len(array) == len(data):
         array = np.asarray(array)
@@ -190,7 +198,37 @@ def _pixels(data: Any, name: str) -> Pixels:
         image = data[i][0]
         return image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
 
-    return ItemPixels(open_one, np.arange(len(data)), name)
+    if (files := _files(data)) is not None:
+        return ItemPixels(open_one, np.arange(len(data)), name, files)
+    state = _state_below(data, root)
+    return ItemPixels(open_one, np.arange(len(data)), name + state, lasting=bool(state))
+
+
+def _files(data: Any) -> list[str] | None:
+    """The file of each item, where the data set has a list of them."""
+    for attribute in _FILE_ATTRIBUTES:
+        items = getattr(data, attribute, None)
+        if isinstance(items, list) and len(items) == len(data):
+            paths = [item[0] if isinstance(item, tuple) and item else item for item in items]
+            if all(isinstance(path, (str, os.PathLike)) for path in paths):
+                return [os.path.abspath(path) for path in paths]  # noqa: PTH100 - there may be a million
+    return None
+
+
+def _state_below(data: Any, root: str) -> str:
+    """A digest of paths, sizes and times of the files in the data set's own folder; empty where it has none."""
+    given, own = Path(root).expanduser(), getattr(data, "root", None)
+    places = [getattr(data, "_base_folder", None), own]
+    if own and isinstance(below := getattr(data, "base_folder", None), str):
+        places.insert(0, Path(own) / below)
+    for place in filter(None, places):
+        if given.resolve() in Path(place).resolve().parents and Path(place).is_dir():
+            found = sorted(f"{folder}/{name}" for folder, _, names in os.walk(place) for name in names)
+            digest = hashlib.blake2b(digest_size=16)
+            for path in found:
+                digest.update(state_of(path) + b"\0")
+            return digest.hexdigest()
+    return ""
 
 
 def _as_names(names: Any, labels: np.ndarray) -> np.ndarray:

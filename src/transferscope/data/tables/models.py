@@ -88,8 +88,6 @@ class ModelTable:
         images: test images of the upstream tasks that something is said of.
         tasks: the downstream tasks.
         covariates: what else is known.
-        families: a word for each model that several of them share, the first of the columns that name them; empty
-            where no two share one.
         families: a word for each model that several of them share, from the first column that names them; empty where
             no two share one.
         notes: what was guessed, renamed, dropped or changed.
@@ -219,9 +217,6 @@ def _wide(
         )
     ups_images = {c: n for c in ups if (n := known.get(c) or sizes.get((c, "")))}
     made = tuple(_covariate(raw, c) for c in others)
-    families = tuple(raw.column(names_of[0])) if names_of else ()
-    if len(set(families)) == len(families):
-        families = ()
     families = tuple(raw.column(names_of[0])) if names_of else ()
     if len(set(families)) == len(families):
         families = ()

@@ -182,8 +182,8 @@ def _proportional(result: Transfer) -> list[Finding]:
             found[kind] = r, len(there), _error(there[0])
     every = [w for t in result.targets for w in result.witnesses.get(t, ())]
     if not found:
-        told = "Deviation and error are not compared over targets."
-        return [_silenced("002-3-f", told, every)] if _would_be_compared(result) else []
+        text = "Deviation and error are not compared over targets."
+        return [_silenced("002-3-f", text, every)] if _would_be_compared(result) else []
     witnesses = [w for w in every if w.role == "P" or not w.unfit]
     judged = judge("002-3-f", *(r for r, _, _ in found.values()), networks=witnesses)
     told = [f"{kind} r = {number(r.value)}{interval_text(r)}" for kind, (r, _, _) in found.items()]

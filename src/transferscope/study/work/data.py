@@ -138,7 +138,9 @@ def _loaded(key: _Key) -> ImageSplits:
     spec = key.spec
     source = parse(spec["spec"])
     parts = source.listed(spec["seed"])
-    if parts.identity() != spec["identity"]:  # the step would hold the images of another split, say
+    if (
+        parts.identity(captions=not source.drawn) != spec["identity"]
+    ):  # the step would hold the images of another split, say
         raise DataError(f"{source.spec}: the images changed since the study was planned; give the command again")
     return load_images(
         source,
