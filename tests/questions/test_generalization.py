@@ -262,6 +262,21 @@ def test_a_measure_that_follows_nothing_or_the_contrary_is_not_praised():
     assert {f.claim: f.verdict for f in made(follow=-1.0).findings() if f.claim}["003-C-c"] == "disagrees"
 
 
+def test_seeds_of_a_configuration_count_once():
+    found = made()
+    again = replace(
+        found,
+        networks=(*found.networks, *(replace(row, name=f"{row.name} again") for row in found.networks)),
+        errors=np.concatenate([found.errors, found.errors]),
+    )
+    for measure in (CRITICALITY, "margin"):
+        assert again.tau(measure).n == again.within(measure).mean.n == 64
+        assert again.tau(measure).spread == pytest.approx(found.tau(measure).spread, rel=0.1)
+    assert again.ahead_of("margin").n == 64
+    plain = replace(found.networks[0], factors={})
+    assert plain.configuration == plain.name  # nothing is known that others could share
+
+
 def test_places_are_those_within_an_architecture():
     rows = [
         replace(made().networks[0], family=family, factors={"width": width})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -88,11 +88,10 @@ class ModelTable:
         images: test images of the upstream tasks that something is said of.
         tasks: the downstream tasks.
         covariates: what else is known.
-        families: a word for each model that several of them share, the first of the columns that name them; empty
-            where no two share one.
         families: a word for each model that several of them share, from the first column that names them; empty where
             no two share one.
         notes: what was guessed, renamed, dropped or changed.
+        configurations: what each model of a grid is but for its seed; empty where no two share one.
     """
 
     source: str
@@ -103,9 +102,38 @@ class ModelTable:
     images: Mapping[str, int] = field(default_factory=dict)
     families: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    configurations: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def averaged(self) -> ModelTable:
+        """Return one model for each configuration, with the mean accuracy of its seeds, as far as they have one.
+
+        >>> table = ModelTable("t", ("a 0", "a 1"), {"us": np.array([0.4, 0.6])}, (), configurations=("a", "a"))
+        >>> table.averaged().names, table.averaged().upstream["us"].tolist()
+        (('a',), [0.5])
+        """
+        if not self.configurations:
+            return self
+        of = np.array(self.configurations)
+        names, first, place = np.unique(of, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+
+        def mean(values: Array) -> Array:
+            there = np.isfinite(values)
+            total, count = (np.bincount(place, w, len(names)) for w in (np.where(there, values, 0.0), there))
+            return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan)[order])
+
+        kept = first[order]
+        said = f"{len(self)} models are {len(names)} configurations; of each the mean accuracy of its seeds counts"
+        return replace(
+            self, names=tuple(str(of[i]) for i in kept), upstream={k: mean(v) for k, v in self.upstream.items()},
+            tasks=tuple(replace(task, accuracy=mean(task.accuracy)) for task in self.tasks),
+            covariates=tuple(Covariate(c.name, c.values[kept]) for c in self.covariates),
+            families=tuple(self.families[i] for i in kept) if self.families else (), notes=(*self.notes, said),
+            configurations=(),
+        )  # fmt: skip
 
 
 def read_models(
@@ -219,9 +247,6 @@ def _wide(
         )
     ups_images = {c: n for c in ups if (n := known.get(c) or sizes.get((c, "")))}
     made = tuple(_covariate(raw, c) for c in others)
-    families = tuple(raw.column(names_of[0])) if names_of else ()
-    if len(set(families)) == len(families):
-        families = ()
     families = tuple(raw.column(names_of[0])) if names_of else ()
     if len(set(families)) == len(families):
         families = ()

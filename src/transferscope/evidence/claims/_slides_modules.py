@@ -8,8 +8,11 @@ from ._shared import CHOSEN, MARGIN
 
 __all__ = ["CLAIMS"]
 
-_FIT = "over networks of a grid that all fit their training images (one left out at a time) and test images"
-_TWELVE = "at least twelve networks that fit their training images"
+_FIT = (
+    "over configurations of a grid whose networks fit their training images (each left out in turn, with all its "
+    "networks) and test images"
+)
+_TWELVE = "networks of at least twelve configurations that fit their training images"
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(

@@ -89,14 +89,15 @@ CLAIMS: tuple[Claim, ...] = (
         "raising upstream accuracy stops paying: downstream accuracy saturates even as upstream accuracy goes to 1",
         question="scaling",
         statistic=(
-            "e_∞ of the law of all models of a grid, at each number of shots, with its profile interval; over models"
+            "e_∞ of the law of all configurations of a grid (its networks averaged), at each number of shots, with "
+            "its profile interval; over configurations"
         ),
         rule=Above(MARGIN),
         about="metric",
         effect=0.05,
         units="share of test images",
         effect_from="half of 0.1, about the middle of what the eight tasks of a figure show, read off it",
-        needs="a grid with models of five different upstream accuracies",
+        needs="a grid with configurations of five different upstream accuracies",
     ),
     Claim(
         "003-f",
@@ -125,14 +126,14 @@ CLAIMS: tuple[Claim, ...] = (
         statistic=(
             "downstream accuracy that each of width, depth, share of the data and epochs, as far as there are, adds "
             "at equal upstream accuracy, from its least to its greatest value, fitted together with the law and all "
-            "other factors, at the largest number of shots; over models"
+            "other factors, at the largest number of shots; over configurations, each of which counts once"
         ),
         rule=Each(Within(MARGIN)),
         about="metric",
         effect=0.0,
         units="share of test images",
         effect_from="the claim: nothing is added",
-        needs="a grid of at least twelve models",
+        needs="a grid of at least twelve configurations",
     ),
     Claim(
         "003-j",

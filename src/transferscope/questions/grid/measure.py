@@ -20,6 +20,7 @@ from ...numerics.same_curve import curve_offsets
 from ...probes.partial_results import Kept
 from ...probes.penultimate import penultimate
 from ...progress import Progress, silent
+from .._configuration import configuration
 from ..protocols import GridPoint
 from ..result import Result
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Curve", "Grid", "Offset", "PointRow", "grid"]
 
 _LEAST = 12
-"""Pre-trainings that a curve with factors takes."""
+"""Configurations that a curve with factors takes."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class PointRow:
     spread: tuple[float, ...]
     ended: str
 
+    @property
+    def configuration(self) -> str:
+        """Family and factors: what pre-trainings share that differ in their seed alone."""
+        return configuration(self.family, self.factors)
+
 
 @dataclass(frozen=True)
 class Offset:
@@ -68,7 +74,7 @@ class Offset:
 
     Attributes:
         factor: its name; ``family NAME`` of a family against the first.
-        added: downstream accuracy, over pre-trainings.
+        added: downstream accuracy, over configurations: those that differ in their seed alone count once.
     """
 
     factor: str
@@ -86,6 +92,7 @@ class Curve:
         rmse: what it leaves.
         offsets: of each factor that varies.
         refused: why there is none; empty where there is.
+        configurations: how many the pre-trainings are of.
     """
 
     shots: float
@@ -94,6 +101,7 @@ class Curve:
     rmse: float
     offsets: tuple[Offset, ...]
     refused: str = ""
+    configurations: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,24 +253,24 @@ def _curve(rows: Sequence[PointRow], at: int, shots: float, tested: int | None =
     there = [r for r in rows if math.isfinite(r.upstream) and math.isfinite(r.accuracy[at])]
     x, y = (np.array(v) for v in ([r.upstream for r in there], [r.accuracy[at] for r in there]))
     names, levels = _levels(there)
-    least = max(_LEAST, 4 + len(names))
-    refused = ""
-    if len(there) < least:
-        refused = f"{len(there)} pre-trainings for a law and {len(names)} factors; it takes {least}"
+    least, groups = max(_LEAST, 4 + len(names)), [r.configuration for r in there]
+    n, refused = len(set(groups)), ""
+    if n < least:
+        refused = f"{n} configurations for a law and {len(names)} factors; it takes {least}"
     elif len(np.unique(x)) < 5 or np.ptp(y) == 0:
         refused = "accuracies hardly differ"
     elif (law := fit_power_law(1 - x, 1 - y)).k <= 0:
         refused = "downstream accuracy does not rise with upstream accuracy"
     if refused:
-        return Curve(shots, len(there), math.nan, math.nan, (), refused)
+        return Curve(shots, len(there), math.nan, math.nan, (), refused, n)
     offsets = tuple(
         Offset(
             o.factor,
-            measured(o.offset, over="networks", n=len(there), spread=o.variance, freedom=float(o.freedom)),
+            measured(o.offset, over="networks", n=n, spread=o.variance, freedom=float(o.freedom)),
         )
-        for o in curve_offsets(x, y, names, levels, tested)
+        for o in curve_offsets(x, y, names, levels, tested, groups)
     )
-    return Curve(shots, len(there), law.r2, law.rmse, offsets)
+    return Curve(shots, len(there), law.r2, law.rmse, offsets, "", n)
 
 
 def _levels(rows: Sequence[PointRow]) -> tuple[list[str], np.ndarray]:

@@ -46,7 +46,9 @@ def models_of(grids: Sequence[Grid], source: str = "grid", us: str = "source") -
     families = [p.family for p in first]
     if len(set(families)) > 1:
         covariates.append(Covariate("family", np.array(families, dtype=np.str_)))
+    alike = tuple(p.configuration for p in first)
     return ModelTable(
         source, tuple(p.name for p in first), {us: np.array([p.upstream for p in first])}, tuple(tasks),
         tuple(covariates), {us: grids[0].upstream_images}, tuple(families) if len(set(families)) > 1 else (),
+        configurations=alike if len(set(alike)) < len(alike) else (),
     )  # fmt: skip
