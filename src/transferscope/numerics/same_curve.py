@@ -92,7 +92,7 @@ def curve_offsets(
     freedom = kinds - 3 - len(names)
     if freedom < 1:
         raise UsageError(f"{kinds} {what} for a law and {len(names)} factors; expected {4 + len(names)} or more")
-    e = np.clip(1 - (x if tested is None else _expected(x, z, tested)), 1e-9, None)
+    e = np.clip(1 - (x if tested is None else _expected(x, z, tested, of)), 1e-9, None)
     added = np.zeros(len(names))
     for _ in range(_TURNS):
         law = fit_power_law(e, np.clip(1 - y + z @ added, 0, None))
@@ -146,15 +146,24 @@ def _variance(
     return found
 
 
-def _expected(x: NDArray[np.float64], z: NDArray[np.float64], tested: int) -> NDArray[np.float64]:
-    """What is to be expected of accuracies that were tested, given the models' factors."""
+def _expected(
+    x: NDArray[np.float64], z: NDArray[np.float64], tested: int, of: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """What is to be expected of accuracies that were tested, given the models' factors.
+
+    Variances are those between and within groups, as groups are what vary about the factors.
+    """
     columns = [np.ones(len(x))]
     columns += [(z[:, j] == value).astype(np.float64) for j in range(z.shape[1]) for value in np.unique(z[:, j])[1:]]
     design = np.stack(columns, axis=1)
     solution, _, rank, _ = np.linalg.lstsq(design, x, rcond=None)
     about = x - design @ solution
-    freedom = len(x) - int(rank)
-    left = float(about @ about) / freedom if freedom > 0 else 0.0
+    counts = np.bincount(of)
+    means = np.bincount(of, about) / counts
+    kinds, n = len(counts), len(x)
+    within = float(((about - means[of]) ** 2).sum()) / (n - kinds) if n > kinds else 0.0
+    between = float(counts @ means**2) / (kinds - int(rank)) if kinds > rank else 0.0
+    left = within + max(0.0, between - within) * kinds / n
     if left <= 0:
         return x
     return x - min(1.0, float(np.mean(x * (1 - x))) / tested / left) * about
