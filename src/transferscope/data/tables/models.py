@@ -38,12 +38,14 @@ class Task:
         shots: images a class that the models were trained on; ``None`` where nothing is said, infinite for all.
         accuracy: shares, one a model, nan where it is missing.
         images: how many test images; ``None`` where nothing is said.
+        whole: what it is called where shots are infinite.
     """
 
     name: str
     shots: float | None
     accuracy: Array
     images: int | None = None
+    whole: str = "all images"
 
     @property
     def label(self) -> str:
@@ -55,7 +57,7 @@ class Task:
         if self.shots is None:
             return self.name
         if np.isinf(self.shots):
-            return f"{self.name}, all images"
+            return f"{self.name}, {self.whole}"
         return f"{self.name}, {self.shots:g} shot{'s' * (self.shots != 1)}"
 
 

@@ -130,6 +130,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         rule=Each(Within(MARGIN)),
         about="metric",
+        kinds=("P",),
         effect=0.0,
         units="share of test images",
         effect_from="the claim: nothing is added",
@@ -181,6 +182,7 @@ CLAIMS: tuple[Claim, ...] = (
         statistic=f"the change of the upstream test metric a tenfold head weight decay, {_OVER_DECAYS}; and images",
         rule=Below(0.0),
         about="metric",
+        kinds=("P",),
         pretrained=True,
         effect=-0.01,
         units="share of test images, a tenfold weight decay",
@@ -198,6 +200,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         rule=Not(Each(Under(0.0))),
         about="metric",
+        kinds=("P",),
         pretrained=True,
         effect=0.01,
         units="share of test images, a tenfold weight decay",
@@ -211,7 +214,8 @@ CLAIMS: tuple[Claim, ...] = (
         question="head",
         statistic=(
             "the change of (1) the median margin at the head's input, (2) the mean over modules of their median "
-            f"margin, each divided by its spread in total, a tenfold head weight decay, {_OVER_DECAYS}"
+            "margin, each over the spread in total of the features it is measured in, a tenfold head weight decay, "
+            f"{_OVER_DECAYS}"
         ),
         rule=AllOf(Below(0.0), Above(0.0)),
         about="position",
@@ -250,6 +254,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         rule=Above(0.0),
         about="metric",
+        kinds=("P",),
         pretrained=True,
         effect=0.01,
         units="share of test images, a tenfold weight decay",

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 
 from ...data.imageset import ImageSplits
 from ...errors import UsageError
 from ...evidence.estimate import Estimate, measured
+from ...evidence.guard import Witness, chance_of, on_target
 from ...evidence.left_out import LeftOut
-from ...numerics.frozen import PENALTY, draw_supports, few_shot, first_shots
+from ...numerics.frozen import PENALTY
 from ...numerics.power_law import fit_power_law
 from ...numerics.same_curve import curve_offsets
 from ...probes.partial_results import Kept
-from ...probes.penultimate import penultimate
 from ...progress import Progress, silent
 from .._configuration import configuration
+from .._few_shot import few_shot_right
 from ..protocols import GridPoint
 from ..result import Result
 
@@ -117,6 +117,7 @@ class Grid(Result):
         points: every pre-training.
         curves: one a number of shots.
         left_out: pre-trainings that diverged.
+        chance: what is reached on the target by chance.
     """
 
     question: ClassVar[str] = "grid"
@@ -130,6 +131,13 @@ class Grid(Result):
     points: tuple[PointRow, ...]
     curves: tuple[Curve, ...]
     left_out: tuple[LeftOut, ...]
+    chance: float = 0.0
+
+    def witnesses(self, shots: float) -> tuple[Witness, ...]:
+        """Return the pre-trainings, with whether they clearly beat chance on the target with so many shots."""
+        at = self.shots.index(shots)
+        ends = ((p.name, p.accuracy[at], "" if p.ended == "finished" else p.ended) for p in self.points)
+        return on_target(ends, self.target_images, self.chance)
 
     def frame(self) -> pd.DataFrame:
         """Return one row a pre-training and number of shots."""
@@ -189,7 +197,9 @@ def grid(
     rows, left = [], []
     finetuned, upstream_images = False, 0
     for done, point in enumerate(points):
-        found = _accuracies(point, images, shots, draws, penalty, seed, device, kept)
+        found = np.full((len(shots), draws), math.nan)
+        if point.params is not None:
+            _, found = few_shot_right(point, images, shots, draws, penalty, seed, device, kept)
         accuracy, spread = found.mean(1).tolist(), found.std(1, ddof=1 if draws > 1 else 0).tolist()
         if point.finetuned is not None:
             finetuned = True
@@ -215,38 +225,10 @@ def grid(
         progress(done + 1, max(total, done + 1), "pre-trainings")
     numbers = (*map(float, shots), *([math.inf] if finetuned else []))
     curves = tuple(_curve(rows, i, count, upstream_images or None) for i, count in enumerate(numbers))
-    return Grid(target, numbers, draws, upstream_images, len(images.test), tuple(rows), curves, tuple(left))
-
-
-def _accuracies(
-    point: GridPoint,
-    images: ImageSplits,
-    shots: Sequence[int],
-    draws: int,
-    penalty: float,
-    seed: int,
-    device: str,
-    kept: Kept | None,
-) -> np.ndarray:
-    """Accuracies (shots, draws) of a pre-training, from what was kept where it is there."""
-    if point.params is None:
-        return np.full((len(shots), draws), math.nan)
-    key = f"point {point.name}"
-    if kept is not None and (before := kept.load(key)) is not None:
-        return before["accuracy"]
-    train, test = (penultimate(point.net, point.params, part, device=device) for part in (images.train, images.test))
-    classes, labels = len(images.train.classes), np.asarray(images.train.labels)
-    drawn = draw_supports(labels, classes, shots[-1], draws, seed)
-    supports = [torch.from_numpy(one) for count in shots for one in first_shots(drawn, count)]
-    x, seen = torch.from_numpy(train.features), torch.from_numpy(test.features)
-    (ridge,) = few_shot(
-        x, torch.from_numpy(labels.astype(np.int64)), seen, supports, classes, penalties=(penalty,)
+    return Grid(
+        target, numbers, draws, upstream_images, len(images.test), tuple(rows), curves, tuple(left),
+        chance_of(images.test),
     )  # fmt: skip
-    right: np.ndarray = ridge.predicted.numpy() == np.asarray(images.test.labels)
-    found: np.ndarray = right.mean(1).reshape(len(shots), draws)
-    if kept is not None:
-        kept.save(key, {"accuracy": found})
-    return found
 
 
 def _curve(rows: Sequence[PointRow], at: int, shots: float, tested: int | None = None) -> Curve:

@@ -32,7 +32,7 @@ def models_of(grids: Sequence[Grid], source: str = "grid", us: str = "source") -
         raise UsageError(f"{source}: the targets have no pre-training in common")
     first = [of[0] for of in points]
     tasks = [
-        Task(g.target, count, np.array([of[i].accuracy[at] for of in points]), g.target_images)
+        Task(g.target, count, np.array([of[i].accuracy[at] for of in points]), g.target_images, "fine-tuned")
         for i, g in enumerate(grids)
         for at, count in enumerate(g.shots)
     ]
