@@ -285,6 +285,18 @@ def test_places_are_those_within_an_architecture():
     assert [r["width"] for r in levels(rows)] == [0, 1, 0, 1]
 
 
+def test_a_measure_that_is_the_same_of_all_is_left_out_of_the_claim_and_named():
+    found = made()
+    place = found.measures.index("parameters")
+    rows = [replace(r, values=(*r.values[:place], 1000.0, *r.values[place + 1 :])) for r in found.networks]
+    (ahead,) = [f for f in replace(found, networks=tuple(rows)).findings() if f.claim == "003-C-d"]
+    assert ahead.verdict == "agrees" and "Against 8 other measures" in ahead.text
+    assert ahead.text.endswith("; left out parameters, not known of all networks or the same of all.")
+    flat = [replace(r, values=(r.values[0], *(1.0 for _ in MEASURES))) for r in found.networks]
+    (none,) = [f for f in replace(found, networks=tuple(flat)).findings() if f.claim == "003-C-d"]
+    assert none.verdict == "cannot tell" and none.why == "no two measures differ among these networks"
+
+
 def test_measures_without_a_number_are_said():
     found = made()
     place = found.measures.index("margin")

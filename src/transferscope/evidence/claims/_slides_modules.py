@@ -59,8 +59,8 @@ CLAIMS: tuple[Claim, ...] = (
         "network criticality explains which networks generalise better where earlier measures fail to",
         question="generalization",
         statistic=(
-            "Kendall's τ of network criticality and test error less that of each of nine earlier measures and test "
-            f"error, {_FIT}"
+            "Kendall's τ of network criticality and test error less that of each of nine earlier measures, as far as "
+            f"they vary, and test error, {_FIT}"
         ),
         rule=Each(Above(0.0)),
         about="criticality",
