@@ -18,7 +18,7 @@ from transferscope.questions import QUESTIONS
 # What a claim about pre-training speaks of; kept here as an independent check, as nothing reads claims' texts.
 PRETRAINED = re.compile(r"(?<!RI-)\bP(-T)?\b|pre-?train|fine-?tun|transfer|source|checkpoint", re.IGNORECASE)
 SAYS_IT_OTHERWISE = {"002-3-f"}  # the deviation of fine-tuned networks
-KINDS = {"P-T", "RI-T"}
+KINDS = {"P", "P-T", "RI-T"}
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)

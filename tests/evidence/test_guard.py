@@ -9,7 +9,16 @@ import pytest
 
 from transferscope.data.imageset import ImageSet
 from transferscope.evidence.claims import CLAIMS, claim_called
-from transferscope.evidence.guard import Witness, above_chance, as_chance, chance_of, learned, silence, unfit
+from transferscope.evidence.guard import (
+    Witness,
+    above_chance,
+    as_chance,
+    chance_of,
+    learned,
+    on_target,
+    silence,
+    unfit,
+)
 from transferscope.evidence.left_out import LeftOut
 
 DEAD = "gave one and the same answer to all images"
@@ -68,7 +77,29 @@ def test_rule_four(claim):
 @pytest.mark.parametrize("claim", [c for c in CLAIMS if c.rule], ids=lambda c: c.id)
 def test_a_pre_training_that_learned_nothing_silences_claims_about_pre_training(claim):
     p = [Witness("the pre-training", "P", "did not clearly beat chance")]
-    assert bool(silence(claim, p)) == claim.pretrained
+    assert bool(silence(claim, p)) == (claim.pretrained or bool(claim.kinds))
+
+
+def test_a_claim_is_not_judged_by_networks_of_other_kinds():
+    soups = claim_called("003-b")
+    assert silence(soups, [Witness("RI-T 0", "RI-T")]) == "no P-T is among the networks"
+    assert silence(soups, [Witness("RI-T 0", "RI-T"), Witness("P-T 0", "P-T")]) == silence(soups, []) == ""
+
+
+def test_a_pre_training_that_failed_counts_where_pre_trainings_are_compared():
+    sources, gone = claim_called("003-A-a"), Witness("b", "P", "diverged at step 3")
+    assert silence(sources, [Witness("a", "P"), gone]) == ""
+    assert silence(sources, [gone]) == "b diverged at step 3"
+    assert silence(claim_called("003-q"), [Witness("a", "P"), gone]) == "b diverged at step 3"
+
+
+def test_one_of_many_at_chance_is_above_it_by_luck_only_seldom():
+    rng = np.random.default_rng(0)
+    lucky = 0
+    for _ in range(200):
+        seen = [(str(i), rng.binomial(500, 0.1) / 500, "") for i in range(24)]
+        lucky += any(not w.unfit for w in on_target(seen, 500, 0.1))
+    assert lucky <= 15  # of 200: 2.5 % are 5; with an interval each it would be 60 or more
 
 
 def test_nothing_lost_says_nothing_where_there_was_nothing_to_lose():

@@ -65,6 +65,33 @@ def test_a_difference_is_that_of_two_taus_over_the_same_networks():
     assert rank_contrast(x, x, y).value == 0
 
 
+def test_networks_of_a_group_are_left_out_together():
+    x, y = numbers(30)
+    other, groups = np.roll(x, 3), [i // 2 for i in range(30)]
+    found, contrast = rank_correlation(x, y, groups=groups), rank_contrast(x, other, y, groups=groups)
+    kept = [np.flatnonzero(np.array(groups) != g) for g in range(15)]
+    left = np.arctanh([kendalltau(x[k], y[k]).statistic for k in kept])
+    assert (found.n, found.freedom) == (15, 14) and found.value == rank_correlation(x, y).value
+    assert found.spread == pytest.approx(14 / 15 * ((left - left.mean()) ** 2).sum())
+    both = np.array([kendalltau(x[k], y[k]).statistic - kendalltau(other[k], y[k]).statistic for k in kept])
+    assert contrast.spread == pytest.approx(14 / 15 * ((both - both.mean()) ** 2).sum()) and contrast.n == 15
+    assert rank_correlation(x, y, groups=[i // 3 for i in range(30)]).over == "nothing"  # ten are too few
+    with pytest.raises(UsageError, match="groups of 2 networks for 30; give one a network"):
+        rank_correlation(x, y, groups=[0, 1])
+
+
+def test_psi_leaves_networks_of_equal_hyper_parameters_out_together():
+    factors = [{"width": w, "depth": d} for w in range(6) for d in range(2) for _ in range(3)]
+    rng = numpy_generator("granulated groups")
+    x, y = rng.standard_normal(36), rng.standard_normal(36)
+    mean = granulated(factors, x, y).mean
+    left = [
+        granulated(*([v for i, v in enumerate(of) if i // 3 != g] for of in (factors, x, y))).mean.value
+        for g in range(12)
+    ]
+    assert mean.n == 12 and mean.spread == pytest.approx(11 / 12 * np.var(left) * 12)
+
+
 def test_psi_compares_networks_that_differ_in_one_thing():
     factors = [
         {"width": w, "depth": d, "lr": r}

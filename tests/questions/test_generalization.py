@@ -262,12 +262,39 @@ def test_a_measure_that_follows_nothing_or_the_contrary_is_not_praised():
     assert {f.claim: f.verdict for f in made(follow=-1.0).findings() if f.claim}["003-C-c"] == "disagrees"
 
 
+def test_seeds_of_a_configuration_count_once():
+    found = made()
+    again = replace(
+        found,
+        networks=(*found.networks, *(replace(row, name=f"{row.name} again") for row in found.networks)),
+        errors=np.concatenate([found.errors, found.errors]),
+    )
+    for measure in (CRITICALITY, "margin"):
+        assert again.tau(measure).n == again.within(measure).mean.n == 64
+        assert again.tau(measure).spread == pytest.approx(found.tau(measure).spread, rel=0.1)
+    assert again.ahead_of("margin").n == 64
+    plain = replace(found.networks[0], factors={})
+    assert plain.configuration == plain.name  # nothing is known that others could share
+
+
 def test_places_are_those_within_an_architecture():
     rows = [
         replace(made().networks[0], family=family, factors={"width": width})
         for family, width in (("a", 8.0), ("a", 32.0), ("b", 2.0), ("b", 4.0))
     ]
     assert [r["width"] for r in levels(rows)] == [0, 1, 0, 1]
+
+
+def test_a_measure_that_is_the_same_of_all_is_left_out_of_the_claim_and_named():
+    found = made()
+    place = found.measures.index("parameters")
+    rows = [replace(r, values=(*r.values[:place], 1000.0, *r.values[place + 1 :])) for r in found.networks]
+    (ahead,) = [f for f in replace(found, networks=tuple(rows)).findings() if f.claim == "003-C-d"]
+    assert ahead.verdict == "agrees" and "Against 8 other measures" in ahead.text
+    assert ahead.text.endswith("; left out parameters, not known of all networks or the same of all.")
+    flat = [replace(r, values=(r.values[0], *(1.0 for _ in MEASURES))) for r in found.networks]
+    (none,) = [f for f in replace(found, networks=tuple(flat)).findings() if f.claim == "003-C-d"]
+    assert none.verdict == "cannot tell" and none.why == "no two measures differ among these networks"
 
 
 def test_measures_without_a_number_are_said():

@@ -1,6 +1,7 @@
 """Grids of pre-trainings: rows, levels, curves and what is said of them, of made accuracies."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from transferscope.models.build import build
 from transferscope.models.network import Input
 from transferscope.questions.grid.measure import Grid, PointRow, _curve, _levels, grid
 from transferscope.questions.grid.table import models_of
-from transferscope.questions.prediction_power.measure import prediction_power
+from transferscope.questions.prediction_power.measure import CONFIGURATION, prediction_power
 from transferscope.questions.protocols import GridPoint
 from transferscope.questions.scaling.measure import Scaling, scaling
 from transferscope.records import from_tree, to_tree
@@ -65,6 +66,13 @@ def test_one_curve_or_not(added, verdict):
     assert "at equal upstream accuracy the greatest value adds to the least width:" in found[0].text
 
 
+def test_pre_trainings_at_chance_say_nothing_of_curves():
+    one = replace(result(), chance=0.9)
+    (found,) = [f for f in one.findings() if f.claim == "003-i"]
+    assert found.verdict == "cannot tell" and found.silenced and "did not clearly beat chance" in found.why
+    assert not next(f for f in replace(one, chance=0.5).findings() if f.claim == "003-i").silenced
+
+
 def test_sentences():
     golden(result(added=0.1), "grid")
 
@@ -73,7 +81,7 @@ def test_offsets_are_in_accuracy():
     curve = result(added=0.1, noise=0.0).curves[1]
     width = next(o for o in curve.offsets if o.factor == "width").added
     assert width.value == pytest.approx(0.075, abs=0.012)  # from 8 to 32 of 32, not on a line of levels
-    assert width.low < width.value < width.high and width.over == "networks" and width.n == 48
+    assert width.low < width.value < width.high and width.over == "networks" and width.n == 24
 
 
 def test_few_and_flat_have_no_curve():
@@ -94,6 +102,8 @@ def test_it_survives_the_store_and_becomes_a_table():
     assert from_tree(Grid, tree, arrays).findings() == one.findings()
     table = models_of([one, result(seed=1)])
     assert [t.label for t in table.tasks] == ["houses, 1 shot", "houses, 5 shots"] * 2
+    tuned = replace(one, shots=(1.0, math.inf))
+    assert [t.label for t in models_of([tuned]).tasks] == ["houses, 1 shot", "houses, fine-tuned"]
     assert len(table) == 48 and table.images == {"source": 1000} and table.tasks[0].images == 800
     assert {c.name for c in table.covariates} == {"width", "share", "epochs", "parameters", "family"}
     assert len(one.frame()) == 96
@@ -103,10 +113,40 @@ def test_laws_of_a_grid_are_judged_and_survive_the_store():
     found = scaling(models_of([result()]), draws=40, repeats=5, sampled=True)
     judged = [f for f in found.findings() if f.claim == "003-e"]
     assert [f.target for f in judged] == ["houses, 1 shot", "houses, 5 shots"]
-    assert judged[1].estimate.over == "networks" and judged[1].estimate.n == 48
+    assert judged[1].estimate.over == "networks" and judged[1].estimate.n == 24
     assert not [f for f in scaling(models_of([result()]), draws=40, repeats=0).findings() if f.claim]
     tree, arrays = to_tree(found)
     assert from_tree(Scaling, tree, arrays).findings() == found.findings()
+
+
+def test_seeds_of_a_configuration_are_no_models_of_their_own():
+    """Twelve configurations with one seed, and each once more under two other seeds, say the same."""
+    points = [p for p in rows(n_seeds=1) if p.factors["epochs"] == 1] + [
+        p for p in rows(n_seeds=1) if p.factors["epochs"] == 4 and p.factors["share"] == 1
+    ]
+    again = [replace(p, name=f"{p.name} again {s}", seed=s) for s in (1, 2) for p in points]
+    one, three = _curve(points, 0, 1.0, 1000), _curve([*points, *again], 0, 1.0, 1000)
+    assert (one.configurations, three.configurations, three.n) == (18, 18, 54)
+    for a, b in zip(one.offsets, three.offsets, strict=True):
+        assert b.added.value == pytest.approx(a.added.value, abs=1e-6)
+        assert b.added.spread == pytest.approx(a.added.spread, rel=1e-6) and b.added.freedom == a.added.freedom
+    few = [p for p in [*points, *again] if p.factors["epochs"] == 1 and p.factors["width"] < 32]
+    assert len(few) == 24 and _curve(few, 0, 1.0).refused == "8 configurations for a law and 3 factors; it takes 12"
+
+
+def test_seeds_are_averaged_before_a_law_and_held_out_together():
+    models = models_of([result(n_seeds=3)])
+    law, mean = scaling(models, draws=40, repeats=0).laws[1], np.mean
+    points = [p for p in result(n_seeds=3).points if p.configuration == "plain, width 8, share 0.1, epochs 1"]
+    assert (len(models), len(law.x), law.names[0]) == (72, 24, points[0].configuration) and len(points) == 3
+    assert law.x[0] == pytest.approx(mean([p.upstream for p in points]))
+    assert law.y[0] == pytest.approx(mean([p.accuracy[1] for p in points]))
+    power = prediction_power(models, group=CONFIGURATION, repeats=1, sampled=True)
+    text = power.findings()[0].text
+    assert (power.tasks[0].n, power.tasks[0].groups) == (72, 24) and power.tasks[0].partial.freedom < 24
+    assert "those of one configuration" in text and "(24 configurations)" in text and "--group" not in text
+    alone = prediction_power(models_of([result(n_seeds=1)]), group=CONFIGURATION, repeats=1, sampled=True)
+    assert alone.findings()[0].text.endswith("no two of them differ in their seed alone.")
 
 
 def test_what_is_left_is_a_share_of_the_variance():

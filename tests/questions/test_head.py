@@ -110,6 +110,35 @@ def test_claims_are_of_the_weight_decay_alone(found):
     assert all(f.verdict == "cannot tell" and "diverged" in f.why for f in failed.findings() if f.claim)
 
 
+def test_a_pre_training_that_diverged_counts_as_chance_upstream_and_downstream(found):
+    """A claim that a large weight decay hurts is not silenced by the pre-trainings that it hurt."""
+    given = [network(d, s) for s in range(4) for d in DECAYS]
+    gone = [replace(n, params=None) if n.setting == 1.0 else n for n in given]
+    told = [Witness(n.label, "P", "diverged at step 2" if n.params is None else "") for n in gone]
+    result = head(
+        NET, gone, UPSTREAM, TARGETS, shots=5, draws=2, modules="layer", witnesses=told, device="cpu"
+    )  # fmt: skip
+    assert np.all(result.right[2::3] == pytest.approx(1 / 3)) and np.array_equal(result.right[:2], found.right[:2])
+    assert np.all(result.few[2::3] == pytest.approx(1 / 3)) and np.array_equal(result.few[:2], found.few[:2])
+    assert np.isnan(result.norms[2::3]).all() and np.isnan(result.median_margins(normalised=False)[2::3]).all()
+    claims = {f.claim: f for f in result.findings() if f.claim}
+    assert not any(claims[c].silenced for c in ("003-n", "003-o", "003-r"))
+    assert all(claims[c].silenced for c in ("003-p", "003-q"))
+    assert "P 1 0, P 1 1, P 1 2 and P 1 3 diverged and count as chance" in claims["003-n"].text
+    result.plot()
+    with pytest.raises(UsageError, match="the head of no networks"):
+        head(NET, [replace(given[0], params=None)], UPSTREAM, device="cpu")
+
+
+def test_the_margin_at_the_head_is_over_the_spread_of_its_features(found):
+    """Features that are all twice as long, and a head that is half, are the same classifier."""
+    at_head = found.median_margins()[:, -1].reshape(4, 3)
+    slopes = [np.polyfit(np.log10(DECAYS), row, 1)[0] for row in at_head]
+    assert found.head_margin_change().value == pytest.approx(np.mean(slopes))
+    text = next(f.text for f in found.findings() if f.claim == "003-p")
+    assert "changes median margins, over the spread of the features they are measured in, by" in text
+
+
 def test_the_best_value_is_of_these_networks(found):
     near = found.best("first")
     means = found.few[:, 0, -1].mean(1).reshape(4, 3).mean(0)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from transferscope.data.tables.models import Covariate, ModelTable, Task, read_models
 from transferscope.errors import UsageError
@@ -74,6 +75,14 @@ def test_the_seventy_two_fine_tunings_are_the_counter_example(tmp_path: Path) ->
     result.plot()
     result.save(tmp_path)
     assert PredictionPower.load(tmp_path).frame().equals(result.frame())
+
+
+def test_both_ways_are_looked_at_so_each_has_half_of_the_error() -> None:
+    task = prediction_power(made(0.02), repeats=1).tasks[0]
+    gained = task.gained
+    assert gained.level == 0.975 and gained.spread is not None and gained.low is not None
+    half = t.ppf(1 - 0.0125, gained.freedom) * np.sqrt(gained.spread)
+    assert gained.value - gained.low == pytest.approx(half)
 
 
 def test_families_are_held_out_together() -> None:

@@ -1,5 +1,7 @@
 """Probes: numbers against the features by hand, pairing, the earliest near the best, the claim, what is left out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -181,6 +183,11 @@ def test_the_claim_is_over_pre_trainings_alone(found):
     assert few[0].verdict == "cannot tell" and "at least four pre-trainings" in few[0].why
     failed = [f for f in claimed(4, "diverged at step 3").findings() if f.claim == "003-m"]
     assert failed[0].verdict == "cannot tell" and "diverged at step 3" in failed[0].text
+    other = replace(
+        claimed(4, "diverged at step 3"), kin={"source": tuple(f"the pre-training {s}" for s in (0, 2, 3))}
+    )
+    (judged,) = [f for f in other.findings() if f.claim == "003-m"]
+    assert not judged.silenced and judged.value == finding.value, "one of another kind says nothing of this one"
 
 
 def test_shots_without_images_are_left_out_and_said():

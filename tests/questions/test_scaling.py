@@ -7,8 +7,12 @@ import pytest
 
 from transferscope.data.tables.models import Covariate, ModelTable, Task, read_models
 from transferscope.errors import UsageError
+from transferscope.evidence.judge import judge
+from transferscope.numerics.law_profile import FloorProfile
+from transferscope.numerics.logit_law import held_out
 from transferscope.numerics.power_law import fit_power_law
-from transferscope.questions.scaling.findings import plain_answer
+from transferscope.questions.scaling.findings import LEAST_FLOOR, plain_answer
+from transferscope.questions.scaling.floor import floor_estimate
 from transferscope.questions.scaling.measure import Scaling, scaling
 
 from .golden import golden
@@ -97,6 +101,38 @@ def test_where_there_is_no_law_the_reason_is_said(us: object, ds: object, why: s
     assert law.points is None and law.hull is None and law.refused.startswith(why)
     assert why in result.findings()[0].text and why in result.frame()["no law because"][0]
     result.plot()
+
+
+def test_tied_upstream_accuracies_cost_the_prediction_of_held_out_models_only() -> None:
+    us = np.array([0.1, 0.3, 0.5, 0.7] + [0.9] * 4)
+    both = table(us, tied=[0.2, 0.4, 0.6, 0.7, 0.8, 0.81, 0.79, 0.8], other=np.linspace(0.2, 0.8, 8))
+    assert len(quick(both, repeats=0).laws) == 2
+    few = table([0.5] * 12 + [0.6, 0.7, 0.8, 0.9], t=[*np.linspace(0.30, 0.31, 12), 0.4, 0.5, 0.6, 0.7])
+    law = quick(few, repeats=0).laws[0]
+    assert law.points is not None and law.held_out is not None
+    steep = held_out(
+        few.upstream["us"], few.tasks[0].accuracy, "best", generator=np.random.default_rng(0), share=0.25
+    )
+    assert steep is None  # what is left has one accuracy
+    near = 1 - np.linspace(1e-6, 5e-5, 12)  # all are cut to one value
+    assert quick(table(near, t=np.linspace(0.3, 0.6, 12)), repeats=0).laws[0].line is None
+
+
+def test_a_floor_that_is_not_identified_has_no_verdict_and_no_p() -> None:
+    us = np.linspace(0.1, 0.6, 40)
+    ds = 1 - (0.7 * (1 - us) + 0.05 + 0.03 * (-1.0) ** np.arange(40))
+    law = quick(table(us, t=ds), repeats=0, sampled=True)
+    (told,) = [f for f in law.findings() if f.claim == "003-e"]
+    assert law.laws[0].points is not None and not law.laws[0].points.floor.identified
+    assert (told.verdict, told.p, told.low) == ("cannot tell", None, None) and "not identified" in told.why
+
+
+@pytest.mark.parametrize(("low", "high", "verdict"), [(0.021, 0.2, "agrees"), (0.019, 0.03, "cannot tell")])
+def test_the_p_of_a_floor_is_that_of_its_verdict(low: float, high: float, verdict: str) -> None:
+    found = judge("003-e", floor_estimate(0.025, FloorProfile(low, high, 0.95, ""), 30, LEAST_FLOOR))
+    assert found.verdict == verdict and found.p is not None and (found.p < 0.05) == (verdict == "agrees")
+    under = judge("003-e", floor_estimate(0.01, FloorProfile(0.001, 0.019, 0.95, ""), 30, LEAST_FLOOR))
+    assert under.verdict == "disagrees" and under.p is not None and under.p < 0.05
 
 
 def test_a_convex_cloud_has_a_chord_for_its_hull_and_says_so() -> None:

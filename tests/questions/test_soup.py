@@ -438,6 +438,16 @@ def test_claims_are_judged_over_soups_of_seeds():
     assert judged["003-b"].scope == "for this checkpoint"
 
 
+def test_soups_of_a_seed_are_of_one_source_and_judge_fine_tuned_networks_only():
+    given = [replace(i, label=f"{'pd'[i.seed // 2]} {i.label}", source="pd"[i.seed // 2]) for i in of_seeds(4)]
+    found = made([replace(i, seed=i.seed % 2) for i in given], precheck=False)
+    assert [(s.source, s.seed) for s in found.of_seeds] == [("d", 0), ("d", 1), ("p", 0), ("p", 1)]
+    assert all(label.startswith(s.source) for s in found.of_seeds for label in s.members)
+    others = made(of_seeds(4), witnesses=[Witness(f"h{h} {s}", "RI-T") for s in range(4) for h in range(3)])
+    told = [f for f in others.findings() if f.claim]
+    assert told and {f.why for f in told} == {"no P-T is among the networks"}
+
+
 def test_two_seeds_decide_nothing():
     found = made(of_seeds(2))
     assert len(found.of_seeds) == 2

@@ -3,6 +3,7 @@
 import io
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +92,23 @@ def test_what_is_planted_is_found():
     found = claims(turned)
     assert found["003-A-c"] == found["003-A-d"] == found["003-A-e"] == "disagrees"
     assert found["003-A-a"] in ("cannot tell", "disagrees")
+
+
+def test_pre_trainings_that_learned_nothing_say_nothing_of_sources():
+    """Eight that diverged are all at chance, so alike that any margin holds."""
+    found = made({SourceKind(name, "clip"): (0.25, 0.25, 0.25, 0.25) for name in ("photos", "drawings")})
+    gone = tuple(replace(row, ended="diverged at step 2") for row in found.rows)
+    diverged = replace(
+        found, rows=gone, right=np.full_like(found.right, 0.25), drawn=found.drawn * 0 + 0.25, chance=0.25
+    )
+    (finding,) = [f for f in diverged.findings() if f.claim == "003-A-a"]
+    assert finding.verdict == "cannot tell" and finding.silenced and "diverged at step 2" in finding.why
+    (at_chance,) = [f for f in replace(found, chance=0.25).findings() if f.claim == "003-A-a"]
+    assert at_chance.silenced and "did not clearly beat chance" in at_chance.why
+    one = replace(
+        diverged, rows=(found.rows[0], *gone[1:]), right=np.concatenate([found.right[:1] + 0.5, diverged.right[1:]])
+    )
+    assert not next(f for f in one.findings() if f.claim == "003-A-a").silenced
 
 
 def test_three_seeds_are_too_few_for_a_verdict():

@@ -173,6 +173,10 @@ def test_stopped_training_is_said_and_finite_steps_are_predicted():
     assert not of.converged and (of.source_steps, of.target_steps) == (3, 3)
     assert abs(found.excess(of, "moved", "finite").value) < 0.05 < abs(found.excess(of, "moved").value)
     assert any("training stopped after 3 and 3 steps" in f.text for f in found.findings())
+    long = ntk_transfer(made(8), made(7, seed=1), widths=(4096,), seeds=4, most_steps=3, resamples=20)
+    judged = [f for f in long.findings() if f.claim]
+    assert {(f.verdict, f.p) for f in judged} == {("cannot tell", None)} and len(judged) == 2
+    assert all("training was cut short" in f.why for f in judged)
 
 
 def test_images_have_a_centred_column_a_class():

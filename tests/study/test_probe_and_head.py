@@ -59,6 +59,28 @@ def test_in_a_study_pre_trainings_of_one_kind_are_told_by_their_settings(tmp_pat
     assert grid.head_norm_change().value < 0, "weight decay of the head is that of the recipe"
 
 
+def test_a_pre_training_that_diverged_costs_the_others_nothing(tmp_path: Path) -> None:
+    """It has no final weights: probes and scores leave it out, and say so; of the head's metrics it is chance."""
+    tree = parse_yaml(STUDY.replace("head_weight_decay: 1.0}", "head_weight_decay: 1.0e+30}"))
+    tree["analyses"] = {"probe": {"shots": [1, 2], "draws": 2}, "head": {"shots": 2, "draws": 2}, "scores": {}}
+    _, outcome = run_study(parse_study(tree), tmp_path / "run", device="cpu", threads=1)
+    assert outcome.ok, outcome.failed
+    study = open_study(tmp_path / "run")
+    (probed,), (scored,) = study.results("probe").values(), study.results("scores").values()
+    assert probed.networks == ("P small 0", "P small 1", "random weights")
+    assert probed.kin["large 0"] == ("the pre-training large 0", "the pre-training large 1")
+    assert all("large" not in f.why for f in probed.findings() if f.claim == "003-m"), "those of one kind finished"
+    assert {"P small 0", "P small 1"} <= set(scored.labels) and not any("large" in label for label in scored.labels)
+    (grid,) = study.results("head").values()
+    assert (
+        np.isnan(grid.norms[2:]).all() and np.ptp(grid.right[2:]) == 0 and grid.grid.rows.tolist() == [[0, 2], [1, 3]]
+    )
+    assert not any(f.silenced for f in grid.findings() if f.claim in ("003-n", "003-o", "003-r"))
+    assert all(f.silenced for f in grid.findings() if f.claim in ("003-p", "003-q"))
+    notes = [n.text for n in study.notes]
+    assert any("the pre-training large 0" in t and "diverged at step" in t for t in notes)
+
+
 def refused(**changes: object) -> str:
     tree = parse_yaml(STUDY)
     for place, value in changes.items():

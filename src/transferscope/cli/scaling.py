@@ -77,7 +77,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read, fit, print, and write the page when asked to."""
-    from ..questions.prediction_power.measure import prediction_power
+    from ..questions.prediction_power.measure import CONFIGURATION, prediction_power
     from ..questions.scaling.findings import plain_answer
     from ..questions.scaling.measure import scaling
 
@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
         power = None
         if table.covariates:
             power = prediction_power(
-                table, group="none" if sampled and options.group is None else options.group, seed=options.seed,
+                table, group=CONFIGURATION if sampled and options.group is None else options.group, seed=options.seed,
                 sampled=sampled,
                 progress=lambda done, of: display.update(0.7 + 0.3 * done / max(of, 1), "covariates"),
             )  # fmt: skip

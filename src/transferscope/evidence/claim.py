@@ -28,7 +28,8 @@ class Claim:
         about: what it is about.
         kinds: the kinds of networks that must have learned something: of claims about likeness, position, curvature,
             criticality or spectrum, all of the networks; of claims about metric or speed, which failed runs do not
-            silence, one at least (that nothing is lost says nothing where there was nothing to lose).
+            silence, one at least (that nothing is lost says nothing where there was nothing to lose). ``P`` where
+            pre-trainings themselves are compared.
         pretrained: whether it is about what pre-training does.
         one_start: whether it is about networks that were trained from one initialisation.
         effect: the size at which its power is stated, of the first number; half of what the paper prints where it

@@ -17,11 +17,22 @@ import numpy as np
 from .claim import Claim
 from .left_out import LeftOut
 from .phrases import percent, shortened
+from .proportion import proportion
 
 if TYPE_CHECKING:
     from ..data.imageset import ImageSet
 
-__all__ = ["Witness", "above_chance", "as_chance", "chance_of", "learned", "silence", "unfit"]
+__all__ = [
+    "Witness",
+    "above_chance",
+    "as_chance",
+    "chance_of",
+    "learned",
+    "on_target",
+    "pretraining_called",
+    "silence",
+    "unfit",
+]
 
 _MARGIN = 0.02
 """A mean that is above chance by no more than this has not clearly learned anything."""
@@ -107,6 +118,37 @@ def unfit(
     return ""
 
 
+def on_target(networks: Iterable[tuple[str, float, str]], images: int, chance: float) -> tuple[Witness, ...]:
+    """Return pre-trainings as witnesses of what they reach on a target, from some labelled images of it.
+
+    One of many is above chance by luck, so each has an interval of 95 % for all of them (Bonferroni).
+
+    Args:
+        networks: name, accuracy (nan where it has none) and how it ended where it diverged.
+        images: test images of the target.
+        chance: what :func:`chance_of` says of them.
+
+    >>> [w.unfit for w in on_target([("a", 0.5, ""), ("b", 0.13, ""), ("c", math.nan, "diverged")], 1000, 0.1)]
+    ['', 'did not clearly beat chance (13.0 % against 10.0 %)', 'diverged']
+    """
+    given, found = list(networks), []
+    for name, value, ended in given:
+        level = 1 - 0.05 / len(given)
+        there = math.isfinite(value) and not ended
+        low = proportion(round(value * images), images, level=level).low if there else None
+        found.append(Witness(name, "P", unfit(value if there else None, low, chance, diverged=ended)))
+    return tuple(found)
+
+
+def pretraining_called(source: str) -> str:
+    """Return what the witness of a pre-training of a study is called.
+
+    >>> pretraining_called("source"), pretraining_called("photos")
+    ('the pre-training', 'the pre-training photos')
+    """
+    return "the pre-training" if source == "source" else f"the pre-training {source}"
+
+
 def learned(witnesses: Iterable[Witness], target: str = "") -> tuple[list[Witness], list[LeftOut]]:
     """Part networks into those that learned something and those to leave out, with the reason.
 
@@ -123,9 +165,11 @@ def learned(witnesses: Iterable[Witness], target: str = "") -> tuple[list[Witnes
 def silence(claim: Claim, witnesses: Iterable[Witness]) -> str:
     """Say why a claim cannot be judged by these networks; empty where it can.
 
-    A pre-training that learned nothing silences claims about what pre-training does. A network that learned nothing
-    silences claims about likeness, position, curvature, criticality and spectrum that need its kind. In claims about
-    metric or speed it counts as chance; yet those of no loss, or no gain, need one network of a kind that learned.
+    A pre-training that learned nothing silences claims about what pre-training does, unless pre-trainings are what is
+    compared: then it counts as chance, and one at least must have learned. A network that learned nothing silences
+    claims about likeness, position, curvature, criticality and spectrum that need its kind. In claims about metric or
+    speed it counts as chance; yet those of no loss, or no gain, need one network of a kind that learned. Where
+    networks are known, and none is of a kind that a claim needs, they say nothing of it.
 
     Args:
         claim: the claim.
@@ -135,11 +179,14 @@ def silence(claim: Claim, witnesses: Iterable[Witness]) -> str:
         The reason, to be followed by "so this decides no claim".
     """
     every = list(witnesses)
-    if claim.pretrained and (failed := [w for w in every if w.role == "P" and w.unfit]):
+    judged = "P" in claim.kinds and claim.outlasts_failure
+    if claim.pretrained and not judged and (failed := [w for w in every if w.role == "P" and w.unfit]):
         return _told(failed)
     for kind in claim.kinds:
         of = [w for w in every if w.role == kind]
         failed = [w for w in of if w.unfit]
+        if every and not of:
+            return f"no {kind} is among the networks"
         if failed and (len(failed) == len(of) or not claim.outlasts_failure):
             return _told(failed)
     return ""

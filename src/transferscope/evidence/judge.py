@@ -16,13 +16,14 @@ from .verdict import Judgement
 __all__ = ["judge"]
 
 
-def judge(claim: str, *evidence: Evidence, networks: Iterable[Witness] = ()) -> Judgement:
+def judge(claim: str, *evidence: Evidence, networks: Iterable[Witness] = (), because: str = "") -> Judgement:
     """Judge a claim by some numbers.
 
     Args:
         claim: id of the claim.
         evidence: the numbers, in the order in which the claim's statistic names them.
         networks: what they rest on, with what is wrong with each.
+        because: why these numbers decide nothing, whatever they are; empty where they may.
 
     Raises:
         UsageError: for an id that no claim has, a claim that nothing decides, or numbers its rule does not judge.
@@ -37,6 +38,8 @@ def judge(claim: str, *evidence: Evidence, networks: Iterable[Witness] = ()) -> 
         raise UsageError(f"claim {known.id} is not decided here: {known.undecided}")
     if why := silence(known, networks):
         return Judgement(known.id, "cannot tell", None, why, silenced=True)
+    if because:
+        return Judgement(known.id, "cannot tell", None, because)
     verdict, p = known.rule.judge(evidence)
     return Judgement(known.id, verdict, p, _why(known, known.rule, evidence) if verdict == "cannot tell" else "")
 

@@ -1,4 +1,8 @@
-"""How well one order of networks agrees with another: Kendall's τ over networks, with each left out in turn."""
+"""How well one order of networks agrees with another: Kendall's τ over networks, with each left out in turn.
+
+Networks that differ in their seed alone are alike by more than what is compared: such a group is left out whole, and
+counts as one network.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +23,13 @@ from .images import Numbers
 __all__ = ["LEAST_RANKED", "Granulated", "granulated", "rank_contrast", "rank_correlation"]
 
 LEAST_RANKED = 12
-"""Fewer networks have no verdict: the variance of τ by leaving networks out is then too uncertain."""
+"""Fewer networks (groups of them) have no verdict: the variance of τ by leaving them out is then too uncertain."""
 
 _DRAWS = 200
 """Resamples of the images."""
 
 _Signs = NDArray[np.float64]
+Groups: TypeAlias = "Sequence[Hashable] | None"
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,9 @@ class Granulated:
     mean: Estimate
 
 
-def rank_correlation(x: Numbers, y: Numbers, examples: NDArray[np.floating] | None = None) -> Estimate:
+def rank_correlation(
+    x: Numbers, y: Numbers, examples: NDArray[np.floating] | None = None, groups: Groups = None
+) -> Estimate:
     """Return Kendall's τ of two numbers of each network, with its interval over networks.
 
     τ_b = Σ sign(x_i − x_j)·sign(y_i − y_j)/√(Σ sign²(x_i − x_j)·Σ sign²(y_i − y_j)) (Kendall 1945). Its variance is
@@ -54,10 +62,11 @@ def rank_correlation(x: Numbers, y: Numbers, examples: NDArray[np.floating] | No
         x: one number a network; infinite ones are larger than all others, and equal.
         y: another number of each.
         examples: ``(networks, images)``, numbers whose mean over images is ``y``.
+        groups: of each network what it shares with those that differ in their seed alone; default: none share one.
 
     Returns:
-        The estimate on Fisher's scale, over networks and images; over nothing with fewer than 12 networks. nan where
-        a number is nan, or one side does not vary.
+        The estimate on Fisher's scale, over networks and images; over nothing with fewer than 12 networks, or groups
+        of them. nan where a number is nan, or one side does not vary.
 
     Raises:
         UsageError: when there are not as many of one as of the other.
@@ -66,12 +75,14 @@ def rank_correlation(x: Numbers, y: Numbers, examples: NDArray[np.floating] | No
     0.666667
     """
     a, b = _pair(x, y)
-    value, without = _tau(a, b)
+    value, without = _tau(a, b, _members(groups, len(a)))
     noise = None if examples is None else _variance(np.arctanh(_inside(_drawn([a], examples)[0])))
-    return _estimate(value, np.arctanh(_inside(without)), len(a), examples, noise, fisher=True)
+    return _estimate(value, np.arctanh(_inside(without)), examples, noise, fisher=True)
 
 
-def rank_contrast(x: Numbers, other: Numbers, y: Numbers, examples: NDArray[np.floating] | None = None) -> Estimate:
+def rank_contrast(
+    x: Numbers, other: Numbers, y: Numbers, examples: NDArray[np.floating] | None = None, groups: Groups = None
+) -> Estimate:
     """Return by how much τ of x and y is larger than τ of ``other`` and y, over the same networks.
 
     Args:
@@ -79,6 +90,7 @@ def rank_contrast(x: Numbers, other: Numbers, y: Numbers, examples: NDArray[np.f
         other: a rival of x.
         y: what both are to predict.
         examples: ``(networks, images)``, numbers whose mean over images is ``y``.
+        groups: as in :func:`rank_correlation`.
 
     Returns:
         The difference, as in :func:`rank_correlation`; what makes a network hard for both cancels.
@@ -90,9 +102,10 @@ def rank_contrast(x: Numbers, other: Numbers, y: Numbers, examples: NDArray[np.f
     2.0
     """
     (a, c), (r, _) = _pair(x, y), _pair(other, y)
-    (first, without), (second, rival) = _tau(a, c), _tau(r, c)
+    members = _members(groups, len(a))
+    (first, without), (second, rival) = _tau(a, c, members), _tau(r, c, members)
     noise = None if examples is None else _variance(np.subtract(*_drawn([a, r], examples)))
-    return _estimate(first - second, without - rival, len(a), examples, noise, fisher=False)
+    return _estimate(first - second, without - rival, examples, noise, fisher=False)
 
 
 def granulated(factors: Sequence[Mapping[str, Hashable]], x: Numbers, y: Numbers) -> Granulated:
@@ -100,7 +113,8 @@ def granulated(factors: Sequence[Mapping[str, Hashable]], x: Numbers, y: Numbers
 
     ψ of a hyper-parameter is the mean of sign(x_i − x_j)·sign(y_i − y_j) over the pairs in which all others are equal
     (in groups of equal size, that of τ over groups), Ψ the mean of all ψ. A measure that follows one hyper-parameter
-    only has a large τ and a small Ψ. The variance is that of leaving out one network at a time.
+    only has a large τ and a small Ψ. The variance is that of leaving out one network at a time, and with it those of
+    the same hyper-parameters.
 
     Args:
         factors: of each network, the same hyper-parameters.
@@ -120,22 +134,21 @@ def granulated(factors: Sequence[Mapping[str, Hashable]], x: Numbers, y: Numbers
         raise UsageError(f"hyper-parameters of {len(factors)} networks for {len(a)} numbers")
     names = tuple(dict.fromkeys(name for of in factors for name in of))
     varied = [name for name in names if len({of.get(name) for of in factors}) > 1]
+    members = _members([tuple(of.get(v) for v in names) for of in factors], len(a))
     agree = _signs(a) * _signs(b)
     each, pairs, without = [], [], []
     for name in varied:
         alone = _differ_in(factors, name, varied)
         total, count = (agree * alone).sum(), alone.sum()
-        kept, left = total - 2 * (agree * alone).sum(1), count - 2 * alone.sum(1)
+        kept, left = _without(agree * alone, members), _without(alone, members)
         psi = float(total / count) if count else math.nan
         without.append(np.where(left > 0, kept / np.maximum(left, 1), psi))
-        each.append(_estimate(psi, without[-1], len(a), None, None, fisher=False))
+        each.append(_estimate(psi, without[-1], None, None, fisher=False))
         pairs.append(int(count) // 2)
     there = [i for i, n in enumerate(pairs) if n]
     mean = float(np.mean([each[i].value for i in there])) if there else math.nan
-    of_all = np.mean([without[i] for i in there], axis=0) if there else np.full(len(a), math.nan)
-    return Granulated(
-        tuple(varied), tuple(each), tuple(pairs), _estimate(mean, of_all, len(a), None, None, fisher=False)
-    )
+    of_all = np.mean([without[i] for i in there], axis=0) if there else np.full(len(members), math.nan)
+    return Granulated(tuple(varied), tuple(each), tuple(pairs), _estimate(mean, of_all, None, None, fisher=False))
 
 
 def _pair(x: Numbers, y: Numbers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -150,14 +163,32 @@ def _signs(x: NDArray[np.float64]) -> _Signs:
     return (x[:, None] > x[None]).astype(np.float64) - (x[:, None] < x[None])
 
 
-def _tau(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    """Return τ_b, and the same without each network."""
+def _members(groups: Groups, n: int) -> NDArray[np.float64]:
+    """Which networks each group has: (groups, networks)."""
+    if groups is None:
+        return np.eye(n)
+    if len(groups) != n:
+        raise UsageError(f"groups of {len(groups)} networks for {n}; give one a network")
+    kinds = list(dict.fromkeys(groups))
+    return np.array([[float(of == kind) for of in groups] for kind in kinds]).reshape(len(kinds), n)
+
+
+def _without(pairs: _Signs, members: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum over pairs without those of each group."""
+    found: NDArray[np.float64] = pairs.sum() - 2 * members @ pairs.sum(1) + ((members @ pairs) * members).sum(1)
+    return found
+
+
+def _tau(
+    x: NDArray[np.float64], y: NDArray[np.float64], members: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    """Return τ_b, and the same without each group."""
     if len(x) < 2 or np.isnan(x).any() or np.isnan(y).any():
-        return math.nan, np.full(len(x), math.nan)
+        return math.nan, np.full(len(members), math.nan)
     of_x, of_y = _signs(x), _signs(y)
     parts = np.stack([of_x * of_y, of_x**2, of_y**2])
     total = parts.sum((1, 2))
-    left = total[:, None] - 2 * parts.sum(2)
+    left = np.stack([_without(part, members) for part in parts])
 
     def tau(part: NDArray[np.float64]) -> NDArray[np.float64]:
         below = np.sqrt(part[1] * part[2])
@@ -201,12 +232,12 @@ def _variance(drawn: NDArray[np.float64]) -> float:
 def _estimate(
     value: float,
     without: NDArray[np.float64],
-    n: int,
     examples: NDArray[np.floating] | None,
     noise: float | None,
     *,
     fisher: bool,
 ) -> Estimate:
+    n = len(without)
     if n < LEAST_RANKED or not np.isfinite(without).all():
         return Estimate(value, n=n)
     spread = float((n - 1) / n * ((without - without.mean()) ** 2).sum())

@@ -118,7 +118,7 @@ def held_out(
     generator: np.random.Generator,
     share: float = 0.1,
     clip: float = CLIP,
-) -> HeldOut:
+) -> HeldOut | None:
     """Predict models by laws that were fitted without them.
 
     Args:
@@ -129,6 +129,10 @@ def held_out(
         generator: of the folds.
         share: of the models that are held out at a time.
         clip: of the line in logits.
+
+    Returns:
+        The predictions; ``None`` where a part that is left to fit has too few different upstream accuracies, three
+        for the power law and two, once cut, for the line.
 
     Raises:
         UsageError: when fewer than five models are left to fit.
@@ -150,6 +154,8 @@ def held_out(
     power, line = np.full(n, np.nan), np.full(n, np.nan)
     for part in parts:
         rest = np.setdiff1d(np.arange(n), part)
+        if len(np.unique(x[rest])) < 3 or len(np.unique(logit(x[rest], clip))) < 2:
+            return None
         power[part] = 1.0 - fit_power_law(1.0 - x[rest], 1.0 - y[rest])(1.0 - x[part])
         line[part] = fit_logit_law(x[rest], y[rest], clip)(x[part])
     index = np.sort(np.concatenate(parts)).astype(np.int64)

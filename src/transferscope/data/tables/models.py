@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -38,12 +38,14 @@ class Task:
         shots: images a class that the models were trained on; ``None`` where nothing is said, infinite for all.
         accuracy: shares, one a model, nan where it is missing.
         images: how many test images; ``None`` where nothing is said.
+        whole: what it is called where shots are infinite.
     """
 
     name: str
     shots: float | None
     accuracy: Array
     images: int | None = None
+    whole: str = "all images"
 
     @property
     def label(self) -> str:
@@ -55,7 +57,7 @@ class Task:
         if self.shots is None:
             return self.name
         if np.isinf(self.shots):
-            return f"{self.name}, all images"
+            return f"{self.name}, {self.whole}"
         return f"{self.name}, {self.shots:g} shot{'s' * (self.shots != 1)}"
 
 
@@ -91,6 +93,7 @@ class ModelTable:
         families: a word for each model that several of them share, from the first column that names them; empty where
             no two share one.
         notes: what was guessed, renamed, dropped or changed.
+        configurations: what each model of a grid is but for its seed; empty where no two share one.
     """
 
     source: str
@@ -101,9 +104,38 @@ class ModelTable:
     images: Mapping[str, int] = field(default_factory=dict)
     families: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    configurations: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def averaged(self) -> ModelTable:
+        """Return one model for each configuration, with the mean accuracy of its seeds, as far as they have one.
+
+        >>> table = ModelTable("t", ("a 0", "a 1"), {"us": np.array([0.4, 0.6])}, (), configurations=("a", "a"))
+        >>> table.averaged().names, table.averaged().upstream["us"].tolist()
+        (('a',), [0.5])
+        """
+        if not self.configurations:
+            return self
+        of = np.array(self.configurations)
+        names, first, place = np.unique(of, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+
+        def mean(values: Array) -> Array:
+            there = np.isfinite(values)
+            total, count = (np.bincount(place, w, len(names)) for w in (np.where(there, values, 0.0), there))
+            return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan)[order])
+
+        kept = first[order]
+        said = f"{len(self)} models are {len(names)} configurations; of each the mean accuracy of its seeds counts"
+        return replace(
+            self, names=tuple(str(of[i]) for i in kept), upstream={k: mean(v) for k, v in self.upstream.items()},
+            tasks=tuple(replace(task, accuracy=mean(task.accuracy)) for task in self.tasks),
+            covariates=tuple(Covariate(c.name, c.values[kept]) for c in self.covariates),
+            families=tuple(self.families[i] for i in kept) if self.families else (), notes=(*self.notes, said),
+            configurations=(),
+        )  # fmt: skip
 
 
 def read_models(

@@ -8,8 +8,11 @@ from ._shared import CHOSEN, MARGIN
 
 __all__ = ["CLAIMS"]
 
-_FIT = "over networks of a grid that all fit their training images (one left out at a time) and test images"
-_TWELVE = "at least twelve networks that fit their training images"
+_FIT = (
+    "over configurations of a grid whose networks fit their training images (each left out in turn, with all its "
+    "networks) and test images"
+)
+_TWELVE = "networks of at least twelve configurations that fit their training images"
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -56,8 +59,8 @@ CLAIMS: tuple[Claim, ...] = (
         "network criticality explains which networks generalise better where earlier measures fail to",
         question="generalization",
         statistic=(
-            "Kendall's τ of network criticality and test error less that of each of nine earlier measures and test "
-            f"error, {_FIT}"
+            "Kendall's τ of network criticality and test error less that of each of nine earlier measures, as far as "
+            f"they vary, and test error, {_FIT}"
         ),
         rule=Each(Above(0.0)),
         about="criticality",

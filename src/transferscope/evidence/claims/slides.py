@@ -90,14 +90,15 @@ CLAIMS: tuple[Claim, ...] = (
         "raising upstream accuracy stops paying: downstream accuracy saturates even as upstream accuracy goes to 1",
         question="scaling",
         statistic=(
-            "e_∞ of the law of all models of a grid, at each number of shots, with its profile interval; over models"
+            "e_∞ of the law of all configurations of a grid (its networks averaged), at each number of shots, with "
+            "its profile interval; over configurations"
         ),
         rule=Above(MARGIN),
         about="metric",
         effect=0.05,
         units="share of test images",
         effect_from="half of 0.1, about the middle of what the eight tasks of a figure show, read off it",
-        needs="a grid with models of five different upstream accuracies",
+        needs="a grid with configurations of five different upstream accuracies",
     ),
     Claim(
         "003-f",
@@ -126,14 +127,15 @@ CLAIMS: tuple[Claim, ...] = (
         statistic=(
             "downstream accuracy that each of width, depth, share of the data and epochs, as far as there are, adds "
             "at equal upstream accuracy, from its least to its greatest value, fitted together with the law and all "
-            "other factors, at the largest number of shots; over models"
+            "other factors, at the largest number of shots; over configurations, each of which counts once"
         ),
         rule=Each(Within(MARGIN)),
         about="metric",
+        kinds=("P",),
         effect=0.0,
         units="share of test images",
         effect_from="the claim: nothing is added",
-        needs="a grid of at least twelve models",
+        needs="a grid of at least twelve configurations",
     ),
     Claim(
         "003-j",
@@ -181,6 +183,7 @@ CLAIMS: tuple[Claim, ...] = (
         statistic=f"the change of the upstream test metric a tenfold head weight decay, {_OVER_DECAYS}; and images",
         rule=Below(0.0),
         about="metric",
+        kinds=("P",),
         pretrained=True,
         effect=-0.01,
         units="share of test images, a tenfold weight decay",
@@ -198,6 +201,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         rule=Not(Each(Under(0.0))),
         about="metric",
+        kinds=("P",),
         pretrained=True,
         effect=0.01,
         units="share of test images, a tenfold weight decay",
@@ -211,7 +215,8 @@ CLAIMS: tuple[Claim, ...] = (
         question="head",
         statistic=(
             "the change of (1) the median margin at the head's input, (2) the mean over modules of their median "
-            f"margin, each divided by its spread in total, a tenfold head weight decay, {_OVER_DECAYS}"
+            "margin, each over the spread in total of the features it is measured in, a tenfold head weight decay, "
+            f"{_OVER_DECAYS}"
         ),
         rule=AllOf(Below(0.0), Above(0.0)),
         about="position",
@@ -250,6 +255,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         rule=Above(0.0),
         about="metric",
+        kinds=("P",),
         pretrained=True,
         effect=0.01,
         units="share of test images, a tenfold weight decay",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +14,7 @@ from ...errors import UsageError
 from ..relu_gram import relu_gram, unit_rows
 from .undefined import NotDefinedError
 
-__all__ = ["TaskMove", "task_move"]
+__all__ = ["TaskMove", "task_move", "task_ratios"]
 
 _RIDGE = 1e-3
 """Added to the diagonal of H_P and H_Q, as a share of its ½: features of real images come close to each other."""
@@ -46,14 +48,34 @@ class TaskMove:
 
         Source: Liu et al. 2019, Theorems 1 and 2.
         """
-        said = self.said
-        if not alike:
-            gram = said.T @ said
-            added = _HEAD_RIDGE * gram.diagonal().mean().clamp(min=torch.finfo(torch.float64).tiny)
-            said = said @ torch.linalg.solve(gram + added * torch.eye(len(gram), dtype=gram.dtype), said.T @ y)
-        r = y - said
-        move, whole = (float((part * torch.cholesky_solve(part, self.factor)).sum()) for part in (r, y))
-        return move / whole, float(r.square().sum() / y.square().sum())
+        move, gradient, _ = task_ratios(self.said, y, lambda v: torch.cholesky_solve(v, self.factor), alike=alike)
+        return move, gradient
+
+
+def task_ratios(
+    said: Float64[Tensor, "q k"], y: Float64[Tensor, "q c"], solve: Callable[[Tensor], Tensor], *, alike: bool
+) -> tuple[float, float, float]:
+    """Return rᵀH_Q⁻¹r / yᵀH_Q⁻¹y and ‖r‖²/‖y‖² of r = y − said, and the cosine of both by H_Q⁻¹; columns summed.
+
+    Args:
+        said: the source's labels, carried over to the target's images.
+        y: centred labels of the target.
+        solve: applies H_Q⁻¹.
+        alike: whether columns mean the same. Otherwise ``said`` is mapped on y first, see :meth:`TaskMove.ratios`.
+
+    >>> y = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+    >>> task_ratios(2 * y, y, lambda v: v, alike=True)
+    (1.0, 1.0, 1.0)
+    """
+    if not alike:
+        gram = said.T @ said
+        added = _HEAD_RIDGE * gram.diagonal().mean().clamp(min=1e-300)
+        said = said @ torch.linalg.solve(gram + added * torch.eye(len(gram), dtype=gram.dtype), said.T @ y)
+    r = y - said
+    move, whole, of_said = (float((part * solve(part)).sum()) for part in (r, y, said))
+    together = float((y * solve(said)).sum())
+    aligned = together / math.sqrt(whole * of_said) if whole > 0 and of_said > 0 else math.nan
+    return move / whole, float(r.square().sum() / y.square().sum()), aligned
 
 
 def task_move(source: Float[Tensor, "p d"], labels: Float64[Tensor, "p k"], target: Float[Tensor, "q e"]) -> TaskMove:

@@ -54,11 +54,11 @@ def _ahead(result: Generalization) -> Finding:
     """The claim that earlier measures fail where criticality does not."""
     differences = {m: result.ahead_of(m) for m in result.measures if m != CRITICALITY}
     rest = {m: e for m, e in differences.items() if math.isfinite(e.value)}
-    judged = judge("003-C-d", *rest.values()) if len(rest) == len(differences) else None
+    dropped = [m for m in differences if m not in rest]
+    judged = judge("003-C-d", *rest.values(), because="" if rest else "no two measures differ among these networks")
     if not rest:
-        return said(
-            "No other measure is known of all networks.", Estimate(math.nan), n=0, unit="networks", weight=0.4
-        )
+        text = "No measure that varies among networks can be held against another."
+        return said(text, Estimate(math.nan), n=0, unit="networks", weight=0.4, judged=judged)
     nearest = min(rest, key=lambda m: rest[m].value)
     ahead = [m for m, e in rest.items() if e.low is not None and e.low > 0]
     behind = [m for m, e in rest.items() if e.high is not None and e.high < 0]
@@ -68,9 +68,10 @@ def _ahead(result: Generalization) -> Finding:
         f"larger than that of {len(ahead)}{f' ({listed(ahead)})' if ahead else ''} and clearly smaller than that of "
         f"{len(behind)}{f' ({listed(behind)})' if behind else ''}; "
         f"{'the closest is' if e.value > 0 else 'the best is'} {nearest}, with a difference of "
-        f"{number(e.value)}{interval_text(e)}."
+        f"{number(e.value)}{interval_text(e)}"
+        + (f"; left out {listed(dropped)}, not known of all networks or the same of all" if dropped else "")
     )
-    return said(text, e, n=len(result.networks), unit="networks", weight=0.8, judged=judged)
+    return said(f"{text}.", e, n=len(result.networks), unit="networks", weight=0.8, judged=judged)
 
 
 def _others(result: Generalization) -> Finding:

@@ -21,6 +21,7 @@ from ...probes.outputs import Outputs
 from ...probes.partial_results import Kept
 from ...probes.points import Points
 from ...progress import Progress, silent
+from .._configuration import configuration
 from ..base import Granularity
 from ..criticality.measure import criticality
 from ..result import Result
@@ -98,12 +99,18 @@ class NetworkRow:
     modules: dict[str, float]
     looked: float
 
+    @property
+    def configuration(self) -> str:
+        """What networks share that differ in their seed alone; its name where no hyper-parameter is known."""
+        return configuration(self.family, self.factors) if self.factors else self.name
+
 
 @dataclass(frozen=True, eq=False)
 class Generalization(Result):
     """Measures of networks that all fit their training images, and how well each orders them by test error.
 
-    How claims are judged: networks are the sample, with each of them left out in turn, and test images.
+    How claims are judged: configurations are the sample, with each of them (all its seeds) left out in turn, and test
+    images.
 
     Attributes:
         networks: those that fit.
@@ -163,7 +170,7 @@ class Generalization(Result):
         gaps = np.array([row.train_error for row in self.networks])[:, None]
         each = {"error": self.errors.astype(np.float64), "gap": self.errors - gaps}
         return {
-            (m, what): rank_correlation(self.values(m), self.predicted(what), each[what])
+            (m, what): rank_correlation(self.values(m), self.predicted(what), each[what], self._alike)
             for m in self.measures
             for what in kinds
         }
@@ -172,7 +179,11 @@ class Generalization(Result):
     def _ahead(self) -> dict[str, Estimate]:
         own, error, each = self.values(CRITICALITY), self.predicted(), self.errors.astype(np.float64)
         others = [m for m in self.measures if m != CRITICALITY]
-        return {m: rank_contrast(own, self.values(m), error, each) for m in others}
+        return {m: rank_contrast(own, self.values(m), error, each, self._alike) for m in others}
+
+    @property
+    def _alike(self) -> list[str]:
+        return [row.configuration for row in self.networks]
 
     @cached_property
     def _within(self) -> dict[str, Granulated]:

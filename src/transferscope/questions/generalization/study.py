@@ -47,8 +47,8 @@ class GeneralizationQuestion(Question):
             "Kendall's τ is over all networks. ψ of a hyper-parameter compares only those that differ in it alone, "
             "and Ψ is the mean of all ψ (Jiang et al. 2020): a number that merely follows one hyper-parameter can "
             "have a large τ, but no large Ψ. Values of a hyper-parameter are compared by their order within each "
-            "architecture. Intervals leave out one network at a time, and resample the test images. Networks that "
-            "diverged or do not fit play no part, and are named.",
+            "architecture. Intervals leave out one configuration at a time, with all its seeds, and resample "
+            "the test images. Networks that diverged or do not fit play no part, and are named.",
         ),
         caption="Test error over network criticality, and Kendall's τ and Ψ of all measures.",
     )

@@ -54,7 +54,7 @@ def _curve(result: Grid, curve: Curve, *, judged: bool) -> Finding:
     others = [o for o in curve.offsets if o.factor not in SCALED]
     text = (
         f"{result.target}, {what}: one law of upstream accuracy leaves {number(100 * curve.rmse, 1)} points of "
-        f"{count(curve.n, 'pre-training')} (R² {number(curve.r2)})"
+        f"{count(curve.n, 'pre-training')}{_alike(curve)} (R² {number(curve.r2)})"
     )
     if scaled:
         text += (
@@ -63,7 +63,7 @@ def _curve(result: Grid, curve: Curve, *, judged: bool) -> Finding:
     if others:
         text += f"{';' if not scaled else ','} and of settings {listed([_of(o) for o in others])}"
     numbers = [o.added for o in scaled]
-    verdict = judge("003-i", *numbers) if judged and numbers else None
+    verdict = judge("003-i", *numbers, networks=result.witnesses(curve.shots)) if judged and numbers else None
     first = numbers[0] if numbers else Estimate(curve.r2)
     return said(
         f"{text}.",
@@ -74,6 +74,11 @@ def _curve(result: Grid, curve: Curve, *, judged: bool) -> Finding:
         weight=0.8 if judged else 0.4,
         judged=verdict,
     )
+
+
+def _alike(curve: Curve) -> str:
+    """Of how many configurations, where some differ in their seed alone."""
+    return f" of {count(curve.configurations, 'configuration')}" if curve.configurations < curve.n else ""
 
 
 def _of(offset: Offset) -> str:

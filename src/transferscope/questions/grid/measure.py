@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 
 from ...data.imageset import ImageSplits
 from ...errors import UsageError
 from ...evidence.estimate import Estimate, measured
+from ...evidence.guard import Witness, chance_of, on_target
 from ...evidence.left_out import LeftOut
-from ...numerics.frozen import PENALTY, draw_supports, few_shot, first_shots
+from ...numerics.frozen import PENALTY
 from ...numerics.power_law import fit_power_law
 from ...numerics.same_curve import curve_offsets
 from ...probes.partial_results import Kept
-from ...probes.penultimate import penultimate
 from ...progress import Progress, silent
+from .._configuration import configuration
+from .._few_shot import few_shot_right
 from ..protocols import GridPoint
 from ..result import Result
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Curve", "Grid", "Offset", "PointRow", "grid"]
 
 _LEAST = 12
-"""Pre-trainings that a curve with factors takes."""
+"""Configurations that a curve with factors takes."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class PointRow:
     spread: tuple[float, ...]
     ended: str
 
+    @property
+    def configuration(self) -> str:
+        """Family and factors: what pre-trainings share that differ in their seed alone."""
+        return configuration(self.family, self.factors)
+
 
 @dataclass(frozen=True)
 class Offset:
@@ -68,7 +74,7 @@ class Offset:
 
     Attributes:
         factor: its name; ``family NAME`` of a family against the first.
-        added: downstream accuracy, over pre-trainings.
+        added: downstream accuracy, over configurations: those that differ in their seed alone count once.
     """
 
     factor: str
@@ -86,6 +92,7 @@ class Curve:
         rmse: what it leaves.
         offsets: of each factor that varies.
         refused: why there is none; empty where there is.
+        configurations: how many the pre-trainings are of.
     """
 
     shots: float
@@ -94,6 +101,7 @@ class Curve:
     rmse: float
     offsets: tuple[Offset, ...]
     refused: str = ""
+    configurations: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +117,7 @@ class Grid(Result):
         points: every pre-training.
         curves: one a number of shots.
         left_out: pre-trainings that diverged.
+        chance: what is reached on the target by chance.
     """
 
     question: ClassVar[str] = "grid"
@@ -122,6 +131,13 @@ class Grid(Result):
     points: tuple[PointRow, ...]
     curves: tuple[Curve, ...]
     left_out: tuple[LeftOut, ...]
+    chance: float = 0.0
+
+    def witnesses(self, shots: float) -> tuple[Witness, ...]:
+        """Return the pre-trainings, with whether they clearly beat chance on the target with so many shots."""
+        at = self.shots.index(shots)
+        ends = ((p.name, p.accuracy[at], "" if p.ended == "finished" else p.ended) for p in self.points)
+        return on_target(ends, self.target_images, self.chance)
 
     def frame(self) -> pd.DataFrame:
         """Return one row a pre-training and number of shots."""
@@ -181,7 +197,9 @@ def grid(
     rows, left = [], []
     finetuned, upstream_images = False, 0
     for done, point in enumerate(points):
-        found = _accuracies(point, images, shots, draws, penalty, seed, device, kept)
+        found = np.full((len(shots), draws), math.nan)
+        if point.params is not None:
+            _, found = few_shot_right(point, images, shots, draws, penalty, seed, device, kept)
         accuracy, spread = found.mean(1).tolist(), found.std(1, ddof=1 if draws > 1 else 0).tolist()
         if point.finetuned is not None:
             finetuned = True
@@ -207,62 +225,34 @@ def grid(
         progress(done + 1, max(total, done + 1), "pre-trainings")
     numbers = (*map(float, shots), *([math.inf] if finetuned else []))
     curves = tuple(_curve(rows, i, count, upstream_images or None) for i, count in enumerate(numbers))
-    return Grid(target, numbers, draws, upstream_images, len(images.test), tuple(rows), curves, tuple(left))
-
-
-def _accuracies(
-    point: GridPoint,
-    images: ImageSplits,
-    shots: Sequence[int],
-    draws: int,
-    penalty: float,
-    seed: int,
-    device: str,
-    kept: Kept | None,
-) -> np.ndarray:
-    """Accuracies (shots, draws) of a pre-training, from what was kept where it is there."""
-    if point.params is None:
-        return np.full((len(shots), draws), math.nan)
-    key = f"point {point.name}"
-    if kept is not None and (before := kept.load(key)) is not None:
-        return before["accuracy"]
-    train, test = (penultimate(point.net, point.params, part, device=device) for part in (images.train, images.test))
-    classes, labels = len(images.train.classes), np.asarray(images.train.labels)
-    drawn = draw_supports(labels, classes, shots[-1], draws, seed)
-    supports = [torch.from_numpy(one) for count in shots for one in first_shots(drawn, count)]
-    x, seen = torch.from_numpy(train.features), torch.from_numpy(test.features)
-    (ridge,) = few_shot(
-        x, torch.from_numpy(labels.astype(np.int64)), seen, supports, classes, penalties=(penalty,)
+    return Grid(
+        target, numbers, draws, upstream_images, len(images.test), tuple(rows), curves, tuple(left),
+        chance_of(images.test),
     )  # fmt: skip
-    right: np.ndarray = ridge.predicted.numpy() == np.asarray(images.test.labels)
-    found: np.ndarray = right.mean(1).reshape(len(shots), draws)
-    if kept is not None:
-        kept.save(key, {"accuracy": found})
-    return found
 
 
 def _curve(rows: Sequence[PointRow], at: int, shots: float, tested: int | None = None) -> Curve:
     there = [r for r in rows if math.isfinite(r.upstream) and math.isfinite(r.accuracy[at])]
     x, y = (np.array(v) for v in ([r.upstream for r in there], [r.accuracy[at] for r in there]))
     names, levels = _levels(there)
-    least = max(_LEAST, 4 + len(names))
-    refused = ""
-    if len(there) < least:
-        refused = f"{len(there)} pre-trainings for a law and {len(names)} factors; it takes {least}"
+    least, groups = max(_LEAST, 4 + len(names)), [r.configuration for r in there]
+    n, refused = len(set(groups)), ""
+    if n < least:
+        refused = f"{n} configurations for a law and {len(names)} factors; it takes {least}"
     elif len(np.unique(x)) < 5 or np.ptp(y) == 0:
         refused = "accuracies hardly differ"
     elif (law := fit_power_law(1 - x, 1 - y)).k <= 0:
         refused = "downstream accuracy does not rise with upstream accuracy"
     if refused:
-        return Curve(shots, len(there), math.nan, math.nan, (), refused)
+        return Curve(shots, len(there), math.nan, math.nan, (), refused, n)
     offsets = tuple(
         Offset(
             o.factor,
-            measured(o.offset, over="networks", n=len(there), spread=o.variance, freedom=float(o.freedom)),
+            measured(o.offset, over="networks", n=n, spread=o.variance, freedom=float(o.freedom)),
         )
-        for o in curve_offsets(x, y, names, levels, tested)
+        for o in curve_offsets(x, y, names, levels, tested, groups)
     )
-    return Curve(shots, len(there), law.r2, law.rmse, offsets)
+    return Curve(shots, len(there), law.r2, law.rmse, offsets, "", n)
 
 
 def _levels(rows: Sequence[PointRow]) -> tuple[list[str], np.ndarray]:

@@ -74,7 +74,7 @@ class OfGrid(Question):
 class GridQuestion(OfGrid):
     """Do size, data and compute lead along one curve?"""
 
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     words: ClassVar[Words] = Words(
         title="A grid of pre-trainings",
         asks="Does it matter for a target whether upstream accuracy comes from size, data or compute?",
@@ -87,10 +87,10 @@ class GridQuestion(OfGrid):
             "One law, e_DS = k·e_US^α + e_∞, is fitted to all. What a factor adds at equal upstream accuracy, from "
             "its least to its greatest value, is estimated together with the law and all other factors and families "
             "(residuals and factors freed of what the law can follow), so that a factor which only moves "
-            "pre-trainings along the curve adds nothing. Intervals are over pre-trainings, with variances that need "
-            "not be alike (HC3); the noise of testing on the source, which would show offsets where there are none, "
-            "is taken out (regression calibration). With a smaller share of the data and as many epochs there are "
-            "fewer steps, too.",
+            "pre-trainings along the curve adds nothing. Intervals are over configurations, with variances that need "
+            "not be alike (HC3; the seeds of one configuration count once: CR3); the noise of testing on the source, "
+            "which would show offsets where there are none, is taken out (regression calibration). With a smaller "
+            "share of the data and as many epochs there are fewer steps, too.",
         ),
         caption="Pre-trainings by family, and the law of all, for each number of shots.",
     )

@@ -32,7 +32,7 @@ def models_of(grids: Sequence[Grid], source: str = "grid", us: str = "source") -
         raise UsageError(f"{source}: the targets have no pre-training in common")
     first = [of[0] for of in points]
     tasks = [
-        Task(g.target, count, np.array([of[i].accuracy[at] for of in points]), g.target_images)
+        Task(g.target, count, np.array([of[i].accuracy[at] for of in points]), g.target_images, "fine-tuned")
         for i, g in enumerate(grids)
         for at, count in enumerate(g.shots)
     ]
@@ -46,7 +46,9 @@ def models_of(grids: Sequence[Grid], source: str = "grid", us: str = "source") -
     families = [p.family for p in first]
     if len(set(families)) > 1:
         covariates.append(Covariate("family", np.array(families, dtype=np.str_)))
+    alike = tuple(p.configuration for p in first)
     return ModelTable(
         source, tuple(p.name for p in first), {us: np.array([p.upstream for p in first])}, tuple(tasks),
         tuple(covariates), {us: grids[0].upstream_images}, tuple(families) if len(set(families)) > 1 else (),
+        configurations=alike if len(set(alike)) < len(alike) else (),
     )  # fmt: skip

@@ -49,11 +49,17 @@ def _of(grid: Grid) -> str:
     return f"{count(values, 'value')} from {grid.values[0]:g} to {grid.values[-1]:g}, {count(seeds, 'seed')}"
 
 
+def _chance(result: Head) -> str:
+    """Which pre-trainings have no weights: in claims about metrics they count as chance."""
+    gone = [label for label, norms in zip(result.networks, result.norms, strict=True) if np.isnan(norms).all()]
+    return f"; {listed(gone)} diverged and count{'s' * (len(gone) == 1)} as chance" if gone else ""
+
+
 def _upstream(result: Head, grid: Grid, over: str) -> Finding:
     change = result.upstream_change()
     text = (
         f"{over.capitalize()} changes the upstream metric by {points_text(change)}; {_of(grid)}, "
-        f"{count(result.n, 'test image')}."
+        f"{count(result.n, 'test image')}{_chance(result)}."
     )
     return said(text, change, n=len(grid.rows), unit="pre-trainings", weight=0.8,
                 judged=_judged(result, _UPSTREAM, change))  # fmt: skip
@@ -69,7 +75,7 @@ def _downstream(result: Head, grid: Grid, over: str) -> list[Finding]:
         text = (
             f"{over.capitalize()} changes {result.shots}-shot accuracy at the lower half of modules ({span}) by "
             f"{points_text(lower)}, at {result.readings[-1]} by {points_text(change)}; {_of(grid)}, "
-            f"{count(result.each[target].shape[2], 'test image')}."
+            f"{count(result.each[target].shape[2], 'test image')}{_chance(result)}."
         )
         found.append(
             said(text, lower, n=len(grid.rows), unit="pre-trainings", target=target, weight=0.7,
@@ -80,7 +86,7 @@ def _downstream(result: Head, grid: Grid, over: str) -> list[Finding]:
         parts = [f"{target} {points_text(change)}" for target, change in changes.items()]
         text = (
             f"{over.capitalize()} changes {result.shots}-shot accuracy at {result.readings[-1]} by: "
-            f"{'; '.join(parts)}; {_of(grid)}."
+            f"{'; '.join(parts)}; {_of(grid)}{_chance(result)}."
         )
         found.append(
             said(text, changes[most], n=len(changes), unit="targets", weight=0.8,
@@ -92,10 +98,10 @@ def _downstream(result: Head, grid: Grid, over: str) -> list[Finding]:
 def _margins(result: Head, grid: Grid, over: str) -> Finding:
     at_head, layers = result.head_margin_change(), result.layer_margin_change()
     text = (
-        f"{over.capitalize()} changes the median margin at {result.places[-1]} by "
-        f"{short(at_head.value)}{interval_text(at_head, digits=None)}, and those of "
-        f"{count(len(result.places) - 1, 'module')}, over the spread of their features, by "
-        f"{short(layers.value)}{interval_text(layers, digits=None)} in the mean; "
+        f"{over.capitalize()} changes median margins, over the spread of the features they are measured in, by "
+        f"{short(at_head.value)}{interval_text(at_head, digits=None)} at {result.places[-1]} and by "
+        f"{short(layers.value)}{interval_text(layers, digits=None)} in the mean at "
+        f"{count(len(result.places) - 1, 'module')}; "
         f"of {result.form}s, {_of(grid)}, {count(result.margins.shape[2], 'test image')}."
     )
     return said(text, at_head, n=len(grid.rows), unit="pre-trainings", weight=0.6,

@@ -13,7 +13,7 @@ import torch
 from ...data.imageset import ImageSet, ImageSplits
 from ...errors import UsageError
 from ...evidence.estimate import Estimate
-from ...evidence.guard import Witness
+from ...evidence.guard import Witness, chance_of
 from ...evidence.images import averaged
 from ...evidence.left_out import LeftOut
 from ...evidence.near_best import NearBest, near_best
@@ -41,13 +41,14 @@ class Pretrained:
 
     Attributes:
         label: its name in tables and figures.
-        params: its weights, with the final layer.
+        params: its weights, with the final layer; ``None`` where it diverged. Then its metrics are chance, and it has
+            no margins and no norms.
         setting: its weight decay, or factor on the learning rate, of the head; nan where it is not known.
         seed: of its pre-training.
     """
 
     label: str
-    params: Params
+    params: Params | None
     setting: float = math.nan
     seed: int = 0
 
@@ -117,7 +118,9 @@ class Head(Result):
 
     def median_margins(self, normalised: bool = True) -> np.ndarray:
         """Return the median margin ``(networks, places)``, over the spread of the features there or as it is."""
-        medians = np.median(np.where(np.isnan(self.margins), 0.0, self.margins), axis=2)
+        unknown = np.isnan(self.margins)
+        medians = np.median(np.where(unknown, 0.0, self.margins), axis=2)
+        medians[unknown.all(2)] = math.nan  # it diverged
         return medians / np.where(self.spread > 0, self.spread, math.nan) if normalised else medians
 
     def lower(self) -> list[int]:
@@ -135,8 +138,8 @@ class Head(Result):
         return self._grid().change(drawn.mean(1), list(each), drawn)
 
     def head_margin_change(self) -> Estimate:
-        """Return the change of the median margin at the head's input a tenfold setting."""
-        return self._grid().change(self.median_margins(normalised=False)[:, -1])
+        """Return the change of the median margin at the head's input over its features' spread, a tenfold setting."""
+        return self._grid().change(self.median_margins()[:, -1])
 
     def layer_margin_change(self) -> Estimate:
         """Return the change of the median margin over its spread, the mean over modules, a tenfold setting."""
@@ -245,7 +248,8 @@ def head(
         DataError: when images do not suit the network, or there are too few for the shots.
         ModelError: when the network has no head to tell apart.
     """
-    if not networks:
+    there = [n for n in networks if n.params is not None]
+    if not there:
         raise UsageError("the head of no networks; give at least one")
     _, left = grid_of([n.setting for n in networks], [n.seed for n in networks])
     some = upstream if most is None else upstream.sample(most)
@@ -253,25 +257,34 @@ def head(
     parts = [m for m in net.modules(modules) if not own.issuperset(m.tensors) or not m.tensors]
     learned = {name for name, _ in net.module.named_parameters()}
     right, found, norms, head_norms = [], [], [], []
-    for number, network in enumerate(networks):
-        right.append(outcomes(net, network.params, upstream, device=device))
-        found.append(margins(net, network.params, some, modules, form=form, top_k=top_k, device=device))
-        norms.append([norm({t: network.params[t] for t in m.tensors if t in learned}) for m in parts])
-        weight = f"{net.head}.weight"
-        head_norms.append([norm({weight: network.params[weight]}), norm({t: network.params[t] for t in own})])
+    for number, network in enumerate(there):
+        params, weight = network.params, f"{net.head}.weight"
+        assert params is not None
+        right.append(outcomes(net, params, upstream, device=device))
+        found.append(margins(net, params, some, modules, form=form, top_k=top_k, device=device))
+        norms.append([norm({t: params[t] for t in m.tensors if t in learned}) for m in parts])
+        head_norms.append([norm({weight: params[weight]}), norm({t: params[t] for t in own})])
         progress(number + 1, len(networks) * (1 + len(targets or {})), "networks")
+    places = [i for i, n in enumerate(networks) if n.params is not None]
+
+    def among(values: np.ndarray, instead: float) -> np.ndarray:
+        """Put what those that diverged count as among the numbers of the others."""
+        whole = np.full((len(networks), *values.shape[1:]), instead, dtype=np.result_type(values, np.float32))
+        whole[places] = values
+        return whole
+
     few, each, readings = [], {}, tuple[str, ...]()
     protocol = ProbeProtocol(shots=(shots,), draws=draws, linear=False, k=0)
     method = Method("loo" if shots > 1 else "fixed", shots)
     for number, (target, images) in enumerate((targets or {}).items()):
         seen = probe(
-            [Probed(f"{i}", net, n.params, images) for i, n in enumerate(networks)],
+            [Probed(f"{i}", net, n.params, images) for i, n in enumerate(there) if n.params is not None],
             modules=modules, protocol=protocol, device=device,
         )  # fmt: skip
         at = seen.methods.index(method)
-        rows = [seen.of(f"{i}") for i in range(len(networks))]
-        few.append(seen.values[np.array(rows), at])
-        each[target] = seen.each[np.array(rows), at]
+        rows = [seen.of(f"{i}") for i in range(len(there))]
+        few.append(among(seen.values[np.array(rows), at], chance_of(images.test)))
+        each[target] = among(seen.each[np.array(rows), at], chance_of(images.test))
         readings = tuple(seen.places[i].name for i in rows[0])
         progress(len(networks) * (2 + number), len(networks) * (1 + len(targets or {})), "networks")
     return Head(
@@ -279,13 +292,13 @@ def head(
         networks=tuple(n.label for n in networks),
         settings=tuple(n.setting for n in networks),
         seeds=tuple(n.seed for n in networks),
-        right=np.stack(right),
+        right=among(np.stack(right), chance_of(upstream)),
         places=found[0].places,
-        margins=np.stack([m.values for m in found]).astype(np.float32),
-        spread=np.stack([m.spread for m in found]),
+        margins=among(np.stack([m.values for m in found]).astype(np.float32), math.nan),
+        spread=among(np.stack([m.spread for m in found]), math.nan),
         modules=tuple(m.name for m in parts),
-        norms=np.array(norms),
-        head_norms=np.array(head_norms),
+        norms=among(np.array(norms), math.nan),
+        head_norms=among(np.array(head_norms), math.nan),
         targets=tuple(targets or {}),
         readings=readings,
         few=np.stack(few, 1) if few else np.zeros((len(networks), 0, 0, draws)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from ...errors import SpecError
+from ...errors import SpecError, TooFewError
 from ...strict import Name
 from ..base import Granularity, Question, unknown
 from ..words import Words
@@ -29,7 +29,7 @@ class HeadQuestion(Question):
     files: ClassVar[int | None] = 1
     by_name: ClassVar[bool] = True
 
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     words: ClassVar[Words] = Words(
         title="Head of the pre-training",
         asks="What do weight decay and learning rate of the head do upstream, downstream, to margins and to norms?",
@@ -129,17 +129,21 @@ class HeadQuestion(Question):
         from .measure import Pretrained, head
 
         offered = inputs.offered()
+        if not offered:
+            raise TooFewError("no pre-training has weights: all diverged")
         if inputs.given():
             found = [Pretrained(o.solution.label, o.solution.params) for o in offered]
             upstream, targets = inputs.splits.test, {}
         else:
             found = []
-            for o in offered:
-                run = inputs.pretraining(f"weights/{o.source}")
+            params = {o.source: o.solution.params for o in offered}  # of those that diverged there are none
+            for role in inputs.roles("weights/"):
+                run, source = inputs.pretraining(role), role.removeprefix("weights/")
                 decay = run.recipe.head_weight_decay
                 known = run.recipe.weight_decay if decay is None else decay
                 value = known if self.setting == "head_weight_decay" else run.recipe.head_lr
-                found.append(Pretrained(o.solution.label, o.solution.params, value, run.seed))
+                label = "P" if source == "source" else f"P {source}"
+                found.append(Pretrained(label, params.get(source), value, run.seed))
             upstream = inputs.shown("upstream").test
             targets = {name: self._some(splits) for name, splits in inputs.images.items()}
         return head(

@@ -8,7 +8,7 @@ from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
 from ...evidence.left_out import joined
 from ...evidence.phrases import count, interval_text, listed, number, percent, short
-from .measure import CovariatePower, PredictionPower, TaskPower
+from .measure import CONFIGURATION, CovariatePower, PredictionPower, TaskPower
 
 __all__ = ["findings"]
 
@@ -53,7 +53,14 @@ def _left(task: TaskPower, result: PredictionPower, target: str) -> Finding:
             f"squared error less by {number(square.value)}{interval_text(square)} points²)"
         )
     if not result.group:
-        text += "; relatives of a model were in the fit (--group holds families out together)"
+        hint = "" if result.sampled else " (--group holds families out together)"
+        text += f"; relatives of a model were in the fit{hint}"
+    elif result.group == CONFIGURATION:
+        alone = task.groups == task.n
+        text += "; no two of them differ in their seed alone" if alone else (
+            f"; those of one configuration, which differ in their seed alone, were held out together ({task.groups} "
+            "configurations)"
+        )  # fmt: skip
     else:
         text += f"; models of one {result.group} were held out together ({task.groups} groups)"
     weight = 0.8 if told else 0.5

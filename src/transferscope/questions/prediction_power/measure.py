@@ -21,10 +21,12 @@ from ..result import Result
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CovariatePower", "PredictionPower", "TaskPower", "prediction_power"]
+__all__ = ["CONFIGURATION", "CovariatePower", "PredictionPower", "TaskPower", "prediction_power"]
 
 _LEAST = 20
 _FAMILY = "name"
+CONFIGURATION = "configuration"
+_LEVEL = 1 - 0.05 / 2
 _MISSING = 0.2
 """A covariate that more of the models lack is left out whole; with fewer, these models are."""
 
@@ -66,7 +68,7 @@ class TaskPower:
         residual_linear: share of what upstream accuracy leaves that a linear part of covariates explains, held out.
         residual_boosted: that boosted trees explain.
         gained: by how much covariates lower the mean squared error of held-out models (the better of linear and
-            boosted), with an interval over groups.
+            boosted), with an interval over groups: of 97.5 %, as both are looked at on the same models.
         added: ``gained`` as a share of the variance of downstream accuracy: what covariates add to R².
         partial: the same in the sample by a linear part, with its F-test.
         noise: share of the variance that upstream accuracy leaves which comes from test images; nan where no number
@@ -97,8 +99,8 @@ class PredictionPower(Result):
 
     Attributes:
         tasks: each pair of tasks.
-        group: the column whose groups were held out together, ``name`` for models that share their first name; empty
-            for none.
+        group: the column whose groups were held out together, ``name`` for models that share their first name,
+            ``configuration`` for those that differ in their seed alone; empty for none.
         left_out: tasks, models and covariates that play no part.
         sampled: whether the models are the pre-trainings of a grid, a sample by which claims can be judged.
     """
@@ -143,9 +145,10 @@ def prediction_power(
 
     Args:
         table: with covariates.
-        group: a covariate whose words are groups, such as the data set; ``none`` for no groups; default: models that
-            share their first name, where some do. Without groups relatives of a model stay in the fit, and
-            covariates that only name the family look useful.
+        group: a covariate whose words are groups, such as the data set; ``configuration`` for models of a grid that
+            differ in their seed alone; ``none`` for no groups; default: models that share their first name, where
+            some do. Without groups relatives of a model stay in the fit, and covariates that only name the family
+            look useful.
         repeats: divisions into five folds.
         seed: of folds, trees and shuffles.
         sampled: whether the models are the pre-trainings of a grid, so that claims are judged by them.
@@ -157,13 +160,15 @@ def prediction_power(
     if not table.covariates:
         raise UsageError(f"{table.source}: no covariates; name some with --covariates")
     known = {c.name: c for c in table.covariates}
-    if group not in (None, "none") and group not in known:
+    if group not in (None, "none", CONFIGURATION) and group not in known:
         raise UsageError(f"{table.source}: no covariate {group!r} to group by{nearest(group or '', known)}")
     left: list[LeftOut] = []
     kept = _complete(table, left)
     of = known.get(group or "")
     if group is None and table.families:
         of = Covariate(_FAMILY, np.array(table.families, dtype=np.str_))
+    elif group == CONFIGURATION and of is None:  # without any, each model is one of its own
+        of = Covariate(CONFIGURATION, np.array(table.configurations or table.names, dtype=np.str_))
     pairs = [(us, task) for us in table.upstream for task in table.tasks]
     tasks = []
     for done, (us, task) in enumerate(pairs):
@@ -232,7 +237,7 @@ def _task(
     law = fit_power_law(1 - x, 1 - y)
     rest = y - (1 - law(1 - x))
     linear, boosted = cv.residual_r2(cv.linear), cv.residual_r2(cv.boosted)
-    gained = _gained(cv.us - (cv.linear if linear > boosted else cv.boosted), groups)
+    gained = max((_gained(cv.us - of, groups) for of in (cv.linear, cv.boosted)), key=lambda e: e.value)
     is_number = np.array([c.is_number for c in used])
     columns = [int(np.flatnonzero(made.owner == i)[0]) for i in np.flatnonzero(is_number)]
     inflation = dict(
@@ -244,7 +249,11 @@ def _task(
         per = float(cv.importance[i] / cv.us.mean()), float(cv.alone[i] / cv.mean.mean())
         found.append(CovariatePower(name, *per, rank, float(inflation.get(i, math.nan))))
     both = cv.linear if linear > boosted else cv.boosted
-    partial = partial_r2(1 - law(1 - x), y, made.matrix)
+    base = 1 - law(1 - x)
+    if group is not None and group.name == CONFIGURATION:  # what seeds share is no error of each of them
+        partial = partial_r2(_averaged(base, groups), _averaged(y, groups), _averaged(made.matrix, groups))
+    else:
+        partial = partial_r2(base, y, made.matrix)
     noise = _noise(x, y, law.slope, rest, table.images.get(us), task.images)
     return TaskPower(
         us, task.label, len(x), len(np.unique(groups)), float(rest.std() / y.std()), cv.r2(cv.us), cv.r2(both),
@@ -253,13 +262,21 @@ def _task(
     )  # fmt: skip
 
 
+def _averaged(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Mean of each group's rows."""
+    return np.stack([values[groups == g].mean(axis=0) for g in np.unique(groups)])
+
+
 def _gained(differences: np.ndarray, groups: np.ndarray) -> Estimate:
-    """Mean difference of squared errors with an interval over groups, each of which is one observation."""
+    """Mean difference of squared errors with an interval over groups, each of which is one observation.
+
+    Of two ways to predict the better one is taken, so each has half of the error (Bonferroni).
+    """
     n, kinds = len(differences), np.unique(groups)
     mean = float(differences.mean())
     sums = np.array([differences[groups == g].sum() - mean * (groups == g).sum() for g in kinds])
     spread = float((sums**2).sum()) * len(kinds) / (len(kinds) - 1) / n**2
-    return measured(mean, over="networks", n=len(kinds), spread=spread, freedom=len(kinds) - 1)
+    return measured(mean, over="networks", n=len(kinds), spread=spread, freedom=len(kinds) - 1, level=_LEVEL)
 
 
 def _noise(

@@ -21,7 +21,7 @@ __all__ = ["PredictionPowerQuestion"]
 class PredictionPowerQuestion(OfGrid):
     """Once upstream accuracy is known, what do size, data, compute and settings still explain?"""
 
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     words: ClassVar[Words] = PowerWords.words
 
     question: Literal["prediction_power"]
@@ -35,14 +35,14 @@ class PredictionPowerQuestion(OfGrid):
         return {"": plan.ask(self, "", targets, [], more=more)}
 
     def answer(self, inputs: Inputs) -> Result:
-        """Ask what is left for covariates; every pre-training is one of its own, so none are held out together."""
+        """Ask what is left for covariates; pre-trainings that differ in their seed alone are held out together."""
         from ..grid.measure import Grid
         from ..grid.table import models_of
-        from .measure import prediction_power
+        from .measure import CONFIGURATION, prediction_power
 
         return prediction_power(
             models_of([*inputs.answers("grid ", Grid).values()]),
-            group="none",
+            group=CONFIGURATION,
             repeats=self.folds,
             sampled=True,
             progress=lambda done, of: inputs.progress(done, of, "tasks"),

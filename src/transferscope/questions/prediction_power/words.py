@@ -19,10 +19,11 @@ class PowerWords:
         (
             "The law of upstream accuracy is fitted without a fifth of the models, and what it leaves is predicted "
             "from the covariates by a linear part (ridge) and by boosted trees, fitted without the same fifth, "
-            "three times. R² compares with the mean of the others, so it may be negative. With --group whole "
-            "families are held out.",
+            "three times. R² compares with the mean of the others, so it may be negative. Pre-trainings of a grid "
+            "that differ in their seed alone are held out together; of a table, --group holds out whole families.",
             "A covariate's importance is what is lost when it is shuffled among the models held out. The interval "
-            "of what covariates gain is over models (or groups) and takes held-out errors as independent. Beside it "
+            "of what covariates gain is over models (or groups) and takes held-out errors as independent; it is that "
+            "of the better of both ways, so it is one of 97.5 %. Beside it "
             "stands the F-test of a linear part in the sample, how far covariates give each other (variance "
             "inflation), and, with --images, the part that test images make and nothing can explain.",
         ),

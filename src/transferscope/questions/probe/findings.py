@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
+from ...evidence.guard import Witness
 from ...evidence.judge import judge
 from ...evidence.left_out import remark
 from ...evidence.phrases import count, listed, number, percent, percent_text, points_more, points_text, shortened
@@ -107,10 +108,16 @@ def _tops(result: Probe) -> list[Finding]:
         found.append(
             said(
                 text, estimate, n=len(gains), unit="pre-trainings", target=result.target, weight=0.7,
-                judged=judge(_TOP, estimate, networks=result.witnesses),
+                judged=judge(_TOP, estimate, networks=_of_kind(result, kind)),
             )
         )  # fmt: skip
     return found
+
+
+def _of_kind(result: Probe, kind: str) -> list[Witness]:
+    """The pre-trainings of a kind: those of others say nothing of it."""
+    own = result.kin.get(kind)
+    return [w for w in result.witnesses if own is None or w.label in own]
 
 
 def protocol_text(result: Probe) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
@@ -108,6 +108,7 @@ class Probe(Result):
         chance: accuracy of always naming the most frequent class.
         target: what the images are called in a study.
         witnesses: the pre-trainings, with what is wrong with each.
+        kin: labels of the witnesses of each kind, those without weights included.
         left_out: shots without enough images, and what else is not there.
     """
 
@@ -131,6 +132,7 @@ class Probe(Result):
     chance: float
     target: str = ""
     witnesses: tuple[Witness, ...] = ()
+    kin: dict[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
 
     @property

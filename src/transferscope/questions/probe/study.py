@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from ...errors import SpecError
+from ...errors import SpecError, TooFewError
 from ...strict import Name
 from ..base import Granularity, Question, unknown
 from ..words import Words
@@ -30,7 +30,7 @@ class ProbeQuestion(Question):
     headless: ClassVar[bool] = True
     by_name: ClassVar[bool] = True
 
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     words: ClassVar[Words] = Words(
         title="Probes",
         asks="How well do simple classifiers do on the frozen features of each module, and how early is it enough?",
@@ -131,13 +131,18 @@ class ProbeQuestion(Question):
 
     def answer(self, inputs: Inputs) -> Result:
         """Probe what was given, the pre-trainings, and random weights."""
+        from dataclasses import replace
+
+        from ...evidence.guard import pretraining_called
         from .measure import ProbeProtocol, probe
 
         protocol = ProbeProtocol(
             self.shots, self.draws, self.penalty, self.constant, self.linear, self.k, self.pooled
         )  # fmt: skip
         networks = self._networks(inputs)
-        return probe(
+        if not networks:
+            raise TooFewError("no pre-training has weights to probe: all diverged")
+        found = probe(
             networks,
             modules=self.only or self.modules,
             protocol=protocol,
@@ -147,6 +152,10 @@ class ProbeQuestion(Question):
             kept=inputs.kept,
             progress=inputs.progress,
         )
+        kin: dict[str, tuple[str, ...]] = {}
+        for _, kind, source in (role.split("/") for role in inputs.roles("kind/")):
+            kin[kind] = (*kin.get(kind, ()), pretraining_called(source))
+        return replace(found, kin=kin)
 
     def _networks(self, inputs: Inputs) -> list[Probed]:
         from ...models.build import initialise

@@ -16,6 +16,9 @@ from .task_law import Fit, TaskLaw
 
 __all__ = ["findings", "plain_answer"]
 
+LEAST_FLOOR = 0.02
+"""What the floor of an accuracy that saturates is over, in the claim."""
+
 _ALWAYS = 0.995
 """From here on "stops paying at" means that it never does."""
 
@@ -133,8 +136,8 @@ def _of_law(law: TaskLaw, result: Scaling, target: str) -> Iterator[Finding]:
 def _saturation(law: TaskLaw, fit: Fit, target: str) -> Finding:
     """Judge whether accuracy saturates, by the pre-trainings of a grid."""
     n = len(law.x)
-    estimate = _floor_estimate(fit, n, "all models")
-    judged = judge("003-e", estimate)
+    estimate = floor_estimate(fit.law.floor, fit.floor, n, LEAST_FLOOR)
+    judged = judge("003-e", estimate, because=fit.floor.unknown and "the floor is not identified")
     return said(
         _floor(law, "all models", fit), estimate, n=n, unit="models", target=target, weight=0.7, judged=judged
     )

@@ -144,7 +144,8 @@ def scaling(
     """Fit e_DS = k·e_US^α + e_∞ to all models and to their hull, for each pair of tasks (Abnar et al. 2022).
 
     Args:
-        table: accuracies of models, from :func:`~transferscope.data.tables.models.read_models`.
+        table: accuracies of models, from :func:`~transferscope.data.tables.models.read_models`; of a grid the seeds
+            of one configuration are averaged first, as they are no models of their own.
         start: upstream accuracy from which gains are counted; default: the median model's.
         end: upstream accuracy to which; default: the best model's.
         margin: raising upstream accuracy "stops paying" where the whole rest of the way to 1 buys less than this.
@@ -171,6 +172,7 @@ def scaling(
         raise UsageError(
             f"margin {margin}, draws {draws}, repeats {repeats}; expected 0 < margin < 1, 20 draws or more"
         )
+    table = table.averaged()
     options = Options(start, end, margin, draws, level, tail)
     pairs = [(us, task) for us in table.upstream for task in table.tasks]
     laws: list[TaskLaw] = []

@@ -22,7 +22,7 @@ __all__ = ["ScalingQuestion"]
 class ScalingQuestion(OfGrid):
     """What does raising upstream accuracy buy on each target, and where does it stop paying?"""
 
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     several: ClassVar[bool] = False
     words: ClassVar[Words] = ScalingWords.words
 

@@ -11,7 +11,7 @@ from ...evidence.estimate import Estimate, measured
 from ...numerics.hull import UpperHull, upper_hull
 from ...numerics.law_profile import FloorProfile, floor_profile
 from ...numerics.law_resampling import Laws, laws_of_halves, laws_of_images
-from ...numerics.logit_law import CLIP, LogitLaw, fit_logit_law, held_out
+from ...numerics.logit_law import CLIP, LogitLaw, fit_logit_law, held_out, logit
 from ...numerics.power_law import PowerLaw, fit_power_law
 
 __all__ = ["LEAST_VERTICES", "Fit", "HeldOutErrors", "Noise", "Options", "TaskLaw", "task_law"]
@@ -128,7 +128,7 @@ class TaskLaw:
         refused: why there is no law of all models; empty where there is.
         hull_refused: why there is none of the hull.
         line: linear in logits, as of Kornblith et al. 2019.
-        held_out: how both laws predict models they have not seen.
+        held_out: how both laws predict models they have not seen; ``None`` where too few accuracies differ.
         noise: what test images do, where their number is known.
     """
 
@@ -206,7 +206,7 @@ def task_law(
     clip = CLIP if smallest is None else 0.5 / smallest
     return TaskLaw(
         us, *task, names, x, y, hull.index, hull.peak, start, end, points, of_hull, refused, hull_refused,
-        None if refused else fit_logit_law(x, y, clip),
+        None if refused or len(np.unique(logit(x, clip))) < 2 else fit_logit_law(x, y, clip),
         _held_out(x, y, clip, generator) if points is not None and enough else None, noise,
     )  # fmt: skip
 
@@ -296,9 +296,11 @@ def _noise(
     return Noise(float(np.std(errors[:, 0] - errors[:, 1], ddof=1)), lift)
 
 
-def _held_out(x: np.ndarray, y: np.ndarray, clip: float, generator: np.random.Generator) -> HeldOutErrors:
+def _held_out(x: np.ndarray, y: np.ndarray, clip: float, generator: np.random.Generator) -> HeldOutErrors | None:
     each = held_out(x, y, "random", generator=generator, clip=clip)
     best = held_out(x, y, "best", generator=generator, clip=clip)
+    if each is None or best is None:
+        return None
     squares = (each.logit - each.actual) ** 2 - (each.power - each.actual) ** 2
     n = len(squares)
     difference = measured(

@@ -11,9 +11,9 @@ __all__ = ["ScalingWords", "TaskWords"]
 _HOW = (
     "The upper convex hull is made in plain accuracy, where a model drawn at random for each image mixes two others "
     "(on any other axes it would be wrong), and is only then shown on others. A law of errors, e_DS = k·e_US^α + "
-    "e_∞, is fitted to all models and to the vertices of the hull up to its best, by least squares with k ≥ 0 and "
-    "e_∞ ≥ 0: for each α the rest is linear, and α is searched whole, so no start value decides. Where k and α "
-    "trade, k·e_ref^α at the median model is what can be compared.",
+    "e_∞, is fitted to all models (of a grid: configurations, their seeds averaged) and to the vertices of the hull "
+    "up to its best, by least squares with k ≥ 0 and e_∞ ≥ 0: for each α the rest is linear, and α is searched "
+    "whole, so no start value decides. Where k and α trade, k·e_ref^α at the median model is what can be compared.",
     "Intervals of gains by the law of all models come from laws of random halves of the models; what halves say of "
     "a hull is a range and no interval, because a hull is made of extremes. The interval of e_∞ is a profile: all "
     "floors that go with the points. It is called not identified when it reaches 0, takes nearly all that is "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from ...errors import SpecError, UsageError, nearest
+from ...errors import SpecError, TooFewError, UsageError, nearest
 from ...strict import Name
 from ..base import Question, unknown
 from ..words import Words
@@ -147,6 +147,8 @@ class ScoresQuestion(Question):
             drawn = {name: value for name, value in initialise(net, 0).items() if name not in head}
             train = at_most(inputs.splits.train, self.images)
             found.append(Candidate("random weights", net, drawn, train, source="it was not pre-trained"))
+        if not found:
+            raise TooFewError("no pre-training has weights to score: all diverged")
         result = scores(
             found,
             draws=self.draws,

@@ -205,25 +205,25 @@ class Cook:
         )
 
     def of_seeds(self) -> tuple[SeedSoup, ...]:
-        """Make a soup of the ingredients of each seed, where there are two seeds of two ingredients."""
-        by_seed: dict[int, list[str]] = {}
+        """Make a soup of the ingredients of each seed and source, where there are two soups of two ingredients."""
+        alike: dict[tuple[str, int], list[str]] = {}
         for label, one in self._pantry.items():
             if one.seed is not None:
-                by_seed.setdefault(one.seed, []).append(label)
-        groups = {seed: tuple(of) for seed, of in sorted(by_seed.items()) if len(of) > 1}
+                alike.setdefault((one.source, one.seed), []).append(label)
+        groups = {key: tuple(of) for key, of in sorted(alike.items()) if len(of) > 1}
         if len(groups) < 2:
             return ()
         self._total += sum(map(len, groups.values()))
-        return tuple(self._of_seed(seed, members) for seed, members in groups.items())
+        return tuple(self._of_seed(source, seed, members) for (source, seed), members in groups.items())
 
-    def _of_seed(self, seed: int, members: tuple[str, ...]) -> SeedSoup:
+    def _of_seed(self, source: str, seed: int, members: tuple[str, ...]) -> SeedSoup:
         soup, ensemble = self._choose(members), self._assembled(members)
         alone = self._rows[soup.members[0]]
         every = self._mixed(members)
         mixed = every if set(soup.members) == set(members) else self._mixed(soup.members)
         together = self.kitchen.ensemble([self._answers[label] for label in ensemble.members], self._tests)
         rows = {name: np.stack([of[name] for of in (alone, mixed, together, every)]) for name in self._tests}
-        return SeedSoup(seed, members, soup.members, ensemble.members, rows)
+        return SeedSoup(seed, members, soup.members, ensemble.members, rows, source)
 
     def _mixed(self, members: tuple[str, ...]) -> Rows:
         """What test images add to the metric of the mean of some ingredients; of one, as it was saved."""

@@ -81,7 +81,7 @@ class LinePoint:
 
 @dataclass(frozen=True, eq=False)
 class SeedSoup:
-    """A soup of the ingredients of one seed: networks that no other such soup has a part in.
+    """A soup of the ingredients of one seed and source: networks that no other such soup has a part in.
 
     Attributes:
         seed: theirs.
@@ -90,6 +90,7 @@ class SeedSoup:
         ensemble: what the greedy ensemble (of logits) kept.
         rows: ``(4, n)`` by test set, what each image adds to the metric of the best single one, the greedy soup, the
             greedy ensemble, and the uniform soup (:data:`OF_A_SEED`).
+        source: what they were fine-tuned from.
     """
 
     seed: int
@@ -97,6 +98,7 @@ class SeedSoup:
     soup: tuple[str, ...]
     ensemble: tuple[str, ...]
     rows: dict[str, np.ndarray]
+    source: str = ""
 
 
 def over_sets(rows: Sequence[np.ndarray]) -> np.ndarray:

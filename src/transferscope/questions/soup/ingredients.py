@@ -31,13 +31,16 @@ class Ingredient:
         label: what it is called.
         load: returns the weights.
         start: returns the weights its training started from, head included; ``None`` where not known.
-        seed: of its training; ingredients of one seed make a soup of their own. ``None`` where not known.
+        seed: of its training; ingredients of one seed and source make a soup of their own, by which claims about
+            fine-tuned networks are judged. ``None`` where not known, or it was not fine-tuned.
+        source: name of what it was fine-tuned from.
     """
 
     label: str
     load: Callable[[], Params]
     start: Callable[[], Params] | None = None
     seed: int | None = None
+    source: str = ""
 
 
 def gathered(given: Sequence[Ingredient | Solution | Mapping[str, Tensor]]) -> list[Ingredient]:

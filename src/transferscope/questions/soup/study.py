@@ -29,7 +29,7 @@ class SoupQuestion(AtPoints):
 
     least_runs: ClassVar[int] = 2
     files: ClassVar[int | None] = 2
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
     words: ClassVar[Words] = Words(
         title="Soups",
         asks="Is the average of several fine-tuned networks better than the best of them, and why or why not?",
@@ -186,7 +186,8 @@ class SoupQuestion(AtPoints):
                 run.label,
                 lambda run=run: run.at(self.weights).params,  # type: ignore[misc]
                 lambda run=run: run.start.params,  # type: ignore[misc]
-                run.seed,
+                run.seed if run.role == "P-T" else None,  # others say nothing of fine-tuned networks
+                run.source if run.role == "P-T" else "",
             )
             for run in (tuned if alone else learned)
         ], left

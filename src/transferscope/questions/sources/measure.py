@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
 
 from ...data.imageset import ImageSplits
 from ...errors import UsageError
 from ...evidence.contrast import mean
 from ...evidence.draws import with_draws
 from ...evidence.estimate import Estimate
-from ...evidence.guard import chance_of
+from ...evidence.guard import Witness, chance_of, on_target
 from ...evidence.left_out import LeftOut
-from ...numerics.frozen import draw_supports, few_shot, first_shots
 from ...probes.outcomes import outcomes
 from ...probes.partial_results import Kept
-from ...probes.penultimate import penultimate
 from ...progress import Progress, silent
+from .._few_shot import few_shot_right
 from ..protocols import GridPoint
 from ..result import Result
 
@@ -94,6 +92,7 @@ class Sources(Result):
         right: ``(pre-trainings, columns, images)`` of each test image the share of draws in which it is right.
         drawn: ``(pre-trainings, columns, draws)`` accuracy of each draw; nan in columns that draw nothing.
         failed: pre-trainings and fine-tunings that diverged: they count as chance.
+        chance: what is reached on the target by chance.
     """
 
     question: ClassVar[str] = "sources"
@@ -109,6 +108,7 @@ class Sources(Result):
     right: np.ndarray
     drawn: np.ndarray
     failed: tuple[LeftOut, ...]
+    chance: float = 0.0
 
     @property
     def kinds(self) -> tuple[SourceKind, ...]:
@@ -163,6 +163,15 @@ class Sources(Result):
                 draws += weight * sign * np.nan_to_num(self.drawn[places, column].mean(0))
         found = mean(each.mean(1), each, over="pre-trainings")
         return with_draws(found, draws) if self.draws > 1 else found
+
+    def witnesses(self, *kinds: SourceKind) -> tuple[Witness, ...]:
+        """Return the pre-trainings of some kinds, with whether they clearly beat chance where shots are fewest."""
+        rows = [(i, row) for i, row in enumerate(self.rows) if row.kind in kinds]
+        ends = (
+            (row.name, float(self.right[i, 0].mean()), "" if row.ended == "finished" else row.ended)
+            for i, row in rows
+        )
+        return on_target(ends, self.images, self.chance)
 
     def seed_means(self, kind: SourceKind, column: int) -> dict[int, float]:
         """Return the accuracy of each seed of a kind."""
@@ -232,9 +241,11 @@ def sources(
     for done, point in enumerate(points):
         kind = SourceKind(point.source or point.family, point.objective, point.sampling)
         rows.append(SourceRow(point.name, kind, point.seed, point.accuracy, dict(point.sample), point.ended))
-        each, of_draws = _evaluated(point, images, shots, draws, seed, device, kept, chance)
         if point.params is None:
             failed.append(LeftOut(point.name, point.ended, target))
+            each, of_draws = (np.full((len(shots) + 1, n), chance) for n in (len(images.test), draws))
+        else:
+            each, of_draws = few_shot_right(point, images, shots, draws, None, seed, device, kept, whole=True)
         if point.finetuned is not None:
             tuned = True
             after = np.full(len(images.test), chance)
@@ -252,40 +263,5 @@ def sources(
     few = [f"{count} shot{'s' * (count > 1)}" for count in shots]
     return Sources(
         target, (*few, ALL, *([TUNED] if tuned else [])), draws, tuple(rows), np.stack(right), np.stack(drawn),
-        tuple(failed),
+        tuple(failed), chance,
     )  # fmt: skip
-
-
-def _evaluated(
-    point: GridPoint,
-    images: ImageSplits,
-    shots: Sequence[int],
-    draws: int,
-    seed: int,
-    device: str,
-    kept: Kept | None,
-    chance: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of draws right (columns, images) and accuracies (columns, draws) of a pre-training."""
-    n = len(images.test)
-    if point.params is None:
-        return np.full((len(shots) + 1, n), chance), np.full((len(shots) + 1, draws), chance)
-    key = f"point {point.name}"
-    if kept is not None and (before := kept.load(key)) is not None:
-        return before["each"], before["draws"]
-    train, test = (penultimate(point.net, point.params, part, device=device) for part in (images.train, images.test))
-    classes, labels = len(images.train.classes), np.asarray(images.train.labels)
-    supports = draw_supports(labels, classes, shots[-1], draws, seed)
-    of_each = [torch.from_numpy(one) for count in shots for one in first_shots(supports, count)]
-    x, seen = torch.from_numpy(train.features), torch.from_numpy(test.features)
-    (ridge,) = few_shot(
-        x, torch.from_numpy(labels.astype(np.int64)), seen, [*of_each, torch.arange(len(labels))], classes,
-        penalties=(None,),
-    )  # fmt: skip
-    right = ridge.predicted.numpy() == np.asarray(images.test.labels)
-    few = right[:-1].reshape(len(shots), draws, n)
-    each = np.concatenate([few.mean(1), right[-1:]])
-    found = np.concatenate([few.mean(2), np.full((1, draws), math.nan)])
-    if kept is not None:
-        kept.save(key, {"each": each, "draws": found})
-    return each, found

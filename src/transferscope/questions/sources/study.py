@@ -20,7 +20,7 @@ __all__ = ["SourcesQuestion"]
 class SourcesQuestion(OfGrid):
     """What does it matter what a network is pre-trained on, what it learns there, and which images it sees?"""
 
-    revision: ClassVar[int] = 1
+    revision: ClassVar[int] = 2
     words: ClassVar[Words] = Words(
         title="Sources, objectives and samples",
         asks="What does it matter on which images, by which objective, and on which choice of them one pre-trains?",

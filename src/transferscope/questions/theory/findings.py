@@ -45,7 +45,7 @@ def _gradient(result: Theory, of: Experiment) -> Finding:
         f"{_mean(widest, 'at_start')}; Theorem 1 as printed says {_mean(widest, 'gradient_printed')}, so it is "
         f"{_more(excess)}{_exact(result, of, 'gradient')}{_falls(result, of, 'gradient')}."
     )
-    judged = judge("002-6-a", excess) if of.start == "mirrored" else None
+    judged = judge("002-6-a", excess, because=_short(of)) if of.start == "mirrored" else None
     return said(text, excess, n=len(widest), unit="networks", target=of.target, weight=0.8, judged=judged)
 
 
@@ -57,8 +57,13 @@ def _moved(result: Theory, of: Experiment) -> Finding:
         f"{_mean(widest, 'moved')}; Theorem 2 as printed says at most {_mean(widest, 'moved_printed')}, so it is "
         f"{_more(excess)}{_exact(result, of, 'moved')}{_falls(result, of, 'moved')}."
     )
-    judged = judge("002-6-b", excess) if of.start == "mirrored" else None
+    judged = judge("002-6-b", excess, because=_short(of)) if of.start == "mirrored" else None
     return said(text, excess, n=len(widest), unit="networks", target=of.target, weight=0.8, judged=judged)
+
+
+def _short(of: Experiment) -> str:
+    """Why trainings that were cut short say nothing of theorems about their end."""
+    return "" if of.converged else "training was cut short of the end that the theorem is about"
 
 
 def _outputs(result: Theory, of: Experiment) -> Finding:

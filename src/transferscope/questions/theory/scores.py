@@ -13,12 +13,10 @@ from torch import Tensor
 from ...evidence.estimate import Estimate, measured
 from ...numerics.lazy import Labelled, spectrum
 from ...numerics.relu_gram import relu_gram
+from ...numerics.scores.task_move import task_ratios
 from ...rng import numpy_generator
 
 __all__ = ["TaskScore", "score"]
-
-_HEAD_RIDGE = 1e-3
-"""Of the fitted head, as a share of the mean square of what it is fitted on."""
 
 _LEAST = 8
 """With fewer inputs there is no interval: halves would have next to none."""
@@ -169,15 +167,7 @@ class _Kernels:
 
     def ratios(self, y_p: Tensor, y_q: Tensor) -> tuple[float, float, float]:
         """Return Theorem 2's ratio, Theorem 1's, and the alignment."""
-        said = self.across.T @ self.solve_p(y_p)
-        if self.fitted:
-            said = said @ _head(said, y_q)
-        r = y_q - said
-        whole, of_said = (float((y * self.solve_q(y)).sum()) for y in (y_q, said))
-        together = float((y_q * self.solve_q(said)).sum())
-        aligned = together / math.sqrt(whole * of_said) if whole > 0 and of_said > 0 else math.nan
-        move = float((r * self.solve_q(r)).sum()) / whole
-        return move, float(r.square().sum() / y_q.square().sum()), aligned
+        return task_ratios(self.across.T @ self.solve_p(y_p), y_q, self.solve_q, alike=not self.fitted)
 
 
 def _solver(h: Tensor, chosen: Tensor, ridge: float) -> Callable[[Tensor], Tensor]:
@@ -185,11 +175,3 @@ def _solver(h: Tensor, chosen: Tensor, ridge: float) -> Callable[[Tensor], Tenso
     part = h[chosen][:, chosen]
     factor = torch.linalg.cholesky(part + ridge * torch.eye(len(part), dtype=part.dtype))
     return lambda y: torch.cholesky_solve(y, factor)
-
-
-def _head(said: Tensor, wanted: Tensor) -> Tensor:
-    """The linear map of least squares from one set of labels to another."""
-    gram = said.T @ said
-    added = _HEAD_RIDGE * gram.diagonal().mean().clamp(min=1e-300)
-    head: Tensor = torch.linalg.solve(gram + added * torch.eye(len(gram), dtype=gram.dtype), said.T @ wanted)
-    return head

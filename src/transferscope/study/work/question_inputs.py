@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ...data.imageset import ImageSet, ImageSplits
-from ...evidence.guard import Witness, unfit
+from ...evidence.guard import Witness, pretraining_called, unfit
 from ...evidence.left_out import LeftOut, joined
 from ...evidence.proportion import proportion
 from ...models.network import Network
@@ -31,6 +31,7 @@ from .checkpoint import Taken
 from .data import DataSummary, images_of, why_not_learned
 from .grid_point import grid_point
 from .network import network_of
+from .train import Trained
 
 __all__ = ["QuestionInputs"]
 
@@ -155,7 +156,7 @@ class QuestionInputs:
         return (*found, *(self._pretraining_witness(name, step) for name, step in sources.items()))
 
     def _pretraining_witness(self, name: str, step: Step) -> Witness:
-        label = "the pre-training" if name == "source" else f"the pre-training {name}"
+        label = pretraining_called(name)
         stored = self._context.folder.find(step.identity)
         if step.kind != "train" or stored is None:  # a file of weights: what it learned is not known
             return Witness(label, "P")
@@ -180,12 +181,21 @@ class QuestionInputs:
         return Solution(spec["source"]["label"], params, "P", "P"), network_of(spec["network"], classes)
 
     def pretrained(self) -> dict[str, Solution]:
-        """Return the weights of all pre-trainings that the step takes, by source."""
+        """Return the weights of all pre-trainings that the step takes, by source.
+
+        One that diverged before it had such weights is left out, which is noted.
+        """
         found = {}
         for source, tag in self._context.step.spec["pretrainings"].items():
-            params = self._context.stored(f"pretraining {source}").weights()[tag]
+            role = f"pretraining {source}"
+            weights = self._context.stored(role).weights()
+            if tag not in list(weights) and self._context.step.inputs[role].kind == "train":
+                ended = self._context.stored(role).result(Trained).ended
+                if ended != "finished":
+                    self._left.append(LeftOut(pretraining_called(source), ended))
+                    continue
             label = "P" if source == "source" else f"P {source}"
-            found[source] = Solution(label, params, "P", label)
+            found[source] = Solution(label, weights[tag], "P", label)
         return found
 
     def offered(self) -> list[Offered]:
