@@ -70,11 +70,13 @@ class Finding:
     def scope(self) -> str:
         """How far its verdict reaches: ``for this checkpoint``, or everywhere, which is the empty string.
 
-        With one pre-training nothing is known of others, however many networks were trained from it.
+        With one pre-training nothing is known of others, however many networks were trained from it: so it is with
+        every claim about networks that started from it, whatever else the claim is about.
         """
         if self.claim is None or self.verdict in (None, "cannot tell"):
             return ""
-        one = claim_called(self.claim).pretrained and self.estimate.over != "pre-trainings"
+        claim = claim_called(self.claim)
+        one = (claim.pretrained or "P-T" in claim.kinds) and self.estimate.over != "pre-trainings"
         return "for this checkpoint" if one else ""
 
 

@@ -150,19 +150,19 @@ def _columns(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if frame.index.names == [None] else frame.reset_index()
 
 
-def _apart(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _apart(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """Part columns of words or counts that say the same in every row from the others: these belong in the caption.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"pair": ["a & b", "a & c"], "images": [400, 400], "cka": [0.7, 0.7]})
     >>> rest, same = _apart(frame)
     >>> list(rest.columns), same
-    (['pair', 'cka'], {'images': 400})
+    (['pair', 'cka'], {'images': '400'})
     """
     if len(frame) < 2:
         return frame, {}
     columns = [c for c in frame.columns if frame[c].dtype.kind != "f" and frame[c].astype(str).nunique() == 1]
-    same = {str(c): frame[c].iloc[0] for c in columns}
+    same = {str(c): _cell(frame[c].iloc[0]) for c in columns}
     return (frame.drop(columns=columns), same) if len(columns) < len(frame.columns) else (frame, {})
 
 
@@ -174,13 +174,12 @@ def _numeric(frame: pd.DataFrame, table: pd.DataFrame) -> list[bool]:
     return [frame[c].dtype.kind in "iufc" for c in table.columns]
 
 
-def _counted(result: Result, same: dict[str, Any]) -> str:
+def _counted(result: Result, same: dict[str, str]) -> str:
     """What a table's caption says: how many images, what is the same in all rows, and what brackets are."""
     n = getattr(result, "n", None)
     images = f"n = {n:,} images. " if isinstance(n, int) and not isinstance(n, bool) else ""
-    told = [
-        f"{name.replace('_', ' ')} {_cell(x)}" for name, x in same.items() if not (images and name == "n" and x == n)
-    ]
+    known = {"n": _cell(n)} if images else {}
+    told = [f"{name.replace('_', ' ')} {cell}" for name, cell in same.items() if known.get(name) != cell]
     rows = f"In all rows: {', '.join(told)}. " if told else ""
     return f"{images}{rows}Brackets: 95 % intervals."
 

@@ -77,8 +77,8 @@ CLAIMS: tuple[Claim, ...] = (
             "first, (2) the same less that from the last, for each network the best chosen by the others on "
             "validation images; (3) the source metric of the last less that of the"
             " best, on the source's test images; a failed run counts as chance; over networks, images and "
-            "checkpoints, whose scatter about a parabola is in all seeds alike and by which the best is chosen; the "
-            "third of this pre-training"
+            "checkpoints, whose scatter about a parabola is in all networks alike and by which the best is chosen; "
+            "the third of this pre-training"
         ),
         rule=AllOf(Above(), Above(), Above(general=False)),
         about="metric",

@@ -61,7 +61,6 @@ CLAIMS: tuple[Claim, ...] = (
         rule=Each(Above()),
         about="position",
         kinds=("P-T", "RI-T"),
-        pretrained=True,
         effect=0.1,
         units="mean steps",
         effect_from=CHOSEN,

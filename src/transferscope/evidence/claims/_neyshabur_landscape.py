@@ -176,7 +176,6 @@ CLAIMS: tuple[Claim, ...] = (
         rule=Each(Above(MARGIN)),
         about="criticality",
         kinds=("P-T", "RI-T"),
-        pretrained=True,
         effect=0.1,
         units="share of test images",
         effect_from=CHOSEN,
@@ -245,7 +244,6 @@ CLAIMS: tuple[Claim, ...] = (
         rule=Above(),
         about="criticality",
         kinds=("P-T", "RI-T"),
-        pretrained=True,
         effect=0.25,
         units="share of modules",
         effect_from=CHOSEN,
@@ -305,7 +303,7 @@ CLAIMS: tuple[Claim, ...] = (
             "how much later, as a share of the pre-training's epochs, the final metric rises than speed does, each "
             "by the mean epoch of its rise from the first to the last checkpoint, network by network (a seed from "
             "all checkpoints is one); over networks and checkpoints, whose scatter about a smooth curve is in all "
-            "seeds alike"
+            "networks alike"
         ),
         rule=Above(),
         about="speed",

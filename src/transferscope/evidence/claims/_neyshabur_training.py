@@ -310,7 +310,6 @@ CLAIMS: tuple[Claim, ...] = (
         rule=Each(Above(1.0)),
         about="position",
         kinds=("P-T", "RI-T"),
-        pretrained=True,
         effect=1.5,
         units="times from the first to the last module",
         effect_from=CHOSEN,

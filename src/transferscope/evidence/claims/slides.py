@@ -33,7 +33,6 @@ CLAIMS: tuple[Claim, ...] = (
         rule=PeakAbove(MARGIN),
         about="position",
         kinds=("P-T", "RI-T"),
-        pretrained=True,
         effect=0.1,
         units="share of test images",
         effect_from=CHOSEN,

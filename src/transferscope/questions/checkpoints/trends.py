@@ -94,7 +94,7 @@ def later(epochs: Sequence[int], final: Series, speed: Series) -> Estimate:
     >>> rising = np.array([[0.0, 0.4, 0.7, 0.85, 0.95, 1.0]] * 3)
     >>> found = later([0, 1, 2, 3, 4, 5], Series(rising**2), Series(rising))
     >>> round(found.value, 3), found.over, found.freedom
-    (0.137, 'networks', 2.0)
+    (0.125, 'networks', 2.0)
     """
     each = (rise_time(epochs, final.values) - rise_time(epochs, speed.values)) / epochs[-1]
     n, value = len(each), float(each.mean()) if len(each) else math.nan
