@@ -251,7 +251,7 @@ def _task(
     both = cv.linear if linear > boosted else cv.boosted
     base = 1 - law(1 - x)
     if group is not None and group.name == CONFIGURATION:  # what seeds share is no error of each of them
-        partial = partial_r2(*(_averaged(v, groups) for v in (base, y, made.matrix)))
+        partial = partial_r2(_averaged(base, groups), _averaged(y, groups), _averaged(made.matrix, groups))
     else:
         partial = partial_r2(base, y, made.matrix)
     noise = _noise(x, y, law.slope, rest, table.images.get(us), task.images)
