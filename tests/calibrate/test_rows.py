@@ -37,10 +37,13 @@ def test_row_runs(row):
     sizes = {len(case.truth) for case in this.cases} | {len(this.effect)}
     assert len(sizes) == 1
     wanted = this.rule.wants
-    evidence = this.family.draw(numpy_generator("tiny"), this.family.counts[0], 40, this.cases[0].truth)
-    assert wanted is None or len(evidence) == wanted
-    judged = judge(this.claim, *evidence)
-    assert judged.p is not None, "with so many networks the numbers could have come out"
+    rng, known = numpy_generator("tiny"), False
+    for _ in range(20):  # a floor is not always identified
+        evidence = this.family.draw(rng, this.family.counts[0], 40, this.cases[0].truth)
+        assert wanted is None or len(evidence) == wanted
+        if known := judge(this.claim, *evidence).p is not None:
+            break
+    assert known, "with so many networks the numbers could have come out"
 
 
 @pytest.mark.parametrize("row", range(len(ROWS)), ids=NAMES)

@@ -75,7 +75,8 @@ def test_a_pre_training_that_diverged_costs_the_others_nothing(tmp_path: Path) -
     assert (
         np.isnan(grid.norms[2:]).all() and np.ptp(grid.right[2:]) == 0 and grid.grid.rows.tolist() == [[0, 2], [1, 3]]
     )
-    assert not any(f.silenced for f in grid.findings() if f.claim in ("003-n", "003-o", "003-r"))
+    metrics = [f for f in grid.findings() if f.claim in ("003-n", "003-o", "003-r")]
+    assert len(metrics) == 3 and all("small" in f.why for f in metrics if f.silenced), "not by those that diverged"
     assert all(f.silenced for f in grid.findings() if f.claim in ("003-p", "003-q"))
     notes = [n.text for n in study.notes]
     assert any("the pre-training large 0" in t and "diverged at step" in t for t in notes)
