@@ -132,13 +132,13 @@ def test_from_yaml_to_laws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert len(table) == 18 and [t.label for t in table.tasks][:3] == [
         "clips, 1 shot",
         "clips, 2 shots",
-        "clips, all images",
+        "clips, fine-tuned",
     ]
     assert {"width", "share", "epochs", "parameters"} <= {c.name for c in table.covariates} | {"width"}
     capsys.readouterr()
     assert main(["scaling", str(out), "--draws", "20", "--covariates"]) == 0
     said = capsys.readouterr().out
-    assert len(said.splitlines()) == 5 and "clips, all images: " in said
+    assert len(said.splitlines()) == 5 and "clips, fine-tuned: " in said
     assert main(["scaling", str(out), "--us", "x"]) == 2
     assert f"--us: is for tables; {out} is a run folder" in capsys.readouterr().err
     with pytest.raises(UsageError, match="has no target 'clip'; did you mean 'clips'"):

@@ -63,7 +63,7 @@ def _curve(result: Grid, curve: Curve, *, judged: bool) -> Finding:
     if others:
         text += f"{';' if not scaled else ','} and of settings {listed([_of(o) for o in others])}"
     numbers = [o.added for o in scaled]
-    verdict = judge("003-i", *numbers, networks=result.witnesses(curve.shots)) if judged and numbers else None
+    verdict = judge("003-i", *numbers, networks=result.judged_by(curve.shots)) if judged and numbers else None
     first = numbers[0] if numbers else Estimate(curve.r2)
     return said(
         f"{text}.",

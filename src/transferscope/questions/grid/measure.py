@@ -133,7 +133,7 @@ class Grid(Result):
     left_out: tuple[LeftOut, ...]
     chance: float = 0.0
 
-    def witnesses(self, shots: float) -> tuple[Witness, ...]:
+    def judged_by(self, shots: float) -> tuple[Witness, ...]:
         """Return the pre-trainings, with whether they clearly beat chance on the target with so many shots."""
         at = self.shots.index(shots)
         ends = ((p.name, p.accuracy[at], "" if p.ended == "finished" else p.ended) for p in self.points)

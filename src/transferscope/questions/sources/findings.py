@@ -76,7 +76,7 @@ def _matter(result: Sources, objective: str) -> list[Finding]:
     )
     found = [
         said(text, gains[widest], n=_n(result, *kinds), unit="pre-trainings", target=result.target, weight=0.8,
-             judged=judge(claim, *gains, networks=result.witnesses(*kinds)) if claim else None)
+             judged=judge(claim, *gains, networks=result.judged_by(*kinds)) if claim else None)
     ]  # fmt: skip
     return found + _closing(result, objective, kinds)
 

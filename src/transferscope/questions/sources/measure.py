@@ -164,7 +164,7 @@ class Sources(Result):
         found = mean(each.mean(1), each, over="pre-trainings")
         return with_draws(found, draws) if self.draws > 1 else found
 
-    def witnesses(self, *kinds: SourceKind) -> tuple[Witness, ...]:
+    def judged_by(self, *kinds: SourceKind) -> tuple[Witness, ...]:
         """Return the pre-trainings of some kinds, with whether they clearly beat chance where shots are fewest."""
         rows = [(i, row) for i, row in enumerate(self.rows) if row.kind in kinds]
         ends = (
