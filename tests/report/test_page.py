@@ -202,7 +202,8 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "width", "unfolded"), [("light", 1280, True), ("dark", 1280, False), ("light", 400, False)]
+    ("scheme", "width", "unfolded"),
+    [("light", 1280, True), pytest.param("dark", 1280, False, marks=pytest.mark.slow), ("light", 400, False)],
 )
 def test_it_can_be_used_by_ear_and_by_keyboard(
     made: Made, browser: Any, scheme: str, width: int, unfolded: bool
