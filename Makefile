@@ -57,7 +57,9 @@ types: $(DEV)
 unit: $(DEV) browser
 	$(PYTEST) -m "not slow"
 
-test: lint types unit
+# Types are checked by one process while the tests, of which there is one a core, begin.
+test: lint
+	@$(MAKE) --no-print-directory -j2 types unit
 
 test-all: lint types browser
 	$(PYTEST) -m "not networks"
