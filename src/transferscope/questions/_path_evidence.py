@@ -18,6 +18,7 @@ from ..probes.metrics import as_error
 from ._learned import those_that_learned
 from ._members import run_of
 from ._paths import Path, Traced, principal
+from ._sides import TRAINED
 
 __all__ = ["MIDDLE", "ImageErrors", "Joining", "Sampled", "both_learned", "by_kind", "errors_of", "gain_of",
            "heights_sample", "kinds_of", "names_of", "network_count", "peak_of", "sample_of", "unlearned",
@@ -25,8 +26,6 @@ __all__ = ["MIDDLE", "ImageErrors", "Joining", "Sampled", "both_learned", "by_ki
 
 MIDDLE = (0.25, 0.75)
 """The λ that count as the middle of a path."""
-
-TRAINED = ("P-T", "RI-T")
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from ..evidence.sampling import LEAST
 from ._members import run_of
 
 __all__ = ["STARTS", "TRAINED", "Named", "Sides", "each_start", "geometric_mean", "interval_of", "less_given",
-           "not_compared", "said_unlearned", "sides", "times_given", "unlearned"]  # fmt: skip
+           "not_compared", "said_silenced", "said_unlearned", "sides", "times_given", "unlearned"]  # fmt: skip
 
 TRAINED, STARTS = ("P-T", "RI-T"), ("P", "RI")
 """Kinds that are compared: with pre-training and without, after training and before."""
@@ -136,11 +136,25 @@ def not_compared(claims: Sequence[str], both: Sides) -> list[Finding]:
     """Return why claims cannot be judged where none of a kind learned; nothing where a kind is not there at all."""
     if not both.named or both.compared:
         return []
-    return [
-        said("P-T and RI-T are not compared.", Estimate(math.nan), n=len(both.networks), unit="networks",
-             judged=judge(claim, Estimate(math.nan), networks=both.networks))
-        for claim in claims
-    ]  # fmt: skip
+    return [said_silenced(claim, "P-T and RI-T are not compared.", both.networks) for claim in claims]
+
+
+def said_silenced(
+    claim: str, text: str, networks: Sequence[Witness], *, target: str = "", numbers: int = 1, weight: float = 0.5
+) -> Finding:
+    """Return why a claim cannot be judged where networks that learned nothing are all there is of a kind.
+
+    Args:
+        claim: id of the claim.
+        text: what is not compared.
+        networks: those it would rest on, with what is wrong with each.
+        target: what it is about.
+        numbers: how many numbers the claim's rule takes.
+        weight: how much it matters.
+    """
+    nothing = Estimate(math.nan)
+    judged = judge(claim, *[nothing] * numbers, networks=networks)
+    return said(text, nothing, n=len(networks), unit="networks", target=target, weight=weight, judged=judged)
 
 
 def each_start(members: Sequence[Named], places: Sequence[int]) -> list[list[int]]:

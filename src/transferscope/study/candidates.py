@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..errors import CheckpointError, ModelError, StoreError, UsageError
 from ..models.checkpoint import CheckpointFile, read
 from ..models.guess import guess
-from ..models.heads import compare
 from ..questions.protocols import NOT_LEARNED
 from ..store.digest import file_digest
 from ..store.recording import Recording, is_recording
 from ..store.tensors import WeightFiles
 from .graph import Step
-from .network_spec import network_spec
+from .network_spec import channels_in, network_spec
 from .schema import ImageSettings
 from .stored_study import StoredStudy, open_study
 from .work.data import DataSummary, why_not_learned
@@ -101,14 +100,10 @@ def _file(path: str, network: str | None) -> Named:
 
 def _network(path: str, name: str, size: int | None, channels: int, file: CheckpointFile) -> dict[str, Any]:
     """What the network wants to see; images become grey or RGB as its first layer has it."""
-    wanted: Literal[1, 3] = 1 if channels == 1 else 3
     try:
+        wanted = channels_in(name, file, size=size, guess=channels)
         spec = network_spec(name, ImageSettings(size=size, channels=wanted), None, None)
-        first = compare(network_of(spec, 2), file).first_layer
-        if first is not None:
-            wanted = 1 if first.in_file[1] == 1 else 3
-            spec = network_spec(name, ImageSettings(size=size, channels=wanted), None, None)
-            network_of(spec, 2)
+        network_of(spec, 2)
     except ModelError as e:
         raise ModelError(f"{path}: {e}") from e
     return spec

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import TransferscopeError, UsageError
 from ..store.digest import file_digest
 from .schema import SIDES, ImageSettings
 
-__all__ = ["channels_of", "image_settings", "network_spec"]
+if TYPE_CHECKING:
+    from ..models.checkpoint import CheckpointFile
+
+__all__ = ["channels_in", "channels_of", "image_settings", "network_spec"]
 
 
 def image_settings(size: int | None, channels: Literal[1, 3] = 3, *, skip_unreadable: bool = False) -> ImageSettings:
@@ -66,12 +69,25 @@ def channels_of(name: str, path: str, *, at: str | None = None, size: int | None
         size: side of the images, where it is not what the network was designed for.
     """
     from ..models.checkpoint import read
+
+    try:
+        return channels_in(name, read(path, at=at), size=size)
+    except TransferscopeError:  # whoever reads the file next says what is wrong with it
+        return 3
+
+
+def channels_in(name: str, file: CheckpointFile, *, size: int | None = None, guess: int = 3) -> Literal[1, 3]:
+    """Return the same of a file that is read already; ``guess`` where its first layer does not say.
+
+    Raises:
+        ModelError: for an unknown network, or a size that it cannot take.
+    """
     from ..models.heads import compare
     from .work.network import network_of
 
-    try:
-        net = network_of(network_spec(name, image_settings(size), None, None), 2)
-        first = compare(net, read(path, at=at)).first_layer
-    except TransferscopeError:  # whoever reads the file next says what is wrong with it
-        return 3
-    return 1 if first is not None and first.in_file[1] == 1 else 3
+    wanted: Literal[1, 3] = 1 if guess == 1 else 3
+    spec = network_spec(name, image_settings(size, wanted), None, None)
+    first = compare(network_of(spec, 2), file).first_layer
+    if first is None:
+        return wanted
+    return 1 if first.in_file[1] == 1 else 3

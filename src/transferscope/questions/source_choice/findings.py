@@ -16,6 +16,7 @@ from ...evidence.judge import judge
 from ...evidence.left_out import LeftOut, joined
 from ...evidence.phrases import count, interval_text, listed, number, percent, percent_text, points_text, short
 from .._kinds import SCRATCH, metric_name
+from .._sides import said_silenced
 from .measure import SourceChoice
 
 __all__ = ["findings"]
@@ -135,10 +136,9 @@ def _went(result: SourceChoice, target: str, source: str) -> list[Finding]:
         both.append({label: float(value) for label, value in of})
     far, near = (list(of.values()) for of in both)
     if not (far and near) and failed and _helps(result, target, source):
-        nothing = Estimate(math.nan)
-        silenced = judge("002-5.1-b", nothing, networks=_of_sources(result, target, [source]))
         told = f"{target}: how far weights end from their start is not compared with {source}."
-        return [said(told, nothing, n=0, unit="runs", target=target, weight=0.3, judged=silenced)]
+        rests_on = _of_sources(result, target, [source])
+        return [said_silenced("002-5.1-b", told, rests_on, target=target, weight=0.3)]
     if not (far and near) or min(near) <= 0:
         return []
     times = ratio(far, near)

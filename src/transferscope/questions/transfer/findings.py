@@ -10,13 +10,14 @@ import numpy as np
 from ...evidence.contrast import mean, ratio
 from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
-from ...evidence.guard import Witness, learned
+from ...evidence.guard import learned
 from ...evidence.images import Numbers
 from ...evidence.judge import judge
 from ...evidence.left_out import LeftOut, joined
 from ...evidence.phrases import count, interval_text, listed, number, percent, points_more, short
 from ...evidence.proportion import correlation
 from .._kinds import FINE_TUNED, HEAD_ONLY, KINDS, SCRATCH, metric_name
+from .._sides import said_silenced
 from .measure import Transfer, TransferGroup
 
 __all__ = ["findings", "typical_error"]
@@ -93,7 +94,7 @@ def _farther(result: Transfer, tuned: TransferGroup, scratch: TransferGroup) -> 
         return []
     if not (near and far) and failed:
         told = f"{tuned.target}: how far networks end from the pre-trained weights is not compared."
-        return [_silenced("002-B.3-b", told, witnesses, tuned.target)]
+        return [said_silenced("002-B.3-b", told, witnesses, target=tuned.target, weight=0.3)]
     if not (near and far) or min(near) <= 0:
         return []
     times = ratio(far, near)
@@ -183,7 +184,7 @@ def _proportional(result: Transfer) -> list[Finding]:
     every = [w for t in result.targets for w in result.witnesses.get(t, ())]
     if not found:
         text = "Deviation and error are not compared over targets."
-        return [_silenced("002-3-f", text, every)] if _would_be_compared(result) else []
+        return [said_silenced("002-3-f", text, every, numbers=2, weight=0.3)] if _would_be_compared(result) else []
     witnesses = [w for w in every if w.role == "P" or not w.unfit]
     judged = judge("002-3-f", *(r for r, _, _ in found.values()), networks=witnesses)
     told = [f"{kind} r = {number(r.value)}{interval_text(r)}" for kind, (r, _, _) in found.items()]
@@ -213,13 +214,6 @@ def _learned(result: Transfer, group: TransferGroup, what: str) -> list[float]:
     """A number of every run that learned something: position says nothing of networks that did not."""
     failed = {left.subject for left in learned(result.witnesses.get(group.target, ()))[1]}
     return [x for run in group.healthy if run.label not in failed and math.isfinite(x := getattr(run, what))]
-
-
-def _silenced(claim: str, text: str, witnesses: Sequence[Witness], target: str = "") -> Finding:
-    """Say why a claim cannot be judged, as networks that learned nothing are all there is of a kind."""
-    nothing = Estimate(math.nan)
-    judged = judge(claim, *[nothing] * (2 if claim == "002-3-f" else 1), networks=witnesses)
-    return said(text, nothing, n=len(witnesses), unit="networks", target=target, weight=0.3, judged=judged)
 
 
 def _alone(result: Transfer, group: TransferGroup) -> Finding:
