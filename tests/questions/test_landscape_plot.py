@@ -162,6 +162,26 @@ def test_a_grid_of_modules_a_network():
     assert two[0].get_title(loc="left").startswith("P-T 0, layer3\n")
 
 
+def test_of_many_networks_with_many_modules_one_of_a_kind_is_drawn():
+    modules = ("layer1", "layer2")
+    result = made((0.2, 0.3, 0.6, 0.7), modules, ("P-T", "P-T", "RI-T", "RI-T"))
+    labels = ("P-T 0", "P-T 1", "RI-T 0", "RI-T 1")
+    result = dataclasses.replace(
+        result, members=tuple(dataclasses.replace(m, label=x) for m, x in zip(result.members, labels, strict=True))
+    )
+
+    def blocks(fig):
+        return [part.get_suptitle() for part in fig.subfigs if part.get_suptitle()]
+
+    assert blocks(draw(result)) == ["P-T 0, one of 2: loss 0.5", "RI-T 0, one of 2: loss 0.5"]
+    chosen = draw(result, networks=["RI-T 1", "P-T 0"])
+    assert blocks(chosen) == ["RI-T 1, one of 2: loss 0.5", "P-T 0, one of 2: loss 0.5"]
+    assert len(panels(draw(result, modules=["layer2"]))) == 4
+    for networks, says in ([[], "no networks to draw"], [["P-T 7"], "no landscape of network 'P-T 7'"]):
+        with pytest.raises(UsageError, match=says):
+            result.plot(networks=networks)
+
+
 def test_surfaces_share_their_height_and_are_cut():
     fig = draw(made((0.2, 100.0)), kind="surface")
     axes = [ax for ax in fig.axes if ax.name == "3d"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -37,6 +38,9 @@ _DOTS: Mapping[str, int] = {"svg": 100, "pdf": 250}
 """Dots an inch of what is stored as dots: of photographs, and of what has too many parts to be stored one by one."""
 _MANY = 600
 """Parts from which on they are dots."""
+_BYTES_A_DOT = 4
+_MOST_MEMORY = 2**29
+"""Bytes for dots: for each thing that is stored as dots matplotlib keeps as many as the whole figure has."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +136,10 @@ def render(figure: Figure) -> dict[str, bytes]:
             engine.execute(figure)
             figure.set_layout_engine(None)  # everything has found its place
         box = figure.get_tightbbox().padded(float(rcParams["savefig.pad_inches"]))
+        most = _most_dots(figure)
         for kind, metadata in _FIXED.items():
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, dpi=_DOTS[kind], bbox_inches=box, metadata=metadata)
+            figure.savefig(buffer, format=kind, dpi=min(_DOTS[kind], most), bbox_inches=box, metadata=metadata)
             contents[kind] = buffer.getvalue()
     return contents
 
@@ -155,6 +160,13 @@ def _as_dots(figure: Figure) -> None:
         if sum(np.size(np.asarray(line.get_xdata(orig=False))) for line in marks) > _MANY:
             for line in marks:
                 line.set_rasterized(line.get_linestyle() == "None")
+
+
+def _most_dots(figure: Figure) -> float:
+    """Dots an inch at which the memory for all that is stored as dots stays within bounds."""
+    things = len(figure.findobj(lambda artist: bool(artist.get_rasterized())))
+    inches = float(figure.get_figwidth() * figure.get_figheight())
+    return math.sqrt(_MOST_MEMORY / (_BYTES_A_DOT * inches * things)) if things else math.inf
 
 
 def svg_uri(svg: bytes) -> Markup:

@@ -39,7 +39,12 @@ _LABELS = 16
 
 
 def plot(
-    result: Landscape, *, kind: Kind = "contour", modules: Sequence[str] | None = None, step: float | None = None
+    result: Landscape,
+    *,
+    kind: Kind = "contour",
+    modules: Sequence[str] | None = None,
+    networks: Sequence[str] | None = None,
+    step: float | None = None,
 ) -> Figure:
     """Draw the loss around each network, less its own loss, on one scale for all.
 
@@ -48,11 +53,14 @@ def plot(
         kind: ``contour`` with lines a step apart; ``surface`` in three dimensions; ``flatness``, the mean change in
             random directions by distance, or by module when there are several.
         modules: draw these only; by default all.
+        networks: draw these only, by label; by default all, but in planes of several modules the first of each kind.
+            Flatness shows all.
         step: between two contours, in nats; by default the papers' 0.05, or less where the loss changes by less than
             two such steps. After ten on either side, each is twice as far as the one before, and the figure says so.
 
     Raises:
-        UsageError: for another kind, a step that is not positive, or a module that was not moved.
+        UsageError: for another kind, a step that is not positive, a module that was not moved, or a network that is
+            not there.
     """
     if kind not in get_args(Kind):
         raise UsageError(f"kind {kind!r}{nearest(kind, get_args(Kind))}")
@@ -62,16 +70,35 @@ def plot(
     if not places:
         raise UsageError("no modules to draw; name some, or leave modules out to draw all")
     with styled():
-        return _flatness(result, places) if kind == "flatness" else _planes(result, places, kind, step)
+        if kind == "flatness":
+            return _flatness(result, places)
+        return _planes(result, _shown(result, networks, several=len(places) > 1), places, kind, step)
 
 
-def _planes(result: Landscape, places: list[int], kind: Kind, step: float | None) -> Figure:
+def _shown(result: Landscape, networks: Sequence[str] | None, *, several: bool) -> list[int]:
+    """The networks that planes are drawn of. Eight seeds with twenty modules would make a figure five feet high."""
+    labels, kinds = [m.label for m in result.members], _kinds(result)
+    if networks is None:
+        return [i for i, kind in enumerate(kinds) if not several or kind not in kinds[:i]]
+    if not networks:
+        raise UsageError("no networks to draw; name some, or leave networks out")
+    for name in networks:
+        if name not in labels:
+            raise UsageError(f"no landscape of network {name!r}{nearest(name, labels)}")
+    return [labels.index(name) for name in networks]
+
+
+def _kinds(result: Landscape) -> list[str]:
+    return [m.role or m.label for m in result.members]
+
+
+def _planes(result: Landscape, shown: list[int], places: list[int], kind: Kind, step: float | None) -> Figure:
     """A panel a network, or for several modules a block of small panels a network."""
     with np.errstate(invalid="ignore"):
-        rises = result.loss[:, places] - result.centre[:, places, None, None]
+        rises = result.loss[np.ix_(shown, places)] - result.centre[np.ix_(shown, places)][..., None, None]
     levels = Levels.of(rises, STEP if step is None else step, finer=step is None)
-    members, several = len(result.members), len(places) > 1
-    blocks, panels = (members, len(places)) if several else (1, members)
+    several = len(places) > 1
+    blocks, panels = (len(shown), len(places)) if several else (1, len(shown))
     columns = min(_SMALL_COLUMNS if several else _COLUMNS, panels)
     rows = -(-panels // columns)
     side = 1.4 if several else 2.7
@@ -80,21 +107,28 @@ def _planes(result: Landscape, places: list[int], kind: Kind, step: float | None
     *parts, foot = fig.subfigures(blocks + 1, 1, squeeze=False, height_ratios=[*heights, 0.85])[:, 0]
     for block, part in enumerate(parts):
         cells = _cells(part, rows, columns, kind)
-        shown = [(block, j) for j in range(panels)] if several else [(i, 0) for i in range(members)]
         if several:
-            part.suptitle(f"{result.members[block].label}: {_centre(result, block, places[0])}", fontsize=10)
-        for cell, (i, j) in zip(cells, shown, strict=False):
+            network = shown[block]
+            part.suptitle(f"{_named(result, network)}: {_centre(result, network, places[0])}", fontsize=10)
+        there = [(block, j) for j in range(panels)] if several else [(i, 0) for i in range(panels)]
+        for cell, (i, j) in zip(cells, there, strict=False):
             _plane(cell, result, rises[i, j], levels, small=several)
             module = result.modules[places[j]]
             if several:
                 cell.set_title(module, fontsize=7.5, fontweight="normal")
             else:
-                name = f"{result.members[i].label}{', ' if module else ''}{module}"
-                cell.set_title(f"{name}\n{_centre(result, i, places[j])}{_range(rises[i, j])}", fontsize=8.5)
+                name = f"{result.members[shown[i]].label}{', ' if module else ''}{module}"
+                cell.set_title(f"{name}\n{_centre(result, shown[i], places[j])}{_range(rises[i, j])}", fontsize=8.5)
         for cell in cells[panels:]:
             cell.remove()
     _scale(foot, result, levels, kind)
     return fig
+
+
+def _named(result: Landscape, member: int) -> str:
+    kinds = _kinds(result)
+    of = kinds.count(kinds[member])
+    return result.members[member].label + (f", one of {of}" if of > 1 else "")
 
 
 def _cells(part: FigureBase, rows: int, columns: int, kind: Kind) -> list[Axes]:
@@ -198,7 +232,7 @@ def _flatness(result: Landscape, places: list[int]) -> Figure:
         chosen, x = [(j, len(result.radii) - 1) for j in places], np.arange(len(places), dtype=float)
     else:
         chosen, x = [(places[0], r) for r in range(len(result.radii))], result.radii
-    kinds = [m.role or m.label for m in result.members]
+    kinds = _kinds(result)
     look = looks(kinds)
     lowest = np.inf
     for i, kind in enumerate(kinds):
