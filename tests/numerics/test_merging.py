@@ -6,7 +6,7 @@ import torch
 
 from transferscope.errors import UsageError
 from transferscope.numerics.averaging import uniform
-from transferscope.numerics.merging import dare, model_stock, task_arithmetic, ties, wise_ft
+from transferscope.numerics.merging import dare, model_stock, task_arithmetic, ties, ties_vector, wise_ft
 from transferscope.rng import generator
 
 SHAPES = {"a.weight": (3, 4), "a.running_mean": (3,), "head.weight": (2, 3)}
@@ -135,6 +135,22 @@ def test_ties_trims_over_the_whole_network_and_elects_for_sums_of_zero():
     for density in (0.0, 1.1, math.nan):
         with pytest.raises(UsageError, match="expected a share over 0 and up to 1"):
             ties(zero, [big], density=density)
+
+
+@pytest.mark.parametrize("density", [0.3, 1.0])
+@pytest.mark.parametrize("count", [2, 20])
+def test_ties_row_by_row_is_ties_of_the_whole_matrix_to_the_bit(density, count):
+    moved = torch.randn(count, 997, generator=generator("ties"), dtype=torch.float64)
+    moved[:, ::7] = moved[:, ::7].round()
+    given = moved.clone()
+    least = moved.abs().sort(1, descending=True).values[:, round(density * 997) - 1 :][:, :1]
+    trimmed = torch.where(moved.abs() >= least, moved, 0.0)
+    signs = trimmed.sum(0).sign()
+    signs[signs == 0] = signs.sum().sign()
+    agrees = (trimmed.sign() == signs) & (trimmed != 0)
+    wanted = torch.where(agrees, trimmed, 0.0).sum(0) / agrees.sum(0).clamp(min=1)
+    assert torch.equal(ties_vector(moved, density), wanted)
+    assert torch.equal(moved, given)
 
 
 def test_dare_keeps_a_share_and_the_mean():

@@ -204,3 +204,8 @@ def test_each_law_predicts_its_own_kind_better() -> None:
     assert np.array_equal(held_out(us, power, "best", generator=rng).index, np.arange(72, 80))
     with pytest.raises(UsageError, match="5 models, 1 held out; a law takes five others"):
         held_out(us[:5], power[:5], "best", generator=rng)
+
+
+def test_numbers_that_do_not_vary_have_no_r2():
+    law = fit_power_law([0.1, 0.2, 0.3, 0.4, 0.6, 0.8], [0.1] * 6)  # whose mean is rounded
+    assert np.isnan(law.r2)

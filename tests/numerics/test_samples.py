@@ -1,6 +1,7 @@
 """Samples of images, equal shares, pacing: against plain loops and what must hold of any draw."""
 
 import itertools
+import tracemalloc
 from typing import get_args
 
 import numpy as np
@@ -93,6 +94,14 @@ def test_small_versions_are_means_of_cells():
          for c in range(3)] for n in range(2)
     ]  # fmt: skip
     assert small(images) == pytest.approx(np.array(slow))
+
+
+def test_small_versions_take_no_copy_of_all_pixels_in_float64():
+    images = np.full((64, 128, 128, 3), 7, np.uint8)
+    tracemalloc.start()
+    small(images)
+    assert tracemalloc.get_traced_memory()[1] < 2 * images.nbytes
+    tracemalloc.stop()
 
 
 def test_a_sample_is_described_by_its_diversity():

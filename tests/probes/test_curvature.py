@@ -153,5 +153,9 @@ def test_bad_input(net):
         Curvature(net, params, images, batch=0)
     with pytest.raises(DataError, match="no images"):
         Curvature(net, params, images.subset([]))
+    with pytest.raises(UsageError, match="precision 'bfloat16'"):
+        Curvature(net, params, images, precision="bfloat16")
+    with pytest.raises(UsageError, match="4 classes, but small has 3 outputs"):
+        Curvature(net, params, pictures(classes=4))
     with pytest.raises(ModelError, match="loss or gradient on images is not finite"):
         Curvature(net, params | {"6.bias": torch.full((3,), torch.nan)}, images)

@@ -198,6 +198,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing():
         ({"precision": "float16"}, "precision 'float16'; did you mean 'bfloat16'"),
         ({"device": "tpu"}, "device 'tpu'"),
         ({"batch": -1}, "batch -1; expected at least 1 image"),
+        ({"batch": 0}, "batch 0; expected at least 1 image"),
         ({"metrics": ["auc"]}, "'auc' is for multi-label"),
     ],
 )

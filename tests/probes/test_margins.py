@@ -96,3 +96,45 @@ def test_what_cannot_be():
         margins(NET, PARAMS, ImageSet(IMAGES.images, labels, CLASSES, IMAGES.ids))
     with pytest.raises(ModelError, match="no final layer"):
         margins(replace(NET, head=""), PARAMS, IMAGES)
+
+
+class Rows(nn.Module):
+    """Tokens stand in one row with images, those of an image together or not; or tokens come before images."""
+
+    def __init__(self, form="image by image"):
+        super().__init__()
+        self.form, self.each, self.head = form, nn.Linear(4, 5), nn.Linear(5, 4)
+
+    def forward(self, x):
+        tokens = x.flatten(1).view(len(x), 9, 4)
+        if self.form == "image by image":
+            return self.head(self.each(tokens.flatten(0, 1)).tanh().view(len(x), 9, 5).mean(1))
+        return self.head(self.each(tokens.transpose(0, 1)).tanh().mean(0))
+
+
+def test_rows_of_an_image_are_its_features():
+    net = wrap(Rows(), name="rows", classes=4, input=WANTED)
+    whole = wrap(nn.Sequential(Tokens(), nn.Linear(5, 4)), name="tokens", classes=4, input=WANTED)
+    params = initialise(net, 3)
+    same = {k.replace("each", "0.each").replace("head", "1"): v for k, v in params.items()}
+    # The last batch has one image.
+    found = margins(net, params, IMAGES, ["each"], precision="float64", batch=11, device="cpu")
+    wanted = margins(whole, same, IMAGES, ["0.each"], precision="float64", device="cpu")
+    np.testing.assert_allclose(found.values, wanted.values, rtol=1e-9)
+    np.testing.assert_allclose(found.spread, wanted.spread, rtol=1e-9)
+
+
+class Tokens(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.each = nn.Linear(4, 5)
+
+    def forward(self, x):
+        return self.each(x.flatten(1).view(len(x), 9, 4)).tanh().mean(1)
+
+
+@pytest.mark.parametrize("batch", [4, 9])  # 9: as many images as tokens, so that the number of entries is right
+def test_tokens_before_images_have_no_margins(batch):
+    net = wrap(Rows("tokens first"), name="rows", classes=4, input=WANTED)
+    with pytest.raises(ModelError, match="'each' passes on does not have image after image on its first axis"):
+        margins(net, initialise(net, 3), IMAGES, ["each"], batch=batch, device="cpu")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -85,6 +87,15 @@ def test_other_points_are_not_taken_for_these(work, tmp_path):
     assert not seen  # all of it was there
     engine(net, images, folder, metrics=["error"]).run(points, lambda *_: seen.append(1))
     assert len(seen) == len(points)
+
+
+def test_other_images_of_the_same_name_are_not_taken_for_these(work, tmp_path):
+    net, images, points = work
+    folder = tmp_path / "kept"
+    engine(net, images, folder).run(points)
+    for others in (replace(images, images=255 - images.images), replace(images, labels=images.labels[::-1].copy())):
+        found = engine(net, others, folder).run(points)["test"].values["loss"]
+        np.testing.assert_array_equal(found, engine(net, others).run(points)["test"].values["loss"])
 
 
 def test_a_damaged_file_counts_as_none(work, tmp_path):

@@ -53,6 +53,19 @@ def test_the_first_group_within_the_bound_is_that_of_the_whole_surface(metric, q
     assert found.looked <= found.all
 
 
+@pytest.mark.parametrize("screen", [False, True])
+def test_a_loss_of_several_labels_an_image_is_searched(screen):
+    net = build("mlp:20-10", 4, input=Input((6, 6), 1, (0.1,), (0.3,)))
+    images = images_for(net, multilabel=True)
+    points, groups = ladder(net)
+    engine = Engine(net, {"test": images}, metrics=["loss"], device="cpu", batch=8, screen=screen)
+    means = engine.run(points)["test"].values["loss"].reshape(-1, 3).mean(1)
+    bound = float(means[-1]) * 1.001
+    found = engine.first_within(points, groups, bound, metric="loss")
+    assert found.group == int(np.argmax(means <= bound))
+    assert found.value == pytest.approx(means[found.group], rel=1e-6)
+
+
 def test_most_groups_are_left_early():
     net = build("mlp:20-10", 4, input=Input((6, 6), 1, (0.1,), (0.3,)))
     points, groups = ladder(net)

@@ -375,3 +375,39 @@ def test_only_what_differs_between_checkpoints_moves():
     found = run(net, points, images)
     assert found.how.plan == "affine"
     np.testing.assert_allclose(found.examples["loss"], plain_losses(net, points, images, torch.float64), rtol=1e-9)
+
+
+def test_a_direction_that_is_not_finite_spoils_no_other_point():
+    """At the second point it has no part, and a share of 0 of what is not finite is no number."""
+    net = build("mlp:20-10", 4, input=Input((6, 6), 1, (0.1,), (0.3,)))
+    images = images_for(net)
+    theta = lively(net, images, 1)
+    name = net.modules("layer")[1].tensors[0]
+    inf = torch.full_like(theta[name], torch.inf)
+    steps = [[1, 0], [0, 1], [2, 0], [3, 0], [4, 0]]
+    points = Points.moved(theta, [{name: inf}, {name: torch.ones_like(inf)}], steps)
+    found = run(net, points, images)
+    assert found.how.reason == "its values are not finite at the far end of a direction"
+    wanted = plain_losses(net, points, images, torch.float64)[1]
+    np.testing.assert_allclose(found.examples["loss"][1], wanted, rtol=1e-9)
+
+
+class Filled(nn.Module):
+    """Makes a tensor of the images that does not grow with their number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.head = nn.Linear(12, 12), nn.Linear(12, 12), nn.Linear(12, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        added = x.new_full((12,), 0.5)
+        return self.head(self.b(self.a(x.flatten(1)).tanh()) + added)
+
+
+def test_what_is_made_of_the_images_and_does_not_grow_is_evaluated_whole():
+    net = wrap(Filled(), name="filled", classes=3, input=Input((2, 2)))
+    images = images_for(net)
+    theta = lively(net, images, 1)
+    points = moves(net, theta, ("b.weight",), kernels=True)
+    found = run(net, points, images)
+    np.testing.assert_allclose(found.examples["loss"], plain_losses(net, points, images, torch.float64), rtol=1e-9)

@@ -21,6 +21,8 @@ _LOG_FROM = 20.0
 _FOLDS = 5
 _LEAST = 20
 _TREES = {"n_estimators": 80, "max_depth": 3, "learning_rate": 0.1, "subsample": 0.8, "min_samples_leaf": 3}
+_ROUNDING = 1e-20
+"""What is left of accuracies, squared, that is rounding."""
 _SHRINK = 1.0
 """Ridge of the linear part, in units of a standardised covariate's variance times one model."""
 
@@ -119,9 +121,8 @@ def design(names: Sequence[str], values: Sequence[np.ndarray]) -> Design:
             called.append(name)
             made = [(value == level).astype(np.float64) for level in np.unique(value)[1:]]
         for column in made:
-            spread = float(column.std())
-            if spread > 0:
-                columns.append((column - column.mean()) / spread)
+            if np.ptp(column) > 0:  # the deviation of equal numbers may be rounding
+                columns.append((column - column.mean()) / float(column.std()))
                 owner.append(i)
     matrix = np.stack(columns, axis=1) if columns else np.empty((len(values[0]) if values else 0, 0))
     return Design(tuple(called), np.array(owner, dtype=np.int64), matrix)
@@ -148,6 +149,8 @@ def partial_r2(base: ArrayLike, y: ArrayLike, covariates: Array, lost: int = 3) 
     both = np.column_stack([np.ones(n), covariates])
     rank = int(np.linalg.matrix_rank(both)) - 1
     before = float(((rest - rest.mean()) ** 2).sum())
+    if before <= _ROUNDING * float(np.square(y).sum()):  # the base leaves nothing that could be explained
+        before = 0.0
     solution = np.linalg.lstsq(both, rest, rcond=None)[0]
     after = float(((rest - both @ solution) ** 2).sum())
     freedom = n - lost - rank

@@ -142,14 +142,16 @@ def ties(
     >>> ties({"w": torch.zeros(3)}, tuned, density=2 / 3)["w"].tolist()
     [2.0, -2.0, -1.0]
     """
+    _check_density(density)
     found, names = _plain_mean(start, tuned, plain)
     if not names:
         return found
-    firsts = [start[name].to(torch.float64).reshape(-1) for name in names]
-    origin = torch.cat(firsts)
-    moved = torch.stack([torch.cat([one[name].to(torch.float64).reshape(-1) for name in names]) for one in tuned])
-    merged = origin + scale * ties_vector(moved.sub_(origin), density)
-    for name, part in zip(names, torch.split(merged, [len(f) for f in firsts]), strict=True):
+    origin = torch.cat([start[name].to(torch.float64).reshape(-1) for name in names])
+    moved = origin.new_empty(len(tuned), len(origin))  # the largest thing here by far, so there is one of it
+    for row, one in zip(moved, tuned, strict=True):
+        torch.sub(torch.cat([one[name].to(torch.float64).reshape(-1) for name in names]), origin, out=row)
+    merged = origin + scale * _elected(moved, density)
+    for name, part in zip(names, torch.split(merged, [start[name].numel() for name in names]), strict=True):
         like = tuned[0][name]
         found[name] = part.view(like.shape).to(like.dtype)
     return found
@@ -172,18 +174,31 @@ def ties_vector(moved: Float64[Tensor, "n d"], density: float) -> Float64[Tensor
     >>> ties_vector(torch.tensor([[2.0, -1.0], [-1.0, -3.0]], dtype=torch.float64), 1.0).tolist()
     [2.0, -2.0]
     """
+    _check_density(density)
+    return _elected(moved.clone(), density)
+
+
+def _check_density(density: float) -> None:
     if not 0 < density <= 1:
         raise UsageError(f"TIES density {density}; expected a share over 0 and up to 1, such as 0.2")
+
+
+def _elected(moved: Float64[Tensor, "n d"], density: float) -> Float64[Tensor, " d"]:
+    """Do as :func:`ties_vector` and overwrite the task vectors, as several networks in float64 take much memory."""
     size = moved.shape[1]
     dropped = size - max(1, round(density * size))
-    trimmed = moved
     if dropped:
-        least = torch.stack([row.abs().kthvalue(dropped + 1).values for row in moved])
-        trimmed = torch.where(moved.abs() >= least[:, None], moved, 0.0)
-    signs = trimmed.sum(0).sign()
+        for row in moved:
+            own = row.abs()
+            row.masked_fill_(~(own >= own.kthvalue(dropped + 1).values), 0.0)
+    signs = moved.sum(0).sign()
     signs[signs == 0] = signs.sum().sign()
-    agrees = (trimmed.sign() == signs) & (trimmed != 0)
-    return torch.where(agrees, trimmed, 0.0).sum(0) / agrees.sum(0).clamp(min=1)
+    agree = torch.zeros(size, dtype=torch.int64, device=moved.device)
+    for row in moved:
+        agrees = (row.sign() == signs) & (row != 0)
+        agree += agrees
+        row.masked_fill_(~agrees, 0.0)
+    return moved.sum(0) / agree.clamp(min=1)
 
 
 def dare(

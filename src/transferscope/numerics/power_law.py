@@ -125,7 +125,9 @@ def fit_power_law(x: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) 
         raise UsageError(f"a power law of {len(np.unique(a[used]))} different x; it has three numbers, give three")
     k, alpha, floor, sse = (float(v[0]) for v in fit_power_laws(a, b, w[None, :]))
     mean = float(np.average(b, weights=w))
-    return PowerLaw(k, alpha, floor, sse, int(used.sum()), float(np.sum(w * (b - mean) ** 2)))
+    # The mean of equal numbers is rounded: about it they would vary by a little, and R² be anything.
+    sst = float(np.sum(w * (b - mean) ** 2)) if np.ptp(b[used]) > 0 else 0.0
+    return PowerLaw(k, alpha, floor, sse, int(used.sum()), sst)
 
 
 def fit_power_laws(

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -24,11 +23,10 @@ from ..models.network import Network
 from ..models.objective import example_losses
 from ..runtime import full_float32, pick_device
 from .forward import Forward
+from .gradients import Precision, in_precision
 from .twice import as_error, check_graph, twice_differentiable
 
 __all__ = ["Curvature", "Precision"]
-
-Precision: TypeAlias = Literal["float32", "float64"]
 
 
 class Curvature:
@@ -57,6 +55,7 @@ class Curvature:
     Raises:
         ModelError: for a module that does not exist, never runs or holds no parameters, or a loss that is not finite.
         DataError: when the network cannot look at these images.
+        UsageError: for another number format, no batch, or another number of classes than outputs.
     """
 
     def __init__(
@@ -73,11 +72,11 @@ class Curvature:
     ) -> None:
         if batch < 1:
             raise UsageError(f"a batch of {batch} images; give at least 1")
-        self.dtype = {"float32": torch.float32, "float64": torch.float64}[precision]
         where = pick_device(device)
-        given = {k: v.to(self.dtype) if v.is_floating_point() else v for k, v in params.items()}
-        self._forward = Forward(net, given, where)
+        self._forward = Forward(net, in_precision(params, precision), where)
         self._forward.check(images)
+        self._forward.check_task(images)
+        self.dtype = self._forward.dtype
         self._module = self._forward.module.to(memory_format=torch.contiguous_format)
         self._feed, self._count, self._batch = Feed(images, where), len(images), batch
         self.names, self._weights = self._choose(net, module)

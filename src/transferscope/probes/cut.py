@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 
 from .compiled import Compiled
 from .degree import degrees
-from .forward_graph import Recording
+from .forward_graph import Recording, UnrecordableError
 
 __all__ = ["Cut", "Part", "Values"]
 
@@ -96,7 +96,8 @@ class Cut:
         saves: whether a convolution or matrix product is left out of the passes of all points but one.
 
     Raises:
-        UnrecordableError: when the values that cross the cut cannot be stacked.
+        UnrecordableError: when the values that cross the cut cannot be stacked, or one of them is made of images and
+            does not grow with their number.
     """
 
     def __init__(self, recording: Recording, moving: frozenset[str]) -> None:
@@ -111,6 +112,9 @@ class Cut:
         crossing = dict.fromkeys(
             i for n in steps if n in varying for i in n.all_input_nodes if i in still or i is recording.x
         )
+        seen = _reached(steps, {recording.x})
+        if any(n in seen for n in crossing if n not in fed):
+            raise UnrecordableError("it makes a value of the images that does not grow with their number")
         self.live = tuple(n for n in crossing if n in fed)
         self.before = Part.of(recording, still, self.live)
         self.shared = Part.of(recording, still, [n for n in crossing if n not in fed])

@@ -113,7 +113,8 @@ class Engine:
             check_labels(self._metrics[name], self._sets[name].labels, name)
         self._set_up_norm(left, options)
         first = next(iter(sets.values()))
-        self._batch = options.get("batch") or usual_batch(self._device, first.size)
+        given = options.get("batch")
+        self._batch = usual_batch(self._device, first.size) if given is None else given
         if self._batch < 1:
             raise UsageError(f"batch {self._batch}; expected at least 1 image")
 
@@ -269,12 +270,12 @@ class Engine:
     def _key(self, points: Points) -> str:
         if self._kept is None:
             return ""
-        sets = [(name, len(images), self._metrics[name]) for name, images in self._sets.items()]
+        sets = [(name, images.digest, self._metrics[name]) for name, images in self._sets.items()]
         how = (
             self._net.name,
             self._precision,
             self._norm,
-            self._recalibrated_on,
+            "" if self._calibration is None else self._calibration.digest,
             self._per_example,
             self._compiles,
         )

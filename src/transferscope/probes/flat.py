@@ -22,8 +22,9 @@ _SWEEP = {"cpu": 2**17, "cuda": 2**24}
 class FlatWeights:
     """The floating tensors of a module, end to end in one buffer, set to points of weight space in place.
 
-    Points are combined in float64 and rounded once, so the weights are those of :func:`transferscope.params.combine`;
-    beside a forward pass this costs nothing that can be measured.
+    Operands are held in the format of the buffer; points are combined in float64 and rounded once. So of operands in
+    this format the weights are those of :func:`transferscope.params.combine`. Beside a forward pass this costs
+    nothing that can be measured.
 
     Args:
         module: taken over: its tensors become views of the buffer (convolution kernels channels-last).

@@ -41,10 +41,10 @@ class Forward:
         self.module: nn.Module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def check(self, images: ImageSet) -> None:
-        """Raise unless the network can look at these images.
+        """Raise unless the network can look at these images; their size is looked at by :meth:`__call__`.
 
         Raises:
-            DataError: when there are none, or their channels or size are not those of the network's input.
+            DataError: when there are none, or their channels are not those of the network's input.
             UsageError: for all parts of a source.
         """
         if isinstance(images, ImageSplits):
@@ -58,6 +58,24 @@ class Forward:
                 f"{images.name}: images are {kinds[images.channels]} and {self.net.name} wants "
                 f"{kinds.get(wanted.channels, f'{wanted.channels} channels')}; "
                 f"load them with channels={wanted.channels}"
+            )
+
+    def check_task(self, images: ImageSet) -> None:
+        """Raise unless the images are, besides, of the network's size and task, so that they have a loss.
+
+        Raises:
+            DataError: when they are of another size.
+            UsageError: when there are not as many classes as outputs.
+        """
+        net, wanted = self.net, self.net.input.size
+        if images.size != tuple(wanted):
+            raise DataError(
+                f"{images.name}: images are {images.size[0]}×{images.size[1]}, {net.name} wants "
+                f"{wanted[0]}×{wanted[1]}; load them so"
+            )
+        if len(images.classes) != net.classes:
+            raise UsageError(
+                f"{images.name}: {len(images.classes)} classes, but {net.name} has {net.classes} outputs"
             )
 
     @torch.inference_mode()

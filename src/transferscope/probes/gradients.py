@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..data.feed import Batch, Feed
 from ..data.imageset import ImageSet
-from ..errors import DataError, ModelError, UsageError, nearest
+from ..errors import ModelError, UsageError, nearest
 from ..models.network import Granularity, Network
 from ..models.objective import example_losses
 from ..params import Params, norm
@@ -125,7 +125,7 @@ def gradients(
     where = pick_device(device)
     forward = Forward(net, in_precision(params, precision), where)
     forward.check(images)
-    _check(net, images)
+    forward.check_task(images)
     places = _places(net, modules, side) if len(modules) else ()
     while True:
         try:
@@ -346,13 +346,3 @@ def _first_tensor(values: Sequence[Any]) -> Tensor | None:
         if isinstance(value, Tensor) and value.is_floating_point():
             return value
     return None
-
-
-def _check(net: Network, images: ImageSet) -> None:
-    if images.size != tuple(net.input.size):
-        raise DataError(
-            f"{images.name}: images are {images.size[0]}×{images.size[1]}, {net.name} wants "
-            f"{net.input.size[0]}×{net.input.size[1]}; load them so"
-        )
-    if len(images.classes) != net.classes:
-        raise UsageError(f"{images.name}: {len(images.classes)} classes, but {net.name} has {net.classes} outputs")

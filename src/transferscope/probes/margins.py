@@ -18,6 +18,7 @@ from ..models.network import Granularity, Network
 from ..progress import Progress, silent
 from ..runtime import full_float32, pick_device
 from .activations import Tap, taps
+from .entries import entries_an_image
 from .forward import Forward
 from .gradients import Precision, in_precision
 
@@ -118,11 +119,13 @@ def margins(
     spreads = {name: _Spread() for name in places}
     forward.module.requires_grad_(False)
     with full_float32(where), _Caught(forward.module, chosen, net.head) as caught:
-        for part in Feed(images, where).batches(batch):
+        feed = Feed(images, where)
+        caught.look(forward.net.input.prepare(next(feed.batches(2)).images).to(forward.dtype))
+        for part in feed.batches(batch):
             x = forward.net.input.prepare(part.images).to(forward.dtype).requires_grad_(True)
             for name, value in _of_batch(caught, x, part.labels, form, top_k).items():
                 parts[name].append(value)
-                spreads[name].add(caught.seen[name])
+                spreads[name].add(caught.seen[name].reshape(len(x), -1))
             progress(part.start + len(part.images), len(images), "images")
     values = np.stack([np.concatenate(parts[name]) for name in places])
     return Margins(tuple(places), values, np.array([spreads[name].root for name in places]))
@@ -156,6 +159,8 @@ class _Caught:
     def __init__(self, module: nn.Module, chosen: Sequence[Tap], head: str) -> None:
         self._module, self._chosen, self._head = module, chosen, head
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._examples = 0
+        self._rows: dict[str, int] | None = None
         self.seen: dict[str, Tensor] = {}
         self.norms: dict[str, Tensor] = {}
 
@@ -169,8 +174,18 @@ class _Caught:
         while self._handles:
             self._handles.pop().remove()
 
+    def look(self, x: Tensor) -> None:
+        """See of two images how many entries each place has for an image: windows may stand beside images."""
+        found = []
+        for images in (x, x[-1:]):
+            with torch.enable_grad():
+                self.run(images.detach().requires_grad_(True))
+            found.append({name: [h] for name, h in self.seen.items()})
+        self._rows = {k: min(rows, default=0) for k, rows in entries_an_image(found[0], found[1], len(x)).items()}
+
     def run(self, x: Tensor) -> Tensor:
         """Return the logits; of a copy, as the first operation may be in place."""
+        self._examples = len(x)
         self.seen.clear()
         logits: Tensor = self._module(x.clone())
         return logits
@@ -190,11 +205,18 @@ class _Caught:
             raise ModelError(f"module {name!r} passes on no features with a gradient; ask for a module around it")
         if name in self.seen:
             raise ModelError(f"module {name!r} runs more than once in a pass, so that it has no one margin")
+        rows = None if self._rows is None else self._rows.get(name, 0)
+        if rows is not None and (not rows or len(h) != self._examples * rows):
+            raise ModelError(
+                f"what module {name!r} passes on does not have image after image on its first axis, so that an image "
+                "has no margin there; ask for a module around it"
+            )
         self.seen[name] = h.detach().clone()  # before an operation in place can overwrite it
+        examples = self._examples
 
         def keep(gradient: Tensor) -> None:
             self.norms[name] = torch.linalg.vector_norm(
-                gradient.detach().reshape(len(gradient), -1), dim=1, dtype=torch.float64
+                gradient.detach().reshape(examples, -1), dim=1, dtype=torch.float64
             )
 
         h.register_hook(keep)  # type: ignore[no-untyped-call]
@@ -209,8 +231,8 @@ class _Spread:
         self._squares, self._n = 0.0, 0
 
     def add(self, h: Tensor) -> None:
-        """Take in a batch."""
-        rows = h.reshape(len(h), -1).double()
+        """Take in a batch, a row an image."""
+        rows = h.double()
         if self._about is None:
             self._about = rows.mean(0)
             self._sum = torch.zeros_like(self._about)

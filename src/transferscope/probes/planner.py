@@ -108,13 +108,16 @@ class Planner:
         x = self._first(_CHECKED_IMAGES)
         chosen = sorted({0, len(points) // 2, len(points) - 1})
         try:
-            found = torch.cat([part for _, part in sweep.logits(sweep.live(x), chosen)])
+            live = sweep.live(x)
+            found = torch.cat([part for _, part in sweep.logits(live, chosen)])
         except RuntimeError as e:
             if out_of_memory(e):
                 raise
             raise UnrecordableError(
                 f"its graph cannot be cut here: {next(iter(str(e).splitlines()), '')[:200]}"
             ) from e
+        if not live.finite:  # a share of 0 of what is not finite is not 0, so that it would spoil every point
+            raise UnrecordableError("its values are not finite at the far end of a direction")
         for i, logits in zip(chosen, found, strict=True):
             self._move(points, i)
             plain = self._module(x).to(x.dtype)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import UsageError, nearest
 from ..models.solution import Given, as_solution
+from ..numerics.simplex import uniform_on_simplex
 from ..params import Params, check_same, clone, combine
 from ..rng import numpy_generator
 
@@ -154,8 +155,8 @@ class Points:
 
         Source: Neyshabur et al. 2020, definition 3.1.
         """
-        exponentials = numpy_generator("simplex", seed).standard_exponential((count, len(vertices)))
-        return cls(tuple(map(_weights, vertices)), exponentials / exponentials.sum(1, keepdims=True))
+        drawn = uniform_on_simplex(count, len(vertices), numpy_generator("simplex", seed))
+        return cls(tuple(map(_weights, vertices)), drawn)
 
     @classmethod
     def plane(

@@ -49,6 +49,11 @@ class Prepared:
     def __len__(self) -> int:
         return len(self._feed)
 
+    @property
+    def digest(self) -> str:
+        """Of pixels and labels, see :attr:`~transferscope.data.imageset.ImageSet.digest`."""
+        return self._images.digest
+
     def batches(self, size: int) -> Iterator[tuple[int, Tensor]]:
         """Yield the place of the first image and the images, ``(b, c, h, w)``, of one batch after the other."""
         if self._pixels is not None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..data.feed import Feed
 from ..data.imageset import ImageSet
+from ..errors import ModelError
 from ..models.network import Granularity, Network
 from ..progress import Progress, silent
 from ..runtime import pick_device
@@ -107,8 +108,11 @@ def readings(
 
     handle = forward.module.get_submodule(net.head).register_forward_pre_hook(given_to_head) if net.head else None
     try:
+        feed = Feed(images, where)
         with Taps(forward.module, chosen, take) as seen:
-            for part in Feed(images, where).batches(batch):
+            for name, why in seen.look(forward, next(feed.batches(2))).items():
+                raise ModelError(f"module {name!r} has no features: {why}; ask for a module inside or around it")
+            for part in feed.batches(batch):
                 before.clear()
                 forward(part)
                 places = seen.collect()

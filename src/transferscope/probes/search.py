@@ -144,7 +144,8 @@ def scan(
         found, seen, within = 0.0, 0, True
         for number, place in enumerate(batches):
             part, logits = labels[place], of(number, members)
-            each = Contributions(part.repeat(len(logits)))(metric, logits.flatten(0, 1))
+            truth = part.repeat(len(logits), *(1,) * (part.ndim - 1))  # labels of an image may be a row
+            each = Contributions(truth)(metric, logits.flatten(0, 1))
             found, seen = found + float(each.to(torch.float64).sum()), seen + len(each)
             looked += len(each)
             limit = allowed + _off(found, seen) if nearly else allowed

@@ -204,6 +204,11 @@ class Live:
     families: dict[fx.Node, _Family] = field(default_factory=dict)
 
     @property
+    def finite(self) -> bool:
+        """Whether all that is combined for points is finite."""
+        return all(family.finite for family in self.families.values())
+
+    @property
     def bytes(self) -> int:
         """Memory held, by what was made of the values as well."""
         made = (family.bytes for family in self.families.values())
@@ -225,6 +230,11 @@ class _Family:
         self._shape = ahead[0].permute(self._order).shape
         self.origin = self._rows[0]
         self._back = tuple(int(i) for i in np.argsort(self._order))
+
+    @property
+    def finite(self) -> bool:
+        """Whether the values at all anchors are finite."""
+        return bool(self._rows.isfinite().all())
 
     @property
     def bytes(self) -> int:
