@@ -26,7 +26,7 @@ def files(tmp_path):
     return weights, paths
 
 
-@pytest.mark.parametrize("block", [1, 5_000, 2**22])
+@pytest.mark.parametrize("block", [97, 5_000, 2**22])
 def test_the_same_as_in_memory(files, block):
     weights, paths = files
     found, want = averaged_files(NET, paths, block=block), uniform(weights)

@@ -84,8 +84,15 @@ def test_a_loss_that_is_not_a_number_is_not_within():
     assert engine.first_within(points, np.array([0, 1]), 100.0, metric="loss").group == 1
 
 
-@pytest.mark.parametrize("metric", ["error", "loss"])
-@pytest.mark.parametrize("name", ["mlp:20-10", "resnet20"])
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("mlp:20-10", "error"),
+        ("mlp:20-10", "loss"),
+        ("resnet20", "error"),
+        pytest.param("resnet20", "loss", marks=pytest.mark.slow),
+    ],
+)
 def test_screening_in_bfloat16_finds_the_same_group_and_the_same_value(metric, name):
     side = 6 if name.startswith("mlp") else 8
     net = build(name, 4, input=Input((side, side), 3, (0.1,) * 3, (0.3,) * 3))

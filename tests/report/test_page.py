@@ -203,7 +203,11 @@ def browser() -> Iterator[Any]:
 
 @pytest.mark.parametrize(
     ("scheme", "width", "unfolded"),
-    [("light", 1280, True), pytest.param("dark", 1280, False, marks=pytest.mark.slow), ("light", 400, False)],
+    [
+        pytest.param("light", 1280, True, marks=pytest.mark.slow),
+        pytest.param("dark", 1280, False, marks=pytest.mark.slow),
+        ("light", 400, False),
+    ],
 )
 def test_it_can_be_used_by_ear_and_by_keyboard(
     made: Made, browser: Any, scheme: str, width: int, unfolded: bool
