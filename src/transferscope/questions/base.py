@@ -62,6 +62,7 @@ class Question(Strict, ABC):
         tells_apart: whether it tells starts of one kind apart; others take runs from pre-trained weights as alike.
         chooses: settings that decide what it is asked about, not how it is answered.
         among: settings that choose among the weights which a run has kept; a file has but one set.
+        quick: settings of its short form, ``NAME: quick``, for questions that take long; empty where it has none.
     """
 
     revision: ClassVar[int]
@@ -76,6 +77,7 @@ class Question(Strict, ABC):
     tells_apart: ClassVar[bool] = False
     chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows"})
     among: ClassVar[frozenset[str]] = frozenset({"weights", "ends", "epochs", "trajectories"})
+    quick: ClassVar[Mapping[str, Any]] = {}
 
     targets: tuple[Name, ...] | None = None
     """Ask only about these targets; default: all."""

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
 from ..questions import QUESTIONS, question_class
 from ..questions.base import Question
+from ..questions.presets import QUICK
 from ..strict import Name, Strict, TargetName
 from ..train.recipe import Recipe
 from .overlay import PatchOf
@@ -256,7 +257,8 @@ class Study(Strict):
     starts: dict[Name, StartSettings] = Field(default_factory=dict)
     """Where runs start, by name: ``P-T: {from: source, seeds: [0, 1]}`` is a line each; only a grid needs none."""
     analyses: dict[Name, AnyQuestion] = Field(default_factory=dict)
-    """The questions to answer: ``barrier: true`` or with settings; under another name with ``question:``."""
+    """The questions to answer: ``barrier: true`` or with settings; ``quick`` for those that take long and have a
+    quick form; under another name with ``question:``."""
     record: RecordSettings = Field(default_factory=RecordSettings)
     """What is measured and kept of the runs on targets."""
 
@@ -292,8 +294,9 @@ def json_schema() -> dict[str, Any]:
         reference = union["discriminator"]["mapping"][name]
         definition = schema["$defs"][reference.rsplit("/", 1)[1]]
         definition["required"] = [key for key in definition.get("required", []) if key != "question"]
+        short = [{"const": QUICK}] if question_class(name).quick else []
         analyses["properties"][name] = {
             "description": definition.get("description", name),
-            "anyOf": [{"type": "boolean"}, {"$ref": reference}],
+            "anyOf": [{"type": "boolean"}, *short, {"$ref": reference}],
         }
     return schema
