@@ -10,6 +10,7 @@ from ..data.augmentation import Augmentation
 from ..data.spec import parse
 from ..errors import SpecError
 from ..models.locate import content_digest
+from ..models.solution import PROBED_HEAD
 from ..train.recipe import Recipe
 from .check import Checked
 from .graph import PlannedRun, Step
@@ -270,7 +271,7 @@ class Trainings:
         group = "P" if start.source == "source" else f"P {start.source}"
         group = group if tag == usual else f"{group} ({tag})"
         if (start.head or source.head) == "probe":  # nothing of such a start is drawn from the run's seed
-            return {"from": "source", "weights": tag, "head": "probe"}, f"{group}, probed head"
+            return {"from": "source", "weights": tag, "head": "probe"}, f"{group}{PROBED_HEAD}"
         return {"from": "source", "weights": tag, "head": start.head or source.head, "seed": seed}, group
 
     def _probed(self, target: str, source: str, weights: str, images: Step, found: Found) -> Step:
