@@ -106,6 +106,9 @@ class SourceSettings(Strict):
     """Settings of ``objective: simclr`` that are not to be as their defaults."""
     clip: ClipSettings | None = None
     """Settings of ``objective: clip`` that are not to be as their defaults."""
+    sampler: SamplerSettings | None = None
+    """Which training images are seen, or which first, in one way; another source, alike but ``from: random``, is the
+    control."""
     checkpoint: str | None = None
     """A file of pre-trained weights, instead of ``data``: safetensors, .pt, .pth or .th, or a folder of them."""
     at: str | None = None
