@@ -1,7 +1,9 @@
 """The command scaling: the plain answer, the page, and one line for what is wrong."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,3 +72,36 @@ def test_one_line_for_what_is_wrong(
     assert main(["scaling", str(small(tmp_path)), *more]) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("note: ")]
     assert len(lines) == 1 and lines[0].startswith("error: ") and said in lines[0]
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An empty place for objects, and a cache of this machine's own."""
+    fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'transferscope[s3]'")
+    monkeypatch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path / "cache"))
+    place = fsspec.filesystem("memory")
+    yield place
+    place.rm("/", recursive=True)
+
+
+@pytest.mark.timeout(900)
+def test_it_writes_the_same_to_an_address(bucket: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--ds", "food101", "--covariates", "--draws", "40"]
+    assert main([*args, "--out", "memory://pages/scaling"]) == 0
+    mirror = Path(capsys.readouterr().out.splitlines()[-1]).parent
+    assert mirror.is_relative_to(tmp_path / "cache"), "where the page lies on this machine"
+    there = {name.removeprefix("/pages/scaling/"): bucket.cat_file(name) for name in bucket.find("/pages/scaling")}
+    assert {"report.html", "tables/points.csv", "tables/scaling.csv"} <= there.keys()
+    assert sum(name.endswith(".svg") for name in there) == sum(name.endswith(".pdf") for name in there) >= 3
+    here = {str(p.relative_to(mirror)): p.read_bytes() for p in mirror.rglob("*") if p.is_file()}
+    assert there == here and b"memory://pages/scaling" in there["report.html"], "the command to make it again"
+
+
+def test_an_address_that_cannot_be_reached_is_said_before_the_fits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'transferscope[s3]'")
+    monkeypatch.setattr("transferscope.cli.scaling._table", lambda options: pytest.fail("reads the table first"))
+    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--out", "nowhere://pages/scaling"]
+    assert main(args) == 2
+    assert "error: nowhere://pages/scaling: cannot be reached (" in capsys.readouterr().err

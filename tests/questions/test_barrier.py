@@ -434,6 +434,20 @@ def test_pairs_of_runs():
         barrier(NET, [], white(), left_out=left_out[:1])
 
 
+def test_runs_that_began_with_a_probed_head_are_joined_with_what_they_began_as():
+    tags = {"epoch 0": 0.25, "best": 1.5, "final": 1.5}
+    probed = [replace(a_run(f"P-T {i}", "P-T", tags), group="P, probed head") for i in range(2)]
+    plain = replace(a_run("P-T 2", "P-T", tags), group="P")
+    assert [run.probed for run in (*probed, plain)] == [True, True, False]
+    pairs, _ = run_pairs([*probed, plain], best_and_final=False, start=at(0.0, "P", "P", "P"))
+    given = [(a.label, a.params["u"].item(), b.label) for a, b in pairs if a.role == "P"]
+    assert given == [
+        ("P with the probed head", 0.25, "P-T 0"), ("P with the probed head", 0.25, "P-T 1"), ("P", 0.0, "P-T 2")
+    ]  # fmt: skip
+    assert pairs[-3][0] is pairs[-2][0], "read once"
+    assert not any(a.role == "P" for a, _ in run_pairs(probed, best_and_final=False)[0]), "only where P is asked for"
+
+
 @pytest.mark.real
 def test_the_mnist_pair():
     folder = os.environ.get("TRANSFERSCOPE_REAL_DATA")

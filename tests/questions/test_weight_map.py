@@ -256,3 +256,14 @@ def test_what_cannot_be_mapped():
     broken["photo"][2].params["conv.weight"][0] = math.nan
     with pytest.raises(UsageError, match=r"weights of RI-T 0 \(photo\) are not finite in 'conv.weight'"):
         weight_map(broken)
+
+
+def test_a_probed_head_makes_no_other_start():
+    def probed(s):
+        return dataclasses.replace(s, group="P, probed head") if s.role == "P-T" else s
+
+    given = study(seeds=(0, 1, 2), randoms=3)
+    plain, fitted = weight_map(given), weight_map({t: [probed(s) for s in of] for t, of in given.items()})
+    assert [f.text for f in fitted.findings()] == [f.text for f in plain.findings()]
+    assert {"002-3-i", "002-3-j"} <= {f.claim for f in fitted.findings()}
+    assert fitted.pair_frame().equals(plain.pair_frame())

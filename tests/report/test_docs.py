@@ -1,5 +1,6 @@
 """The page of every question says what the report says of it, and has a row for every setting."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from transferscope.data.spec import SCHEMES
 from transferscope.models.build import known
 from transferscope.questions import QUESTIONS, question_class, result_class
+from transferscope.questions.presets import quick_questions, quick_settings
 from transferscope.study.schema import json_schema
 
 PAGES = Path(__file__).parents[2] / "docs" / "questions"
@@ -38,6 +40,13 @@ def test_the_page_says_what_the_report_and_the_settings_say(name: str) -> None:
     kind = question_class(name)
     assert (f"--only {name}" in page) == (kind.files is not None)
     assert ("From the command line: study only: " in page) == (kind.files is None)
+
+
+@pytest.mark.parametrize("name", quick_questions())
+def test_the_page_says_what_quick_is(name: str) -> None:
+    page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    settings = json.dumps(quick_settings("", name)).replace('"', "")
+    assert f"`{name}: quick` (and `--set {name}=quick`)" in page and f"`{settings}`" in page
 
 
 def test_one_name_in_every_place() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from transferscope.errors import SpecError, UsageError
 from transferscope.models.build import build
 from transferscope.models.network import Input
+from transferscope.questions import question_class
 from transferscope.store.tensors import write_tensors
 from transferscope.study.check import check
 from transferscope.study.library import PAPERS, library_study, paper, paper_study, why_left_out
@@ -225,6 +226,26 @@ def test_other_settings_by_place() -> None:
         load_study("demo", settings={"name.x": 1})
     with pytest.raises(SpecError, match=r"^recipe: unknown key 'epoch'; did you mean 'epochs'"):
         load_study("demo", settings={"recipe.epoch": 3})
+
+
+def test_quick_is_laid_over_what_the_study_says() -> None:
+    quick = question_class("basin").quick
+    there = {"analyses": {"basin": {"targets": ["clipart"], "images": 200}, "barrier": True}}
+    (key,) = settings = {"analyses.basin": "quick"}
+    assert changed(there, settings)["analyses"]["basin"] == {"targets": ["clipart"], **quick}
+    assert there["analyses"]["basin"]["images"] == 200, "the tree that was given is as it was"
+    for bare in (True, False, "quick", None):
+        assert changed({"analyses": {"basin": bare}}, settings)["analyses"]["basin"] == quick
+    finer = changed({"analyses": {"basin": "quick"}}, {"analyses.basin.images": 1000})
+    assert finer["analyses"]["basin"] == {**quick, "images": 1000}
+    assert changed({}, {key: "quick", f"{key}.draws": 20})["analyses"]["basin"] == {**quick, "draws": 20}
+    named = {"analyses": {"fig9": {"question": "landscape", "shows": {"fig9": []}}}}
+    assert changed(named, {"analyses.fig9": "quick"})["analyses"]["fig9"]["points"] == 11
+    study = load_study("demo", settings={"landscape": "quick", "basin": "quick"})
+    assert study.analyses["basin"].targets == ("clipart",) and study.analyses["landscape"].model_dump()["planes"] == 4
+    assert load_study("paper:liu2019", settings={"basin": "quick"}).analyses["basin"].model_dump()["draws"] == 8
+    with pytest.raises(SpecError, match=r"^analyses\.barrier: barrier has no quick form; those that have one: basin"):
+        load_study("demo", settings={"barrier": "quick"})
 
 
 @pytest.mark.parametrize(

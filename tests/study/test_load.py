@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from transferscope.errors import SpecError
+from transferscope.questions import question_class
 from transferscope.study.load import LIBRARY, load_study, parse_study
 from transferscope.study.problems import StudyError
 from transferscope.study.schema import json_schema
@@ -24,6 +25,9 @@ def test_short_forms(tree: Tree) -> None:
     assert study.starts["RI-T same"].init == 0 and study.starts["RI-T"].seeds == (0, 1)
     assert list(study.analyses)[:2] == ["learning_curves", "mistakes"]
     assert parse_study(tree(analyses__similarity=False)).analyses.keys() == study.analyses.keys() - {"similarity"}
+    quick = parse_study(tree(analyses={"basin": "quick"}))
+    spelled = parse_study(tree(analyses={"basin": dict(question_class("basin").quick)}))
+    assert quick == spelled != parse_study(tree(analyses={"basin": True}))
     named = parse_study(tree(analyses={"fig7": {"question": "barrier", "points": 5}, "barrier": True}))
     assert [q.question for q in named.analyses.values()] == ["barrier", "barrier"]  # type: ignore[attr-defined]
 
@@ -57,13 +61,16 @@ def test_short_forms(tree: Tree) -> None:
         ("analyses__barrier__pionts", 5, r"^analyses\.barrier: unknown key 'pionts'; did you mean 'points'\?$"),
         ("analyses__barrier__ends", ["bst"], r"^analyses\.barrier\.ends\.0: 'bst' is not one of .* did you mean 'best'\?$"),
         ("analyses__barier", True, r"^analyses\.barier: unknown question 'barier'; did you mean 'barrier'\?$"),
-        ("analyses__barrier", 3, r"^analyses\.barrier: expected true, false or settings, got 3$"),
+        ("analyses__barrier", 3, r"^analyses\.barrier: expected true, false, quick or settings, got 3$"),
         ("analyses__combined_domains__unions", [["photo"]], r"^analyses\.combined_domains\.unions\.0: needs at least 2 entries"),
         ("analyses__criticality", {"sigmas": []}, r"^analyses\.criticality\.sigmas: needs at least 1 entry, has 0$"),
         ("analyses__criticality", {"sigmas": [0.0]}, r"^analyses\.criticality\.sigmas: holds no number above 0; "),
         ("analyses__criticality", {"alphas": 1}, r"^analyses\.criticality\.alphas: must be greater than or equal to 3, got 1$"),
         ("analyses__criticality", {"paths": ["driect"]}, r"^analyses\.criticality\.paths\.0: 'driect' is not one of .* did you mean 'direct'"),
         ("analyses__rewind", {"epochs": 3}, r"^analyses\.rewind\.epochs: expected a list, got 3; write \[3\]$"),
+        ("analyses__barrier", "quick", r"^analyses\.barrier: barrier has no quick form; those that have one: basin, landscape$"),
+        ("analyses__basin", "quik", r"^analyses\.basin: expected true, false, quick or settings, got 'quik'$"),
+        ("analyses__quickest", "quick", r"^analyses\.quickest: unknown question 'quickest'"),
         ("analyses", ["barrier"], r"^analyses: expected a mapping of settings, got \['barrier'\]$"),
         ("name", "a/b", r"^name: expected a name of up to 60 characters without /"),
         ("name", 3, r"^name: expected text, got 3$"),
@@ -94,7 +101,7 @@ def test_short_forms_that_are_wrong_hide_nothing_else(tree: Tree) -> None:
         "recipe: unknown key 'lrr'",
         "analyses.mistakes: unknown key 'galery'",
         "targets.photo.data: synthetic:phot: synthetic: unknown domain 'phot'",
-        "analyses.distance: expected true, false or settings, got []",
+        "analyses.distance: expected true, false, quick or settings, got []",
         "analyses.barier: unknown question 'barier'",
         "analyses.fig: unknown question ['barrier']",
     ]
@@ -166,12 +173,18 @@ def test_json_schema_is_a_schema_and_every_field_is_described() -> None:
 def test_json_schema_agrees_with_the_checks(tree: Tree) -> None:
     validator = jsonschema.Draft202012Validator(json_schema())
     demo = read_yaml(Path(str(resources.files("transferscope.study").joinpath("demo.yaml"))))
-    for good in (tree(), demo, tree(analyses={"fig7": {"question": "barrier"}}), tree(network={"name": "lenet"})):
+    for good in (
+        tree(),
+        demo,
+        tree(analyses={"fig7": {"question": "barrier"}, "basin": "quick"}),
+        tree(network={"name": "lenet"}),
+    ):
         assert list(validator.iter_errors(good)) == []
     for bad in (
         tree(images__size="24"),
         tree(nmae="x"),
         tree(analyses__barrier__pionts=3),
         tree(analyses={"fig7": {}}),
+        tree(analyses={"barrier": "quick"}),
     ):
         assert list(validator.iter_errors(bad))

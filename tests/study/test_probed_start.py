@@ -26,6 +26,8 @@ starts:
   new: {from: source, seeds: [0], targets: [photo]}
 analyses:
   soup: {starts: [slow, smooth], targets: [photo], shifts: [clipart], methods: [wise_ft], coefficients: [0.5, 1.0]}
+  barrier: {points: 3, targets: [photo]}
+  distance: {starts: [slow, smooth], targets: [photo]}
 """
 
 
@@ -85,6 +87,52 @@ def test_a_soup_of_them_starts_from_it(done) -> None:
     assert found.lines and found.entry("WiSE-FT").coefficient in (0.5, 1.0)
     assert {f.claim for f in found.findings() if f.claim} == {f"003-{x}" for x in "bcstuv"}
     assert start["fc2.weight"].shape[0] == 12
+
+
+def of_target(done, question: str):
+    (found,) = done.results(question).values()
+    return found
+
+
+def test_a_line_from_the_pre_trained_network_begins_with_its_probed_head(done) -> None:
+    found = of_target(done, "barrier")
+    ends = {(p.path.a, p.path.b): p.path for p in found.paths if "P" in p.path.roles}
+    probed = "P with the probed head"
+    assert set(ends) == {(probed, f"{start} {seed}") for start in ("slow", "smooth") for seed in range(3)} | {
+        ("P", "new 0")
+    }
+    for (a, _), path in ends.items():
+        assert path.kind == ("P & P-T (probed head)" if a == probed else "P & P-T")
+        assert bool(path.note) == (a == "P"), "only there a head is borrowed"
+    begun = {path.curve("test", "error").values[0] for (a, _), path in ends.items() if a == probed}
+    assert len(begun) == 1, "one network, whichever run is at the other end"
+    told = [f.text for f in found.findings()]
+    assert any(text.startswith("P & P-T (probed head), 6 pairs of 7 networks: ") for text in told)
+    assert sum("the head is new 0's all along" in text for text in told) == 1
+
+
+def test_distances_are_measured_from_where_probed_runs_began(done) -> None:
+    found = of_target(done, "distance")
+    assert found.members[0].label == "P with the probed head"
+    assert not any(found.missing) and len(found.starts()) == 6, "own starts, heads included"
+    run = done.stored[done.plan.runs["photo"]["slow 0"].step.digest].weights()
+    squares = [float((run["final"][k] - v).square().sum()) for k, v in run["epoch 0"].items()]
+    (pair,) = [p for p in found.starts() if found.members[p.b].label == "slow 0"]
+    assert found.whole()[found.pairs.index(pair)] == pytest.approx(sum(squares) ** 0.5, rel=1e-4)
+    assert any(f.text.startswith("P & P-T (probed head): ") for f in found.findings())
+
+
+def test_only_answers_about_probed_starts_are_other_answers() -> None:
+    def source(starts: list[str], question: str) -> dict[str, str]:
+        study = tree() | {"analyses": {question: {"starts": starts, "targets": ["photo"]}}}
+        study["starts"]["new"]["seeds"] = [0, 1]
+        return make_plan(check(parse_study(study))).items[question]["photo"].spec["source"]
+
+    plain = {"label": "P", "weights": "final"}
+    for question in ("barrier", "distance"):
+        assert source(["new"], question) == plain
+        assert source(["slow", "new"], question) == plain | {"head": "probed"}
+    assert source(["slow", "new"], "similarity") == plain, "whose features are before the head"
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,10 @@ def questions(options: argparse.Namespace) -> int:
     width = max(map(len, QUESTIONS))
     for name in QUESTIONS:
         kind = question_class(name)
-        print(f"{name:<{width}}  {kind.words.asks}{'' if kind.files is None else ' (of checkpoints, too)'}")
+        told = ["of checkpoints, too"] if kind.files is not None else []
+        told += [f"{name}: quick"] if kind.quick else []
+        more = f" ({'; '.join(told)})" if told else ""
+        print(f"{name:<{width}}  {kind.words.asks}{more}")
     return 0
 
 

@@ -50,15 +50,22 @@ def named_given(option: str, given: Sequence[str]) -> dict[str, str]:
 
 
 def settings_given(given: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Read ``QUESTION.KEY=VALUE``, the value as in a study file."""
+    """Read ``QUESTION.KEY=VALUE``, the value as in a study file, and ``QUESTION=quick``; what comes later counts."""
+    from ..questions import QUESTIONS
+    from ..questions.presets import QUICK, quick_settings
     from ..study.yaml_input import parse_yaml
 
     settings: dict[str, dict[str, Any]] = {}
     for text in given:
         place, is_given, value = text.partition("=")
         name, dot, key = place.partition(".")
+        if is_given and name in QUESTIONS and not dot and value == QUICK:
+            settings.setdefault(name, {}).update(quick_settings(f"--set {name}", name))
+            continue
         if not (is_given and dot and name and key):
-            raise UsageError(f"--set {text!r}: expected QUESTION.KEY=VALUE, e.g. landscape.points=50")
+            raise UsageError(
+                f"--set {text!r}: expected QUESTION.KEY=VALUE, e.g. landscape.points=50, or e.g. landscape=quick"
+            )
         settings.setdefault(name, {})[key] = parse_yaml(f"value: {value}", f"--set {place}")["value"]
     return settings
 

@@ -104,7 +104,8 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="change a setting by its place, e.g. recipe.epochs=5, or give what a paper needs, e.g. chexpert=PATH; "
+        help="change a setting by its place, e.g. recipe.epochs=5, or give what a paper needs, e.g. chexpert=PATH, "
+        "or ask a question that takes long in its quick form, e.g. basin=quick; "
         "where fewer epochs are trained, weights are kept after those that come",
     )
     study.add_argument(
@@ -268,7 +269,8 @@ def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:
         action="append",
         default=[],
         metavar="NAME.KEY=VALUE",
-        help="a setting of a question, as in a study, e.g. landscape.points=50; can be given several times",
+        help="a setting of a question, as in a study, e.g. landscape.points=50; or its quick form, "
+        "landscape=quick; can be given several times",
     )
     parser.add_argument(
         "--head",

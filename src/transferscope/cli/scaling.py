@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "table", metavar="TABLE",
         help="CSV, TSV or JSON lines: a row for each model, or for each model and task; or the run folder of a study "
-        "with a grid of pre-trainings",
+        "with a grid of pre-trainings, or its address",
     )  # fmt: skip
     add("--us", nargs="+", default=[], metavar="NAME", help="upstream accuracy: columns, or tasks of a long table")
     add("--ds", nargs="+", default=[], metavar="NAME", help="downstream tasks (default: all others)")
@@ -72,7 +72,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--tail", action="store_true", help="fit hulls with their descending tail")
     add("--seed", type=int, default=0, metavar="S", help="of all draws (default: 0)")
-    add("--out", metavar="DIR", help="write tables, figures and report.html here (default: print only)")
+    add(
+        "--out", metavar="DIR",
+        help="write tables, figures and report.html here, to a folder or an address, s3://… (default: print only)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -80,8 +83,11 @@ def run(options: argparse.Namespace) -> int:
     from ..questions.prediction_power.measure import CONFIGURATION, prediction_power
     from ..questions.scaling.findings import plain_answer
     from ..questions.scaling.measure import scaling
+    from ..store.place import Place, is_address
 
     started = time.monotonic()
+    if options.out and is_address(options.out):
+        Place(options.out).exists("report.html")  # an address that cannot be reached is said now, not after the fits
     table, sampled = _table(options)
     for note in table.notes:
         print(f"note: {note}", file=sys.stderr)

@@ -15,13 +15,16 @@ from ..params import Params
 from .network import Network
 from .prepared import is_extra, unwrapped
 
-__all__ = ["ROLES", "Given", "Solution", "Solutions", "Weights", "as_solution", "letter", "pair_kind"]
+__all__ = ["PROBED_HEAD", "ROLES", "Given", "Solution", "Solutions", "Weights", "as_solution", "letter", "pair_kind"]
 
 ROLES: tuple[str, ...] = ("P", "RI", "P-T", "RI-T")
 """Pre-trained, randomly initialised, and these two trained on the target, in the order they are written.
 
 Source: Neyshabur et al. 2020, §2.
 """
+
+PROBED_HEAD = ", probed head"
+"""How the group of a start ends whose final layer was fitted to the pre-trained features (Kumar et al. 2022)."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,13 +149,16 @@ def pair_kind(a: Solution, b: Solution) -> str:
     """Say what kind of pair two solutions are; the same for either order when both roles are known.
 
     Two weights of one run (labels that differ only in what is in brackets at the end) are named by what differs; no
-    brackets are the final weights. Two RI-T with the same random start say so, and two P-T from different weights.
+    brackets are the final weights. Two RI-T with the same random start say so, two P-T from different weights, and a
+    trained network beside pre-trained weights whose final layer was fitted to the task.
 
     >>> x, y = Solution("P-T 0", {}, "P-T", "P"), Solution("RI-T 0", {}, "RI-T", "RI 0")
     >>> pair_kind(x, y), pair_kind(y, x), pair_kind(y, Solution("RI-T 1", {}, "RI-T", "RI 0"))
     ('P-T & RI-T', 'P-T & RI-T', 'RI-T & RI-T (same start)')
     >>> pair_kind(x, Solution("P-T 1", {}, "P-T", "P digits"))
     'P-T & P-T (different starts)'
+    >>> pair_kind(x, Solution("P with the probed head", {}, "P", "P, probed head"))
+    'P & P-T (probed head)'
     >>> pair_kind(Solution("RI-T 0 (final)", {}, "RI-T"), Solution("RI-T 0 (best)", {}, "RI-T"))
     'RI-T best & final'
     >>> pair_kind(Solution("mine.pt", {}), Solution("theirs.pt", {}))
@@ -169,6 +175,9 @@ def pair_kind(a: Solution, b: Solution) -> str:
             return f"{first} & {second} (same start)"
         if first == "P-T" and a.group != b.group:
             return f"{first} & {second} (different starts)"
+    given = a if a.role == first else b
+    if first == "P" and second in ("P-T", "RI-T") and given.group.endswith(PROBED_HEAD):
+        return f"{first} & {second} (probed head)"
     return f"{first} & {second}"
 
 

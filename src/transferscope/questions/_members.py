@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from ..errors import TooFewError, UsageError
 from ..evidence.phrases import count
 from ..models.network import Network
-from ..models.solution import Given, Solution, Solutions, as_solution, letter, pair_kind
+from ..models.solution import PROBED_HEAD, Given, Solution, Solutions, as_solution, letter, pair_kind
 
 __all__ = [
+    "P_P_T",
+    "P_RI_T",
     "TWO_RI_T",
     "Member",
     "Pair",
@@ -34,10 +36,13 @@ __all__ = [
 TWO_RI_T = ("RI-T & RI-T", "RI-T & RI-T (same start)")
 """Kinds of two networks trained from random weights; the paper's claims are about the first."""
 
+P_P_T, P_RI_T = ("P & P-T", "P & P-T (probed head)"), ("P & RI-T", "P & RI-T (probed head)")
+"""Kinds of pre-trained weights and a trained network: as they are, or with a final layer fitted to the task."""
+
 _WEIGHTS = re.compile(r" \((start|best|final|(epoch|step) \d+)\)$")
 """How :meth:`~transferscope.train.run.Run.at` says which weights of a run; names of files may end otherwise."""
 
-_TABLE_1 = ("P & P-T", "P-T & P-T", "P-T & RI-T", *TWO_RI_T)
+_TABLE_1 = (*P_P_T, "P-T & P-T", "P-T & RI-T", *TWO_RI_T)
 _ARTICLES = {"P-T": "a ", "RI-T": "an "}
 
 
@@ -68,16 +73,19 @@ def run_of(label: str) -> str:
 
 
 def networks_of(members: Sequence[Member]) -> str:
-    """Count networks, and say of pre-trained ones that are the same but for their new heads that they are.
+    """Count networks, and say of pre-trained ones that are the same but for their heads that they are.
 
     >>> networks_of([Member("P-T 0", "P", "P"), Member("P-T 1", "P", "P")])
     '2 networks (the same pre-trained weights with new heads)'
+    >>> networks_of([Member("P-T 0", "P", "P, probed head"), Member("P-T 1", "P", "P, probed head")])
+    '2 networks (the same pre-trained weights with one probed head)'
     >>> networks_of([Member("RI-T 0", "RI", "RI 0")])
     '1 network'
     """
     told = count(len(members), "network")
     same = len(members) > 1 and {m.role for m in members} == {"P"} and len({m.group for m in members}) == 1
-    return f"{told} (the same pre-trained weights with new heads)" if same else told
+    heads = "one probed head" if members and members[0].group.endswith(PROBED_HEAD) else "new heads"
+    return f"{told} (the same pre-trained weights with {heads})" if same else told
 
 
 @dataclass(frozen=True)
@@ -172,11 +180,13 @@ def pair_said(kind: str) -> str:
 
     >>> pair_said("P-T & P-T"), pair_said("RI-T & RI-T (same start)"), pair_said("P-T & RI-T")
     ('two P-T', 'two RI-T from the same start', 'a P-T and an RI-T')
-    >>> pair_said("P & RI-T"), pair_said("mine & yours")
-    ('P and an RI-T', 'mine and yours')
+    >>> pair_said("P & RI-T"), pair_said("P & P-T (probed head)"), pair_said("mine & yours")
+    ('P and an RI-T', 'P with the probed head and a P-T', 'mine and yours')
     """
     named, same, _ = kind.partition(" (same start)")
+    named, probed, _ = named.partition(" (probed head)")
     first, _, second = named.partition(" & ")
+    first += " with the probed head" if probed else ""
     if first == second:
         return f"two {first}{' from the same start' if same else ''}"
     return " and ".join(filter(None, (_ARTICLES.get(name, "") + name for name in (first, second))))

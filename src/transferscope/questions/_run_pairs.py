@@ -60,7 +60,8 @@ def run_pairs(
     """Return the pairs of ``barrier`` that runs on one target give, and what they cannot give.
 
     All pairs of runs (P-T/P-T, RI-T/RI-T, P-T/RI-T, …), then best and final of each run where they differ, then the
-    pre-trained network with each P-T.
+    pre-trained network with each P-T. A P-T whose final layer was fitted before training is joined with what it began
+    as: the pre-trained network with that layer, which fits the task as the pre-trained one does not.
 
     Args:
         runs: on one target.
@@ -82,7 +83,11 @@ def run_pairs(
         same = [run for run in kept if _equal(run.best.params, run.final.params)]
         left_out += [LeftOut(f"{run.label} best & final", "the weights are the same", run.target) for run in same]
     if start is not None:
-        pairs += [(start, ends[run.label]) for run in done if run.role == "P-T"]
+        tuned = [run for run in done if run.role == "P-T"]
+        # The same numbers for all runs of a group, so they are read once.
+        begun = {run.group: run for run in reversed(tuned) if run.probed}
+        probed = {group: run.probed_start for group, run in begun.items()}
+        pairs += [(probed.get(run.group, start), ends[run.label]) for run in tuned]
     return tuple(pairs), tuple(left_out)
 
 

@@ -62,6 +62,8 @@ class Question(Strict, ABC):
         tells_apart: whether it tells starts of one kind apart; others take runs from pre-trained weights as alike.
         chooses: settings that decide what it is asked about, not how it is answered.
         among: settings that choose among the weights which a run has kept; a file has but one set.
+        takes_probed: whether pre-trained weights have the probed final layer, where runs began with one.
+        quick: settings of its short form, ``NAME: quick``, for questions that take long; empty where it has none.
     """
 
     revision: ClassVar[int]
@@ -76,6 +78,8 @@ class Question(Strict, ABC):
     tells_apart: ClassVar[bool] = False
     chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows"})
     among: ClassVar[frozenset[str]] = frozenset({"weights", "ends", "epochs", "trajectories"})
+    takes_probed: ClassVar[bool] = False
+    quick: ClassVar[Mapping[str, Any]] = {}
 
     targets: tuple[Name, ...] | None = None
     """Ask only about these targets; default: all."""

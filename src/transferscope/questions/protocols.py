@@ -327,6 +327,9 @@ class Inputs(Protocol):
     def pretrained(self) -> dict[str, Solution]:
         """Return the weights of all pre-trainings that the question looks at, by source."""
 
+    def controls(self) -> dict[str, str]:
+        """Return the control of each pre-training that chose its images, where there are runs from both."""
+
     def offered(self) -> list[Offered]:
         """Return the given files and the pre-trainings that the question looks at, each with its own network."""
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..store.atomic import said_plainly, write_bytes
 from ..store.digest import digest
+from ..store.place import Place, is_address
+from ..store.remote import mirror_of, shared
 from .figures import Figures
 from .page import render
 from .sections import Answer, Asked, make_section
@@ -73,18 +75,20 @@ def write_table_page(
     """Write ``report.html``, ``figures/`` and ``tables/``.
 
     Args:
-        folder: made if absent.
+        folder: made if absent; or an address, such as ``s3://bucket/scaling``, to which everything goes from its
+            mirror on this machine, the page last.
         about: title and notes.
         shown: the sections in order.
         tables: further tables to write beside the page, by name.
 
     Returns:
-        The page's path.
+        The page's path; of an address, that of its mirror.
 
     Raises:
-        StoreError: when the folder cannot be written.
+        StoreError: when the folder cannot be written, or the address not reached.
     """
-    root = Path(folder)
+    place = Place(str(folder)) if is_address(folder) else None
+    root = Path(folder) if place is None else mirror_of(place)
     for part in (root, root / "figures", root / "tables"):
         with said_plainly(part):
             part.mkdir(parents=True, exist_ok=True)
@@ -98,6 +102,8 @@ def write_table_page(
         write_bytes(root / "tables" / f"{name}.csv", frame.to_csv(index=False).encode())
     page = root / "report.html"
     write_bytes(page, render(about, sections, None, None).encode())
+    if place is not None:
+        shared(place, root, "figures", "tables", "report.html")
     return page
 
 

@@ -30,7 +30,7 @@ from .place import Place
 from .step import HEADER, KEPT, STATE, Draft, Identity, StepRecord, StoredStep, folder_name
 from .tensors import WeightFiles
 
-__all__ = ["RemoteDraft", "RemoteFolder", "RemoteStep"]
+__all__ = ["RemoteDraft", "RemoteFolder", "RemoteStep", "mirror_of", "shared"]
 
 T = TypeVar("T")
 _SYNC = 30.0
@@ -38,6 +38,25 @@ _SYNC = 30.0
 
 _FRESH = 2.0
 """Seconds for which a listing of the finished steps is believed, outside of a claim."""
+
+
+def mirror_of(place: Place) -> Path:
+    """Return where on this machine the files of an address lie; the folder need not be there."""
+    return cache_folder() / "runs" / digest({"address": place.address})[:16]
+
+
+def shared(place: Place, root: Path, *names: str) -> None:
+    """Put files, or folders of files, of a mirror under the same names at its address.
+
+    Args:
+        place: the address.
+        root: its mirror.
+        names: in the order in which they are put.
+    """
+    for name in names:
+        path = root / name
+        for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+            place.upload(file, str(file.relative_to(root)))
 
 
 @dataclass(frozen=True)
@@ -79,7 +98,7 @@ class RemoteFolder(RunFolder):
         except ValueError:
             tree = None
         about, name = checked_marker(tree, place.address)
-        root = cache_folder() / "runs" / digest({"address": place.address})[:16]
+        root = mirror_of(place)
         with said_plainly(root):
             (root / "work").mkdir(parents=True, exist_ok=True)
             (root / "steps").mkdir(exist_ok=True)
@@ -105,10 +124,7 @@ class RemoteFolder(RunFolder):
 
     def share(self, *names: str) -> None:
         """Put files, or folders of files, that were made in the mirror."""
-        for name in names:
-            path = self.root / name
-            for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
-                self.objects.upload(file, str(file.relative_to(self.root)))
+        shared(self.objects, self.root, *names)
 
     def find(self, identity: Identity) -> StoredStep | None:
         """Return the finished step of this digest, whatever it was called then, or ``None``."""

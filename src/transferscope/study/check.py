@@ -17,6 +17,7 @@ from .network_spec import network_spec
 from .overlay import laid_over, make
 from .problems import raise_all
 from .recorded import RecordedRun, recorded_run
+from .sampling import of_sources, seen_of
 from .schema import SourceSettings, StartSettings, Study
 from .snapshot_schedule import Kept
 
@@ -209,6 +210,7 @@ class _Check:
                     self._add(f"{where}.{key}", "is for pre-trained weights; start from a source")
             if len(set(start.seeds)) < len(start.seeds):
                 self._add(f"{where}.seeds", f"holds a seed twice: {list(start.seeds)}; give each run its own")
+        self.problems += of_sources(study)
         for name in {"source", "random"} & study.sources.keys():
             self._add(f"sources.{name}", "is a name with a meaning of its own; call it otherwise")
         for name, source in study.pretrainings.items():
@@ -221,7 +223,7 @@ class _Check:
             if source.at is not None and source.checkpoint is None:
                 self._add(f"{_at(name)}.at", "says which weights of a 'checkpoint'; give that, too")
             if source.checkpoint is not None:
-                for key in ("recipe", "samples", "record", "simclr", "clip"):
+                for key in ("recipe", "samples", "record", "simclr", "clip", "sampler"):
                     if getattr(source, key):
                         self._add(f"{_at(name)}.{key}", "is for pre-training on 'data'; a 'checkpoint' is as it is")
 
@@ -257,7 +259,8 @@ class _Check:
         if source.data is None:
             return Pretraining(source, None, None, None)
         images = self._found(source.data, source.samples, f"{where}.data")
-        recipe = self._recipe([("recipe", self.study.recipe), (f"{where}.recipe", source.recipe)], images)
+        patches = [("recipe", self.study.recipe), (f"{where}.recipe", source.recipe)]
+        recipe = self._recipe(patches, seen_of(source.sampler, images))
         if source.record is not None:
             self._epochs(source.record.epochs, recipe, f"{where}.record.epochs")
         if recipe is not None and source.objective != "supervised":
@@ -315,8 +318,8 @@ class _Check:
     def _kept(self, where: str, tags: Sequence[str], source: Pretraining, name: str) -> None:
         if source.settings.checkpoint is not None:
             self._add(where, f"{_at(name)} is a file of weights; earlier ones are there when it is trained on 'data'")
-        elif source.recipe is not None and source.images is not None:
-            kept = Kept(self.study.record_of(source.settings), source.recipe, source.images.train)
+        elif source.recipe is not None and (seen := seen_of(source.settings.sampler, source.images)) is not None:
+            kept = Kept(self.study.record_of(source.settings), source.recipe, seen.train)
             counted = [tag for tag in tags if tag not in ("best", "final", f"epoch {source.recipe.epochs}")]
             self.problems += kept.missing(counted, where, f"{_at(name)}.record")
 

@@ -12,17 +12,16 @@ from ..errors import SpecError
 from ..train.recipe import Recipe
 from .inventory import Found
 from .pretraining_settings import Objective, SamplerSettings, Sampling
+from .sampling import looks, no_order, sampler_spec, seen_of
 from .schema import GridSettings, Study
 
-__all__ = ["FACTORS", "CheckedPoint", "Point", "check_grid", "not_for", "points_of", "sampled",
-           "seen_of"]  # fmt: skip
+__all__ = ["FACTORS", "CheckedPoint", "Point", "check_grid", "not_for", "points_of", "sampled"]
 
 FACTORS = ("width", "depth", "share", "epochs", "lr", "weight_decay", "head_lr", "head_weight_decay", "batch",
            "label_noise")  # fmt: skip
 """What a grid can vary, in the order of names."""
 
 _OF_NETWORK = ("width", "depth")
-_FIRST = ("random", "easiest", "hardest")
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def points_of(family: str, given: GridSettings) -> list[Point]:
             data = _with(given.data, chosen["share"], chosen.get("label_noise", 0.0))
             name = " ".join([", ".join([family, *kind]), *words])
             control = ""
-            if given.sampler is not None and _looks(way, given.sampler):
+            if given.sampler is not None and looks(way, given.sampler):
                 control = " ".join([", ".join([family, *kind[:-1], _sampling("random", given.sampler)]), *words])
             found.append(
                 Point(
@@ -192,13 +191,7 @@ def _of_sampler(where: str, sampler: SamplerSettings) -> Iterator[SpecError]:
         )
     if len(set(sampler.from_)) < len(sampler.from_):
         yield SpecError(f"{where}.from", f"holds a value twice: {list(sampler.from_)}")
-    if sampler.pace is not None:
-        if wrong := [way for way in sampler.from_ if way not in _FIRST]:
-            yield SpecError(
-                f"{where}.from", f"{wrong[0]!r} is no order; with a pace images come {', '.join(_FIRST)} first"
-            )
-        if sampler.keep != 1:
-            yield SpecError(f"{where}.keep", "is for samples; with a pace all images come into play, leave it out")
+    yield from no_order(where, sampler)
 
 
 def _ways(sampler: SamplerSettings | None) -> tuple[Sampling | None, ...]:
@@ -212,11 +205,6 @@ def _sampling(way: Sampling, sampler: SamplerSettings | None) -> str:
     return f"{way} first" if sampler is not None and sampler.pace is not None else f"from {way}"
 
 
-def _looks(way: Sampling | None, sampler: SamplerSettings) -> bool:
-    """Whether a choice is made with the control's network."""
-    return way in ("easiest", "hardest", "probe") or (way == "cluster" and sampler.features == "probe")
-
-
 def sampled(point: Point, sampler: SamplerSettings | None, images: int) -> dict[str, Any]:
     """Return what says which images a pre-training sees; nothing where it sees all from the start.
 
@@ -227,17 +215,7 @@ def sampled(point: Point, sampler: SamplerSettings | None, images: int) -> dict[
     """
     if sampler is None:
         return {}
-    how = point.sampling.split()[0 if sampler.pace is not None else 1]
-    more: dict[str, Any] = {"clusters": sampler.clusters, "features": sampler.features} if how == "cluster" else {}
-    pace = {} if sampler.pace is None else {"pace": sampler.pace.model_dump()}
-    return {"sampler": {"from": how, "total": round(sampler.keep * images), **more, **pace}}
-
-
-def seen_of(sampler: SamplerSettings | None, found: Found | None) -> Found | None:
-    """Return images with the number of training images that a pre-training sees."""
-    if sampler is None or found is None or sampler.keep == 1:
-        return found
-    return replace(found, train=round(sampler.keep * found.train))
+    return sampler_spec(point.sampling.split()[0 if sampler.pace is not None else 1], sampler, images)
 
 
 def not_for(objective: str, recipe: Recipe, where: str) -> Iterator[SpecError]:

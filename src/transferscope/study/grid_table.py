@@ -9,13 +9,17 @@ from ..data.tables.models import ModelTable
 from ..errors import UsageError, nearest
 from ..questions.grid.measure import Grid
 from ..questions.grid.table import models_of
+from ..store.folder import MARKER
+from ..store.place import Place, is_address
 from .stored_study import open_study
 
 __all__ = ["is_run_folder", "read_grid"]
 
 
 def is_run_folder(path: str | Path) -> bool:
-    """Say whether this is a run folder rather than a table."""
+    """Say whether this is a run folder, or the address of one, rather than a table."""
+    if is_address(path):
+        return Place(str(path)).exists(MARKER)
     return (Path(path) / "plan.json").is_file()
 
 
@@ -25,7 +29,7 @@ def read_grid(root: str | Path, ds: Sequence[str] = ()) -> ModelTable:
     What is finished is read; targets that are missing are in the notes.
 
     Args:
-        root: folder of a study that asks ``grid``, ``scaling`` or ``prediction_power``.
+        root: folder, or address, of a study that asks ``grid``, ``scaling`` or ``prediction_power``.
         ds: only these targets; default: all.
 
     Raises:

@@ -36,7 +36,8 @@ def load_study(
         data: images to take instead of the study's own: one spec string in the place of all targets, or spec strings
             by the name of target or source.
         scale: of a paper: ``mini`` (the default) or ``paper``.
-        settings: what to change, by dotted place (``recipe.epochs``); for a paper also what its scale needs, by name.
+        settings: what to change, by dotted place (``recipe.epochs``), or ``quick`` by the name of a question; for a
+            paper also what its scale needs, by name.
 
     Returns:
         The study, with absolute paths; :func:`~transferscope.study.check.check` says whether it can be run.
@@ -44,7 +45,7 @@ def load_study(
     Raises:
         SpecError: everything that is wrong with it, each with its place, what is wrong and what would be right.
     """
-    settings = settings or {}
+    settings = _by_place(settings or {})
     named, dotted = (
         {k: v for k, v in settings.items() if "." not in k},
         {k: v for k, v in settings.items() if "." in k},
@@ -66,6 +67,14 @@ def load_study(
     elif data is not None:
         tree = with_images(tree, data, ours)
     return parse_study(changed(tree, dotted), base)
+
+
+def _by_place(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Take ``basin: quick`` for what it says of the question, which is under ``analyses``."""
+    from ..questions import QUESTIONS
+    from ..questions.presets import QUICK
+
+    return {f"analyses.{k}" if v == QUICK and k in QUESTIONS else k: v for k, v in settings.items()}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -105,7 +114,7 @@ def parse_study(tree: Mapping[str, Any], base: Path | None = None) -> Study:
 
 
 def _spelled_out(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpecError]]:
-    """Write out the short forms: a network that is a name, analyses that are ``true``, recorded runs by number."""
+    """Write out short forms: a network that is a name, analyses ``true`` or ``quick``, recorded runs by number."""
     out = dict(tree)
     problems = []
     if isinstance(starts := out.get("starts"), Mapping):
@@ -118,21 +127,29 @@ def _spelled_out(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[SpecErro
     analyses = out.get("analyses")
     if isinstance(analyses, Mapping):
         from ..questions import QUESTIONS
+        from ..questions.presets import QUICK, quick_settings
 
         spelled: dict[str, Any] = {}
         for name, given in analyses.items():
+            where = f"analyses.{name}"
             if given is False:
                 continue
-            settings = {} if given is True or given is None else given
+            settings = {} if given is True or given is None or given == QUICK else given
             # What is wrong here is taken out, so that what is wrong elsewhere is found at the same time.
             if not isinstance(settings, Mapping):
-                problems.append(SpecError(f"analyses.{name}", f"expected true, false or settings, got {given!r}"))
+                problems.append(SpecError(where, f"expected true, false, quick or settings, got {given!r}"))
                 continue
             question = settings.get("question", name)
             if not isinstance(question, str) or question not in QUESTIONS:
                 hint = nearest(str(question), QUESTIONS)
-                problems.append(SpecError(f"analyses.{name}", f"unknown question {question!r}{hint}"))
+                problems.append(SpecError(where, f"unknown question {question!r}{hint}"))
                 continue
+            if given == QUICK:
+                try:
+                    settings = quick_settings(where, question)
+                except SpecError as e:
+                    problems.append(e)
+                    continue
             spelled[name] = {"question": question, **settings}
         out["analyses"] = spelled
     return out, problems

@@ -24,6 +24,8 @@ _ENDLESS = 2**31
 def changed(tree: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return a study with other settings, by dotted place; where training gets shorter, what it keeps goes along.
 
+    ``quick`` of an analysis is laid over what the study says of it, so that it stays about the same targets.
+
     Raises:
         UsageError: for a place inside of something that holds no settings, or that is not there.
 
@@ -34,7 +36,8 @@ def changed(tree: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, A
     for place, value in settings.items():
         keys = place.split(".")
         _see_that_it_is_there(out, keys, place)
-        _put(out, keys, value, place)
+        _spell_out(out, keys)
+        _put(out, keys, _laid_over_it(out, keys, value), place)
     _shorten(tree, out, settings)
     return out
 
@@ -252,6 +255,29 @@ def _see_that_it_is_there(tree: Mapping[str, Any], keys: Sequence[str], place: s
     known = [*(there if isinstance(there, Mapping) else ()), *(QUESTIONS if keys[0] == "analyses" else ())]
     if name not in known:
         raise UsageError(f"--set {place}: there is no {_NAMED[keys[0]]} {name!r}{nearest(name, known)}")
+
+
+def _spell_out(tree: dict[str, Any], keys: Sequence[str]) -> None:
+    """Write out a question that the study asks in its short form, where one of its settings is changed."""
+    from ..questions.presets import QUICK, quick_settings
+
+    if keys[0] == "analyses" and len(keys) > 2 and _inner(tree, "analyses").get(keys[1]) == QUICK:
+        place = ".".join(keys[:2])
+        _put(tree, keys[:2], quick_settings(place, keys[1]), place)
+
+
+def _laid_over_it(tree: _Tree, keys: Sequence[str], value: Any) -> Any:
+    """Return the quick form of a question laid over what the study says of it; any other value as it is."""
+    from ..questions import QUESTIONS
+    from ..questions.presets import QUICK, quick_settings
+
+    if keys[0] != "analyses" or len(keys) != 2 or value != QUICK:
+        return value
+    there = _inner(tree, *keys)
+    question = there.get("question", keys[1])
+    if not isinstance(question, str) or question not in QUESTIONS:
+        return value  # to be refused where the study is read
+    return {**there, **quick_settings(".".join(keys), question)}
 
 
 def _put(tree: dict[str, Any], keys: Sequence[str], value: Any, place: str) -> None:

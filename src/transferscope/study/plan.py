@@ -222,7 +222,9 @@ class _Planner:
         if not question.takes_source or len(names) != 1:
             return None
         inputs["source"] = self.make.sources[names.pop()]
-        return {"label": "P", "weights": started[0].step.spec["start"]["weights"]}
+        found = {"label": "P", "weights": started[0].step.spec["start"]["weights"]}
+        probed = any(run.step.spec["start"].get("head") == "probe" for run in started)
+        return found | ({"head": "probed"} if probed and question.takes_probed else {})
 
 
 def _each_once(runs: Iterable[PlannedRun]) -> _Runs:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
 from ..questions import QUESTIONS, question_class
 from ..questions.base import Question
+from ..questions.presets import QUICK
 from ..strict import Name, Strict, TargetName
 from ..train.recipe import Recipe
 from .overlay import PatchOf
@@ -105,6 +106,9 @@ class SourceSettings(Strict):
     """Settings of ``objective: simclr`` that are not to be as their defaults."""
     clip: ClipSettings | None = None
     """Settings of ``objective: clip`` that are not to be as their defaults."""
+    sampler: SamplerSettings | None = None
+    """Which training images are seen, or which first, in one way; another source, alike but ``from: random``, is the
+    control."""
     checkpoint: str | None = None
     """A file of pre-trained weights, instead of ``data``: safetensors, .pt, .pth or .th, or a folder of them."""
     at: str | None = None
@@ -256,7 +260,8 @@ class Study(Strict):
     starts: dict[Name, StartSettings] = Field(default_factory=dict)
     """Where runs start, by name: ``P-T: {from: source, seeds: [0, 1]}`` is a line each; only a grid needs none."""
     analyses: dict[Name, AnyQuestion] = Field(default_factory=dict)
-    """The questions to answer: ``barrier: true`` or with settings; under another name with ``question:``."""
+    """The questions to answer: ``barrier: true`` or with settings; ``quick`` for those that take long and have a
+    quick form; under another name with ``question:``."""
     record: RecordSettings = Field(default_factory=RecordSettings)
     """What is measured and kept of the runs on targets."""
 
@@ -292,8 +297,9 @@ def json_schema() -> dict[str, Any]:
         reference = union["discriminator"]["mapping"][name]
         definition = schema["$defs"][reference.rsplit("/", 1)[1]]
         definition["required"] = [key for key in definition.get("required", []) if key != "question"]
+        short = [{"const": QUICK}] if question_class(name).quick else []
         analyses["properties"][name] = {
             "description": definition.get("description", name),
-            "anyOf": [{"type": "boolean"}, {"$ref": reference}],
+            "anyOf": [{"type": "boolean"}, *short, {"$ref": reference}],
         }
     return schema

@@ -10,13 +10,15 @@ from ..data.augmentation import Augmentation
 from ..data.spec import parse
 from ..errors import SpecError
 from ..models.locate import content_digest
+from ..models.solution import PROBED_HEAD
 from ..train.recipe import Recipe
 from .check import Checked
 from .graph import PlannedRun, Step
-from .grid import CheckedPoint, sampled, seen_of
+from .grid import CheckedPoint, sampled
 from .inventory import Found
 from .pretraining_settings import ClipSettings, Objective, SimclrSettings
 from .recorded import recorded_run
+from .sampling import control_of, looks, sampler_spec, seen_of
 from .schema import GridSettings, ImageSettings, RecordSettings, SourceSettings, StartSettings
 from .snapshot_schedule import kept_epochs
 
@@ -80,7 +82,9 @@ class Trainings:
         self.checked = checked
         self.study = checked.study
         self.data = {name: self.images(name, found) for name, found in checked.targets.items()}
-        self.sources = {name: self._source(name, given) for name, given in self.study.pretrainings.items()}
+        self.sources: dict[str, Step] = {}
+        for name in self.study.pretrainings:
+            self._source(name)
         self.grid: dict[str, Step] = {}
         for one in checked.grid:  # a control comes before those whose images are chosen with it
             self.grid[one.point.name] = self._of_grid(one)
@@ -143,7 +147,13 @@ class Trainings:
             return []
         return kept_epochs(self.study.record_of(given.settings).epochs, given.recipe.epochs)
 
-    def _source(self, name: str, source: SourceSettings) -> Step:
+    def _source(self, name: str) -> Step:
+        """Return the step of a pre-training; a control comes before those whose images are chosen with it."""
+        if name not in self.sources:
+            self.sources[name] = self._of_source(name, self.study.pretrainings[name])
+        return self.sources[name]
+
+    def _of_source(self, name: str, source: SourceSettings) -> Step:
         if source.checkpoint is not None:
             spec = {
                 "revision": REVISION["checkpoint"],
@@ -158,18 +168,15 @@ class Trainings:
         assert given.images is not None and given.recipe is not None
         # A run from random weights of the same seed must not start where the pre-training started.
         start = {"from": "random", "seed": source.seed, "stream": "pre-training"}
-        images = self.images(name, given.images)
-        return self._train(
-            name,
-            images,
-            given.images,
-            given.recipe,
-            source.seed,
-            start,
-            {},
-            self.study.record_of(source),
-            _learned(source.objective, source, given.images),
-        )
+        images, more = self.images(name, given.images), _learned(source.objective, source, given.images)
+        inputs: dict[str, Step] = {}
+        if (sampler := source.sampler) is not None:
+            (way,) = sampler.from_
+            more |= sampler_spec(way, sampler, given.images.train)
+            if looks(way, sampler) and (control := control_of(name, self.study.pretrainings)) is not None:
+                inputs["probe"] = self._source(control)
+        seen, record = seen_of(source.sampler, given.images) or given.images, self.study.record_of(source)
+        return self._train(name, images, seen, given.recipe, source.seed, start, inputs, record, more)
 
     def _recorded(
         self,
@@ -270,7 +277,7 @@ class Trainings:
         group = "P" if start.source == "source" else f"P {start.source}"
         group = group if tag == usual else f"{group} ({tag})"
         if (start.head or source.head) == "probe":  # nothing of such a start is drawn from the run's seed
-            return {"from": "source", "weights": tag, "head": "probe"}, f"{group}, probed head"
+            return {"from": "source", "weights": tag, "head": "probe"}, f"{group}{PROBED_HEAD}"
         return {"from": "source", "weights": tag, "head": start.head or source.head, "seed": seed}, group
 
     def _probed(self, target: str, source: str, weights: str, images: Step, found: Found) -> Step:

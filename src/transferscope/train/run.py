@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from ..errors import UsageError, nearest
-from ..models.solution import Solution
+from ..models.solution import PROBED_HEAD, Solution
 from ..params import Params
 from .events import Ended, Epoch, Event, Snapshot, Steps
 from .recipe import Recipe
@@ -81,6 +81,16 @@ class Run:
     def start(self) -> Solution:
         """The weights before training (θ⁰)."""
         return self.at("epoch 0")
+
+    @property
+    def probed(self) -> bool:
+        """Whether its final layer was fitted to the pre-trained features before training (LP-FT)."""
+        return self.group.endswith(PROBED_HEAD)
+
+    @property
+    def probed_start(self) -> Solution:
+        """The weights before training, as the pre-trained network that they are with a final layer for the task."""
+        return replace(self.start, label=f"{self.group.removesuffix(PROBED_HEAD)} with the probed head")
 
     @property
     def best(self) -> Solution:

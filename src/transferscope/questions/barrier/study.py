@@ -29,6 +29,7 @@ class BarrierQuestion(OfPairs):
 
     least_runs: ClassVar[int] = 2
     files: ClassVar[int | None] = 2
+    takes_probed: ClassVar[bool] = True
 
     revision: ClassVar[int] = 5
     words: ClassVar[Words] = Words(

@@ -18,7 +18,7 @@ from ...evidence.judge import judge
 from ...evidence.pairs import Pairs, pair_mean, pair_ratio
 from ...evidence.phrases import count, interval_text, range_text, short, shortened, times
 from ...evidence.trend import over_depth
-from .._members import TWO_RI_T, Pair, first_of, pair_said
+from .._members import P_P_T, P_RI_T, TWO_RI_T, Pair, first_of, pair_said
 from .._pair_sample import both_learned, judged_by, learned_kinds, networks_in, pairs_sample
 from .._sides import TRAINED, said_unlearned
 from .measure import Distance
@@ -38,12 +38,12 @@ def findings(result: Distance) -> tuple[Finding, ...]:
     own = {role: both_learned(result.members, [p for p in starts if role in _roles(result, p)]) for role in TRAINED}
     found = [_level(result, kind, pairs) for kind, pairs in by_kind.items() if "RI &" not in f"{kind} &"]
     found += [_level(result, "RI-T & its start", own["RI-T"])] if own["RI-T"] else []
-    random = first_of(TWO_RI_T, by_kind)
+    random, two = first_of(TWO_RI_T, by_kind), first_of(("P-T & P-T",), by_kind)
     for claim, more, less, weight in (
-        ("000-3.2-g", random, "P-T & P-T", 0.9),
-        ("000-3.2-h", "P & RI-T", "P & P-T", 0.4),
+        ("000-3.2-g", random, two, 0.9),
+        ("000-3.2-h", first_of(P_RI_T, by_kind), first_of(P_P_T, by_kind), 0.4),
     ):
-        if more in by_kind and less in by_kind:
+        if more is not None and less is not None:
             found.append(_order(result, claim, (more, by_kind[more]), (less, by_kind[less]), weight))
     if own["P-T"] and own["RI-T"]:
         sides = ("RI-T & its start", own["RI-T"]), ("P-T & its start", own["P-T"])

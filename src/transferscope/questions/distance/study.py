@@ -27,6 +27,7 @@ class DistanceQuestion(Question):
     least_runs: ClassVar[int] = 2
     files: ClassVar[int | None] = 2
     headless: ClassVar[bool] = True
+    takes_probed: ClassVar[bool] = True
 
     revision: ClassVar[int] = 5
     words: ClassVar[Words] = Words(
@@ -70,7 +71,10 @@ class DistanceQuestion(Question):
 
         starts: dict[str, Solution] = {}
         if (source := inputs.source()) is not None:
-            starts["P"] = source[0]
+            # Where all runs began with one probed head, that is where they moved from, head included. Beside others
+            # there would be two P of one body, so P is then as pre-trained.
+            begun = list({run.group: run for run in inputs.runs if run.role == "P-T"}.values())
+            starts["P"] = begun[0].probed_start if len(begun) == 1 and begun[0].probed else source[0]
         for run in inputs.runs:
             if run.role == "RI-T" and run.group not in starts:
                 starts[run.group] = dataclasses.replace(run.start, label=run.group)

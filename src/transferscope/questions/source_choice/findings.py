@@ -29,6 +29,7 @@ def findings(result: SourceChoice) -> tuple[Finding, ...]:
         there = [s for s in result.sources if result.best(target, s)]
         found += _best(result, target, there)
         found += [_worth(result, target, s) for s in there]
+        found += [_chosen(result, target, s) for s in there if result.controls.get(s) in there]
         found += _nearer(result, target, [s for s in result.nearest_first.get(target, ()) if s in there])
         if result.best(target, ""):
             found += [f for s in there for f in _went(result, target, s)]
@@ -90,6 +91,24 @@ def _worth(result: SourceChoice, target: str, source: str) -> Finding:
         target=target,
         weight=0.9 if other else 0.7,
         judged=judged,
+    )
+
+
+def _chosen(result: SourceChoice, target: str, source: str) -> Finding:
+    """A source that chose its images against its control; one pre-training each, so nothing is judged."""
+    control = result.controls[source]
+    more = result.gain(target, source, control)
+    at_random, of_choice = (_percent(result, target, name) for name in (control, source))
+    return said(
+        f"{target}: {source} saw chosen images; its control {control}, alike but for as many drawn at random, gives "
+        f"a {_metric(result, target)} of {at_random} against {of_choice}: "
+        f"the choice adds {points_text(more)}, of these two pre-trainings; "
+        f"{_runs(result, target, source, control, more)}.",
+        more,
+        n=_n(result, target, source, control),
+        unit="runs",
+        target=target,
+        weight=0.8,
     )
 
 

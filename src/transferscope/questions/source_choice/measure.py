@@ -108,6 +108,7 @@ class SourceChoice(Result):
         test_images: by target.
         nearest_first: by target, sources from the most to the least like it in their images, as far as told.
         other_labels: by target, sources like it in their images, with labels of another nature, as far as told.
+        controls: the control of each source that chose its images: as many drawn at random.
         left_out: runs that are not compared here.
         outcomes: by target, what each test image adds to the final metric of each run on it, ``(runs, images)``.
         chance: by target, what the test metric is by chance: a failed run counts as that.
@@ -127,6 +128,7 @@ class SourceChoice(Result):
     left_out: tuple[LeftOut, ...]
     outcomes: dict[str, np.ndarray] = field(default_factory=dict)
     chance: dict[str, float] = field(default_factory=dict)
+    controls: dict[str, str] = field(default_factory=dict)
     witnesses: dict[str, tuple[Witness, ...]] = field(default_factory=dict)
 
     @property
@@ -273,6 +275,7 @@ def source_choice(
     test_images: Mapping[str, int],
     nearest_first: Sequence[str] | Mapping[str, Sequence[str]] = (),
     other_labels: Sequence[str] | Mapping[str, Sequence[str]] = (),
+    controls: Mapping[str, str] | None = None,
     outcomes: Mapping[str, Sequence[np.ndarray | None]] | None = None,
     chance: Mapping[str, float] | None = None,
     witnesses: Mapping[str, Sequence[Witness]] | None = None,
@@ -292,6 +295,7 @@ def source_choice(
             by target where that differs.
         other_labels: sources like the targets in their images, but with labels of another nature (colours instead of
             objects); by target where that differs.
+        controls: for sources that chose their images, the one that is alike but drew as many at random.
         outcomes: target → for each run on it, in their order, what each test image adds to the final metric
             (``probes.outcomes``); ``None`` for a run that diverged. Without them intervals are over networks only.
         chance: target → what the test metric is by chance.
@@ -342,6 +346,7 @@ def source_choice(
             if (kept := packed(len(of), of, int(test_images[target]), f"outcomes on {target}")) is not None
         },
         chance=dict(chance or {}),
+        controls={name: other for name, other in (controls or {}).items() if {name, other} <= there},
         witnesses={target: tuple(of) for target, of in (witnesses or {}).items()},
     )
 

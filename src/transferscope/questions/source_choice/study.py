@@ -81,6 +81,7 @@ class SourceChoiceQuestion(Question):
             test_images=inputs.counts("test"),
             nearest_first=self.nearest_first,
             other_labels=self.other_labels,
+            controls=inputs.controls(),
             outcomes={
                 target: [
                     None if run.diverged else inputs.outcomes(run) for run in inputs.runs if run.target == target

@@ -14,7 +14,7 @@ from torch import Tensor
 from ...errors import UsageError, nearest
 from ...evidence.guard import Witness
 from ...evidence.left_out import LeftOut
-from ...models.solution import Solution
+from ...models.solution import PROBED_HEAD, Solution
 from ...progress import Progress, silent
 from .._sides import unlearned
 from ..result import Result
@@ -52,10 +52,19 @@ class MapPoint:
     def start(self) -> str:
         """Which weights it comes from: a name of pre-trained ones, or ``random`` for all random ones together.
 
+        A final layer that was fitted to the task makes no other start: final layers are not compared.
+
         >>> MapPoint("P-T 0", "photo", "P-T", "P").start, MapPoint("RI-T 1", "photo", "RI-T", "RI 1").start
         ('P', 'random')
+        >>> MapPoint("P-T 0", "photo", "P-T", "P, probed head").start
+        'P'
         """
-        return "random" if self.role in _RANDOM else self.group or self.role
+        return "random" if self.role in _RANDOM else self.body or self.role
+
+    @property
+    def body(self) -> str:
+        """The group, whichever final layer it began with."""
+        return self.group.removesuffix(PROBED_HEAD)
 
     @property
     def name(self) -> str:
@@ -126,7 +135,7 @@ class WeightMap(Result):
                     {
                         "a": a.name,
                         "b": b.name,
-                        "same_start": bool(a.group) and a.group == b.group,
+                        "same_start": bool(a.group) and a.body == b.body,
                         "same_target": bool(a.target) and a.target == b.target,
                         "distance": self.distance[i, j],
                         "on_map": float(np.linalg.norm(self.position[i] - self.position[j])),

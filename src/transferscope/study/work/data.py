@@ -188,4 +188,7 @@ def why_not_learned(step: Step) -> str:
     """Say why there are no images that the weights of a step learned the labels of; nothing where there are."""
     if step.kind != "train" or "images" not in step.inputs:
         return NOT_LEARNED
-    return "it was pre-trained without labels" if "simclr" in step.spec else ""
+    if "simclr" in step.spec:
+        return "it was pre-trained without labels"
+    chosen = "sampler" in step.spec and "pace" not in step.spec["sampler"]
+    return "it was pre-trained on a choice of the images of its source" if chosen else ""

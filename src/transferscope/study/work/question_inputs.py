@@ -27,6 +27,7 @@ from ...train.run import Run
 from ..graph import Step
 from ..perform import Context
 from ..runs import load_run
+from ..sampling import controls_among
 from .checkpoint import Taken
 from .data import DataSummary, images_of, why_not_learned
 from .grid_point import grid_point
@@ -197,6 +198,13 @@ class QuestionInputs:
             label = "P" if source == "source" else f"P {source}"
             found[source] = Solution(label, weights[tag], "P", label)
         return found
+
+    def controls(self) -> dict[str, str]:
+        """Return the control of each pre-training that chose its images, where there are runs from both."""
+        described = self._context.step.spec["runs"]
+        begun = [self._context.step.inputs[of["input"]].inputs.get("source") for of in described]
+        steps = {run.source: step for run, step in zip(self.runs, begun, strict=True) if step is not None}
+        return controls_among({name: step for name, step in steps.items() if name and step.kind == "train"})
 
     def offered(self) -> list[Offered]:
         """Return the given files and the pre-trainings that the step takes, each with its own network and images.
