@@ -202,6 +202,9 @@ def test_networks_are_measured_and_those_that_do_not_fit_are_named(trained, trai
     assert kept.read == 2 and again.networks[0].values == row.values and again.networks[0].modules == row.modules
     with pytest.raises(UsageError, match="good: has other test images than the networks before"):
         generalization([given[1], replace(given[0], test=images(30, "other"))], **options)
+    nothing = {k: torch.full_like(v, torch.nan) for k, v in params.items()}
+    lost = TrainedNetwork("lost", net, start, nothing, train, test, "mlp", {"width": 7.0})
+    assert [left.subject for left in generalization([given[0], lost], **options).left_out] == ["lost"]
     with pytest.raises(UsageError, match=r"no network fits its training images: unfit: does not fit"):
         generalization(given[1:2], **options)
     with pytest.raises(UsageError, match="none was given; train longer"):

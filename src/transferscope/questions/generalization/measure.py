@@ -297,7 +297,7 @@ def generalization(
             if kept is not None and before is None:
                 kept.save(key, found)
             train_error, test_error = found["errors"].tolist()
-            if train_error > fitted:
+            if not train_error <= fitted:  # nor where it is not a number
                 left.append(LeftOut(one.name, f"does not fit its training images (over {100 * fitted:g} % wrong)"))
             else:
                 names = [m.decode() for m in found["modules"].tolist()]
@@ -334,7 +334,7 @@ def _measured(
     errors = np.array([float(found[part].values["error"][0]) for part in ("all", "test")])
     wrong = np.asarray(found["test"].examples["error"][0]) > 0.5
     nothing = np.zeros(0)
-    if errors[0] > fitted:
+    if not errors[0] <= fitted:
         return {"errors": errors, "wrong": wrong, "values": nothing, "modules": nothing, "mu": nothing,
                 "looked": np.array([math.nan, len(train)])}  # fmt: skip
     epsilon = float(found["train"].values["error"][0]) + margin
