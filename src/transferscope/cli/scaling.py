@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,8 @@ def run(options: argparse.Namespace) -> int:
     table, sampled = _table(options)
     for note in table.notes:
         print(f"note: {note}", file=sys.stderr)
+    if options.group not in (None, "none") and not table.covariates:
+        raise UsageError(f"--group {options.group}: is about what covariates explain, and {table.source} has none")
     display = Display()
     try:
         result = scaling(
@@ -108,9 +111,12 @@ def run(options: argparse.Namespace) -> int:
         for finding in power.findings():
             if finding.weight >= 0.5:
                 print(finding.text)
+    failed: list[str] = []
     if options.out:
-        print(_page(options, table, result, power, duration(time.monotonic() - started)))
-    return 0
+        print(_page(options, table, result, power, duration(time.monotonic() - started), failed.append))
+    for line in failed:
+        print(f"failed: report: {line}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _table(options: argparse.Namespace) -> tuple[ModelTable, bool]:
@@ -119,8 +125,10 @@ def _table(options: argparse.Namespace) -> tuple[ModelTable, bool]:
     from ..study.grid_table import is_run_folder, read_grid
 
     if is_run_folder(options.table):
-        for name in ("us", "name", "dataset", "value", "shots", "images", "covariates"):
-            if getattr(options, name):
+        usual = {"unit": "guess", "duplicates": "refuse"}
+        for name in ("us", "name", "dataset", "value", "shots", "images", "covariates", *usual):
+            given = getattr(options, name)
+            if given and given != usual.get(name):
                 raise UsageError(f"--{name}: is for tables; {options.table} is a run folder, which says it itself")
         table = read_grid(options.table, options.ds)
         return (table, True) if options.covariates is None else (replace(table, covariates=()), True)
@@ -135,7 +143,12 @@ def _table(options: argparse.Namespace) -> tuple[ModelTable, bool]:
 
 
 def _page(
-    options: argparse.Namespace, table: ModelTable, result: Scaling, power: PredictionPower | None, took: str
+    options: argparse.Namespace,
+    table: ModelTable,
+    result: Scaling,
+    power: PredictionPower | None,
+    took: str,
+    failed: Callable[[str], None],
 ) -> str:
     from ..questions.prediction_power.words import PowerWords
     from ..questions.scaling.words import ScalingWords, TaskWords
@@ -160,7 +173,7 @@ def _page(
         cost=f"Computed in {took}.",
         machine=_versions(),
     )
-    return str(write_table_page(options.out, about, shown, frames))
+    return str(write_table_page(options.out, about, shown, frames, failed))
 
 
 def _versions() -> dict[str, str]:
