@@ -141,5 +141,7 @@ def test_of_many_domains_some_pairs_are_drawn_and_the_figure_says_so(kind, monke
     assert figure.get_suptitle() == "2 of 3 pairs of domains; all are in the table"
     one = result.plot(pairs=[("b", "c")])
     assert len(one.axes) == 2 * 3 and one.get_suptitle() == ""
-    with pytest.raises(UsageError, match="no line from a to x was measured; there are those of a and b; a and c; b and c"):
+    with pytest.raises(
+        UsageError, match="no line from a to x was measured; there are those of a and b; a and c; b and c"
+    ):
         result.plot(pairs=[("a", "x")])
