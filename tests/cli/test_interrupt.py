@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -74,3 +74,18 @@ def test_a_long_step_of_the_main_thread_is_no_excuse() -> None:
     _, said = running.communicate(timeout=20)
     assert running.returncode == 130 and said == "\nwhat is finished is kept\n"
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"), [(["questions"], False), (["doctor", "absent.pt"], False), (["study", "absent.yaml"], True)]
+)
+def test_only_commands_with_a_run_folder_say_that_something_is_kept(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], kept: bool
+) -> None:
+    program = sys.modules["transferscope.cli.main"]
+    said: list[str] = []
+    monkeypatch.setattr(program, "answered_soon", lambda text: said.append(text) or nullcontext())
+    monkeypatch.setattr(program, "sleep_while_waiting", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["transferscope", *words])
+    main()
+    assert said[0].startswith("interrupted") and ("what is finished is kept" in said[0]) is kept

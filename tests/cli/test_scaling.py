@@ -64,6 +64,10 @@ def test_the_command_on_the_page_says_no_covariates_where_none_were_wanted(words
         (["--us", "imagenet1k", "--images", "cars"], "--images 'cars': expected NAME=N with a whole number"),
         (["--us", "imagenet1k", "--ds", "food101", "--from", "70"], "start 70.0: expected an accuracy as a share"),
         (["--us", "imagenet1k", "--ds", "food101", "--covariates", "parms"], "there is no column 'parms'"),
+        (
+            ["--us", "imagenet1k", "--ds", "food101", "--covariates", "--group", "Params"],
+            "--group Params: is about what covariates explain",
+        ),
     ],
 )
 def test_one_line_for_what_is_wrong(
@@ -105,3 +109,12 @@ def test_an_address_that_cannot_be_reached_is_said_before_the_fits(
     args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--out", "nowhere://pages/scaling"]
     assert main(args) == 2
     assert "error: nowhere://pages/scaling: cannot be reached (" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("option", "value"), [("unit", "percent"), ("duplicates", "mean"), ("dataset", "task")])
+def test_what_is_for_tables_is_not_taken_silently_for_a_run_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    monkeypatch.setattr("transferscope.study.grid_table.is_run_folder", lambda _: True)
+    assert main(["scaling", "run", f"--{option}", value]) == 2
+    assert capsys.readouterr().err.startswith(f"error: --{option}: is for tables; run is a run folder")

@@ -1,6 +1,7 @@
 """``transferscope selfcheck`` from the outside."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from transferscope.checks.listed import CHECKS
 from transferscope.cli.main import main
 from transferscope.models.build import build, initialise
-from transferscope.models.checkpoint import write
+from transferscope.models.checkpoint import _content, write
 from transferscope.train.recorder import record
 
 from ..checks.made import CLASSES, PIXELS, splits, trained
@@ -81,6 +82,34 @@ def test_a_checkpoint_with_its_images(place: Path, capsys: pytest.CaptureFixture
     assert main(["selfcheck", "recorded", *usual, "--only", "round_trip"]) == 0
     wrong = ["selfcheck", "recorded", *usual, "--at", "epoch 3"]
     fails(wrong, "kept no weights 'epoch 3'", capsys)
+    fails(["selfcheck", *asked, "--classes", "7"], "--classes 7: the images of --data have 4; leave it out", capsys)
+
+
+def test_a_file_is_read_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+
+    def counted(source: Any, mapped: bool) -> Any:
+        taken.append(source.path.name)
+        return _content(source, mapped)
+
+    write("mine.safetensors", initialise(build("mlp:32", CLASSES, input=PIXELS), 0))
+    monkeypatch.setattr("transferscope.models.checkpoint._content", counted)
+    arguments = ["--model", "mlp:32", "--size", "8", "--classes", str(CLASSES), "--only", "tied"]
+    assert main(["selfcheck", "mine.safetensors", *arguments]) == 0
+    assert taken == ["mine.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--at", "ema"], "--at ema: says which weights of a file; give the CHECKPOINT, too"),
+        (["--mean", "0.5,nan,0.5"], "--mean '0.5,nan,0.5': expected numbers joined by commas"),
+        (["--samples", "9"], "--samples: is about images; give them with --data"),
+        (["--skip-unreadable"], "--skip-unreadable: is about images; give them with --data"),
+    ],
+)
+def test_no_option_is_ignored(more: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    fails(["selfcheck", "--model", "mlp:32", "--size", "8", *more], said, capsys)
 
 
 def test_a_module_of_ones_own_of_which_no_network_can_be_made(

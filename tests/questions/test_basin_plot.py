@@ -99,3 +99,18 @@ def test_what_is_not_finite_is_a_cross(result):
     assert "not finite on S" in figure.axes[1].get_title(loc="left")
     crosses = [[line for line in ax.get_lines() if line.get_marker() == "x"] for ax in figure.axes]
     assert [len(c) for c in crosses] == [1, 2] and len(crosses[0][0].get_xdata()) == 1
+
+
+def test_of_many_groups_the_first_of_each_kind_is_drawn_and_the_figure_says_so(result):
+    pairs = [
+        group(f"{role} & {role}", (f"{role} {i}", f"{role} {j}"), (region("hull", 2),))
+        for role in ("P-T", "RI-T")
+        for i in range(4)
+        for j in range(i + 1, 4)
+    ]
+    many = dataclasses.replace(result, groups=tuple(pairs))
+    figure = draw(many)
+    assert len(figure.axes) == 2 * 2
+    assert figure.axes[0].get_xlabel() == "λ: P-T 0 (0), P-T 1 (1)"
+    assert figure.get_suptitle().endswith("\n2 of 12 groups, the first of each kind; all are in the table")
+    assert len(many.plot(every=True).axes) == 12 * 2

@@ -91,16 +91,18 @@ def test_train_test_and_gap_of_one_module():
 
 def test_the_border_of_what_keeps_within_the_bound():
     ax = maps(made().plot(module="layer1.0", networks=["P-T 0"]))[0][0]
-    white = {(tuple(line.get_xdata()), tuple(line.get_ydata())) for line in ax.lines if line.get_color() == "#FFFFFF"
-             and line.get_marker() != "*"}  # fmt: skip
+    (border,) = [line for line in ax.lines if line.get_color() == "#FFFFFF" and line.get_marker() != "*"]
+    sides = border.get_xydata().reshape(-1, 3, 2)  # two ends, and a gap
+    assert np.isnan(sides[:, 2]).all()
+    white = {(tuple(side[:2, 0]), tuple(side[:2, 1])) for side in sides}
     # within 20 %: α = 1 with σ up to 0.2; its left side and its upper side
     assert white == {((1.5, 1.5), (y - 0.5, y + 0.5)) for y in range(3)} | {((1.5, 2.5), (2.5, 2.5))}
 
 
 def test_cells_that_are_not_finite_are_crosses():
     ax = maps(made().plot(module="fc", networks=["P-T 0"]))[0][0]
-    crosses = [(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines if line.get_marker() == "x"]
-    assert crosses == [(0, y) for y in range(4)]
+    (crosses,) = [line for line in ax.lines if line.get_marker() == "x"]
+    assert crosses.get_xydata().tolist() == [[0, y] for y in range(4)]
 
 
 def test_a_search_has_mu_alone():

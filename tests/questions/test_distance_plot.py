@@ -63,3 +63,11 @@ def test_draws_pairs_starts_and_trajectories(modules, left_out):
 def test_draws_what_there_is():
     assert len(result(trajectories=False, starts=False).plot().get_axes()) == 1
     assert len(result(starts=False).plot().get_axes()) == 2
+
+
+def test_of_many_kinds_of_pairs_some_are_drawn_and_the_title_says_so(monkeypatch):
+    monkeypatch.setattr("transferscope.questions.distance.plot._KINDS", 2)
+    between, own, _ = result().plot().get_axes()
+    assert between.get_title(loc="left").endswith("\n2 of 3 kinds of pairs; all are in the table")
+    assert len(between.get_legend().get_texts()) == 2
+    assert own.get_title(loc="left") == "Distance of a network to its start"

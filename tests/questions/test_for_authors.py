@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import transferscope as ts
@@ -60,6 +61,19 @@ def test_it_is_drawn_in_the_axes_that_are_given() -> None:
         made.plot(ax=a)
     with pytest.raises(UsageError, match="give one of them"):
         made.plot(ax=a, axes=[a])
+
+
+def test_a_legend_is_no_wider_than_the_axes_it_is_in() -> None:
+    few = Barrier(barrier().paths[:2], (), "train", 0.02, 1000, HOW)
+    mine = Figure(figsize=(6.0, 2.4), layout="constrained")
+    left, right = mine.subplots(1, 2)
+    few.plot(ax=left, panel="test (n = 100)")
+    barrier().plot(ax=right, panel="test (n = 100)")
+    FigureCanvasAgg(mine).draw()
+    for ax in (left, right):
+        assert ax.get_legend().get_window_extent().width <= ax.bbox.width
+    told = " ".join(left.get_legend().get_title().get_text().split())
+    assert told == "bands: 95 % bootstrap intervals over images"
 
 
 def test_what_the_user_has_set_comes_before_the_house() -> None:

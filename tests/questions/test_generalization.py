@@ -315,7 +315,13 @@ def test_it_survives_the_store_and_figures_are_drawn():
     found = made()
     tree, arrays = to_tree(found)
     assert from_tree(Generalization, tree, arrays).findings() == found.findings()
+    at = found.measures.index(CRITICALITY)
+    values = found.networks[0].values
+    none = replace(found.networks[0], values=(*values[:at], 0.0, *values[at + 1 :]))
+    fewer = replace(found, networks=(none, *found.networks[1:])).plot().axes[0].get_title(loc="left")
+    assert fewer.endswith("\n1 not drawn: 0 or not finite")
     ranking = found.plot()
+    assert "not drawn" not in ranking.axes[0].get_title(loc="left")
     assert ranking.axes[1].get_yticklabels()[0].get_text() == CRITICALITY
     assert len(found.plot(what="granulated").axes) == 2
     with pytest.raises(UsageError, match="a figure of 'rankng'; did you mean 'ranking'"):

@@ -84,3 +84,11 @@ def test_zeros_and_what_is_not_finite_are_marked(result):
     fig.canvas.draw()
     every = dataclasses.replace(result, norms=np.full_like(norms, np.nan)).plot()
     every.canvas.draw()
+
+
+def test_gradients_of_zero_are_said_to_be_in_the_lowest_bin(result):
+    assert "lowest bin" not in result.plot().axes[0].get_xlabel()
+    norms = result.norms.copy()
+    norms[0, 1, 0] = 0.0
+    said = dataclasses.replace(result, norms=norms).plot().axes[0].get_xlabel()
+    assert said.endswith("\n0, or smaller: in the lowest bin")

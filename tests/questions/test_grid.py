@@ -185,3 +185,17 @@ def test_figures_are_drawn():
         assert len(one.plot(what=what).axes) == 2
     with pytest.raises(UsageError, match="a figure of 'curve'; did you mean 'curves'"):
         one.plot(what="curve")
+
+
+def test_a_factor_has_its_row_in_every_panel_even_where_it_is_not_known() -> None:
+    one = result()
+    first, second = one.curves
+    names = [o.factor for o in first.offsets]
+    unknown = replace(second.offsets[0], added=replace(second.offsets[0].added, value=math.nan, low=None, high=None))
+    figure = replace(one, curves=(first, replace(second, offsets=(unknown, *second.offsets[1:])))).plot(
+        what="offsets"
+    )
+    left, right = figure.axes
+    assert [t.get_text() for t in left.get_yticklabels()] == names
+    dots = [line.get_ydata()[0] for line in right.lines if line.get_marker() == "o"]
+    assert dots == list(range(1, len(names))) and left.get_ylim() == right.get_ylim()

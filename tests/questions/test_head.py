@@ -194,3 +194,13 @@ def test_figures(found, tmp_path):
     figure = alone.plot()
     figure.savefig(tmp_path / "alone.svg")
     assert len(figure.axes) == 2 and len(found.plot().axes) == 4
+
+
+def test_networks_that_are_no_grid_differ_in_more_than_colour(monkeypatch):
+    alone = head(NET, [network(0.1, 0), replace(network(0.1, 1), label="b")], UPSTREAM, modules="layer", device="cpu")
+    for ax in alone.plot().axes:
+        first, second = ax.lines
+        assert first.get_marker() != second.get_marker() and first.get_linestyle() != second.get_linestyle()
+    monkeypatch.setattr("transferscope.questions.head.plot._NETWORKS", 1)
+    left, right = alone.plot().axes
+    assert left.get_title(loc="left") == "1 of 2 networks; all are in the table" and len(right.lines) == 1

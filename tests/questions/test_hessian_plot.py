@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from transferscope.questions._members import Member
 from transferscope.questions.hessian.measure import Hessian
@@ -47,3 +48,10 @@ def test_without_a_density_there_is_one_panel(result):
     fig = dataclasses.replace(result, nodes=np.zeros((3, 0, 4)), weights=np.zeros((3, 0, 4))).plot()
     assert len(fig.axes) == 1
     assert "256 images of photos" in fig.axes[0].get_title(loc="left")
+
+
+def test_the_legend_is_of_its_own_lines_in_axes_that_have_others(result):
+    first, second = Figure().subplots(1, 2)
+    first.plot([0, 1], [0, 1], color="#FF0000")
+    result.plot(axes=[first, second])
+    assert "#FF0000" not in [handle.get_color() for handle in first.get_legend().legend_handles]

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import warnings
 
@@ -75,3 +76,29 @@ def test_parts_and_their_errors():
         result(galleries=False).plot(part="gallery")
     with pytest.raises(UsageError, match="no images were kept of P-T 0 and x; there are those of P-T 0 and RI-T 0"):
         result().plot(pair=("P-T 0", "x"))
+
+
+def test_of_many_pairs_as_many_of_each_kind_are_drawn_and_the_title_says_so():
+    one = result(galleries=False)
+    s = one.shared[0]
+    kinds = ["P-T & P-T"] * 60 + ["P-T & RI-T"] * 50 + ["RI-T & RI-T"] * 10
+    shared = tuple(dataclasses.replace(s, a=f"a {i}", b=f"b {i}", kind=kind) for i, kind in enumerate(kinds))
+    fig = dataclasses.replace(one, shared=shared).plot()
+    names = [label.get_text() for label in fig.get_axes()[0].get_yticklabels()]
+    assert names == [f"a {i}, b {i}" for first in (0, 60, 110) for i in range(first, first + 6)]
+    assert fig.get_axes()[0].get_title(loc="left").endswith("\n18 of 120 pairs; all are in the table")
+    assert fig.get_figheight() < 8
+    apart = tuple(dataclasses.replace(x, kind=f"{x.a} & {x.b}") for x in shared)  # files have no roles
+    assert len(dataclasses.replace(one, shared=apart).plot().get_axes()[0].get_yticks()) == 18
+
+
+def test_a_gallery_says_what_is_above_and_below_an_image():
+    titles = [part.get_suptitle() for part in result().plot(part="gallery").subfigs[0].subfigs]
+    assert titles[0].endswith("\nabove: what P-T 0 says and how sure it is; below: the label")
+
+
+def test_a_large_gallery_has_lines_of_eight():
+    large = dataclasses.replace(result(), galleries=(gallery("a", 20),))
+    (strip,) = large.plot(part="gallery").subfigs[0].subfigs
+    assert len([ax for ax in strip.axes if ax.images]) == 20 and len(strip.axes) == 24
+    assert strip.axes[8].get_subplotspec().rowspan.start == 1

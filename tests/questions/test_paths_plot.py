@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from transferscope.errors import UsageError
 from transferscope.probes.evaluate import How
 from transferscope.questions._domains import DomainPath
 from transferscope.questions._paths import Curve, Path
@@ -109,3 +110,38 @@ def test_domains(kind):
     assert all(len(curves_of(ax)) == 2 for ax in figure.axes)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["P-T", "RI-T"]
     assert len(draw(result, metrics=["loss"]).axes) == 6
+
+
+def test_every_two_files_are_a_kind_and_many_are_told_apart_by_the_table() -> None:
+    names = [f"{i}.pt" for i in range(9)]
+    paths = [path(a, b, f"{a} & {b}", sets=("test",)) for i, a in enumerate(names) for b in names[i + 1 :]]
+    for result in (
+        Barrier(tuple(BarrierPath(p, ()) for p in paths), (), "train", 0.02, 1000, HOW),
+        Extrapolation(tuple(ExtendedPath(p, ()) for p in paths), (), 0.02, 0.1, 1000, HOW),
+    ):
+        figure = draw(result)
+        labels = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert labels[:2] == ["0.pt – 1.pt", "0.pt – 2.pt"] and len(labels) == 13
+        assert labels[-1] == "24 further pairs, without bands"
+        assert all(len(curves_of(ax)) == 36 for ax in figure.axes), "all are drawn"
+        looks = [(line.get_color(), line._unscaled_dash_pattern) for line in curves_of(figure.axes[0])]
+        assert len(set(looks)) == 13
+
+
+@pytest.mark.parametrize("kind", [CrossDomain, CombinedDomains])
+def test_of_many_domains_some_pairs_are_drawn_and_the_figure_says_so(kind, monkeypatch) -> None:
+    monkeypatch.setattr("transferscope.questions._domains_plot._PANELS", 13)
+    sets = tuple("abc")
+    pairs = [(a, b) for i, a in enumerate(sets) for b in sets[i + 1 :]]
+    paths = tuple(DomainPath(p, path(*p, "P-T & P-T", ("P-T", "P-T"), sets), ()) for p in pairs)
+    more = ((),) if kind is CrossDomain else (0.02,)
+    result = kind(paths, (), 1000, HOW, *more)
+    figure = result.plot()
+    assert len(figure.axes) == 2 * 2 * 3
+    assert figure.get_suptitle() == "2 of 3 pairs of domains; all are in the table"
+    one = result.plot(pairs=[("b", "c")])
+    assert len(one.axes) == 2 * 3 and one.get_suptitle() == ""
+    with pytest.raises(
+        UsageError, match="no line from a to x was measured; there are those of a and b; a and c; b and c"
+    ):
+        result.plot(pairs=[("a", "x")])

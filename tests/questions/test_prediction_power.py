@@ -1,6 +1,7 @@
 """What covariates explain beside upstream accuracy: made tables, and the counter-example of the 72 fine-tunings."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,9 @@ def test_null_covariates_hardly_ever_gain() -> None:
     assert sum(false) <= 1
 
 
-def test_the_seventy_two_fine_tunings_are_the_counter_example(tmp_path: Path) -> None:
+def test_the_seventy_two_fine_tunings_are_the_counter_example(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Upstream accuracy explains nothing of ImageNet-R; the hyper-parameters explain nearly all, above all lr."""
     models = read_models(
         TABLES / "soups.jsonl", "ImageNet", ["ImageNetR", "ImageNetV2"],
@@ -72,7 +75,11 @@ def test_the_seventy_two_fine_tunings_are_the_counter_example(tmp_path: Path) ->
     assert of_r.partial.p < 1e-6 and of_r.gained.low is not None and of_r.gained.low > 0
     said = " ".join(f.text for f in result.findings())
     assert "by covariates alone, most of it log lr" in said
-    result.plot()
+    figure = result.plot()
+    assert figure.axes[1].get_title(loc="left") == "once upstream accuracy is known"
+    monkeypatch.setattr("transferscope.questions.prediction_power.plot._MOST", 2)
+    said = " ".join(result.plot().axes[1].get_title(loc="left").split())
+    assert re.search(r"known the strongest 2 of \d+ covariates; all are in the table$", said)
     result.save(tmp_path)
     assert PredictionPower.load(tmp_path).frame().equals(result.frame())
 

@@ -262,3 +262,11 @@ def test_the_figure(found, tmp_path):
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["Few-shot", "Linear probe", "Nearest neighbours"]
     names = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert names == [found.places[i].name for i in found.of("a")]
+
+
+def test_of_many_networks_the_first_of_each_kind_is_drawn(found, monkeypatch):
+    monkeypatch.setattr("transferscope.questions.probe.plot._NETWORKS", 1)
+    figure = replace(found, kinds=("a",) * len(found.networks)).plot()
+    told = f"1 of {len(found.networks)} networks, the first of each kind; all are in the table"
+    assert figure.get_suptitle() == told
+    assert {text.get_text().partition(",")[0] for text in figure.legends[0].get_texts()} == {found.networks[0]}

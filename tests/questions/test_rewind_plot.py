@@ -76,3 +76,11 @@ def test_what_was_not_measured():
         made().plot(networks=["P-T 9"])
     with pytest.raises(UsageError, match="metric 'auc' was not measured"):
         made().plot(metric="auc")
+
+
+def test_of_many_modules_every_so_many_are_named():
+    many = tuple(f"blocks.{i}" for i in range(100))
+    fig = made(modules=many).plot()
+    for ax in (maps(fig)[0][0], fig.axes[-1]):
+        names = [t.get_text() for t in ax.get_xticklabels()]
+        assert names[:2] == ["blocks.0", "blocks.3"] and names[-1] == "blocks.99"

@@ -221,6 +221,23 @@ def test_openclip_says_what_pays_and_what_does_not() -> None:
         assert len(result.only(result.laws[0]).plot(what=what).axes) >= 1
 
 
+def test_of_many_tasks_some_are_drawn_and_the_figure_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = made(shots=(1.0, 2.0, 5.0, 10.0))
+    pets = [Task("pets", t.shots, 0.9 * t.accuracy) for t in models.tasks]
+    result = quick(ModelTable("t", models.names, models.upstream, (*models.tasks, *pets)), repeats=0)
+    monkeypatch.setattr("transferscope.questions.scaling.plot._MOST", 3)
+    monkeypatch.setattr("transferscope.questions.scaling.plot._MOST_LINES", 1)
+    assert len(result.laws) == 8
+    for what, said, panels in (
+        ("laws", "3 of 8 tasks", 3),
+        ("axes", "1 of 8 tasks", 3),
+        ("shots", "1 of 2 tasks", 0),
+    ):
+        figure = result.plot(what=what)
+        assert figure.get_suptitle() == f"{said}; all are in the table"
+        assert not panels or len([ax for ax in figure.axes if ax.axison]) == panels
+
+
 def test_one_factor_at_a_time_follows_the_curve_of_the_grid() -> None:
     models = made(48)
     factors = (Covariate("size", np.repeat(np.arange(6.0), 8)), Covariate("data", np.tile(list("abcdefgh"), 6)))

@@ -10,6 +10,7 @@ import torch
 
 from transferscope.data.imageset import ImageSet
 from transferscope.errors import DataError, UsageError
+from transferscope.evidence.estimate import Estimate
 from transferscope.models.build import build, initialise
 from transferscope.models.network import Input, Network
 from transferscope.numerics.scores import decompose, logme, loo_ridge, targets_of, task_move
@@ -267,6 +268,13 @@ def test_the_figure(found: Scores, tmp_path: Path) -> None:
     left, right = figure.axes
     assert [label.get_text() for label in left.get_yticklabels()] == [found.labels[i] for i in found.order()]
     assert "LogME" in [label.get_text() for label in right.get_xticklabels()]
+
+
+def test_an_interval_down_to_zero_is_drawn_down_to_zero(found: Scores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scores, "estimate", lambda *_: Estimate(0.1, 0.0, 0.3, over="images", n=80))
+    left = found.plot().axes[0]
+    (bar,) = left.containers[0].lines[2]
+    assert bar.get_segments()[0][:, 0].tolist() == pytest.approx([0.0, 0.3])
 
 
 def test_fewer_images_keep_the_shares_of_the_classes_and_four_of_each() -> None:

@@ -67,3 +67,10 @@ def test_pairs_can_be_chosen():
     assert len(result().plot(pairs=[]).get_axes()) == 1
     with pytest.raises(UsageError, match="no network is called 'x'"):
         result().plot(pairs=[("x", "P-T 0")])
+
+
+def test_of_many_kinds_of_pairs_some_are_drawn_and_the_title_says_so(monkeypatch):
+    monkeypatch.setattr("transferscope.questions.similarity.plot._KINDS", 2)
+    profile = result().plot().get_axes()[0]
+    assert profile.get_title(loc="left").endswith("\n2 of 3 kinds of pairs; all are in the table")
+    assert [t.get_text() for t in profile.get_legend().get_texts()] == ["P-T & P-T (1)", "P-T & RI-T (4)"]

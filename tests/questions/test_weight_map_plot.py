@@ -61,3 +61,11 @@ def test_crowded_starts_get_a_close_up():
 def test_an_unknown_kind():
     with pytest.raises(UsageError, match="expected 'map' or 'distances'"):
         result().plot(kind="heap")
+
+
+def test_a_start_with_one_network_has_its_name_beside_the_matrix():
+    made = result(25, ("P",))
+    alone = dataclasses.replace(made.points[0], group="alone")
+    figure = dataclasses.replace(made, points=(alone, *made.points[1:])).plot(kind="distances")
+    assert len(made.points) > 40
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "alone"

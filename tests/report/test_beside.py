@@ -25,6 +25,7 @@ class Study(SimpleNamespace):
     name, description, text, unfinished, unlearned, cost, asked = "s", EVIL, EVIL, "", "", "Nothing.", None
     coming = ()
     unanswered: tuple[str, ...] = ()
+    questions_asked: frozenset[tuple[str, str]] = frozenset()
     notes, machine = (), {}
     paper, items, shows = None, {"barrier": "barrier", "how far": "distance"}, {}
     stands_for = {"birds": "CUB-200", EVIL: "Webcam"}  # noqa: RUF012

@@ -14,7 +14,7 @@ from transferscope.evidence.guard import Witness
 from transferscope.evidence.tally import tally
 from transferscope.report.board import board_of
 from transferscope.report.first import first_of
-from transferscope.report.forest import axis_of, drawn, effect_text, interval_only, reference_of, unit_of
+from transferscope.report.forest import axis_of, drawn, effect_text, interval_only, references_of, unit_of
 from transferscope.report.overview import ASPECTS, failures, overview_of, untold
 
 from ..questions.test_which import CASES
@@ -43,6 +43,9 @@ def test_a_line_a_target_answers_what_was_asked() -> None:
     cell = lines["photo"][0].cell
     assert cell is not None and (cell.effect, cell.interval, cell.place) == ("10.0", "5.0 to 15.0", "part-0")
     assert overview_of(tally(FOUND[3:]), ["photo"], PLACES) is None
+    asked = {("barrier", "sketch"), ("mistakes", "photo")}
+    open_yet = overview_of(tally(FOUND), ["photo", "sketch"], PLACES, asked=asked)
+    assert open_yet is not None and [a.word for a in dict(open_yet.lines)["sketch"]] == ["no", "no answer"]
 
 
 def test_where_every_run_diverged_no_number_is_shown() -> None:
@@ -125,7 +128,7 @@ def test_files_begin_with_the_sentence_that_decides(take: str) -> None:
 
 def test_a_drawing_has_the_numbers_on_one_scale() -> None:
     e = Estimate(0.1, 0.05, 0.15)
-    axis = axis_of([e, Estimate(-0.1, -0.2, 0.0)], 0.0)
+    axis = axis_of([e, Estimate(-0.1, -0.2, 0.0)], (0.0,))
     places = [axis.place(x) for x in (-0.2, -0.1, 0.0, 0.1, 0.15)]
     assert places == sorted(places) and places[0] == 7.0 and places[-1] == 125.0
     picture = drawn(e, axis, "agrees")
@@ -137,10 +140,10 @@ def test_a_drawing_has_the_numbers_on_one_scale() -> None:
 
 def test_drawings_of_what_is_not_finite() -> None:
     endless = Estimate(2.0, 0.5, math.inf, scale="log")
-    axis = axis_of([endless], 1.0)
+    axis = axis_of([endless], (1.0,))
     assert axis.log and axis.place(math.inf) == 125.0 and axis.place(0.0) == 7.0
     assert "nan" not in drawn(endless, axis) and "inf" not in drawn(endless, axis)
-    nothing = drawn(Estimate(math.nan), axis_of([Estimate(math.nan)], 0.0))
+    nothing = drawn(Estimate(math.nan), axis_of([Estimate(math.nan)], (0.0,)))
     assert 'class="dot"' not in nothing and "nan" not in nothing
 
 
@@ -159,5 +162,13 @@ def test_every_claim_has_a_line_that_divides() -> None:
     for claim in CLAIMS:
         if claim.rule is not None:
             for log in (False, True):
-                reference = reference_of(claim, log=log)
-                assert math.isfinite(reference) and (reference > 0 or not log), claim.id
+                references = references_of(claim, log=log)
+                assert references and all(math.isfinite(x) and (x > 0 or not log) for x in references), claim.id
+                assert log or len(references) == 1 or references[0] < references[1]
+
+
+def test_what_is_to_be_none_up_to_a_margin_has_a_line_on_both_sides() -> None:
+    claim = claim_called("002-6-a")
+    axis = axis_of([Estimate(0.02, 0.01, 0.03)], references_of(claim, log=False))
+    assert axis.place(-0.1) == 7.0 and axis.place(0.1) == 125.0
+    assert drawn(Estimate(0.02, 0.01, 0.03), axis).count('class="ref"') == 2

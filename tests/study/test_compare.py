@@ -6,9 +6,11 @@ import torch
 
 from transferscope.errors import CheckpointError, ModelError, SpecError, StoreError, UsageError
 from transferscope.models.build import build, initialise
+from transferscope.models.checkpoint import _content
 from transferscope.models.network import Input
 from transferscope.study.compare import COMPARED, Comparison
-from transferscope.study.files import run_files
+from transferscope.study.files import plan_files, run_files
+from transferscope.study.inspect import Inspection
 from transferscope.study.stored_study import open_study
 
 DATA = "synthetic:photo?train=64&test=48"
@@ -135,3 +137,18 @@ def test_bad_input_is_one_line_and_writes_nothing(files: dict[str, str], tmp_pat
     bad(files, tmp_path, r"b\.pt: has zero bytes", CheckpointError, "a", "b")
     Path(files["b"]).unlink()
     bad(files, tmp_path, r"b\.pt: no such file", CheckpointError, "a", "b")
+
+
+def test_no_file_is_read_twice(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+
+    def counted(source: Any, mapped: bool) -> Any:
+        taken.append(Path(source.path).name)
+        return _content(source, mapped)
+
+    monkeypatch.setattr("transferscope.models.checkpoint._content", counted)
+    plan_files(asked(files, "a", "b", init=files["start"]))
+    assert taken == ["a.pt", "b.pt", "start.pt"]
+    taken.clear()
+    plan_files(Inspection((files["a"],), "fixup_resnet8", DATA, size=16))
+    assert taken == ["a.pt"]

@@ -144,6 +144,7 @@ def test_a_cluster_is_planned_without_one(tmp_path: Path, capsys: pytest.Capture
     said = capsys.readouterr().out
     assert re.search(r"12 steps, about .* one after the other on a GPU as fast as the V100 of Neyshabur", said)
     assert re.search(r"on 2 nodes of 4 GPUs: about .* GPU hours, .* % of them computing", said)
+    assert re.search(r"the report comes on top: about .* for some 3 figures, drawn one after the other here", said)
     assert "no cluster is faster than" in said and "the longest way: data source → train source → " in said
     assert main([*given, "--nodes", "2"]) == 2
     assert "error: --nodes and --gpus describe a cluster on paper; give them with --plan" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import torch
 from transferscope.cli import main
 from transferscope.errors import CheckpointError, UsageError
 from transferscope.models.build import build, initialise
-from transferscope.models.checkpoint import read, write
+from transferscope.models.checkpoint import _content, read, write
 from transferscope.models.network import Input
 from transferscope.numerics.averaging import uniform
 from transferscope.params import lerp
@@ -158,3 +158,17 @@ def test_the_error_names_the_file(files):
         make_soup(
             SoupFiles(("c.pth", "b.pt"), "mlp:24", "synthetic:xray?train=16&val=8&test=8", size=8), device="cpu"
         )
+
+
+def test_asking_a_file_for_its_channels_reads_it_no_second_time(files, monkeypatch):
+    taken = []
+
+    def counted(source, mapped):
+        taken.append(source.path.name)
+        return _content(source, mapped)
+
+    monkeypatch.setattr("transferscope.models.checkpoint._content", counted)
+    make_soup(SoupFiles(files, "mlp:24", DATA, size=8, channels=3), device="cpu")
+    told, taken[:] = list(taken), []
+    make_soup(SoupFiles(files, "mlp:24", DATA, size=8), device="cpu")
+    assert taken == told

@@ -53,11 +53,10 @@ def study(options: argparse.Namespace) -> int:
     data = images_given(options.data)
     given = load_study(options.study, data=data, scale=options.scale, settings=by_place_given(options.set))
     asked = _as_asked(options, given)
-    if options.plan:
-        return _plan(options, asked)
-    if options.nodes is not None or options.gpus is not None:
+    on_paper = options.plan and options.engine != "local"
+    if (options.nodes is not None or options.gpus is not None) and not on_paper:
         raise UsageError("--nodes and --gpus describe a cluster on paper; give them with --plan --engine ray")
-    return _run(options, asked)
+    return _plan(options, asked) if options.plan else _run(options, asked)
 
 
 def papers(options: argparse.Namespace) -> int:
@@ -264,6 +263,7 @@ def _run(options: argparse.Namespace, asked: Study) -> int:
 
 def _plan(options: argparse.Namespace, asked: Study) -> int:
     """Print what a study would compute, and how long it would take here."""
+    from ..report.expected import report_line
     from ..runtime import cores, pick_device
     from ..study.check import check
     from ..study.estimate import estimate
@@ -292,7 +292,8 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
             measured = pick_device(options.device).type == "cuda" or not cluster.gpus
             found = estimate(steps, jobs=cores(), device=options.device, measured=measured)
             more = cluster_lines(found, laid_out(found, cluster))
-        print("\n".join([*found.lines(), *more]))
+        on_top = report_line(plan, checked.study.analyses, steps)
+        print("\n".join([*found.lines(), *more, *([on_top] if on_top else [])]))
     known, where = pilots_for(asked, options.out or Path("runs") / asked.name)
     print("\n".join(told(prospects(checked, known), where)))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,13 @@ def images_given(given: Sequence[str]) -> str | dict[str, str] | None:
         raise UsageError(f"--data {bare[0]}: with several sets each needs a name, e.g. photo={bare[0]}")
     if bare:
         return bare[0]
-    return {text.partition("=")[0]: text.partition("=")[2] for text in given} or None
+    found: dict[str, str] = {}
+    for text in given:
+        name, _, spec = text.partition("=")
+        if name in found:
+            raise UsageError(f"--data {text}: {name!r} is given twice, before as {found[name]}; give each set once")
+        found[name] = spec
+    return found or None
 
 
 def by_place_given(given: Sequence[str]) -> dict[str, Any]:
@@ -75,9 +82,12 @@ def numbers_given(option: str, text: str | None) -> tuple[float, ...] | None:
     if text is None:
         return None
     try:
-        return tuple(float(part) for part in text.split(","))
+        numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"{option} {text!r}: expected numbers joined by commas, e.g. 0.5,0.5,0.5") from None
+        numbers = ()
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise UsageError(f"{option} {text!r}: expected numbers joined by commas, e.g. 0.5,0.5,0.5")
+    return numbers
 
 
 def image_options(options: argparse.Namespace) -> dict[str, Any]:

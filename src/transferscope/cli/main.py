@@ -15,6 +15,9 @@ from .parser import build_parser
 
 __all__ = ["main"]
 
+_KEEP = frozenset({"demo", "study", "compare", "inspect", "rank"})
+"""Commands whose steps are kept in a run folder."""
+
 _ON_INTERRUPT = "interrupted: what is finished is kept; give the same command again to go on"
 
 
@@ -33,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from . import commands
 
     try:
-        with answered_soon(_ON_INTERRUPT) if is_program else nullcontext():
+        words = _ON_INTERRUPT if options.command in _KEEP else "interrupted"
+        with answered_soon(words) if is_program else nullcontext():
             return int(getattr(commands, options.command)(options))
     except TransferscopeError as e:
         print(f"error: {e}", file=sys.stderr)

@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
     table, sampled = _table(options)
     for note in table.notes:
         print(f"note: {note}", file=sys.stderr)
+    if options.group not in (None, "none") and not table.covariates:
+        raise UsageError(f"--group {options.group}: is about what covariates explain, and {table.source} has none")
     display = Display()
     try:
         result = scaling(
@@ -114,9 +117,12 @@ def run(options: argparse.Namespace) -> int:
         for finding in power.findings():
             if finding.weight >= 0.5:
                 print(finding.text)
+    failed: list[str] = []
     if options.out:
-        print(_page(options, table, result, power, duration(time.monotonic() - started)))
-    return 0
+        print(_page(options, table, result, power, duration(time.monotonic() - started), failed.append))
+    for line in failed:
+        print(f"failed: report: {line}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _table(options: argparse.Namespace) -> tuple[ModelTable, bool]:
@@ -125,8 +131,10 @@ def _table(options: argparse.Namespace) -> tuple[ModelTable, bool]:
     from ..study.grid_table import is_run_folder, read_grid
 
     if is_run_folder(options.table):
-        for name in ("us", "name", "dataset", "value", "shots", "images", "covariates"):
-            if getattr(options, name):
+        usual = {"unit": "guess", "duplicates": "refuse"}
+        for name in ("us", "name", "dataset", "value", "shots", "images", "covariates", *usual):
+            given = getattr(options, name)
+            if given and given != usual.get(name):
                 raise UsageError(f"--{name}: is for tables; {options.table} is a run folder, which says it itself")
         table = read_grid(options.table, options.ds)
         return (table, True) if options.covariates is None else (replace(table, covariates=()), True)
@@ -141,7 +149,12 @@ def _table(options: argparse.Namespace) -> tuple[ModelTable, bool]:
 
 
 def _page(
-    options: argparse.Namespace, table: ModelTable, result: Scaling, power: PredictionPower | None, took: str
+    options: argparse.Namespace,
+    table: ModelTable,
+    result: Scaling,
+    power: PredictionPower | None,
+    took: str,
+    failed: Callable[[str], None],
 ) -> str:
     from ..questions.prediction_power.words import PowerWords
     from ..questions.scaling.words import ScalingWords, TaskWords
@@ -166,7 +179,7 @@ def _page(
         cost=f"Computed in {took}.",
         machine=_versions(),
     )
-    return str(write_table_page(options.out, about, shown, frames))
+    return str(write_table_page(options.out, about, shown, frames, failed))
 
 
 def _versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import UsageError
 from .given import image_options
 from .progress import Display
 
@@ -47,21 +48,32 @@ def run(options: argparse.Namespace) -> int:
     return 0 if found.ok else 1
 
 
+def _refuse_what_says_nothing(options: argparse.Namespace) -> None:
+    """Refuse options about a file or about images where there are none."""
+    if options.at is not None and options.checkpoint is None:
+        raise UsageError(f"--at {options.at}: says which weights of a file; give the CHECKPOINT, too")
+    for word, given in (("--samples", options.samples is not None), ("--skip-unreadable", options.skip_unreadable)):
+        if given and options.data is None:
+            raise UsageError(f"{word}: is about images; give them with --data")
+
+
 def _checked(options: argparse.Namespace, told: Callable[[Checked], object]) -> SelfCheck:
     from ..checks.run import selfcheck
     from ..data.spec import load_images
     from ..models.build import constructed, outputs_of, with_absolute_path
-    from ..models.checkpoint import read
+    from ..models.checkpoint import CheckpointFile, read
     from ..models.network import Input
     from ..study.network_spec import channels_of, image_settings, network_spec
     from ..study.work.checkpoint import file_into
     from ..study.work.network import network_of
 
+    _refuse_what_says_nothing(options)
     how = image_options(options)
     name = with_absolute_path(options.model, Path.cwd())
+    file: CheckpointFile | None = None
     channels = how["channels"]
     if channels is None and options.checkpoint is not None:
-        channels = channels_of(name, options.checkpoint, at=options.at, size=how["size"])
+        channels, file = channels_of(name, options.checkpoint, at=options.at, size=how["size"])
     spec = network_spec(name, image_settings(how["size"], channels or 3), how["mean"], how["std"])
     images = None
     if options.data is not None:
@@ -70,6 +82,8 @@ def _checked(options: argparse.Namespace, told: Callable[[Checked], object]) -> 
             skip_unreadable=how["skip_unreadable"],
         )  # fmt: skip
     classes = options.classes if images is None else len(images.classes)
+    if options.classes not in (None, classes):
+        raise UsageError(f"--classes {options.classes}: the images of --data have {classes}; leave it out")
     common: dict[str, Any] = {
         "only": tuple(part.strip() for part in options.only.split(",")) if options.only else None, "callback": told,
     }  # fmt: skip
@@ -78,13 +92,13 @@ def _checked(options: argparse.Namespace, told: Callable[[Checked], object]) -> 
         size = (spec["size"], spec["size"])
         wanted = Input(size, spec["channels"], tuple(spec["mean"]), tuple(spec["std"]))
         outputs = outputs_of(name, classes or 10)
-        given = None if options.checkpoint is None else read(options.checkpoint, at=options.at).params
+        given = None if options.checkpoint is None else (file or read(options.checkpoint, at=options.at)).params
         return selfcheck(
             constructed(name, outputs, wanted), given, images, input=wanted, classes=outputs, name=options.model,
             trained=given is not None, **common,
         )  # fmt: skip
     if options.checkpoint is None:
         return selfcheck(network_of(spec, classes or outputs_of(name, 10)), None, images, **common)
-    file = {"network": spec, "path": options.checkpoint, "at": options.at, "classes": classes, "head": "refuse"}
-    net, _, loaded = file_into(file)
+    about = {"network": spec, "path": options.checkpoint, "at": options.at, "classes": classes, "head": "refuse"}
+    net, _, loaded = file_into(about, file)
     return selfcheck(net, loaded.params, images, **common)

@@ -36,8 +36,9 @@ def draw_cells(ax: Axes, values: np.ndarray, low: float, high: float, *, cmap: s
         cmap=cmap,
         rasterized=True,
     )
-    for column, row in np.argwhere(~np.isfinite(values)):
-        ax.plot(column, row, marker="x", color="#333333", markersize=4, linestyle="")
+    crosses = np.argwhere(~np.isfinite(values))
+    if len(crosses):
+        ax.plot(*crosses.T, marker="x", color="#333333", markersize=4, linestyle="")
     ax.grid(False)
     return mesh
 
@@ -47,16 +48,18 @@ def outline(ax: Axes, inside: np.ndarray) -> None:
     columns, rows = inside.shape
     padded = np.zeros((columns + 2, rows + 2), dtype=bool)
     padded[1:-1, 1:-1] = inside
-    segments: list[tuple[list[float], list[float]]] = []
+    x: list[float] = []
+    y: list[float] = []
     for i, j in np.argwhere(padded[:-1] != padded[1:]):  # between columns i − 1 and i
         if 1 <= j <= rows and 0 < i < columns:
-            segments.append(([i - 0.5] * 2, [j - 1.5, j - 0.5]))
+            x += [i - 0.5, i - 0.5, np.nan]
+            y += [j - 1.5, j - 0.5, np.nan]
     for i, j in np.argwhere(padded[:, :-1] != padded[:, 1:]):
         if 1 <= i <= columns and 0 < j < rows:
-            segments.append(([i - 1.5, i - 0.5], [j - 0.5] * 2))
+            x += [i - 1.5, i - 0.5, np.nan]
+            y += [j - 0.5, j - 0.5, np.nan]
     for colour, width in (("#000000", 2.6), ("#FFFFFF", 1.2)):
-        for x, y in segments:
-            ax.plot(x, y, color=colour, linewidth=width, solid_capstyle="projecting")
+        ax.plot(x, y, color=colour, linewidth=width, solid_capstyle="projecting")
 
 
 def thinned(labels: Sequence[str], most: int) -> tuple[list[int], list[str]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UsageError
-from .style import finish, width_limit
+from .style import broken, finish, width_limit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +34,9 @@ class _Wish:
     size: tuple[float, float] | None = None
     handed: int = 0
 
+
+_PAD, _HANDLE = 0.15, 2.8
+"""Inches that a legend has around its text; letters that the line before an entry takes."""
 
 _ONE = (4.2, 3.2)
 """Inches of a figure of one panel."""
@@ -274,7 +277,14 @@ class _Borrowed:
     def legend(self, *arguments: Any, **options: Any) -> Any:
         first = min(self._wish.places)
         kept = {k: v for k, v in options.items() if k in ("handles", "labels", "title", "fontsize")}
-        return self._wish.places[first].legend(*arguments, **kept, loc="best")
+        ax = self._wish.places[first]
+        legend = ax.legend(*arguments, **kept, loc="best")
+        of: Any = ax.get_figure(root=True)
+        room = ax.bbox.width / of.dpi
+        broken(legend.get_title(), room - _PAD)
+        for text in legend.get_texts():
+            broken(text, room - _PAD - _HANDLE * float(text.get_fontsize()) / 72)
+        return legend
 
     def suptitle(self, *_: Any, **__: Any) -> None:
         """Titles of several panels are the caller's."""

@@ -18,6 +18,7 @@ __all__ = [
     "DIVERGING",
     "PALETTE",
     "SEQUENTIAL",
+    "broken",
     "finish",
     "house_style",
     "look_of",
@@ -167,7 +168,7 @@ def finish(fig: Figure) -> Figure:
     parts: list[Any] = [fig, *fig.subfigs]
     for part in parts:
         if (title := part._suptitle) is not None:
-            _broken(title, part.bbox.transformed(inches).width - 0.2)
+            broken(title, part.bbox.transformed(inches).width - 0.2)
     return fig
 
 
@@ -187,7 +188,7 @@ def _wrapped(ax: Axes) -> None:
         return
     titles = [ax.title, ax._left_title, ax._right_title]  # type: ignore[attr-defined]
     for text, room in [*((t, wide) for t in (*titles, ax.xaxis.label)), (ax.yaxis.label, high)]:
-        _broken(text, room)
+        broken(text, room)
 
 
 def _share(ratios: Any, span: range) -> float:
@@ -196,7 +197,13 @@ def _share(ratios: Any, span: range) -> float:
     return sum(each[i] for i in span) / sum(each)
 
 
-def _broken(text: Any, room: float) -> None:
+def broken(text: Any, room: float) -> None:
+    """Break a text into lines of so many inches at most; words and formulas stay whole.
+
+    Args:
+        text: of matplotlib; it is changed.
+        room: inches.
+    """
     said = text.get_text()
     narrow = 0.85 if str(text.get_fontfamily()[0]).startswith(("Times", "Nimbus", "STIX")) else 1.0
     letter = narrow * text.get_fontsize() * (0.62 if text.get_fontweight() == "bold" else 0.56) / 72

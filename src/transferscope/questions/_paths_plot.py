@@ -22,6 +22,7 @@ __all__ = [
     "bands_of",
     "draw_curve",
     "draw_kind",
+    "draw_kinds",
     "kind_looks",
     "legend_below",
     "metrics_of",
@@ -35,6 +36,11 @@ _MEANS = "thick: mean over pairs; thin: single pairs"
 
 _APART = 3
 """Pairs of a kind that can still be told apart, each with its band; of more there is a mean, and thin lines."""
+
+_NAMED = 12
+"""Kinds of pairs that have a look of their own. Every two files are a kind, so ten of them make 45."""
+
+_FURTHER: Look = ("#9A9A9A", "-")
 
 _NAMES = {"error": "accuracy (%)", "accuracy": "accuracy (%)", "auc": "AUC", "loss": "loss (nats)"}
 
@@ -54,11 +60,17 @@ def metrics_of(paths: Sequence[Path], wanted: Sequence[str] | None = None) -> tu
 
 
 def kind_looks(paths: Sequence[Path]) -> dict[str, Look]:
-    """Give every kind of pair a look: that of its name, or the next free one; best and final go by their role."""
+    """Give every kind of pair a look: that of its name, or the next free one; best and final go by their role.
+
+    Of many kinds those after the first twelve share one.
+    """
     looks: dict[str, Look] = {}
     for path in paths:
         kind = path.kind
         if kind in looks:
+            continue
+        if len(looks) >= _NAMED:
+            looks[kind] = _FURTHER
             continue
         named = look_of(kind, -1)
         if kind.endswith("best & final"):
@@ -129,6 +141,36 @@ def draw_kind(ax: Axes, paths: Sequence[Path], images: str, metric: str, look: L
         line = draw_curve(ax, paths[0], replace(curves[0], values=_mean(curves)), look, band=False, label=label)
     line.set_linewidth(2.0)
     return line
+
+
+def draw_kinds(
+    ax: Axes, paths: Sequence[Path], images: str, metric: str, looks: dict[str, Look]
+) -> dict[str, Line2D]:
+    """Draw one metric along all pairs, kind by kind; return what belongs into the legend.
+
+    Pairs of kinds that have no look of their own are thin grey lines, so that all are there.
+
+    Args:
+        ax: where.
+        paths: all of them.
+        images: the image set.
+        metric: which.
+        looks: of each kind, as :func:`kind_looks` gives them.
+    """
+    lines: dict[str, Line2D] = {}
+    for kind, look in looks.items():
+        of_kind = [p for p in paths if p.kind == kind]
+        one = of_kind[0]
+        if look == _FURTHER:
+            label = f"{sum(looks[p.kind] == _FURTHER for p in paths)} further pairs, without bands"
+            for path in of_kind:
+                line = draw_curve(ax, path, path.curve(images, metric), look, band=False, label=label)
+                line.set(linewidth=0.5, zorder=1)
+        else:
+            label = f"{one.a} – {one.b}" if len(of_kind) == 1 else f"{kind} ({len(of_kind)} pairs)"
+            line = draw_kind(ax, of_kind, images, metric, look, label)
+        lines.setdefault(label, line)
+    return lines
 
 
 def bands_of(paths: Sequence[Path]) -> str:

@@ -200,6 +200,10 @@ class Question(Strict, ABC):
         """Return the pictures of a result besides the one that the question is known by."""
         return ()
 
+    def figures(self) -> int:
+        """Return about how many figures an answer has, these included, before there is one."""
+        return 1
+
 
 class OfSomeRuns(Question):
     """What questions can be told that take long for each run."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from ..papers import paper_called
 from ..papers.printed import tables_of, targets_of
 from ..store.atomic import write_bytes
+from .places import slug
 from .printed.beside import BesideRow, BesideTable, beside
-from .sections import slug
 from .tables import Table, as_text, table_of
 
 if TYPE_CHECKING:
@@ -75,7 +75,10 @@ class BesideSection:
 
 
 def beside_section(
-    study: StoredStudy, results: Mapping[str, Mapping[str, Result]], tables: Path
+    study: StoredStudy,
+    results: Mapping[str, Mapping[str, Result]],
+    tables: Path,
+    anchors: Mapping[str, str] | None = None,
 ) -> BesideSection | None:
     """Set the paper's tables beside the study; ``None`` when it is no study of a paper, or has nothing for them.
 
@@ -83,6 +86,7 @@ def beside_section(
         study: the run folder.
         results: item → target → result.
         tables: folder of the tables.
+        anchors: item → where on the page its section is; by default what its name makes.
     """
     if not study.paper:
         return None
@@ -96,17 +100,18 @@ def beside_section(
     missing = [f"Table {t.number} ({t.about})" for t in tables_of(paper.key) if t.number not in there]
     known = targets_of(paper.key)
     strange = [f"{here} ({name})" for here, name in study.stands_for.items() if name not in known]
-    grids = tuple(map(_grid, found.tables))
+    there_by_name = {item: slug(item) for item in results}
+    grids = tuple(_grid(t, there_by_name if anchors is None else anchors) for t in found.tables)
     return BesideSection(paper.short, grids, tuple(missing), tuple(strange), known, table_of(frame, "beside.csv"))
 
 
-def _grid(table: BesideTable) -> BesideGrid:
+def _grid(table: BesideTable, anchors: Mapping[str, str]) -> BesideGrid:
     printed = table.table
     stands = f": {printed.target}, here {table.target}" if printed.target else ""
     return BesideGrid(
         title=f"Table {printed.number}{stands}",
         about=printed.about,
-        evidence=tuple((slug(item), item) for item in table.items),
+        evidence=tuple((anchors[item], item) for item in table.items if item in anchors),
         columns=printed.columns,
         lines=tuple(map(_line, table.rows)),
         patterns=table.patterns,

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from ..evidence.claim import Claim
 from ..evidence.tally import ClaimTally, Tally, TargetVerdict
 from ..papers import PAPERS
-from .forest import Axis, axis_of, drawn, effect_text, interval_only, reference_of, unit_of
+from .forest import Axis, axis_of, drawn, effect_text, interval_only, references_of, unit_of
 
 __all__ = ["SYMBOLS", "Board", "BoardRow", "Cell", "axis_for", "board_of", "cell_of"]
 
@@ -120,7 +120,7 @@ def _row(counted: ClaimTally, columns: Sequence[str], places: Mapping[int, str])
 def axis_for(claim: Claim, targets: Iterable[TargetVerdict]) -> Axis:
     """Return the scale that the targets of a claim share."""
     estimates = [t.findings[0].estimate for t in targets]
-    return axis_of(estimates, reference_of(claim, log=any(e.scale == "log" for e in estimates)))
+    return axis_of(estimates, references_of(claim, log=any(e.scale == "log" for e in estimates)))
 
 
 def cell_of(claim: Claim, judged: TargetVerdict, axis: Axis, places: Mapping[int, str]) -> Cell:

@@ -138,7 +138,8 @@ def claims_section(study: StoredStudy, sections: Iterable[Section], tables: Path
     write_bytes(tables / "claims.csv", frame.to_csv(index=False).encode())
     kept = tuple(g for g in groups if g.rows or g.open)
     targets = list(study.tree.get("targets", {}))
-    board, overview = board_of(counted, targets, places), overview_of(counted, targets, places, _gone(study))
+    board = board_of(counted, targets, places)
+    overview = overview_of(counted, targets, places, _gone(study), study.questions_asked)
     return ClaimsSection(kept, counted.words, untold(counted), table_of(frame, "claims.csv"), board, overview)
 
 

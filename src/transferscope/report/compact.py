@@ -67,7 +67,7 @@ def text_uri(text: str, media: str) -> str:
     return f"data:{media};charset=utf-8,{quote(text, safe=_AS_IT_IS, errors='strict')}"
 
 
-_AS_IT_IS = " !$'()*+,-./:;<=>?@[]^_`{|}~" + "".join(map(chr, range(0xA1, 0x2FFF)))
+_AS_IT_IS = " !$'()*+,-./:;<=>?@[]^_`{|}~"
 """What stands for itself in an address of data, and means nothing between double quotes."""
 
 

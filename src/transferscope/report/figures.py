@@ -104,9 +104,21 @@ class Figures:
         self._now[name] = drawn
         return Saved(svg_uri(contents["svg"]), drawn.width)
 
-    def close(self) -> None:
-        """Put on record what the figures were made from."""
-        write_json(self._folder / _DRAWN, {name: asdict(drawn) for name, drawn in self._now.items()})
+    def close(self, *, whole: bool = True) -> None:
+        """Put on record what the figures were made from.
+
+        Args:
+            whole: whether all figures have been asked for; else those that were not stay on record as they were.
+        """
+        known = self._now if whole else {**self._before, **self._now}
+        write_json(self._folder / _DRAWN, {name: asdict(drawn) for name, drawn in known.items()})
+
+    def __enter__(self) -> Figures:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close; after an interrupt, too, so that what has been drawn need not be drawn again."""
+        self.close(whole=kind is None)
 
     def _contents(self, name: str, drawn: _Drawn) -> dict[str, bytes]:
         """The files of a figure; nothing when one is not there, or not as it was written."""

@@ -84,4 +84,4 @@ def first_of(results: Iterable[tuple[Result, str, str]]) -> First | None:
 
 
 def _signed(text: str) -> str:
-    return text if text.startswith("−") or text.strip("0.") == "" else f"+{text}"
+    return text if text.startswith(("−", "–")) or text.strip("0.") == "" else f"+{text}"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..evidence.claims import claim_called
 from ..evidence.phrases import count, listed, shortened
 from ..evidence.tally import ClaimTally, Tally
 from .board import Cell, axis_for, cell_of
@@ -80,7 +81,11 @@ class Overview:
 
 
 def overview_of(
-    counted: Tally, targets: Sequence[str], places: Mapping[int, str], gone: Collection[str] = ()
+    counted: Tally,
+    targets: Sequence[str],
+    places: Mapping[int, str],
+    gone: Collection[str] = (),
+    asked: Collection[tuple[str, str]] = (),
 ) -> Overview | None:
     """Answer the questions of the first screen; ``None`` where no finding bears on any of them.
 
@@ -89,9 +94,10 @@ def overview_of(
         targets: of the study, in its order.
         places: the identity of a finding → anchor of its evidence.
         gone: targets on which every run diverged: no number there says anything.
+        asked: question and target of all that is asked, whether it has been answered or not.
     """
     by_id = {c.claim.id: c for c in counted.claims}
-    columns = [[_answered(aspect, by_id, target, places, gone) for target in targets] for aspect in ASPECTS]
+    columns = [[_answered(aspect, by_id, target, places, gone, asked) for target in targets] for aspect in ASPECTS]
     there = [(a.asks, column) for a, column in zip(ASPECTS, columns, strict=True) if any(one.cell for one in column)]
     if not there:
         return None
@@ -101,7 +107,12 @@ def overview_of(
 
 
 def _answered(
-    aspect: Aspect, by_id: Mapping[str, ClaimTally], target: str, places: Mapping[int, str], gone: Collection[str]
+    aspect: Aspect,
+    by_id: Mapping[str, ClaimTally],
+    target: str,
+    places: Mapping[int, str],
+    gone: Collection[str],
+    asked: Collection[tuple[str, str]],
 ) -> Answered:
     if target in gone:
         return Answered(None, "all runs diverged")
@@ -114,7 +125,9 @@ def _answered(
         axis = axis_for(counted.claim, counted.targets)
         says = counted.claim.says
         return Answered(cell_of(counted.claim, judged, axis, places), word, says, unit_of(counted.claim.units))
-    return Answered(None, "not asked")
+    # It failed, has not finished, or found nothing that a claim could be judged by.
+    open_yet = any((claim_called(name).question, target) in asked for name in aspect.claims)
+    return Answered(None, "no answer" if open_yet else "not asked")
 
 
 def failures(results: Iterable[tuple[str, Result]], runs: pd.DataFrame) -> tuple[str, ...]:

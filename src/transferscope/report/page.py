@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -18,8 +19,9 @@ from .claims import ClaimsSection, claims_section
 from .figures import Figures
 from .first import First, first_of
 from .overview import failures
+from .places import Places
 from .sections import Answer, Said, Section, make_section, worth
-from .tables import Table, table_of
+from .tables import Table, table_of, too_large
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from ..study.coming import Coming
     from ..study.stored_study import StoredStudy
 
-__all__ = ["Told", "render", "write_report"]
+__all__ = ["Told", "failures_of", "render", "write_report"]
 
 _IN_SHORT = 8
 """How many findings stand at the top; all of them stand in their sections."""
@@ -67,11 +69,9 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
     sections = _sections(study, results, root, tries)
     page = root / "report.html"
     claims = tries.make("the claims", lambda: claims_section(study, sections, root / "tables"), None)
-    printed = tries.make("the paper's tables", lambda: beside_section(study, results, root / "tables"), None)
-    for section in sections:
-        for answer in section.parts:
-            where = f"{section.title}, {answer.name}" if answer.name else section.title
-            tries.failed += [f"{where}: {line}" for line in answer.failed]
+    anchors = {section.item: section.anchor for section in sections}
+    printed = tries.make("the paper's tables", lambda: beside_section(study, results, root / "tables", anchors), None)
+    tries.failed += failures_of(sections)
     first = tries.make("the first screen", lambda: _first(sections, results), None)
     broken = tries.make("the runs that failed", lambda: _broken(study, results), tuple[str, ...]())
     text = render(study, sections, claims, printed, tries.failed, first, broken, refresh)
@@ -81,6 +81,16 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
         for line in tries.failed:
             failed(line)
     return page
+
+
+def failures_of(sections: Iterable[Section]) -> list[str]:
+    """Return what of the sections could not be made, each line with its section."""
+    return [
+        f"{section.title}, {part.name}: {line}" if part.name else f"{section.title}: {line}"
+        for section in sections
+        for part in section.parts
+        for line in part.failed
+    ]
 
 
 class Told(Protocol):
@@ -142,17 +152,17 @@ def _sections(
 ) -> list[Section]:
     order = {name: i for i, name in enumerate(QUESTIONS)}
     items = sorted(study.items, key=lambda item: order[study.items[item]])
-    figures = Figures(root / "figures")
-    made = []
-    for item in items:
-        answers = {target: Answer(result, study.made(item, target)) for target, result in results[item].items()}
-        if answers:
-            question = question_class(study.items[item])
-            shows = study.shows.get(item, ())
-            one = partial(make_section, question, item, answers, figures, root / "tables", shows)
-            section = tries.make(f"the section {item}", one, None)
-            made += [] if section is None else [section]
-    figures.close()
+    made: list[Section] = []
+    places = Places()
+    with Figures(root / "figures") as figures:
+        for item in items:
+            answers = {target: Answer(result, study.made(item, target)) for target, result in results[item].items()}
+            if answers:
+                question = question_class(study.items[item])
+                shows = study.shows.get(item, ())
+                one = partial(make_section, question, item, answers, figures, root / "tables", shows, places)
+                section = tries.make(f"the section {item}", one, None)
+                made += [] if section is None else [section]
     return made
 
 
@@ -187,6 +197,8 @@ def render(
     css = files("transferscope.report").joinpath("templates/report.css").read_text(encoding="utf-8")
     overview = None if claims is None else claims.overview
     told = () if overview is not None else [s for s in sections if first is None or s.anchor != first.section]
+    runs, steps = table_of(study.runs(), most=200), table_of(study.steps(), most=500)
+    sections = _with_room(sections)
     short = in_short([f for part in section.parts for f in part.findings] for section in told)
     return environment.get_template("report.html.j2").render(
         version=__version__,
@@ -206,16 +218,29 @@ def render(
         short=short,
         legend=overview is not None or any(f.verdict for f in short),
         sections=sections,
-        long=any(part.table.rest for section in sections for part in section.parts),
+        long=bool(runs.rest or steps.rest) or any(part.table.rest for section in sections for part in section.parts),
         claims=claims,
         beside=printed,
-        runs=table_of(study.runs(), most=200),
+        runs=runs,
         notes=study.notes,
         cost=study.cost,
         machine=_machine(study.machine),
-        steps=table_of(study.steps(), most=500),
+        steps=steps,
         study_file=study.text,
     )
+
+
+def _with_room(sections: Sequence[Section]) -> list[Section]:
+    """Leave the rows of the largest tables, beyond those on the screen, to the files beside the page."""
+    gone = too_large([len(part.table.rest) for section in sections for part in section.parts])
+    made, place = [], 0
+    for section in sections:
+        parts = []
+        for part in section.parts:
+            parts.append(replace(part, table=part.table.begun()) if place in gone else part)
+            place += 1
+        made.append(replace(section, parts=tuple(parts)))
+    return made
 
 
 def _first(sections: Sequence[Section], results: Mapping[str, Mapping[str, Result]]) -> First | None:

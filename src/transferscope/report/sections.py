@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from ..questions.words import View, Words
 from ..store.atomic import write_bytes
 from .attempts import Attempts
 from .figures import Figures
+from .places import Places
 from .tables import EMPTY, Table, table_of
 
 if TYPE_CHECKING:
@@ -172,15 +172,6 @@ def worth(finding: Said) -> float:
     return finding.weight - (_UNDECIDED if finding.verdict == "cannot tell" else 0.0)
 
 
-def slug(text: str) -> str:
-    """Make a name that is safe in addresses and file names.
-
-    >>> slug("Clipart & Quick draw")
-    'clipart-quick-draw'
-    """
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
-
-
 class Asked(Protocol):
     """What a section must know of a question: the class of a study's question, or words around a table's answer."""
 
@@ -225,6 +216,7 @@ def make_section(
     figures: Figures,
     tables: Path,
     shows: Sequence[str] = (),
+    places: Places | None = None,
 ) -> Section:
     """Draw and tabulate one item of a study.
 
@@ -235,12 +227,15 @@ def make_section(
         figures: where figures go.
         tables: folder of the tables.
         shows: figures and tables of a paper that it answers.
+        places: names of the page it goes on.
     """
+    at = Places() if places is None else places
     title = question.words.title if item == question.called() else f"{question.words.title}: {item}"
-    parts = tuple(_part(question, item, target, answer, figures, tables) for target, answer in answers.items())
+    anchor = at.anchor(item)
+    parts = tuple(_part(question, item, target, answer, figures, tables, at) for target, answer in answers.items())
     return Section(
         item,
-        slug(item),
+        anchor,
         title,
         question.words.rows,
         named(shows),
@@ -250,9 +245,11 @@ def make_section(
     )
 
 
-def _part(question: Asked, item: str, target: str, answer: Answer, figures: Figures, tables: Path) -> Part:
-    name = slug(f"{item}-{target}") if target else slug(item)
-    anchor = f"part-{name}"
+def _part(
+    question: Asked, item: str, target: str, answer: Answer, figures: Figures, tables: Path, places: Places
+) -> Part:
+    name = places.file(f"{item}-{target}" if target else item)
+    anchor = places.anchor(f"part-{name}")
     result, tries = answer.result, Attempts()
     said: tuple[Said, ...] = ()
     evidence: tuple[Finding, ...] = ()
@@ -266,7 +263,8 @@ def _part(question: Asked, item: str, target: str, answer: Answer, figures: Figu
     for view in (View("", question.words.caption), *more):
         what = f"the figure {view.name!r}" if view.name else "the figure"
         result_says = weighty[0].text if weighty else ""
-        one = partial(_picture, question, view, target, name, answer, figures, result_says)
+        file = places.file(f"{name}-{view.name}") if view.name else name
+        one = partial(_picture, question, view, target, file, answer, figures, result_says)
         picture = tries.make(what, one, None)
         pictures += [] if picture is None else [picture]
     return Part(anchor, target, said, evidence if said else (), tuple(pictures), table, tuple(tries.failed))
@@ -280,9 +278,8 @@ def _table(result: Result, tables: Path, name: str) -> Table:
 
 
 def _picture(
-    question: Asked, view: View, target: str, part: str, answer: Answer, figures: Figures, says: str
+    question: Asked, view: View, target: str, name: str, answer: Answer, figures: Figures, says: str
 ) -> Picture:
-    name = f"{part}-{slug(view.name)}" if view.name else part
     numbers = f"{answer.identity} {dict(view.options)}" if view.options else answer.identity
     saved = figures.save(name, numbers, partial(_drawn, answer.result, target, view))
     return Picture(

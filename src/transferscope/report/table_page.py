@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from ..store.digest import digest
 from ..store.place import Place, is_address
 from ..store.remote import mirror_of, shared
 from .figures import Figures
-from .page import render
+from .page import failures_of, render
+from .places import Places
 from .sections import Answer, Asked, make_section
 
 if TYPE_CHECKING:
@@ -70,7 +71,11 @@ class Shown:
 
 
 def write_table_page(
-    folder: str | Path, about: TablePage, shown: Sequence[Shown], tables: Mapping[str, pd.DataFrame]
+    folder: str | Path,
+    about: TablePage,
+    shown: Sequence[Shown],
+    tables: Mapping[str, pd.DataFrame],
+    failed: Callable[[str], None] | None = None,
 ) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/``.
 
@@ -80,6 +85,7 @@ def write_table_page(
         about: title and notes.
         shown: the sections in order.
         tables: further tables to write beside the page, by name.
+        failed: told what could not be made, a line each.
 
     Returns:
         The page's path; of an address, that of its mirror.
@@ -92,18 +98,23 @@ def write_table_page(
     for part in (root, root / "figures", root / "tables"):
         with said_plainly(part):
             part.mkdir(parents=True, exist_ok=True)
-    figures = Figures(root / "figures")
+    places = Places(tuple(tables))
     sections = []
-    for section in shown:
-        answers = {name: Answer(result, _identity(result)) for name, result in section.results.items()}
-        sections.append(make_section(section.asked, section.asked.called(), answers, figures, root / "tables"))
-    figures.close()
+    with Figures(root / "figures") as figures:
+        for section in shown:
+            answers = {name: Answer(result, _identity(result)) for name, result in section.results.items()}
+            item = section.asked.called()
+            sections.append(make_section(section.asked, item, answers, figures, root / "tables", places=places))
     for name, frame in tables.items():
         write_bytes(root / "tables" / f"{name}.csv", frame.to_csv(index=False).encode())
     page = root / "report.html"
-    write_bytes(page, render(about, sections, None, None).encode())
+    lines = failures_of(sections)
+    write_bytes(page, render(about, sections, None, None, lines).encode())
     if place is not None:
         shared(place, root, "figures", "tables", "report.html")
+    if failed is not None:
+        for line in lines:
+            failed(line)
     return page
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .compact import text_uri
@@ -12,11 +13,16 @@ from .compact import text_uri
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["EMPTY", "Table", "as_text", "table_of"]
-
+__all__ = ["EMPTY", "ROOM", "Table", "as_text", "table_of", "too_large"]
 
 _EMBEDDED = 20_000
 """So many characters of CSV are in the page itself; all numbers of larger tables are in it as a table."""
+
+_WHOLE = 20_000
+"""Rows up to which a table can be whole in a page. The planes of eight networks with twenty modules have 100,000."""
+
+ROOM = 100_000
+"""Rows that a page has room for beyond those on the screen: about ten megabytes."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Table:
         total: number of rows there are.
         csv: the whole table as a data address; of a large one the address of the file beside the page.
         file: the name it is saved under.
-        rest: the rows that only print shows.
+        rest: the rows that only print shows; none of a table that is too large for the page.
     """
 
     columns: tuple[str, ...]
@@ -45,6 +51,15 @@ class Table:
     def shown(self) -> int:
         """Number of rows on the page."""
         return len(self.rows)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all its rows are in the page; else they are in the file beside it."""
+        return len(self.rows) + len(self.rest) == self.total
+
+    def begun(self) -> Table:
+        """Return the same with the rows on the screen alone; the others are in the file beside the page."""
+        return replace(self, rest=(), csv=f"tables/{self.file}")
 
     @property
     def grouped(self) -> list[tuple[str, ...]]:
@@ -87,11 +102,34 @@ def as_text(value: Any) -> str:
 
 
 def table_of(frame: pd.DataFrame, file: str = "", *, most: int = 60) -> Table:
-    """Turn a data frame into a table of at most ``most`` rows on the screen, with the whole of it as CSV."""
+    """Turn a data frame into a table of at most ``most`` rows on the screen, with the whole of it as CSV.
+
+    Of a table with a file and more than 20,000 rows no others are in the page.
+    """
     numeric = tuple(frame[c].dtype.kind in "iufc" for c in frame.columns)
-    every = tuple(tuple(as_text(v) for v in row) for row in frame.itertuples(index=False, name=None))
+    small = not file or len(frame) <= _WHOLE
+    shown = frame if small else frame.iloc[:most]
+    every = tuple(tuple(as_text(v) for v in row) for row in shown.itertuples(index=False, name=None))
     csv = f"tables/{file}" if file else ""
-    if file and len(text := frame.to_csv(index=False)) <= _EMBEDDED:
+    if file and small and len(frame) <= _EMBEDDED // 2 and len(text := frame.to_csv(index=False)) <= _EMBEDDED:
         csv = text_uri(text, "text/csv")
     columns = tuple(str(c).replace("_", " ") for c in frame.columns)
     return Table(columns, every[:most], numeric, len(frame), csv, file, every[most:])
+
+
+def too_large(rest: Sequence[int], room: int = ROOM) -> set[int]:
+    """Return which tables a page has no room for beyond the rows on the screen: the largest.
+
+    Args:
+        rest: how many rows more each has.
+        room: rows that there is room for.
+
+    >>> too_large([40, 900, 0, 70], room=120)
+    {1}
+    """
+    left, found = room, set[int]()
+    for i in sorted(range(len(rest)), key=lambda i: rest[i]):
+        left -= rest[i]
+        if rest[i] and left < 0:
+            found.add(i)
+    return found

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ..errors import ModelError, SpecError, UsageError, nearest
 from ..models.build import with_absolute_path
+from ..models.checkpoint import CheckpointFile
 from ..models.locate import content_digest
 from ..questions import QUESTIONS, question_class
 from ..questions.base import Question
@@ -243,7 +244,10 @@ def run_plan(
 def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
     """Check everything and return the steps, what was asked as YAML, and remarks, each with what it is about."""
     model, (first, at) = with_absolute_path(asked.model, Path.cwd()), asked._given()[0]
-    channels = asked.channels or channels_of(model, first, at=at, size=asked.size)
+    read_already: CheckpointFile | None = None
+    channels = asked.channels
+    if channels is None:
+        channels, read_already = channels_of(model, first, at=at, size=asked.size)
     settings = image_settings(asked.size, channels, skip_unreadable=asked.skip_unreadable)
     try:
         network = network_spec(model, settings, asked.mean, asked.std)
@@ -259,7 +263,8 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
     given, headless = [], []
     for file in files[: len(asked.checkpoints)]:
         key = f"file {labels[file]}"
-        inputs[key], whole = file_step(file, labels[file], network, len(found.classes), asked.head)
+        inputs[key], whole = file_step(file, labels[file], network, len(found.classes), asked.head, read_already)
+        read_already = None  # was the first; one file at a time is in memory
         given.append({"input": key, "label": labels[file], "group": "P" if asked.init else ""})
         headless += [] if whole else [labels[file]]
     source = None
@@ -313,7 +318,14 @@ _File: TypeAlias = tuple[str, str | None]
 """A file, and which of its weights."""
 
 
-def file_step(file: _File, label: str, network: dict[str, Any], classes: int | None, head: str) -> tuple[Step, bool]:
+def file_step(
+    file: _File,
+    label: str,
+    network: dict[str, Any],
+    classes: int | None,
+    head: str,
+    read_already: CheckpointFile | None = None,
+) -> tuple[Step, bool]:
     """Return the step that reads a file, and whether the file has a head; says what is wrong with the file."""
     path, at = file
     full = str(Path(path).expanduser().absolute())
@@ -324,7 +336,7 @@ def file_step(file: _File, label: str, network: dict[str, Any], classes: int | N
         "classes": classes,
         "head": head,
     } | ({} if at is None else {"at": at})
-    _, _, loaded = file_into(body)
+    _, _, loaded = file_into(body, read_already)
     whole = set(loaded.report.head) <= set(loaded.report.fits)
     return Step("checkpoint", label, {**body, "content": content_digest(full, at)}, cost=100), whole
 

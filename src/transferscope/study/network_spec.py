@@ -59,8 +59,13 @@ def network_spec(
     return {**spec, "files": [file_digest(path) for path in sources]} if sources else spec
 
 
-def channels_of(name: str, path: str, *, at: str | None = None, size: int | None = None) -> Literal[1, 3]:
+def channels_of(
+    name: str, path: str, *, at: str | None = None, size: int | None = None
+) -> tuple[Literal[1, 3], CheckpointFile | None]:
     """Return how many channels the images have that the first layer of a file takes; 3 where that cannot be told.
+
+    The file comes with them, as it has been read: files of weights are large, so whoever takes it next need not read
+    it again; ``None`` where it cannot be read.
 
     Args:
         name: of the network.
@@ -70,10 +75,12 @@ def channels_of(name: str, path: str, *, at: str | None = None, size: int | None
     """
     from ..models.checkpoint import read
 
+    file: CheckpointFile | None = None
     try:
-        return channels_in(name, read(path, at=at), size=size)
-    except TransferscopeError:  # whoever reads the file next says what is wrong with it
-        return 3
+        file = read(path, at=at)
+        return channels_in(name, file, size=size), file
+    except TransferscopeError:  # whoever takes the file next says what is wrong with it
+        return 3, file
 
 
 def channels_in(name: str, file: CheckpointFile, *, size: int | None = None, guess: int = 3) -> Literal[1, 3]:

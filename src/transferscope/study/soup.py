@@ -14,7 +14,7 @@ from ..data.spec import load_images
 from ..errors import ModelError, SpecError, UsageError
 from ..models.averaged_files import averaged_files
 from ..models.batchnorm import RECALIBRATION_BATCH
-from ..models.checkpoint import read, write
+from ..models.checkpoint import CheckpointFile, read, write
 from ..models.heads import fit_to
 from ..models.network import Network
 from ..params import Params
@@ -112,7 +112,10 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
     Raises:
         TransferscopeError: when files, network or images cannot be used; nothing has been written then.
     """
-    channels = asked.channels or channels_of(asked.model, asked.checkpoints[0], size=asked.size)
+    first: CheckpointFile | None = None
+    channels = asked.channels
+    if channels is None:
+        channels, first = channels_of(asked.model, asked.checkpoints[0], size=asked.size)
     settings = image_settings(asked.size, channels, skip_unreadable=asked.skip_unreadable)
     try:
         network = network_spec(asked.model, settings, asked.mean, asked.std)
@@ -122,7 +125,8 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
     net = network_of(network, len(images.classes))
     paths = {label: path for path, label in labels_of(list(asked.checkpoints)).items()}
     for path in paths.values():  # before anything takes long
-        fit_to(net, read(path))
+        fit_to(net, first or read(path))
+        first = None  # one file at a time is in memory
     held_out = _held_out(asked, images, network)
     more = {name: _images(asked, spec, f"--test {name}", network) for name, spec in asked.tests.items()}
     tests = {"test": images.test} | {name: of.test for name, of in more.items()}

@@ -144,6 +144,17 @@ class StoredStudy:
             if answers
         }
 
+    @property
+    def questions_asked(self) -> frozenset[tuple[str, str]]:
+        """Each question and target that it is asked of, whether it has been answered or not."""
+        of = self.items
+        return frozenset(
+            (of[name], target)
+            for name, answers in self.plan.items.items()
+            for step in answers.values()
+            for target in step.spec.get("targets", ())
+        )
+
     def results(self, item: str) -> dict[str, Result]:
         """Return the results of an item by target, those that are there; ``""`` for one result on all targets."""
         kind = result_class(self.items[item])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...plots.sheet import sheet
 from ...plots.style import styled
-from .._paths_plot import bands_of, draw_kind, kind_looks, legend_below, metrics_of, share_scale
+from .._paths_plot import bands_of, draw_kinds, kind_looks, legend_below, metrics_of, share_scale
 from .measure import Barrier
 
 if TYPE_CHECKING:
@@ -37,11 +37,7 @@ def plot(result: Barrier, *, metrics: Sequence[str] | None = None, sets: Sequenc
         for row, images in enumerate(rows):
             for column, metric in enumerate(chosen):
                 ax = panels[row][column]
-                for kind, look in looks.items():
-                    of_kind = [p for p in paths if p.kind == kind]
-                    one = of_kind[0]
-                    label = f"{one.a} – {one.b}" if len(of_kind) == 1 else f"{kind} ({len(of_kind)} pairs)"
-                    lines.setdefault(label, draw_kind(ax, of_kind, images, metric, look, label))
+                lines = draw_kinds(ax, paths, images, metric, looks) | lines
                 ax.set_xlabel(f"λ: from {ends[0]} (0) to {ends[1]} (1)")
                 ax.set_title(f"{images} (n = {paths[0].curve(images, metric).n:,})")
         for column, metric in enumerate(chosen):

@@ -54,7 +54,8 @@ class BarrierQuestion(OfPairs):
         ),
         caption=(
             "Metric along the straight line between two solutions; λ = 0 and λ = 1 have the weights of the "
-            "solutions. Bands are 95 % bootstrap intervals over images."
+            "solutions. Bands, where there are any, are 95 % bootstrap intervals over images; of many pairs of a "
+            "kind the mean is drawn over thin lines."
         ),
     )
 

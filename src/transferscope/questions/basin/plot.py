@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.few import some_of
 from ...plots.sheet import sheet
 from ...plots.style import DASHES, PALETTE, styled
 from .measure import Basin, BasinGroup, BasinMeasure, BasinRegion
@@ -32,11 +33,14 @@ _LEAST = {"error": 5.0, "accuracy": 5.0, "auc": 0.05, "loss": 0.2}
 """Least height of a panel of S, in the unit that is drawn: the scatter of a flat floor must not look like a slope."""
 
 
+_ROWS = 6
+"""Most groups that are drawn by default."""
+
 _WIDE = 36
 """Letters that fit over a panel."""
 
 
-def plot(result: Basin, *, metric: str | None = None) -> Figure:
+def plot(result: Basin, *, metric: str | None = None, every: bool = False) -> Figure:
     """Draw a row a group: the metric at points of S, then its mean around each S over δ beside the 2ε it must reach.
 
     Bands are 95 % intervals over draws; crosses at the foot are places that are not finite. Where the loss rises far
@@ -46,25 +50,38 @@ def plot(result: Basin, *, metric: str | None = None) -> Figure:
     Args:
         result: what to draw.
         metric: which; by default the one that claims are judged by.
+        every: draw all groups, however many; by default of more than six the first of each kind, and the figure says
+            so.
     """
     chosen = metric or result.groups[0].regions[0].measures[0].metric
-    columns = 1 + max(len(g.regions) for g in result.groups)
+    groups = result.groups if every else _few(result.groups)
+    columns = 1 + max(len(g.regions) for g in groups)
     with styled():
-        fig = sheet(3.6 * columns, 2.75 * len(result.groups) + 0.6)
-        panels = fig.subplots(len(result.groups), columns, squeeze=False)
+        fig = sheet(3.6 * columns, 2.75 * len(groups) + 0.6)
+        panels = fig.subplots(len(groups), columns, squeeze=False)
         handles: dict[str, Line2D] = {}
-        for row, group in zip(panels, result.groups, strict=True):
+        for row, group in zip(panels, groups, strict=True):
             handles |= _inside(row[0], group, chosen)
             for ax, region in zip(row[1:], group.regions, strict=False):
                 handles |= _around(ax, result, group, region, chosen)
             for ax in row[1 + len(group.regions) :]:
                 ax.set_axis_off()
+        told = some_of(len(groups), len(result.groups), "groups, the first of each kind")
         fig.suptitle(
-            f"{result.images} (n = {result.n:,}); bands around rises: 95 % intervals over draws", fontsize=9, x=0.01,
-            ha="left",
+            f"{result.images} (n = {result.n:,}); bands around rises: 95 % intervals over draws"
+            + (f"\n{told}" if told else ""),
+            fontsize=9, x=0.01, ha="left",
         )  # fmt: skip
         fig.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)
     return fig
+
+
+def _few(groups: tuple[BasinGroup, ...]) -> tuple[BasinGroup, ...]:
+    """The first group of each kind, where there are too many for a figure: eight seeds make 58."""
+    if len(groups) <= _ROWS:
+        return groups
+    first = {group.kind: group for group in reversed(groups)}
+    return tuple(group for group in groups if first[group.kind] is group)[:_ROWS]
 
 
 def _inside(ax: Axes, group: BasinGroup, metric: str) -> dict[str, Line2D]:

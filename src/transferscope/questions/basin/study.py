@@ -56,7 +56,8 @@ class BasinQuestion(OfPairs):
             "resampled images. A verdict needs three networks that learned something.",
         ),
         caption=(
-            "Error at points of S, and how far it rises around S with the noise; δ is where both conditions reach 2ε."
+            "Error at points of S, and how far it rises around S with the noise; δ is where both conditions reach "
+            "2ε. Of many groups the first of each kind."
         ),
     )
 

@@ -113,6 +113,10 @@ class BlockShuffleQuestion(Question):
                 shown[f"shown {target} {block}"] = plan.shuffled(target, block, self.shuffle_seed)
         return {"": plan.ask(self, "", targets, runs, more=shown)}
 
+    def figures(self) -> int:
+        """Count the bars, and the images where some are kept."""
+        return 2 if self.pictures else 1
+
     @classmethod
     def views(cls, result: Any) -> tuple[View, ...]:
         """Return the shuffled images, where there are any."""

@@ -14,11 +14,20 @@ if TYPE_CHECKING:
 __all__ = ["plot"]
 
 
-def plot(result: CombinedDomains, *, metrics: Sequence[str] | None = None) -> Figure:
+def plot(
+    result: CombinedDomains,
+    *,
+    metrics: Sequence[str] | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
+) -> Figure:
     """Draw metrics over λ: a row a metric and pair of training sets, a column the domain they are evaluated on.
 
     Args:
         result: what to draw.
         metrics: which; by default accuracy (or AUC) and loss.
+        pairs: of which domains, by what both ends were trained on; by default all for which there is room.
+
+    Raises:
+        UsageError: for a pair of domains that was not measured.
     """
-    return draw_domains(result.paths, metrics)
+    return draw_domains(result.paths, metrics, pairs)

@@ -117,6 +117,10 @@ class CriticalityQuestion(AtPoints, OfSomeRuns):
         cells = places * len(self.ends) * len(self.sigmas) * self.draws
         return _SUFFIX * cells * (len(self.only) or _MODULES) * networks * 2 * self.seen(images)
 
+    def figures(self) -> int:
+        """Count all modules, the extremes, and the valleys of each."""
+        return 2 + (len(self.only) or _MODULES) if self.surface else 1
+
     @classmethod
     def views(cls, result: Any) -> tuple[View, ...]:
         """Return the valleys of each module, where they were evaluated."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.few import some_of
 from ...plots.looks import HATCHES, looks
 from ...plots.sheet import sheet
 from ...plots.style import styled
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["plot"]
 
 _BARS = 9
+_KINDS = 12
+"""Most kinds of pairs in a panel. Every two files are a kind, so ten of them make 45."""
 _LABELS = 24
 _WIDE = 30
 """Letters of a line of a legend's title."""
@@ -56,6 +59,8 @@ def plot(result: Distance) -> Figure:
 
 def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], title: str, left: str) -> None:
     """Bars for a few modules, curves over depth for many; small marks are single pairs."""
+    kinds_there = len(groups)
+    groups = dict(list(groups.items())[:_KINDS])
     names, width, look = result.modules, 0.8 / len(groups), looks(groups)
     x = np.arange(len(names), dtype=float)
     for i, (kind, pairs) in enumerate(groups.items()):
@@ -87,7 +92,8 @@ def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], 
     )
     ax.set_ylabel(r"$\|\theta_a - \theta_b\|_2$")
     ax.set_ylim(bottom=0)
-    ax.set_title(title)
+    told = some_of(len(groups), kinds_there, "kinds of pairs")
+    ax.set_title(title + (f"\n{told}" if told else ""))
     ax.grid(axis="x", visible=False)
     total = "without head" if any(result.missing) else "whole"
     several = any(len(pairs) > 1 for pairs in groups.values())

@@ -168,10 +168,12 @@ def doctor(
     Raises:
         CheckpointError: when the file cannot be read; weights that are not finite are reported, not raised.
         ModelError: for an unknown model.
-        UsageError: for a size without the name of a model.
+        UsageError: for a size, or a number of classes, without the name of a model.
     """
     if size is not None and not isinstance(model, str):
         raise UsageError("a size of images goes with the name of a network (--size with --model)")
+    if classes is not None and not isinstance(model, str):
+        raise UsageError("a number of classes goes with the name of a network (--classes with --model)")
     file = read(path, at=at, finite=False)
     net: Network | None
     if model is None:

@@ -11,7 +11,7 @@ import numpy as np
 from ...plots.sheet import sheet
 from ...plots.style import styled
 from .._path_phrases import amount, name_of
-from .._paths_plot import as_shown, bands_of, draw_kind, kind_looks, legend_below, metrics_of, share_scale
+from .._paths_plot import as_shown, bands_of, draw_kinds, kind_looks, legend_below, metrics_of, share_scale
 from .measure import ExtendedPath, Extrapolation
 
 if TYPE_CHECKING:
@@ -42,11 +42,7 @@ def plot(result: Extrapolation, *, metrics: Sequence[str] | None = None, sets: S
             for column, metric in enumerate(chosen):
                 ax = panels[row][column]
                 ax.axvspan(0, 1, color="#F2F2F2", zorder=0)
-                for kind, look in looks.items():
-                    of_kind = [p for p in paths if p.kind == kind]
-                    one = of_kind[0]
-                    label = f"{one.a} – {one.b}" if len(of_kind) == 1 else f"{kind} ({len(of_kind)} pairs)"
-                    lines.setdefault(label, draw_kind(ax, of_kind, images, metric, look, label))
+                lines = draw_kinds(ax, paths, images, metric, looks) | lines
                 for extended in result.paths:
                     _edges(ax, extended, images, metric, looks[extended.path.kind][0])
                 ax.set_xlabel("λ: the first (0), the second (1), and beyond")

@@ -65,7 +65,9 @@ def _cloud(ax: Axes, result: Generalization) -> None:
         ax.set_xscale("log")
     ax.set_xlabel("network criticality Σμ_i")
     ax.set_ylabel("test error (%)")
-    ax.set_title(f"{len(result.networks)} networks that fit; n = {result.n[1]:,} test images", fontsize=9)
+    gone = int((~there).sum())
+    left = f"\n{gone} not drawn: 0 or not finite" if gone else ""
+    ax.set_title(f"{len(result.networks)} networks that fit; n = {result.n[1]:,} test images{left}", fontsize=9)
     _below(ax)
 
 

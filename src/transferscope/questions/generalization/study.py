@@ -105,6 +105,10 @@ class GeneralizationQuestion(Question):
             progress=inputs.progress,
         )
 
+    def figures(self) -> int:
+        """Count the ranking, and each hyper-parameter."""
+        return 2
+
     @classmethod
     def views(cls, result: Any) -> tuple[View, ...]:
         """Return the picture of each hyper-parameter's ψ."""

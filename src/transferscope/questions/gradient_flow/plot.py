@@ -100,6 +100,7 @@ def _distribution(ax: Axes, result: GradientFlow, at: int, kinds: _Kinds, look: 
     """Liu et al. 2019, Fig. 7a, b: images by the size of their gradient."""
     norms = result.norms[:, at]
     shown = norms[np.isfinite(norms) & (norms > 0)]
+    low = 0.0
     if len(shown):
         top = float(shown.max())
         # What is smaller by far, zeros among it, is counted in the lowest bin.
@@ -114,8 +115,11 @@ def _distribution(ax: Axes, result: GradientFlow, at: int, kinds: _Kinds, look: 
             ax.stairs(counts, edges, color=colour, linestyle=dash, linewidth=1.3)
         if wide:
             ax.set_xscale("log")
+    smaller = bool(len(shown)) and bool((norms < low).any())
     ax.set_ylim(bottom=0)
-    ax.set_xlabel(r"$\|\partial L/\partial x\|$ of an image")
+    ax.set_xlabel(
+        r"$\|\partial L/\partial x\|$ of an image" + ("\n0, or smaller: in the lowest bin" if smaller else "")
+    )
     ax.set_ylabel("images (%)")
     ax.set_title(f"Gradient in {result.layers[at]}\n{result.n:,} images of {result.images}", fontsize=9)
 

@@ -39,9 +39,10 @@ def plot(result: Grid, what: str = "curves") -> Figure:
         axes = fig.subplots(1, n, squeeze=False)[0]
         for at, ax in enumerate(axes):
             (_cloud if what == "curves" else _offsets)(ax, result, at)
-        handles, labels = axes[0].get_legend_handles_labels()
-        if handles:
-            fig.legend(handles, labels, loc="outside lower center", ncols=4)
+        # A law may be refused for the first number of shots and be there for others.
+        named = {label: h for ax in axes for h, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+        if named:
+            fig.legend(list(named.values()), list(named), loc="outside lower center", ncols=4)
     return fig
 
 
@@ -69,14 +70,16 @@ def _cloud(ax: Axes, result: Grid, at: int) -> None:
 
 
 def _offsets(ax: Axes, result: Grid, at: int) -> None:
-    offsets = [o for o in result.curves[at].offsets if math.isfinite(o.added.value)]
-    for y, offset in enumerate(offsets):
-        added = offset.added
+    # One row a factor in all panels, which share their names: a factor may be known for some shots only.
+    found = [[o for o in curve.offsets if math.isfinite(o.added.value)] for curve in result.curves]
+    factors = list(dict.fromkeys(o.factor for of in found for o in of))
+    for offset in found[at]:
+        added, y = offset.added, factors.index(offset.factor)
         ax.plot([100 * added.value], [y], "o", color=PALETTE[0], ms=4)
         if added.low is not None and added.high is not None:
             ax.plot([100 * added.low, 100 * added.high], [y, y], color=PALETTE[0], lw=1.4)
     ax.axvline(0, color="#777777", lw=0.8)
-    ax.set_yticks(range(len(offsets)), [o.factor for o in offsets] if at == 0 else [""] * len(offsets))
-    ax.invert_yaxis()
+    ax.set_yticks(range(len(factors)), factors if at == 0 else [""] * len(factors))
+    ax.set_ylim(max(1, len(factors)) - 0.5, -0.5)
     ax.set_title(_title(result.curves[at].shots))
     ax.set_xlabel("added at equal accuracy on the source, points")

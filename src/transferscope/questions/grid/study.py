@@ -118,6 +118,10 @@ class GridQuestion(OfGrid):
             progress=inputs.progress,
         )
 
+    def figures(self) -> int:
+        """Count the curves, and what factors add."""
+        return 2
+
     @classmethod
     def views(cls, result: Any) -> tuple[View, ...]:
         """Return the picture of what factors add."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...plots.few import some_of
+from ...plots.looks import MARKERS
 from ...plots.sheet import figure
 from ...plots.style import DASHES, PALETTE, styled
 from .measure import Head
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["plot"]
+
+_NETWORKS = 12
+"""Most networks that are drawn where they are no grid."""
 
 _AXES = {"head_weight_decay": "head weight decay", "head_lr": "factor on the head's rate"}
 
@@ -79,18 +84,29 @@ def _probes(ax: Axes, result: Head) -> None:
     ax.set_ylabel(f"{result.shots}-shot accuracy (%)\n{len(result.targets)} targets")
 
 
+def _look(at: int) -> dict[str, Any]:
+    """Of the so-manieth network: a colour, a dash and a marker, for grey prints."""
+    return {
+        "color": PALETTE[at % len(PALETTE)],
+        "linestyle": DASHES[at % len(DASHES)],
+        "marker": MARKERS[at % len(MARKERS)],
+        "markersize": 3,
+    }
+
+
 def _by_place(ax: Axes, result: Head) -> None:
-    for at, (label, y) in enumerate(zip(result.networks, result.median_margins(), strict=True)):
-        ax.plot(range(len(y)), y, "o-", ms=3, color=PALETTE[at % len(PALETTE)], label=label)
+    for at, (label, y) in enumerate(zip(result.networks[:_NETWORKS], result.median_margins(), strict=False)):
+        ax.plot(range(len(y)), y, **_look(at), label=label)
     ax.set_xticks(range(len(result.places)), result.places, rotation=60, ha="right", fontsize=6)
     ax.set_ylabel(f"median margin / spread\nn = {result.margins.shape[2]:,} images")
+    ax.set_title(some_of(min(_NETWORKS, len(result.networks)), len(result.networks), "networks"), fontsize=9)
     ax.legend(fontsize=6)
 
 
 def _by_module(ax: Axes, result: Head) -> None:
     names = [*result.modules, "head"]
-    for at, (norms, own) in enumerate(zip(result.norms, result.head_norms, strict=True)):
-        ax.plot(range(len(names)), [*norms, own[0]], "o-", ms=3, color=PALETTE[at % len(PALETTE)])
+    for at, (norms, own) in enumerate(zip(result.norms[:_NETWORKS], result.head_norms, strict=False)):
+        ax.plot(range(len(names)), [*norms, own[0]], **_look(at))
     ax.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=6)
     ax.set_ylabel("norm of the weights")
     ax.set_yscale("log")

@@ -17,6 +17,7 @@ from .measure import Hessian
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 __all__ = ["plot"]
 
@@ -36,10 +37,9 @@ def plot(result: Hessian, *, width: float = _WIDTH) -> Figure:
         both = bool(result.nodes.shape[1])
         fig = sheet(7.6 if both else 5.2, 3.3)
         axes = fig.subplots(1, 2 if both else 1, squeeze=False)[0]
-        _eigenvalues(axes[0], result)
+        handles = _eigenvalues(axes[0], result)
         if both:
             _density(axes[1], result, width)
-        handles = dict(zip(_kinds(result), axes[0].lines, strict=False))
         fig.legend(
             handles=list(handles.values()),
             labels=[_label(result, kind) for kind in handles],
@@ -58,14 +58,17 @@ def _label(result: Hessian, kind: str) -> str:
     return f"{kind} ({how_many})" if how_many > 1 else kind
 
 
-def _eigenvalues(ax: Axes, result: Hessian) -> None:
-    """One line a network, with the residuals as bars where they can be seen."""
+def _eigenvalues(ax: Axes, result: Hessian) -> dict[str, Line2D]:
+    """One line a network, with the residuals as bars where they can be seen; returns one of each kind."""
+    lines: dict[str, Line2D] = {}
     look, index = looks(_kinds(result)), np.arange(1, result.values.shape[1] + 1)
     order = list(look)
     for m, kind in enumerate(_kinds(result)):
         colour, dash = look[kind]
         marker = MARKERS[order.index(kind) % len(MARKERS)]
-        ax.plot(index, result.values[m], color=colour, linestyle=dash, linewidth=1.1, marker=marker, markersize=3.5)
+        (lines[kind],) = ax.plot(
+            index, result.values[m], color=colour, linestyle=dash, linewidth=1.1, marker=marker, markersize=3.5
+        )
     for m, kind in enumerate(_kinds(result)):
         ax.errorbar(index, result.values[m], result.errors[m], fmt="none", ecolor=look[kind][0], elinewidth=0.8)
     ax.axhline(0, color="#555555", linewidth=0.8)
@@ -74,6 +77,7 @@ def _eigenvalues(ax: Axes, result: Hessian) -> None:
     ax.set_ylabel("eigenvalue")
     of = f" of {result.module}" if result.module else ""
     ax.set_title(f"Largest eigenvalues of the Hessian{of}\n{result.n:,} images of {result.images}", fontsize=9)
+    return lines
 
 
 def _density(ax: Axes, result: Hessian, width: float) -> None:

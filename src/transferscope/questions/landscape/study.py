@@ -53,7 +53,10 @@ class LandscapeQuestion(AtPoints, OfSomeRuns):
             "within each network, and networks are the sample: three of each kind that learned something, or three "
             "random starts beside the pre-trained weights as given, which are one network whichever heads they have.",
         ),
-        caption="The loss around each network in one plane, less its own loss, on one scale for all.",
+        caption=(
+            "The loss around each network in one plane, less its own loss, on one scale for all; of several modules "
+            "around the first network of each kind."
+        ),
     )
 
     question: Literal["landscape"]
@@ -89,6 +92,10 @@ class LandscapeQuestion(AtPoints, OfSomeRuns):
         """Count the points of the plane and of the further directions."""
         points = self.points**2 + 4 * self.planes * len(self.radii or (1, 2, 3))
         return float(points * networks * self.seen(images) * max(1, len(self.only)))
+
+    def figures(self) -> int:
+        """Count planes, surfaces and flatness."""
+        return 3
 
     @classmethod
     def views(cls, result: Any) -> tuple[View, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...errors import UsageError
+from ...plots.few import some_of
 from ...plots.looks import MARKERS, looks
 from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+    from .shared import SharedMistakes
+
 __all__ = ["plot"]
 
 Part = Literal["all", "counts", "classes", "gallery"]
@@ -29,6 +32,8 @@ Part = Literal["all", "counts", "classes", "gallery"]
 _FILLS = (("only_a_correct", "#56B4E9", ""), ("only_b_correct", "#E69F00", "//"), ("both_wrong", "#4D4D4D", ""))
 _COLUMNS = 8
 _BARS = 18
+_CLASS_BARS = 60
+"""Most bars where every class has one: 14 classes of four kinds of pairs."""
 
 
 def plot(result: Mistakes, *, part: Part = "all", pair: tuple[str, str] | None = None) -> Figure:
@@ -48,7 +53,7 @@ def plot(result: Mistakes, *, part: Part = "all", pair: tuple[str, str] | None =
     with styled():
         upper = part != "gallery"
         bars = 0.34 * len(_bars(result)) + 1.1
-        heights = ([max(2.7, bars) if part != "counts" else bars] if upper else []) + [1.3 * len(rows)] * bool(rows)
+        heights = [max(2.7, bars) if part != "counts" else bars] * upper + [sum(map(_height, rows))] * bool(rows)
         fig = sheet(7.6, sum(heights))
         fig.get_layout_engine().set(h_pad=0.06)  # type: ignore[union-attr, call-arg]
         parts: list[SubFigure] = list(fig.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
@@ -70,17 +75,29 @@ def _draw_upper(area: SubFigure, result: Mistakes, part: Part) -> None:
         _counts(area.subplots(), result)
 
 
-def _bars(result: Mistakes) -> list[tuple[str, dict[str, float], str]]:
-    """What is said of each pair (and class): name, shares, and the paper's r1, r2.
+def _shown(result: Mistakes) -> tuple[list[SharedMistakes], int]:
+    """What has a bar, and how many could have one: each pair, or each class of each pair where they are told apart.
 
-    Where classes are told apart, of many pairs only the first of each kind is shown.
+    Of many the first pairs of each kind, as many of one kind as of another: sixteen networks make 120 pairs.
     """
+    every = [s for s in result.shared if s.of or not result.multilabel]
+    if len(every) <= _BARS:
+        return every, len(every)
+    pairs: dict[str, list[tuple[str, str]]] = {}
+    for s in every:
+        of_kind = pairs.setdefault(s.kind, [])
+        if (s.a, s.b) not in of_kind:
+            of_kind.append((s.a, s.b))
+    most = 1 if result.multilabel else max(1, _BARS // len(pairs))
+    chosen = {pair for of_kind in pairs.values() for pair in of_kind[:most]}
+    few = [s for s in every if (s.a, s.b) in chosen]
+    return few[: _CLASS_BARS if result.multilabel else _BARS], len(every)
+
+
+def _bars(result: Mistakes) -> list[tuple[str, dict[str, float], str]]:
+    """What is said of each pair (and class): name, shares, and the paper's r1, r2."""
     found = []
-    first = {(s.a, s.b) for s in {s.kind: s for s in reversed(result.shared)}.values()}
-    crowded = result.multilabel and len(result.shared) > _BARS
-    for s in result.shared:
-        if (result.multilabel and not s.of) or (crowded and (s.a, s.b) not in first):
-            continue
+    for s in _shown(result)[0]:
         name = f"{s.a}, {s.b}" + (f": {s.of}" if s.of else "")
         shares = {field: getattr(s, field) / s.n for field, *_ in _FILLS}
         told = [f"{100 * r:.0f} %" if math.isfinite(r) else "–" for r in (s.uncommon_share_a, s.uncommon_share_b)]
@@ -103,7 +120,9 @@ def _counts(ax: Axes, result: Mistakes) -> None:
     ax.set_xlim(0, max(left.max(initial=0.0) * 1.32, 1e-9))
     ax.set_xlabel(f"% of {result.n:,} images   (behind bars: share of mistakes the other avoids)", fontsize=8)
     ax.set_ylim(-0.6, len(bars) - 0.4)
-    ax.set_title("Mistakes of two networks", pad=20)
+    what = "classes of pairs" if result.multilabel else "pairs"
+    told = some_of(len(bars), _shown(result)[1], what)
+    ax.set_title("Mistakes of two networks" + (f"\n{told}" if told else ""), pad=20)
     ax.grid(axis="y", visible=False)
     ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, fontsize=7, handlelength=1.2, columnspacing=1.0)
 
@@ -143,16 +162,26 @@ def _gallery_rows(result: Mistakes, pair: tuple[str, str] | None) -> list[Galler
     return rows
 
 
+def _lines(g: Gallery) -> int:
+    """Lines of images, eight in each."""
+    return -(-len(g.index) // _COLUMNS)
+
+
+def _height(g: Gallery) -> float:
+    """Inches of a gallery with its title."""
+    return 1.2 * _lines(g) + 0.22
+
+
 def _draw_gallery(area: SubFigure, rows: list[Gallery]) -> None:
-    columns = max(_COLUMNS, *(len(g.index) for g in rows))
-    strips = area.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    strips = area.subfigures(len(rows), 1, height_ratios=[*map(_height, rows)], squeeze=False)[:, 0]
     for strip, g in zip(strips, rows, strict=True):
         wrong, right = (g.a, g.b) if g.wrong == "a" else (g.b, g.a)
         strip.suptitle(
-            f"Only {wrong} is wrong, {right} is right: {len(g.index)} of {g.total:,} images",
+            f"Only {wrong} is wrong, {right} is right: {len(g.index)} of {g.total:,} images\n"
+            f"above: what {wrong} says and how sure it is; below: the label",
             x=0.01, ha="left", fontsize=8, fontweight="bold",
         )  # fmt: skip
-        axes = strip.subplots(1, columns, squeeze=False)[0]
+        axes = strip.subplots(_lines(g), _COLUMNS, squeeze=False).ravel()
         for ax in axes[len(g.index) :]:
             ax.set_axis_off()
         for i, ax in enumerate(axes[: len(g.index)]):

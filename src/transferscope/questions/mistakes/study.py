@@ -40,7 +40,10 @@ class MistakesQuestion(Question):
             "verdict needs three networks of each kind that learned something; one that gives the same answer to "
             "all images did not.",
         ),
-        caption="Images only one of the networks gets right, and both get wrong, for each pair.",
+        caption=(
+            "Images only one of the networks gets right, and both get wrong, for each pair; of many pairs for the "
+            "first of each kind."
+        ),
     )
 
     question: Literal["mistakes"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.few import some_of
 from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
 
@@ -65,5 +66,6 @@ def _importance(ax: Axes, result: PredictionPower) -> None:
                 edgecolor="white", lw=0, label=name)  # fmt: skip
     ax.axvline(0, color="black", lw=0.8)
     ax.set_xlabel("lost when shuffled, share of what upstream accuracy leaves")
-    ax.set_title("once upstream accuracy is known")
+    told = some_of(len(shown), len(names), "covariates")
+    ax.set_title("once upstream accuracy is known" + (f"\nthe strongest {told}" if told else ""))
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -54,7 +54,8 @@ class ProbeQuestion(Question):
         ),
         caption=(
             "Accuracy by module, in forward order, with 95 % intervals over draws and test images. Filled: the best "
-            "module; hollow: the earliest within noise of it. Dotted: chance."
+            "module; hollow: the earliest within noise of it. Dotted: chance. Of many networks the first of each "
+            "kind."
         ),
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import UsageError, nearest
-from ...plots.cells import draw_cells
+from ...plots.cells import draw_cells, thinned
 from ...plots.looks import MARKERS, looks
 from ...plots.sheet import sheet
 from ...plots.style import styled
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["plot"]
 
 _ANEW = "drawn anew"
+_NAMED = 40
+"""Most modules that are named; of more every second, third, …."""
 _PRINTED = 16
 """Most modules of a map whose numbers are printed."""
 
@@ -111,9 +113,7 @@ def _table(result: Rewind, one: Rewound, m: int) -> np.ndarray:
 def _map(ax: Axes, result: Rewind, one: Rewound, table: np.ndarray, middle: float, digits: int) -> None:
     names = [*one.times[::-1], *([_ANEW] * bool(result.draws))]
     ax.set_yticks(range(len(names)), names, fontsize=7.5)
-    ax.set_xticks(
-        range(len(result.modules)), result.modules, rotation=40, ha="right", rotation_mode="anchor", fontsize=7
-    )
+    _name_modules(ax, result)
     ax.set_title(one.network)
     if len(result.modules) > _PRINTED:
         return
@@ -129,6 +129,11 @@ def _map(ax: Axes, result: Rewind, one: Rewound, table: np.ndarray, middle: floa
                 fontsize=6,
                 color="#000000" if value > middle else "#FFFFFF",
             )
+
+
+def _name_modules(ax: Axes, result: Rewind) -> None:
+    places, names = thinned(result.modules, _NAMED)
+    ax.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor", fontsize=7)
 
 
 def _at_start(ax: Axes, result: Rewind, m: int, scale: float, label: str) -> None:
@@ -161,9 +166,7 @@ def _at_start(ax: Axes, result: Rewind, m: int, scale: float, label: str) -> Non
     if result.metrics[m] == result.principal():
         ax.axhline(scale * result.threshold, color="#555555", linewidth=0.8, linestyle=":")
     ax.axhline(0, color="#999999", linewidth=0.8)
-    ax.set_xticks(
-        range(len(result.modules)), result.modules, rotation=40, ha="right", rotation_mode="anchor", fontsize=7.5
-    )
+    _name_modules(ax, result)
     ax.set_ylabel(label)
     ax.set_title(
         "Set back to the start, or drawn anew\na mark a network; bars: 95 % intervals over images; dotted: threshold",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ...errors import UsageError, nearest
+from ...plots.few import some_of
 from ...plots.looks import MARKERS, looks
 from ...plots.sheet import sheet
 from ...plots.style import PALETTE, styled
@@ -27,6 +28,10 @@ What = Literal["laws", "axes", "sizes", "overlays", "shots"]
 _CLOUD = "#8A8A8A"
 _POINTS, _HULL, _LINE = PALETTE[0], PALETTE[1], PALETTE[2]
 _COLUMNS = 4
+_MOST = 24
+"""Most tasks of a figure; of many each has a figure of its own on the page."""
+_MOST_LINES = 12
+"""Most tasks whose lines are in one panel."""
 _CLIP = 1e-3
 _TICKS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
@@ -73,9 +78,17 @@ def _legend(fig: Figure, axes: list[Axes]) -> None:
         fig.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)))
 
 
+def _say(fig: Figure, shown: int, of: int) -> None:
+    """Say that not all tasks are drawn."""
+    if told := some_of(shown, of, "tasks"):
+        fig.suptitle(told, fontsize=9, x=0.01, ha="left")
+
+
 def _laws(result: Scaling) -> Figure:
-    fig, axes = _panels(len(result.laws))
-    for ax, law in zip(axes, result.laws, strict=True):
+    laws = result.laws[:_MOST]
+    fig, axes = _panels(len(laws))
+    _say(fig, len(laws), len(result.laws))
+    for ax, law in zip(axes, laws, strict=True):
         _cloud(ax, law, "linear")
         ax.set_title(law.task)
         ax.set_xlabel(f"accuracy on {law.us}, %")
@@ -86,9 +99,11 @@ def _laws(result: Scaling) -> Figure:
 
 def _axes(result: Scaling) -> Figure:
     scales: tuple[Scale, ...] = ("logit", "-log(1-p)", "probit")
-    fig, axes = _panels(len(result.laws) * len(scales), columns=len(scales))
+    laws = result.laws[: _MOST // len(scales)]
+    fig, axes = _panels(len(laws) * len(scales), columns=len(scales))
+    _say(fig, len(laws), len(result.laws))
     for i, ax in enumerate(axes):
-        law, scale = result.laws[i // len(scales)], scales[i % len(scales)]
+        law, scale = laws[i // len(scales)], scales[i % len(scales)]
         _cloud(ax, law, scale)
         ax.set_title(f"{law.task}: {scale.replace('-', '−')}")
         ax.set_xlabel(f"accuracy on {law.us}, %")
@@ -192,8 +207,10 @@ def _apart(shares: list[float], to: Callable[[Any], np.ndarray]) -> list[float]:
 
 
 def _sizes(result: Scaling) -> Figure:
-    having = [r for r in result.robustness if r.sizes]
+    every = [r for r in result.robustness if r.sizes]
+    having = every[:_MOST]
     fig, axes = _panels(max(1, len(having)))
+    _say(fig, len(having), len(every))
     for ax, about in zip(axes, having, strict=False):
         _size_panel(ax, about)
     if not having:
@@ -219,8 +236,10 @@ def _size_panel(ax: Axes, about: Robustness) -> None:
 
 
 def _overlays(result: Scaling) -> Figure:
-    fig, axes = _panels(max(1, len(result.overlays)))
-    for ax, overlay in zip(axes, result.overlays, strict=False):
+    overlays = result.overlays[:_MOST]
+    fig, axes = _panels(max(1, len(overlays)))
+    _say(fig, len(overlays), len(result.overlays))
+    for ax, overlay in zip(axes, overlays, strict=False):
         law = result.law(overlay.task, overlay.us)
         ax.plot(100 * law.x, 100 * law.y, "o", color=_CLOUD, markersize=3, alpha=0.5, mew=0, label="a model")
         hull = law.vertices
@@ -240,11 +259,13 @@ def _shots(result: Scaling) -> Figure:
     rows = [row for row in result.shots if row.parameter != "k"]
     parameters = list(dict.fromkeys(row.parameter for row in rows)) or ["e_∞"]
     fig, axes = _panels(len(parameters), columns=3)
-    tasks = looks(dict.fromkeys(row.task for row in rows))
-    order = list(tasks)
+    every = list(dict.fromkeys(row.task for row in rows))
+    order = every[:_MOST_LINES]
+    _say(fig, len(order), len(every))
+    tasks = looks(order)
     for ax, parameter in zip(axes, parameters, strict=True):
         for row in rows:
-            if row.parameter != parameter:
+            if row.parameter != parameter or row.task not in tasks:
                 continue
             colour, _ = tasks[row.task]
             hull = row.what == "hull"

@@ -47,7 +47,8 @@ def _ridge(ax: Axes, result: Scores, order: list[int]) -> None:
     for y, i in enumerate(order):
         found = result.estimate(i)
         colour = PALETTE[0] if i in tied else "#777777"
-        ends = [[found.value - (found.low or found.value)], [(found.high or found.value) - found.value]]
+        low, high = (found.value if end is None else end for end in (found.low, found.high))
+        ends = [[found.value - low], [high - found.value]]
         ax.errorbar(found.value, y, xerr=np.maximum(ends, 0), fmt="o" if i in tied else "s", color=colour, ms=5,
                     elinewidth=1.3)  # fmt: skip
         if len(result.null):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.few import some_of
 from ...plots.looks import HATCHES, looks
 from ...plots.sheet import sheet
 from ...plots.style import styled, width_limit
@@ -24,6 +25,8 @@ __all__ = ["plot"]
 
 _MAPS = 4
 _BARS = 8
+_KINDS = 12
+"""Most kinds of pairs of the first panel. Every two files are a kind, so ten of them make 45."""
 _LABELS = 12
 _ONE_ROW = 6.0
 """Inches of a figure in which four maps stand side by side."""
@@ -60,7 +63,8 @@ def _profile(ax: Axes, result: Similarity) -> None:
     there = set(long["module"])
     forward = [name for modules in result.modules for name in modules if name in there]
     names = list(dict.fromkeys([*forward, *long["module"]]))
-    kinds = list(dict.fromkeys(long["pair"]))
+    every = list(dict.fromkeys(long["pair"]))
+    kinds = every[:_KINDS]
     width, look = 0.8 / max(len(kinds), 1), looks(kinds)
     for i, kind in enumerate(kinds):
         rows = long[long["pair"] == kind].sort_values("module", key=lambda of: of.map(names.index))
@@ -83,7 +87,8 @@ def _profile(ax: Axes, result: Similarity) -> None:
     _module_ticks(ax, names)
     ax.axhline(0, color="#555555", linewidth=0.8)
     ax.set_ylabel("CKA")
-    ax.set_title(f"Each module with itself, {result.n:,} images of {result.images}")
+    told = some_of(len(kinds), len(every), "kinds of pairs")
+    ax.set_title(f"Each module with itself, {result.n:,} images of {result.images}" + (f"\n{told}" if told else ""))
     ax.grid(axis="x", visible=False)
     ax.legend(
         title="pairs of networks (how many),\n95 % intervals over images of these",

@@ -43,7 +43,10 @@ class SimilarityQuestion(Question):
             "time; the pre-trained network is given. A verdict needs three networks of each kind that learned "
             "something.",
         ),
-        caption="CKA of every module with every module of the other network.",
+        caption=(
+            "CKA of each module with itself by kind of pair; below, of every module with every module of the other "
+            "network, for the first pair of a kind, of four kinds at most."
+        ),
     )
 
     question: Literal["similarity"]

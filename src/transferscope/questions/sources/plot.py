@@ -85,10 +85,11 @@ def _samples(ax: Axes, result: Sources, controls: Sequence[SourceKind]) -> None:
         and (kind.source, kind.objective) == (control.source, control.objective)
         and kind.sampling.endswith(" first") == control.sampling.endswith(" first")
     ]
-    for shift, column, colour in ((-0.12, 0, PALETTE[0]), (0.12, len(result.columns) - 1, PALETTE[1])):
+    last = len(result.columns) - 1
+    for shift, column, colour, marker in ((-0.12, 0, PALETTE[0], "o"), (0.12, last, PALETTE[1], "s")):
         for y, pair in enumerate(kinds):
             gain = result.less([pair], column)
-            ax.plot([100 * gain.value], [y + shift], "o", color=colour, ms=4,
+            ax.plot([100 * gain.value], [y + shift], marker, color=colour, ms=4,
                     label=result.columns[column] if y == 0 else None)  # fmt: skip
             if gain.low is not None and gain.high is not None:
                 ax.plot([100 * gain.low, 100 * gain.high], [y + shift] * 2, color=colour, lw=1.4)

@@ -71,6 +71,10 @@ class SourcesQuestion(OfGrid):
             progress=inputs.progress,
         )
 
+    def figures(self) -> int:
+        """Count the curves, and what samples add."""
+        return 2
+
     @classmethod
     def views(cls, result: Any) -> tuple[View, ...]:
         """Return the picture of what samples add."""

@@ -25,6 +25,8 @@ __all__ = ["plot"]
 _BINS = 50
 _COLUMNS = 3
 _LABELS = 14
+_SUMS = 4
+"""Kinds whose sums a title says: P, P-T, RI and RI-T."""
 
 
 def plot(result: Spectrum, *, modules: Sequence[str] | None = None) -> Figure:
@@ -84,7 +86,8 @@ def _label(result: Spectrum, kind: str) -> str:
 def _by_role(result: Spectrum, values: np.ndarray, shown: Callable[[float], str]) -> str:
     kinds = _kinds(result)
     means = {kind: values[[k == kind for k in kinds]].mean() for kind in dict.fromkeys(kinds)}
-    return ", ".join(f"{kind} {shown(float(mean))}" for kind, mean in list(means.items())[:3])
+    told = [f"{kind} {shown(float(mean))}" for kind, mean in means.items()]
+    return ", ".join(told if len(told) <= _SUMS else [*told[: _SUMS - 1], f"and {len(told) - _SUMS + 1} more"])
 
 
 def _histogram(ax: Axes, result: Spectrum, module: str | None) -> list[object]:

@@ -34,8 +34,8 @@ def plot(result: WeightMap, kind: Literal["map", "distances"] = "map") -> Figure
     Args:
         result: what to draw.
         kind: ``map`` as Liu et al. 2019, Fig. 4: colour and filling for the start, marker for the target, with a
-            close-up of every start whose networks lie too near to each other to be told apart; ``distances``: the
-            matrix, networks sorted by start.
+            close-up of each start, of four at most, whose networks lie too near to each other to be told apart;
+            ``distances``: the matrix, networks sorted by start.
     """
     if kind not in ("map", "distances"):
         raise UsageError(f"kind {kind!r}: expected 'map' or 'distances'")
@@ -135,7 +135,7 @@ def _matrix(fig: Figure, ax: Axes, result: WeightMap) -> None:
         ax.set_xticks(range(len(names)), names, rotation=90, fontsize=6.5)
         ax.set_yticks(range(len(names)), names, fontsize=6.5)
     else:
-        middle = [(i, name) for name in starts if (i := float(np.mean([k for k, s in enumerate(of) if s == name])))]
+        middle = [(float(np.mean([k for k, s in enumerate(of) if s == name])), name) for name in starts]
         ax.set_yticks([i for i, _ in middle], [_told(name) for _, name in middle])
         ax.set_xticks([])
     ax.grid(visible=False)

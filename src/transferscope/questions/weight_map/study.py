@@ -43,7 +43,10 @@ class WeightMapQuestion(Question):
             "together. A verdict needs three networks from each pre-trained start and three random starts that "
             "learned something.",
         ),
-        caption="t-SNE of the weights: colour is the start, marker the target.",
+        caption=(
+            "t-SNE of the weights: colour is the start, marker the target. Close-ups, four at most, are of starts "
+            "whose networks lie too near to each other to be told apart."
+        ),
     )
 
     question: Literal["weight_map"]
@@ -66,6 +69,10 @@ class WeightMapQuestion(Question):
         runs = plan.runs(self, targets)
         tags = {run.source: str(run.step.spec["start"]["weights"]) for run in runs if run.role == "P-T"}
         return {"": plan.ask(self, "", targets, runs, pretrainings=tags if self.source else {})}
+
+    def figures(self) -> int:
+        """Count the map and the distances."""
+        return 2
 
     @classmethod
     def views(cls, result: Any) -> tuple[View, ...]:

@@ -55,18 +55,20 @@ def take(context: Context) -> None:
     context.draft.save(Taken(file.path, file.nested, file.prefix, file.dropped, net.classes, loaded.report))
 
 
-def file_into(spec: Mapping[str, Any]) -> tuple[Network, CheckpointFile, Loaded]:
+def file_into(spec: Mapping[str, Any], file: CheckpointFile | None = None) -> tuple[Network, CheckpointFile, Loaded]:
     """Read a file of weights into the network.
 
     Args:
         spec: ``network``, ``path``, ``head`` (the policy), ``at`` where the file holds several sets of weights, and
             ``classes``: ``None`` for as many as the file's head has; then a file without a head will do, too.
+        file: the file, where it has been read already.
 
     Raises:
         CheckpointError: when it cannot be read, is not finite, or does not fit.
         ModelError: when the network cannot be built.
     """
-    file = read(spec["path"], at=spec.get("at"))
+    if file is None:
+        file = read(spec["path"], at=spec.get("at"))
     classes, policy = spec["classes"], spec["head"]
     if classes is None:
         classes = outputs(network_of(spec["network"], outputs_of(spec["network"]["name"], 2)), file)
