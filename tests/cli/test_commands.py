@@ -113,6 +113,7 @@ def test_what_is_wrong_is_one_line_and_exit_2(place: Path, capsys: pytest.Captur
         ["doctor", "absent.pt", "--classes", "3"], "goes with the name of a network (--classes with --model", capsys
     )
     fails(["study", "study.yaml", "--plan", "--nodes", "2"], "give them with --plan --engine ray", capsys)
+    fails(["study", "study.yaml", "--plan", "--engine", "rya"], "--engine 'rya': expected local, ray", capsys)
     twice = ["clipart=folder:a", "clipart=folder:b"]
     fails(["study", "study.yaml", "--data", *twice], "'clipart' is given twice, before as folder:a", capsys)
     fails(["demo", "--data", "folder:absent"], "absent", capsys)

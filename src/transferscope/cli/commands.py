@@ -270,6 +270,7 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     from ..study.on_paper import cluster_lines, cluster_of, here_line, laid_out
     from ..study.plan import make_plan
     from ..study.prospects import pilots_for, prospects, told
+    from ..study.ray_engine import check_name
     from ..study.run import remarks_of
     from ..study.selection import names_of, narrowed
     from ..study.status import not_there
@@ -288,6 +289,7 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
             found = estimate(steps, jobs=jobs, device=options.device)
             more = [here_line(found, jobs)]
         else:
+            check_name(options.engine)
             cluster = cluster_of(options.nodes, options.gpus)
             measured = pick_device(options.device).type == "cuda" or not cluster.gpus
             found = estimate(steps, jobs=cores(), device=options.device, measured=measured)

@@ -44,14 +44,23 @@ _OBJECTS = 2**27
 """Bytes of the store for objects of a cluster started here; only small messages pass."""
 
 
+def check_name(engine: str) -> None:
+    """Refuse what names no cluster; it need not be there, as when a study is only planned.
+
+    Raises:
+        UsageError: saying what would be right.
+    """
+    if engine not in ("ray", "ray://auto") and not (engine.startswith("ray://") and ":" in engine[6:]):
+        raise UsageError(f"--engine {engine!r}: expected local, ray, ray://auto or ray://HOST:PORT")
+
+
 def check_ray(engine: str, jobs: int | None, device: str, threads: int | None) -> None:
     """Refuse what cannot be right of this engine, before anything is written.
 
     Raises:
         UsageError: for another engine, no jobs or threads, a device that Ray would choose, or where Ray is missing.
     """
-    if engine not in ("ray", "ray://auto") and not (engine.startswith("ray://") and ":" in engine[6:]):
-        raise UsageError(f"--engine {engine!r}: expected local, ray, ray://auto or ray://HOST:PORT")
+    check_name(engine)
     if (jobs is not None and jobs < 1) or (threads is not None and threads < 1):
         raise UsageError(f"jobs and threads must be at least 1, got {jobs} and {threads}")
     if device not in ("auto", "cpu", "cuda"):
