@@ -1,5 +1,6 @@
 """The page of every question says what the report says of it, and has a row for every setting."""
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from transferscope.data.spec import SCHEMES
 from transferscope.models.build import known
-from transferscope.questions import QUESTIONS, question_class, result_class
+from transferscope.questions import QUESTIONS, part, question_class, result_class
 from transferscope.questions.presets import quick_questions, quick_settings
 from transferscope.study.schema import json_schema
 
@@ -53,6 +54,16 @@ def test_one_name_in_every_place() -> None:
     assert {p.stem for p in PAGES.glob("*.md")} == set(QUESTIONS)
     for name in QUESTIONS:
         assert result_class(name).question == name == question_class(name).called()
+
+
+def test_the_page_of_plots_has_every_option_of_every_figure() -> None:
+    page = (PAGES.parent / "plots.md").read_text(encoding="utf-8")
+    table = page.partition("| --- | --- |\n")[2].partition("\n\n")[0]
+    rows = {name: row for row in table.splitlines() for name in row.split("|")[1].strip().split(", ")}
+    for name in QUESTIONS:
+        options = [*inspect.signature(part(name, "plot").plot).parameters][1:]
+        assert (name in rows) == bool(options), name
+        assert set(re.findall(r"(\w+)=", rows.get(name, ""))) == set(options), name
 
 
 def test_the_page_of_study_files_has_every_key() -> None:
