@@ -1,14 +1,16 @@
 """The page of every question says what the report says of it, and has a row for every setting."""
 
+import inspect
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from transferscope.data.spec import SCHEMES
 from transferscope.models.build import known
-from transferscope.questions import QUESTIONS, question_class, result_class
+from transferscope.questions import QUESTIONS, part, question_class, result_class
 from transferscope.questions.presets import quick_questions, quick_settings
 from transferscope.study.schema import json_schema
 
@@ -21,13 +23,31 @@ def top(name: str) -> str:
     return f"# {words.title}\n\n*{words.asks}* ({words.rows})\n\n## What is computed\n\n{how}"
 
 
+def words_of(about: dict[str, Any]) -> list[str]:
+    """The words that a setting takes, as its JSON schema lists them."""
+    words = [word for word in (*about.get("enum", ()), about.get("const")) if isinstance(word, str)]
+    for inner in (*about.get("anyOf", ()), *([about["items"]] if "items" in about else [])):
+        words += [word for word in words_of(inner) if word not in words]
+    return words
+
+
+def meaning(about: dict[str, Any]) -> str:
+    """What a setting is, with the words that it takes where its description does not quote all of them."""
+    text, words = " ".join(about.get("description", "").split()), words_of(about)
+    if all(f"``{word}``" in text or f'"{word}"' in text for word in words):
+        return text
+    several = "items" in about or any("items" in inner for inner in about.get("anyOf", ()))
+    return f"{text} {'Any' if several else 'One'} of {', '.join(f'`{word}`' for word in words)}."
+
+
 def bottom(name: str) -> str:
     rows = [f"In a study, under `analyses`: `{name}: true`, or with settings:", "", "| setting | default | meaning |"]
     rows.append("|---|---|---|")
+    schema = question_class(name).model_json_schema(by_alias=True)["properties"]
     for key, field in question_class(name).model_fields.items():
         if key != "question":
             default = "required" if field.is_required() else field.get_default(call_default_factory=True)
-            rows.append(f"| `{key}` | `{default}` | {' '.join((field.description or '').split())} |")
+            rows.append(f"| `{key}` | `{default}` | {meaning(schema[key])} |")
     return "\n".join(rows)
 
 
@@ -55,6 +75,16 @@ def test_one_name_in_every_place() -> None:
         assert result_class(name).question == name == question_class(name).called()
 
 
+def test_the_page_of_plots_has_every_option_of_every_figure() -> None:
+    page = (PAGES.parent / "plots.md").read_text(encoding="utf-8")
+    table = page.partition("| --- | --- |\n")[2].partition("\n\n")[0]
+    rows = {name: row for row in table.splitlines() for name in row.split("|")[1].strip().split(", ")}
+    for name in QUESTIONS:
+        options = [*inspect.signature(part(name, "plot").plot).parameters][1:]
+        assert (name in rows) == bool(options), name
+        assert set(re.findall(r"(\w+)=", rows.get(name, ""))) == set(options), name
+
+
 def test_the_page_of_study_files_has_every_key() -> None:
     page = (PAGES.parent / "study-files.md").read_text(encoding="utf-8")
     schema = json_schema()
@@ -75,7 +105,7 @@ def test_the_page_of_study_files_has_every_key() -> None:
     for block in (schema, *(schema["$defs"][name] for name in (*blocks, "Recipe", "Augmentation"))):
         for key, about in block["properties"].items():
             default = "" if about.get("default") is None else f"`{about['default']!r}`"
-            assert f"| `{key}` | {default} | {' '.join(about.get('description', '').split())} |" in page
+            assert f"| `{key}` | {default} | {meaning(about)} |" in page
 
 
 def test_the_page_of_study_files_names_what_can_be_named() -> None:

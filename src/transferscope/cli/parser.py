@@ -149,7 +149,7 @@ def build_parser() -> argparse.ArgumentParser:
         inspect,
         "ask only these, comma-separated, of which, spectrum, hessian, landscape, gradient_flow, loss_variation, "
         "probe, head, and with --init criticality, rewind (default: all that apply but loss_variation, probe and "
-        "head; the last two take longest)",
+        "head; criticality and rewind take longest)",
     )
     _add_run_options(inspect, out="inspection")
 
@@ -219,7 +219,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_options(command("scaling", "scaling models.csv --us imagenet1k --ds cars food101 --out scaling"))
 
     report = command("report", "report runs/my-study")
-    report.add_argument("folder", metavar="DIR", help="a run folder")
+    report.add_argument("folder", metavar="DIR", help="a run folder, or its address (s3://…)")
     report.add_argument(
         "--watch",
         nargs="?",
@@ -229,7 +229,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="keep the page fresh while the study is under way, looking every so many seconds (30)",
     )
     status = command("status", "status runs/my-study")
-    status.add_argument("folder", metavar="DIR", help="a run folder")
+    status.add_argument("folder", metavar="DIR", help="a run folder, or its address (s3://…), or a recording")
     command("papers", "papers")
     command("questions", "questions")
     command("schema", "schema > study.schema.json")
@@ -326,7 +326,8 @@ def _add_image_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run_options(parser: argparse.ArgumentParser, out: str | None) -> None:
-    shown = f"run folder (default: {out})" if out else "run folder (default: runs/NAME of the study)"
+    usual = out or "runs/NAME of the study"
+    shown = f"run folder, or its address, s3://… (default: {usual})"
     parser.add_argument("--out", metavar="DIR", default=out, help=shown)
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="how many steps side by side (default: 1 for each core)"
