@@ -106,6 +106,20 @@ def test_a_failed_step_loses_only_what_needs_it(folder: RunFolder, work: dict[st
     assert status(folder.root).unfinished == ""
 
 
+def test_software_that_changed_while_a_study_runs_is_told(folder: RunFolder, work: dict[str, object]) -> None:
+    def fails(context: Context) -> None:
+        from transferscope.params import not_there_yet  # type: ignore[attr-defined]  # noqa: F401
+
+    def of_another(context: Context) -> None:
+        import no_such_package  # type: ignore[import-not-found]  # noqa: F401
+
+    work["b"], work["c"] = fails, of_another
+    outcome, _ = run(folder)
+    said = {s.name: error for s, error in outcome.failed}  # type: ignore[attr-defined]
+    assert said["b"].endswith("; was transferscope updated while this ran? Give the same command again")
+    assert said["c"] == "ModuleNotFoundError: No module named 'no_such_package'"
+
+
 def test_bad_images_stop_everything_at_once(folder: RunFolder, work: dict[str, object]) -> None:
     def fails(context: Context) -> None:
         raise DataError("1 of 3 images cannot be read: x.png")

@@ -125,7 +125,7 @@ def perform(
                 with said_plainly(folder.root):
                     raise
             known = isinstance(e, TransferscopeError)
-            error = " ".join(str(e).split()) if known else f"{type(e).__name__}: {' '.join(str(e).split())}"
+            error = " ".join(str(e).split()) if known else _unforeseen(e)
             with suppress(StoreError):
                 folder.fail(step.identity, error, "" if known else traceback.format_exc())
             if known and step.kind in _INPUT:
@@ -157,6 +157,14 @@ def _work(kind: str) -> Callable[[Context], None]:
     module, name = _WORK[kind].split(":")
     work: Callable[[Context], None] = getattr(import_module(module), name)
     return work
+
+
+def _unforeseen(e: Exception) -> str:
+    error = f"{type(e).__name__}: {' '.join(str(e).split())}"
+    if isinstance(e, ImportError) and (e.name or "").startswith("transferscope"):
+        # A worker reads a module when a step first wants it, which may be hours after the others.
+        error += "; was transferscope updated while this ran? Give the same command again"
+    return error
 
 
 def _throttled(tell: Callable[..., None], interval: float = 0.1) -> Progress:
