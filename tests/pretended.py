@@ -7,7 +7,7 @@ one.
 
 from __future__ import annotations
 
-import traceback
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
@@ -110,9 +110,18 @@ _watches: list[_Watch] = []
 
 def _note(what: str) -> None:
     for watch in _watches:
-        frames = [f for f in traceback.extract_stack() if "transferscope" in f.filename and "tests" not in f.filename]
-        place = " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in frames[:-4:-1])
-        watch.waits.append(f"{what}: {place}")
+        watch.waits.append(f"{what}: {' < '.join(_places())}")
+
+
+def _places() -> Iterator[str]:
+    """The innermost three lines of the package that is tested; ``traceback`` reads all files up to the first test."""
+    frame, left = sys._getframe(), 3
+    while frame is not None and left:
+        path = frame.f_code.co_filename
+        if "transferscope" in path and "tests" not in path:
+            left -= 1
+            yield f"{path.rpartition('/')[2]}:{frame.f_lineno} {frame.f_code.co_name}"
+        frame = frame.f_back
 
 
 def _down(x: Tensor) -> Tensor:

@@ -21,8 +21,8 @@ recipe: {epochs: 1000, batch: 32, augmentation: {crop: none}}
 targets:
   clipart: {data: "synthetic:clipart?train=320&test=40"}
 starts:
-  RI-T: {from: random, seeds: [0, 1]}
-analyses: {distance: true}
+  RI-T: {from: random, seeds: SEEDS}
+analyses: {learning_curves: true}
 """
 
 
@@ -36,9 +36,13 @@ def in_the_foreground() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize(("jobs", "how"), [("1", signal.SIGINT), ("2", signal.SIGINT), ("2", signal.SIGTERM)])
-def test_a_study_says_what_is_kept_and_how_to_see_it(tmp_path: Path, jobs: str, how: signal.Signals) -> None:
-    (tmp_path / "s.yaml").write_text(STUDY)
+@pytest.mark.parametrize(
+    ("jobs", "how", "seeds"), [("1", signal.SIGINT, [0]), ("2", signal.SIGINT, [0, 1]), ("2", signal.SIGTERM, [0])]
+)
+def test_a_study_says_what_is_kept_and_how_to_see_it(
+    tmp_path: Path, jobs: str, how: signal.Signals, seeds: list[int]
+) -> None:
+    (tmp_path / "s.yaml").write_text(STUDY.replace("SEEDS", str(seeds)))
     command = [sys.executable, "-m", "transferscope", "study", "s.yaml", "--out", "a run", "--jobs", jobs]
     environment = {**os.environ, "TRANSFERSCOPE_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
     with in_the_foreground():
@@ -50,7 +54,7 @@ def test_a_study_says_what_is_kept_and_how_to_see_it(tmp_path: Path, jobs: str, 
     running.send_signal(how)
     _, said = running.communicate(timeout=15)
     assert running.returncode == 130
-    assert said.splitlines()[-2].startswith("interrupted: 1 of 4 steps are done and kept")
+    assert said.splitlines()[-2].startswith(f"interrupted: 1 of {2 + len(seeds)} steps are done and kept")
     assert said.splitlines()[-1] == "for the report of what is there: transferscope report 'a run'"
     assert main(["report", str(tmp_path / "a run")]) == 0
 

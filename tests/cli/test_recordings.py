@@ -43,6 +43,7 @@ def test_inspect_and_compare_take_recordings(place: Path, capsys: pytest.Capture
     assert all(torch.equal(ends[0][k], v) for k, v in first.state_dict().items())
 
     only = ["--only", "criticality,spectrum", "--set", "criticality.alphas=3", "--set", "criticality.images=16"]
+    only += ["--set", "criticality.only=[fc3]", "--set", "criticality.sigmas=[0.1]", "--set", "criticality.draws=1"]
     assert main(["inspect", "runs/a", *usual, *only, "--out", "ins"]) == 0  # its start need not be given
     found = open_study(place / "ins")
     (critical,) = found.results("criticality").values()

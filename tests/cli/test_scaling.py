@@ -9,8 +9,15 @@ import pytest
 
 from transferscope.cli.main import main
 from transferscope.cli.scaling import _given, add_options
+from transferscope.questions.prediction_power.measure import prediction_power
 
 TABLE = Path(__file__).parents[1] / "tables" / "openclip.csv"
+
+
+@pytest.fixture(autouse=True)
+def once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What covariates explain is asked on one division into folds, not on three."""
+    monkeypatch.setitem(prediction_power.__kwdefaults__, "repeats", 1)
 
 
 def small(folder: Path, rows: int = 30) -> Path:
@@ -21,7 +28,7 @@ def small(folder: Path, rows: int = 30) -> Path:
 
 
 def test_it_prints_the_answer_and_what_was_guessed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--ds", "food101", "--covariates", "--draws", "40"]
+    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--ds", "food101", "--covariates", "--draws", "20"]
     assert main(args) == 0
     shown = capsys.readouterr()
     assert shown.out.startswith("Food-101: raising ImageNet 1k accuracy from ") and " over 30 models" in shown.out
@@ -32,7 +39,7 @@ def test_it_prints_the_answer_and_what_was_guessed(tmp_path: Path, capsys: pytes
 @pytest.mark.timeout(900)
 def test_it_writes_a_page_tables_and_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--ds", "food101", "--draws", "40",
+    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--ds", "food101", "--draws", "20",
             "--images", "food101=25250", "--out", str(out)]  # fmt: skip
     assert main(args) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(out / "report.html")
@@ -90,7 +97,7 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.mark.timeout(900)
 def test_it_writes_the_same_to_an_address(bucket: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--ds", "food101", "--covariates", "--draws", "40"]
+    args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--ds", "food101", "--covariates", "--draws", "20"]
     assert main([*args, "--out", "memory://pages/scaling"]) == 0
     mirror = Path(capsys.readouterr().out.splitlines()[-1]).parent
     assert mirror.is_relative_to(tmp_path / "cache"), "where the page lies on this machine"

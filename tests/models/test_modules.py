@@ -35,8 +35,25 @@ NETWORKS = [
 ]
 
 
+def narrow(name):
+    """A large network of torchvision with few channels: all of its modules, under their names."""
+    from torchvision.models import vgg, vision_transformer
+
+    if name == "torchvision/vit_b_16":
+        return vision_transformer.VisionTransformer(32, 16, 3, 2, 24, 48, num_classes=7)
+    with torch.device("meta"):  # without its linear layers of 120 million weights
+        module = vgg.VGG(nn.Identity(), 7, init_weights=False)
+    module.features = vgg.make_layers([4, "M", 4, "M", 6, 6, "M", 8, 8, "M", 8, 8, "M"], batch_norm=True)
+    for place, (inputs, outputs) in {"0": (8 * 49, 9), "3": (9, 9), "6": (9, 7)}.items():
+        assert isinstance(module.classifier[int(place)], nn.Linear)
+        module.classifier[int(place)] = nn.Linear(inputs, outputs)
+    return module
+
+
 @lru_cache
 def network(name, size):
+    if name in ("torchvision/vgg11_bn", "torchvision/vit_b_16"):
+        return wrap(narrow(name), name=name, classes=7, input=Input((size, size), **RGB))
     return build(name, 7, input=None if size == 28 else Input((size, size), **RGB))
 
 

@@ -149,16 +149,17 @@ def test_a_number_at_the_top_that_the_network_wants_is_a_weight(tmp_path):
 def test_size_and_depth_of_a_transformer(tmp_path):
     import timm
 
-    small = timm.create_model("vit_tiny_patch16_224", num_classes=3, img_size=48, depth=2)
-    d = doctor_of(tmp_path, small.state_dict(), "timm/vit_tiny_patch16_224")
-    assert d.usable and "--model 'timm/vit_tiny_patch16_224?depth=2' --size 48" in d.use
+    narrow = "timm/vit_tiny_patch16_224?embed_dim=24"
+    small = timm.create_model("vit_tiny_patch16_224", num_classes=3, img_size=48, embed_dim=24, depth=2)
+    d = doctor_of(tmp_path, small.state_dict(), narrow)
+    assert d.usable and f"--model '{narrow}&depth=2' --size 48" in d.use
     with pytest.raises(CheckpointError, match=r"the file has 2 blocks in blocks where .* has 12"):
-        fit_to(build("timm/vit_tiny_patch16_224", 3, input=Input((48, 48))), read(tmp_path / "a.pt"))
-    net = build("timm/vit_tiny_patch16_224", 3, input=Input((48, 48)))
-    assert doctor_of(tmp_path, net.params(), "timm/vit_tiny_patch16_224").input.endswith("(--size 48)")
-    d = doctor_of(tmp_path, net.params(), "timm/vit_tiny_patch16_224", size=48)
+        fit_to(build(narrow, 3, input=Input((48, 48))), read(tmp_path / "a.pt"))
+    net = build(narrow, 3, input=Input((48, 48)))
+    assert doctor_of(tmp_path, net.params(), narrow).input.endswith("(--size 48)")
+    d = doctor_of(tmp_path, net.params(), narrow, size=48)
     assert d.healthy and "--size 48" in d.use
-    d = doctor_of(tmp_path, net.params(), "timm/vit_tiny_patch16_224", size=64)
+    d = doctor_of(tmp_path, net.params(), narrow, size=64)
     assert not d.usable and "for images of 48 pixels" in d.text()
     with pytest.raises(CheckpointError, match=r"position embedding is for images of 48×48 pixels; give --size 48"):
-        fit_to(build("timm/vit_tiny_patch16_224", 3), read(tmp_path / "a.pt"))
+        fit_to(build(narrow, 3), read(tmp_path / "a.pt"))

@@ -1,5 +1,7 @@
 """The engine on a made-up GPU: every tensor where it belongs, the numbers of the CPU, and nothing that waits."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from transferscope.rng import numpy_generator
 from transferscope.runtime import free_memory, full_float32, pick_device, room
 
 from ..pretended import GPU, pretended_gpu
+from .small import resnet8
 from .test_sweep import images_for, lively, moves
 
 
@@ -37,6 +40,7 @@ def test_the_made_up_gpu_refuses_what_one_refuses():
         assert there[there > 0].cpu().tolist() == [1.0, 2.0] and len(waits) == 4
 
 
+@cache
 def network(multi: bool) -> tuple[Network, ImageSet, Params]:
     net = build("fixup_resnet8", 4, input=Input((16, 16)))
     images = images_for(net, 40)
@@ -82,7 +86,7 @@ def test_every_plan_gives_the_numbers_of_the_cpu_and_waits_for_no_point(plan, mu
     "part", [pytest.param(True, marks=pytest.mark.slow), False], ids=["one layer", "whole network"]
 )
 def test_batch_norm_waits_for_no_point_either(norm, part):
-    net = build("resnet20", 4, input=Input((8, 8)))
+    net = resnet8(4, Input((8, 8)))
     images = images_for(net, 40)
     a, b = ({k: v.float() if v.is_floating_point() else v for k, v in lively(net, images, s).items()} for s in (1, 2))
     moved = {**a, **{k: b[k] for k in net.modules("layer")[5].tensors}}

@@ -16,6 +16,8 @@ from transferscope.probes.sweep import Sweep
 from transferscope.progress import silent
 from transferscope.rng import generator, numpy_generator
 
+from .small import resnet8
+
 
 def images_for(net: Network, n: int = 40, *, multilabel: bool = False) -> ImageSet:
     r = numpy_generator("images", n)
@@ -135,7 +137,7 @@ def test_a_screen_that_is_off_is_not_believed():
 
 @pytest.mark.parametrize("fails", ["live", "logits"])
 def test_out_of_memory_in_a_search_takes_fewer_images(monkeypatch, fails):
-    net = build("resnet20", 4, input=Input((8, 8)))
+    net = resnet8(4, Input((8, 8)))
     points, groups = ladder(net)
     images = images_for(net, 60)
     engines = [Engine(net, {"test": images}, device="cpu", batch=16, norm="interpolated") for _ in range(2)]
@@ -159,7 +161,7 @@ def test_out_of_memory_in_a_search_takes_fewer_images(monkeypatch, fails):
 
 
 def test_a_set_that_is_not_kept_is_searched_batch_by_batch(monkeypatch):
-    net = build("resnet20", 4, input=Input((8, 8)))
+    net = resnet8(4, Input((8, 8)))
     points, groups = ladder(net)
     images, found = images_for(net, 60), []
     for share in (1 / 8, 0):

@@ -21,7 +21,9 @@ from transferscope.probes.points import Points
 from transferscope.probes.sweep import anchors
 from transferscope.rng import generator, numpy_generator
 
-OWN = ["fixup_resnet8", "resnet20", "lenet", "mlp:20-10"]
+from .small import named
+
+OWN = ["fixup_resnet8", "resnet8", "lenet", "mlp:20-10"]
 TORCHVISION = {
     "resnet18": 64, "resnet50": 64, "vgg11_bn": 32, "mobilenet_v3_small": 64, "densenet121": 32, "convnext_tiny": 32,
     "vit_b_16": 48, "efficientnet_b0": 32,
@@ -125,11 +127,8 @@ def check_plans(net: Network, layers: int) -> set[str]:
 
 @pytest.mark.parametrize("name", OWN)
 def test_plans_equal_the_plain_loop(name):
-    net = build(
-        name,
-        4,
-        input=Input((16, 16)) if "resnet" in name else Input((6, 6), 1, (0.1,), (0.3,)) if "mlp" in name else None,
-    )
+    small = Input((16, 16)) if "resnet" in name else Input((6, 6), 1, (0.1,), (0.3,)) if "mlp" in name else None
+    net = named(name, 4, small)
     plans = check_plans(net, 5)
     assert "affine" in plans
     assert ("suffix" in plans) == ("resnet" in name)  # elsewhere a layer is one kernel and one bias: affine in both

@@ -1,6 +1,7 @@
 """Probes: numbers against the features by hand, pairing, the earliest near the best, the claim, what is left out."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -158,14 +159,17 @@ def test_tokens_and_all_values_are_named():
     assert not any(kind.startswith("class token of") for _, kind in read)
 
 
-def claimed(kinds=4, unfit=""):
+@cache
+def claimed(kinds=4):
     """The probe of some pre-trainings whose last features are made of the label, more or less."""
-    networks = []
-    for seed in range(kinds):
-        params = drawn(seed)
-        networks.append(Probed(f"P {seed}", NET, params, IMAGES, "source"))
-    witnesses = [Witness(f"the pre-training {s}", "P", unfit if s == 1 else "") for s in range(kinds)]
-    return probe(networks, modules="layer", protocol=QUICK, target="pictures", witnesses=witnesses, device="cpu")
+    networks = [Probed(f"P {seed}", NET, drawn(seed), IMAGES, "source") for seed in range(kinds)]
+    return probe(
+        networks, modules="layer", protocol=QUICK, target="pictures", witnesses=witnesses(kinds), device="cpu"
+    )
+
+
+def witnesses(kinds=4, unfit=""):
+    return tuple(Witness(f"the pre-training {s}", "P", unfit if s == 1 else "") for s in range(kinds))
 
 
 def test_the_claim_is_over_pre_trainings_alone(found):
@@ -181,11 +185,10 @@ def test_the_claim_is_over_pre_trainings_alone(found):
     assert not any(f.claim for f in found.findings()), "without pre-trainings of a kind there is no claim"
     few = [f for f in claimed(3).findings() if f.claim == "003-m"]
     assert few[0].verdict == "cannot tell" and "at least four pre-trainings" in few[0].why
-    failed = [f for f in claimed(4, "diverged at step 3").findings() if f.claim == "003-m"]
+    with_one_diverged = replace(result, witnesses=witnesses(unfit="diverged at step 3"))
+    failed = [f for f in with_one_diverged.findings() if f.claim == "003-m"]
     assert failed[0].verdict == "cannot tell" and "diverged at step 3" in failed[0].text
-    other = replace(
-        claimed(4, "diverged at step 3"), kin={"source": tuple(f"the pre-training {s}" for s in (0, 2, 3))}
-    )
+    other = replace(with_one_diverged, kin={"source": tuple(f"the pre-training {s}" for s in (0, 2, 3))})
     (judged,) = [f for f in other.findings() if f.claim == "003-m"]
     assert not judged.silenced and judged.value == finding.value, "one of another kind says nothing of this one"
 

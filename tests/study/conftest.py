@@ -35,7 +35,8 @@ analyses:
   rewind: {epochs: [0, 1], only: [conv1, fc], draws: 1, images: 16, targets: [photo], starts: [P-T, RI-T], runs: 1}
   spectrum: {targets: [photo]}
   hessian: {k: 2, images: 16, tolerance: 0.1, probes: 1, steps: 4, targets: [photo], starts: [P-T, RI-T], runs: 1}
-  landscape: {points: 3, images: 16, planes: 1, only: [fc], weights: start, targets: [photo], starts: [P-T, RI-T]}
+  landscape: {points: 3, images: 16, planes: 1, only: [fc], weights: start,
+              targets: [photo], starts: [P-T, RI-T], runs: 1}
   gradient_flow: {images: 16, targets: [photo], starts: [P-T, RI-T], runs: 1}
   loss_variation: {points: 3, images: 16, targets: [photo], starts: [P-T, RI-T], runs: 1}
 """

@@ -19,8 +19,8 @@ from transferscope.study.yaml_input import parse_yaml
 
 STUDY = """
 name: small
-network: lenet
-images: {size: 16}
+network: "mlp:12-8"
+images: {size: 8}
 recipe: {epochs: 1, batch: 32, augmentation: {crop: none}}
 sources:
   small 0: {data: "synthetic:source?train=48&test=40", recipe: {head_weight_decay: 0.0001}}
@@ -62,7 +62,9 @@ def test_in_a_study_pre_trainings_of_one_kind_are_told_by_their_settings(tmp_pat
 def test_a_pre_training_that_diverged_costs_the_others_nothing(tmp_path: Path) -> None:
     """It has no final weights: probes and scores leave it out, and say so; of the head's metrics it is chance."""
     tree = parse_yaml(STUDY.replace("head_weight_decay: 1.0}", "head_weight_decay: 1.0e+30}"))
-    tree["analyses"] = {"probe": {"shots": [1, 2], "draws": 2}, "head": {"shots": 2, "draws": 2}, "scores": {}}
+    probe = {"shots": [1, 2], "draws": 2, "linear": False}
+    tree["analyses"] = {"probe": probe, "head": {"shots": 2, "draws": 2}}
+    tree["analyses"]["scores"] = {"draws": 2, "permutations": 1}
     _, outcome = run_study(parse_study(tree), tmp_path / "run", device="cpu", threads=1)
     assert outcome.ok, outcome.failed
     study = open_study(tmp_path / "run")

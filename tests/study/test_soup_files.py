@@ -68,15 +68,15 @@ def test_the_table_the_sentence_and_the_file(files, tmp_path, capsys):
 
 def test_batch_norm_is_written_as_it_was_evaluated(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    net = build("resnet20", CLASSES)
+    net = build(narrow := "resnet20?width=4", CLASSES)
     first = initialise(net, 0)
     for name, params in (("a.pt", first), ("b.pt", lerp(first, initialise(net, 1), 0.3))):
         torch.save(params, name)
-    arguments = ["--model", "resnet20", "--data", DATA, "--device", "cpu", "--method", "uniform"]
+    arguments = ["--model", narrow, "--data", DATA, "--device", "cpu", "--method", "uniform"]
     assert main(["soup", "a.pt", "b.pt", *arguments, "--save", "s.safetensors"]) == 0
     out = capsys.readouterr().out
     assert "Wrote the uniform soup of 2 to s.safetensors; statistics of batch norm collected anew." in out
-    result, _ = make_soup(SoupFiles(("a.pt", "s.safetensors"), "resnet20", DATA), device="cpu")
+    result, _ = make_soup(SoupFiles(("a.pt", "s.safetensors"), narrow, DATA), device="cpu")
     told = next(line for line in out.splitlines() if line.startswith("uniform soup  "))
     assert f"{100 * result.value('s.safetensors', 'test'):.1f}" in told, "as saved it is what was evaluated"
     found = read("s.safetensors")

@@ -146,7 +146,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> StoredStudy:
     root: Path = tmp_path_factory.mktemp("starts") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path_factory.getbasetemp() / "image-cache"))
-        _, outcome = run_study(parse_study(parse_yaml(STARTS)), root, jobs=2, device="cpu", threads=1)
+        _, outcome = run_study(parse_study(parse_yaml(STARTS)), root, device="cpu", threads=1)
     assert outcome.ok, outcome.failed
     return open_study(root)
 

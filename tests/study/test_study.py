@@ -32,6 +32,10 @@ from transferscope.train.run import Run
 Tree = Callable[..., dict[str, Any]]
 
 
+NARROW = {"network": "fixup_resnet8?width=4"}
+"""All modules of the network, which has a sixteenth of the weights."""
+
+
 def contents(root: Path) -> dict[str, bytes]:
     """All files of the finished steps, but for what tells times."""
     steps = root / "steps"
@@ -50,14 +54,12 @@ def without_times(root: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from transferscope.study.yaml_input import parse_yaml
-
-    from .conftest import TINY
+    from .conftest import TINY, changing
 
     root = tmp_path_factory.mktemp("study") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path_factory.getbasetemp() / "image-cache"))
-        _, outcome = run_study(parse_study(parse_yaml(TINY)), root, jobs=2, device="cpu", threads=1)
+        _, outcome = run_study(parse_study(changing(TINY)(**NARROW)), root, device="cpu", threads=1)
     assert outcome.ok, outcome.failed
     return root
 
@@ -113,7 +115,7 @@ def test_tables_for_the_report(loaded: StoredStudy) -> None:
 
 def test_again_computes_nothing(done: Path, tree: Tree) -> None:
     before = {p: p.stat().st_mtime_ns for p in (done / "steps").rglob("*")}
-    _, outcome = run_study(parse_study(tree()), done, device="cpu", threads=1)
+    _, outcome = run_study(parse_study(tree(**NARROW)), done, device="cpu", threads=1)
     assert not outcome.done and len(outcome.reused) == len(open_study(done).plan.steps)
     steps = open_study(done).plan.steps
     assert not_there(steps, done) == () and not_there(steps, done / "elsewhere") == steps
@@ -121,13 +123,14 @@ def test_again_computes_nothing(done: Path, tree: Tree) -> None:
 
 
 def test_side_by_side_gives_the_same_bits_as_one_after_the_other(done: Path, tree: Tree, tmp_path: Path) -> None:
-    _, outcome = run_study(parse_study(tree()), tmp_path / "out", only="extrapolation", device="cpu", threads=1)
+    study = parse_study(tree(**NARROW))
+    _, outcome = run_study(study, tmp_path / "out", only="extrapolation", jobs=2, device="cpu", threads=1)
     assert outcome.ok and len(outcome.done) == 10
     one, two = contents(tmp_path / "out"), contents(done)
     assert one == {name: two[name] for name in one}
     one, two = without_times(tmp_path / "out"), without_times(done)
     assert one == {name: two[name] for name in one}
-    assert not list((done / "work").glob("worker-*"))
+    assert not list((tmp_path / "out" / "work").glob("worker-*"))
 
 
 def test_only_what_is_asked_for(tree: Tree, tmp_path: Path) -> None:
@@ -180,7 +183,7 @@ def test_a_diverged_run_stays_and_is_left_out(tree: Tree, tmp_path: Path) -> Non
 
 
 def test_where_too_few_runs_are_left_there_is_nothing_to_ask_and_the_study_ends(tree: Tree, tmp_path: Path) -> None:
-    given = tree(targets__photo__recipe={"lr": 1e30})
+    given = tree(targets__photo__recipe={"lr": 1e30}, **NARROW)
     given["starts"] = {"RI-T": {"from": "random", "seeds": [0, 1]}}
     given["analyses"] = {
         "learning_curves": True,
@@ -210,10 +213,12 @@ def test_where_too_few_runs_are_left_there_is_nothing_to_ask_and_the_study_ends(
 
 @pytest.mark.parametrize("head", ["other", "none", "kept"])
 def test_a_checkpoint_as_source(tree: Tree, tmp_path: Path, head: str) -> None:
-    net = build("fixup_resnet8", 12 if head == "kept" else 7, input=Input((16, 16)))
+    net = build(NARROW["network"], 12 if head == "kept" else 7, input=Input((16, 16)))
     params = {k: v for k, v in net.params().items() if head != "none" or not k.startswith("fc.")}
     torch.save({"model": params, "epoch": 3}, tmp_path / "p.pt")
-    given = tree(source={"checkpoint": "p.pt", "head": "keep" if head == "kept" else "drop"}, targets__clipart=None)
+    given = tree(
+        source={"checkpoint": "p.pt", "head": "keep" if head == "kept" else "drop"}, targets__clipart=None, **NARROW
+    )
     given["starts"] = {"P-T": {"from": "source", "seeds": [0, 1]}}
     given["analyses"] = {"similarity": True, "distance": True, "barrier": {"points": 3}}
     folder, outcome = run_study(parse_study(given, tmp_path), tmp_path / "out", device="cpu", threads=1)
@@ -261,6 +266,7 @@ def test_a_bad_study_writes_nothing(tree: Tree, tmp_path: Path) -> None:
 
 
 ONE_RUN = {
+    **NARROW,
     "source": None,
     "targets__clipart": None,
     "recipe__epochs": 6,

@@ -176,28 +176,41 @@ def test_copies_are_of_the_moment_they_were_asked_for() -> None:
 
 
 ENDLESS = """
-import sys, torch
+import os, sys, torch
 from transferscope.train.recorder import record
-module = torch.nn.Linear(64, 64)
-recorder = record(module, sys.argv[1], epochs=range(10**6), best="val_loss")
-print("begun", flush=True)
-for epoch in range(10**6):
-    with torch.no_grad():
-        module.weight.fill_(epoch + 1)
-    recorder.step(float(epoch))
-    recorder.epoch(val_loss=-float(epoch))
+
+def endless(folder):
+    module = torch.nn.Linear(64, 64)
+    recorder = record(module, folder, epochs=range(10**6), best="val_loss")
+    print(os.getpid(), flush=True)
+    for epoch in range(10**6):
+        with torch.no_grad():
+            module.weight.fill_(epoch + 1)
+        recorder.step(float(epoch))
+        recorder.epoch(val_loss=-float(epoch))
+
+for line in sys.stdin:  # a process for each folder, of which none imports torch again
+    if (child := os.fork()) == 0:
+        endless(line.strip())
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
 def test_a_killed_process_leaves_a_readable_folder(tmp_path: Path) -> None:
-    for attempt in range(3):
-        folder = tmp_path / f"run {attempt}"
-        with subprocess.Popen([sys.executable, "-c", ENDLESS, str(folder)], stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None and process.stdout.readline()
-            while not (folder / "weights" / "epoch-3.safetensors").exists() and process.poll() is None:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", ENDLESS], **pipes) as parent:
+        for attempt in range(3):
+            folder = tmp_path / f"run {attempt}"
+            print(folder, file=parent.stdin, flush=True)
+            recording = int(parent.stdout.readline())
+            until = time.monotonic() + 60
+            while not (folder / "weights" / "epoch-3.safetensors").exists() and time.monotonic() < until:
                 time.sleep(0.02)
             time.sleep(0.05 * attempt)
-            os.kill(process.pid, signal.SIGKILL)
+            os.kill(recording, signal.SIGKILL)
+            assert int(parent.stdout.readline()) == -signal.SIGKILL
+    for attempt in range(3):
+        folder = tmp_path / f"run {attempt}"
         found = Recording.open(folder)
         assert found.ended == "" and "is being recorded, or was killed" in found.line()
         assert len(found.tags) > 2
