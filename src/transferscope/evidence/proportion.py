@@ -38,7 +38,8 @@ def proportion(successes: int, n: int, *, level: float = 0.95) -> Estimate:
         raise UsageError(f"proportion {successes} of {n}; expected 0 ≤ successes ≤ n")
     if n == 0:
         return Estimate(math.nan, level=level)
-    ends = binomtest(int(successes), int(n)).proportion_ci(level, method="wilson")
+    # The interval is the same whatever is tested; of the share that was seen the p-value, not wanted, costs nothing.
+    ends = binomtest(int(successes), int(n), successes / n).proportion_ci(level, method="wilson")
     return Estimate(successes / n, float(ends.low), float(ends.high), level, "images", n, n)
 
 
