@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
 BENCH  := $(VENV)/.ready-bench
+# Bytecode is made by all cores at once; pip would make it with one, that of every package's tests included.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 # A file of tests stays in one process, so that what its tests share is made once; each process holds a torch (1 GB).
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -26,15 +29,18 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(READY): pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(INSTALL) -e .
+	@$(COMPILE)
 	@touch $@
 
 $(DEV): pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(INSTALL) -e '.[dev]'
+	@$(COMPILE)
 	@touch $@ $(READY)
 
 $(BENCH): $(DEV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	$(INSTALL) -e '.[dev,bench]'
+	@$(COMPILE)
 	@touch $@
 
 demo: $(READY)
@@ -68,11 +74,11 @@ test-networks: $(DEV)
 	$(PYTEST) --dist load -v -m networks
 
 test-trainers: $(DEV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,lightning,huggingface]'
+	$(INSTALL) -e '.[dev,lightning,huggingface]'
 	$(BIN)/python -m pytest tests/train/test_lightning.py tests/train/test_huggingface.py
 
 test-ray: $(DEV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray,s3]' \
+	$(INSTALL) -e '.[dev,ray,s3]' \
 	  moto flask flask-cors py-partiql-parser  # of moto's server the part for S3
 	$(BIN)/python -m pytest tests/study/test_ray.py tests/store/test_s3.py
 
