@@ -3,8 +3,8 @@
 A crop, its scaling and a flip are linear and separable: out = R·X·Cᵀ for each channel X, with one row matrix R and
 one column matrix C per image. So whatever is varied, it is two batched products, and antialiasing is exact. On CPU
 at 32×32 pixels this is faster than gathering pixels or ``grid_sample``. Where images only move and nothing is
-scaled, the products would multiply by ones: on CPU they are copied instead, which gives the same bits five times as
-fast at 24 pixels and eighteen times at 224. (The transforms of torchvision take one draw for the whole batch, which
+scaled, the products would multiply by ones: on CPU they are copied instead, which gives the same bits, three times as
+fast at 24 pixels and thirteen times at 224. (The transforms of torchvision take one draw for the whole batch, which
 is not augmentation of each image.)
 """
 

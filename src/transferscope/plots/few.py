@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["some_of"]
+from collections.abc import Hashable, Sequence
+
+__all__ = ["first_of_each", "some_of"]
+
+
+def first_of_each(kinds: Sequence[Hashable]) -> list[int]:
+    """Return the places at which a kind stands for the first time.
+
+    >>> first_of_each(["P-T", "P-T", "RI-T", "P-T"])
+    [0, 2]
+    """
+    return [i for i, kind in enumerate(kinds) if kind not in kinds[:i]]
 
 
 def some_of(shown: int, of: int, what: str) -> str:

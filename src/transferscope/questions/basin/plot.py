@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...plots.few import some_of
+from ...plots.few import first_of_each, some_of
 from ...plots.sheet import sheet
 from ...plots.style import DASHES, PALETTE, styled
 from .measure import Basin, BasinGroup, BasinMeasure, BasinRegion
@@ -80,8 +80,7 @@ def _few(groups: tuple[BasinGroup, ...]) -> tuple[BasinGroup, ...]:
     """The first group of each kind, where there are too many for a figure: eight seeds make 58."""
     if len(groups) <= _ROWS:
         return groups
-    first = {group.kind: group for group in reversed(groups)}
-    return tuple(group for group in groups if first[group.kind] is group)[:_ROWS]
+    return tuple(groups[i] for i in first_of_each([group.kind for group in groups]))[:_ROWS]
 
 
 def _inside(ax: Axes, group: BasinGroup, metric: str) -> dict[str, Line2D]:

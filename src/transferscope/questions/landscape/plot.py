@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from ...errors import UsageError, nearest
+from ...plots.few import first_of_each
 from ...plots.levels import Levels
 from ...plots.looks import MARKERS, looks
 from ...plots.sheet import sheet
@@ -79,7 +80,7 @@ def _shown(result: Landscape, networks: Sequence[str] | None, *, several: bool) 
     """The networks that planes are drawn of. Eight seeds with twenty modules would make a figure five feet high."""
     labels, kinds = [m.label for m in result.members], _kinds(result)
     if networks is None:
-        return [i for i, kind in enumerate(kinds) if not several or kind not in kinds[:i]]
+        return first_of_each(kinds) if several else list(range(len(kinds)))
     if not networks:
         raise UsageError("no networks to draw; name some, or leave networks out")
     for name in networks:

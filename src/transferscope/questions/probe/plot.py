@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...plots.few import some_of
+from ...plots.few import first_of_each, some_of
 from ...plots.looks import MARKERS, looks
 from ...plots.sheet import figure
 from ...plots.style import styled
@@ -53,7 +53,7 @@ def _few(result: Probe) -> tuple[str, ...]:
     if len(result.networks) <= _NETWORKS:
         return result.networks
     kinds = [kind or network for network, kind in zip(result.networks, result.kinds, strict=True)]
-    return tuple(n for i, n in enumerate(result.networks) if kinds[i] not in kinds[:i])[:_NETWORKS]
+    return tuple(result.networks[i] for i in first_of_each(kinds))[:_NETWORKS]
 
 
 def _panel(ax: Axes, result: Probe, networks: tuple[str, ...], title: str, methods: list[Method]) -> None:
