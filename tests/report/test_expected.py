@@ -39,6 +39,7 @@ def test_it_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expected, "seconds_a_figure", lambda: 12.0)
     line = report_line(*_with(plan()))
     assert line.startswith("the report comes on top: about 4 min for some 10 figures, drawn one after the other here")
+    assert "about 2 min for some 10 figures, drawn by 2 processes here" in report_line(*_with(plan()), processes=8)
     assert report_line(*_with(plan("land a", "land b", "crit a"))) == ""
 
 

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as Xml
 import numpy as np
 import pytest
 from fontTools.ttLib import TTFont
+from matplotlib.patches import Circle
 
 from transferscope.errors import StoreError
 from transferscope.plots.sheet import figure
@@ -25,6 +26,7 @@ def drawing(scale: float = 1.0):
     with styled():
         made, ((left, right),) = figure(1, 2)
         left.plot([0, 1, 2], [0, scale, 0], label="RI-T")
+        left.lines[0].set_clip_path(Circle((1, 0), 1, transform=left.transData))
         left.set_title("Title", fontweight="bold")
         left.set_xlabel(LABEL)
         left.set_ylabel(r"$\|\theta\|_2$")
@@ -60,6 +62,7 @@ def test_the_layout_is_that_of_matplotlib() -> None:
 def test_the_same_figure_gives_the_same_bytes() -> None:
     once, again = render(drawing()), render(drawing())
     assert once == again
+    assert b'<clipPath id="clip1"' in once["svg"] and b"url(#clip1)" in once["svg"], "not by a place in memory"
     assert b"<dc:date>" not in once["svg"] and b"CreationDate" not in once["pdf"]
     assert not re.search(rb'(href|src)="(?!#|data:)', once["svg"]), "nothing outside is asked for"
 

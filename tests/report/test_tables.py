@@ -15,7 +15,7 @@ from transferscope.report import tables
 from transferscope.report.figures import Figures
 from transferscope.report.page import render
 from transferscope.report.places import Places
-from transferscope.report.sections import Answer, Part, Section, make_section
+from transferscope.report.sections import Answer, Part, Section, make_section, plan_section
 from transferscope.report.table_page import Shown, TablePage, write_table_page
 from transferscope.report.tables import table_of
 
@@ -59,7 +59,7 @@ class Toy:
 def test_names_that_look_alike_have_their_own_figures_tables_and_places(tmp_path: Path) -> None:
     answers = {name: Answer(Answered(i), str(i)) for i, name in enumerate(("a b", "a-b", "a"), 1)}
     with Figures(tmp_path) as figures:
-        made = make_section(Toy(), "toy", answers, figures, tmp_path)
+        made = make_section(plan_section(Toy(), "toy", answers, Places()), figures, tmp_path)
     files = [file.href for part in made.parts for picture in part.figures for file in picture.files]
     assert len(files) == len(set(files)) == 12
     assert len({part.anchor for part in made.parts}) == len({part.table.file for part in made.parts}) == 3

@@ -15,6 +15,7 @@ from transferscope.models.network import Input
 from transferscope.questions import question_class
 from transferscope.store.tensors import write_tensors
 from transferscope.study.check import check
+from transferscope.study.estimate import estimate
 from transferscope.study.library import PAPERS, library_study, paper, paper_study, why_left_out
 from transferscope.study.load import load_study
 from transferscope.study.overrides import changed, with_images
@@ -38,6 +39,7 @@ def test_the_small_study_can_be_run_and_is_small(name: str) -> None:
     plan = make_plan(check(load_study(f"paper:{name}")))
     assert plan.shown.keys() == paper(name).figures.keys()
     assert all(titles for _, titles in plan.shown.values()), "every figure has answers"
+    assert estimate(plan.steps, measured=False).seconds > 0, "--plan knows every kind of step"
     if name not in ("abnar2022", "chatterji2020"):  # whose networks are of many sizes
         assert sum(step.cost for step in plan.steps) < 144e6, "40 minutes on two cores at 30,000 images a second"
 

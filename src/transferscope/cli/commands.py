@@ -156,6 +156,7 @@ def questions(options: argparse.Namespace) -> int:
 def report(options: argparse.Namespace) -> int:
     """Write the report of a run folder again, once, or as long as its study is under way."""
     from ..report import write_report
+    from ..runtime import cores
     from .watch import watch
 
     failed: list[str] = []
@@ -163,7 +164,7 @@ def report(options: argparse.Namespace) -> int:
         print(f"the page is kept fresh, every {options.watch:g} s; Ctrl-C ends this", file=sys.stderr)
         print(watch(options.folder, options.watch, failed.append))
     else:
-        print(write_report(options.folder, failed.append))
+        print(write_report(options.folder, failed.append, processes=cores()))
     _say_failed(failed)
     return 1 if failed else 0
 
@@ -294,7 +295,7 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
             measured = pick_device(options.device).type == "cuda" or not cluster.gpus
             found = estimate(steps, jobs=cores(), device=options.device, measured=measured)
             more = cluster_lines(found, laid_out(found, cluster))
-        on_top = report_line(plan, checked.study.analyses, steps)
+        on_top = report_line(plan, checked.study.analyses, steps, cores())
         print("\n".join([*found.lines(), *more, *([on_top] if on_top else [])]))
     known, where = pilots_for(asked, options.out or Path("runs") / asked.name)
     print("\n".join(told(prospects(checked, known), where)))
@@ -335,6 +336,7 @@ def _files(options: argparse.Namespace, asked: Files) -> int:
 def _end(folder: RunFolder, outcome: Outcome) -> int:
     """Write the report and say where it is; 1 when a step failed."""
     from ..report import write_report
+    from ..runtime import cores
 
     parts = [f"{_steps(len(outcome.done))} computed", f"{len(outcome.reused)} there before"]
     parts += [f"{len(outcome.failed)} failed"] if outcome.failed else []
@@ -342,7 +344,7 @@ def _end(folder: RunFolder, outcome: Outcome) -> int:
     print(f"{', '.join(parts)}, in {duration(outcome.seconds)}; writing the report", file=sys.stderr)
     failed: list[str] = []
     try:
-        print(write_report(folder.shown, failed.append))
+        print(write_report(folder.shown, failed.append, processes=cores()))
     except KeyboardInterrupt:
         again = f"transferscope report {shlex.quote(folder.shown)}"
         raise KeyboardInterrupt(f"interrupted: all steps are kept; for the report: {again}") from None

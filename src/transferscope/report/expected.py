@@ -12,6 +12,7 @@ from ..evidence.phrases import count
 from ..plots.sheet import figure
 from ..plots.style import house_style, styled
 from ..study.estimate import hours
+from .artists import artists_for
 from .figures import render, svg_uri
 
 if TYPE_CHECKING:
@@ -29,21 +30,24 @@ _LINES, _POINTS = 6, 40
 """Lines of a panel, and points of a line, of the figure that is drawn to see how long one takes."""
 
 
-def report_line(plan: Plan, analyses: Mapping[str, Question], steps: Sequence[Step]) -> str:
+def report_line(plan: Plan, analyses: Mapping[str, Question], steps: Sequence[Step], processes: int = 1) -> str:
     """Say about how long writing the report takes besides the steps; empty where nothing is to be drawn.
 
     Args:
         plan: of the study.
         analyses: its questions by item.
         steps: those that are not there yet; of others the figures lie there, too.
+        processes: that would draw, as far as there are figures enough.
     """
     figures = figures_to_come(plan, analyses, steps)
     if not figures:
         return ""
     plain = seconds_a_figure()
-    whole = hours(figures * _TIMES * plain)
+    drawing = 1 + artists_for(figures, processes)
+    whole = hours(figures * _TIMES * plain / drawing)
+    how = "one after the other" if drawing == 1 else f"by {drawing} processes"
     return (
-        f"the report comes on top: about {whole} for some {count(figures, 'figure')}, drawn one after the other here "
+        f"the report comes on top: about {whole} for some {count(figures, 'figure')}, drawn {how} here "
         f"(a plain one takes {plain:.1f} s, most about {_TIMES:g} times as long)"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -11,7 +12,7 @@ from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from markupsafe import Markup
@@ -25,7 +26,7 @@ from .compact import compact, text_uri
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Figures", "Saved"]
+__all__ = ["Ahead", "Drawn", "Figures", "Saved", "draw_into"]
 
 _FIXED: Mapping[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": "transferscope"},
@@ -36,6 +37,7 @@ _DRAWN = "drawn.json"
 _POINTS_PER_INCH = 72
 _DOTS: Mapping[str, int] = {"svg": 100, "pdf": 250}
 """Dots an inch of what is stored as dots: of photographs, and of what has too many parts to be stored one by one."""
+_CLIP = re.compile(rb'<clipPath id="(\w+)"')
 _MANY = 600
 """Parts from which on they are dots."""
 _BYTES_A_DOT = 4
@@ -58,12 +60,25 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """What is known of a figure in the folder: what it was made from, and the files it was written to."""
+class Drawn:
+    """What is known of a figure in the folder.
+
+    Attributes:
+        made_from: identity of its numbers and of what drew it.
+        width: inches.
+        files: kind → hash of the file that it was written to.
+    """
 
     made_from: str
     width: float
     files: Mapping[str, str]
+
+
+class Ahead(Protocol):
+    """Others who draw figures of the same folder at the same time."""
+
+    def take(self, name: str) -> Drawn | None:
+        """Return a figure as soon as it is drawn, ``None`` where nobody else draws it."""
 
 
 class Figures:
@@ -76,7 +91,13 @@ class Figures:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._before = _read(folder / _DRAWN)
-        self._now: dict[str, _Drawn] = {}
+        self._now: dict[str, Drawn] = {}
+        self.ahead: Ahead | None = None
+
+    def lacks(self, name: str, numbers: str) -> bool:
+        """Say whether a figure must be drawn, as far as the records tell."""
+        known = self._before.get(name)
+        return known is None or known.made_from != _made_from(numbers)
 
     def save(self, name: str, numbers: str, draw: Callable[[], Figure]) -> Saved:
         """Have a figure in the folder.
@@ -89,18 +110,11 @@ class Figures:
         Raises:
             StoreError: when the folder cannot be written.
         """
-        made_from = digest({"numbers": numbers, "software": _software()})
-        drawn, contents = self._before.get(name), {}
-        if drawn is not None and drawn.made_from == made_from:
-            contents = self._contents(name, drawn)
-        if drawn is None or not contents:
-            with house_style():
-                figure = draw()
-                contents = render(figure)
-            for kind, content in contents.items():
-                write_bytes(self._folder / f"{name}.{kind}", content)
-            files = {kind: _hash(content) for kind, content in contents.items()}
-            drawn = _Drawn(made_from, float(figure.get_figwidth()), files)
+        made_from = _made_from(numbers)
+        found = self._there(name, made_from, self._before.get(name))
+        if found is None and self.ahead is not None:
+            found = self._there(name, made_from, self.ahead.take(name))
+        drawn, contents = found or draw_into(self._folder, name, numbers, draw)
         self._now[name] = drawn
         return Saved(svg_uri(contents["svg"]), drawn.width)
 
@@ -120,17 +134,38 @@ class Figures:
         """Close; after an interrupt, too, so that what has been drawn need not be drawn again."""
         self.close(whole=kind is None)
 
-    def _contents(self, name: str, drawn: _Drawn) -> dict[str, bytes]:
-        """The files of a figure; nothing when one is not there, or not as it was written."""
+    def _there(self, name: str, made_from: str, drawn: Drawn | None) -> tuple[Drawn, dict[str, bytes]] | None:
+        """A figure and its files; nothing when it shows something else, or a file is not there as it was written."""
+        if drawn is None or drawn.made_from != made_from:
+            return None
         contents = {}
         for kind in _FIXED:
             try:
                 contents[kind] = (self._folder / f"{name}.{kind}").read_bytes()
             except OSError:
-                return {}
+                return None
             if _hash(contents[kind]) != drawn.files.get(kind):
-                return {}
-        return contents
+                return None
+        return drawn, contents
+
+
+def draw_into(folder: Path, name: str, numbers: str, draw: Callable[[], Figure]) -> tuple[Drawn, dict[str, bytes]]:
+    """Draw a figure and write it; as :meth:`Figures.save` does.
+
+    Returns:
+        What is to be known of it, and its files by kind.
+    """
+    with house_style():
+        figure = draw()
+        contents = render(figure)
+    for kind, content in contents.items():
+        write_bytes(folder / f"{name}.{kind}", content)
+    files = {kind: _hash(content) for kind, content in contents.items()}
+    return Drawn(_made_from(numbers), float(figure.get_figwidth()), files), contents
+
+
+def _made_from(numbers: str) -> str:
+    return digest({"numbers": numbers, "software": _software()})
 
 
 def render(figure: Figure) -> dict[str, bytes]:
@@ -153,7 +188,15 @@ def render(figure: Figure) -> dict[str, bytes]:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, dpi=min(_DOTS[kind], most), bbox_inches=box, metadata=metadata)
             contents[kind] = buffer.getvalue()
+    contents["svg"] = _named_by_place(contents["svg"])
     return contents
+
+
+def _named_by_place(svg: bytes) -> bytes:
+    """Number the clipping paths of a drawing, which matplotlib names by where they lay in memory."""
+    names = dict.fromkeys(_CLIP.findall(svg))
+    numbered = {name: b"clip%d" % i for i, name in enumerate(names, 1)}
+    return re.sub(rb'(?<=<clipPath id=")\w+(?=")|(?<=url\(#)\w+(?=\))', lambda m: numbered.get(m[0], m[0]), svg)
 
 
 def _as_dots(figure: Figure) -> None:
@@ -217,10 +260,10 @@ def _software() -> str:
     return digest({"sources": sources, "matplotlib": version("matplotlib")})
 
 
-def _read(path: Path) -> dict[str, _Drawn]:
+def _read(path: Path) -> dict[str, Drawn]:
     try:
         known: dict[str, Any] = read_json(path)
-        return {name: _Drawn(**drawn) for name, drawn in known.items()}
+        return {name: Drawn(**drawn) for name, drawn in known.items()}
     except (StoreError, AttributeError, TypeError):
         return {}  # not there or damaged: everything is drawn
 

@@ -13,6 +13,7 @@ from .. import __version__
 from ..questions import QUESTIONS, question_class
 from ..questions.result import Result
 from ..store.atomic import said_plainly, write_bytes
+from .artists import Artists, Order
 from .attempts import Attempts
 from .beside import BesideSection, beside_section
 from .claims import ClaimsSection, claims_section
@@ -20,7 +21,7 @@ from .figures import Figures
 from .first import First, first_of
 from .overview import failures
 from .places import Places
-from .sections import Answer, Said, Section, make_section, worth
+from .sections import Answer, PlannedSection, Said, Section, make_section, plan_section, worth
 from .tables import Table, table_of, too_large
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ _REMARK = 0.1
 """Weight of findings that only describe, and stand at the top of no page."""
 
 
-def write_report(folder: str | Path, failed: Callable[[str], None] | None = None, *, refresh: int = 0) -> Path:
+def write_report(
+    folder: str | Path, failed: Callable[[str], None] | None = None, *, refresh: int = 0, processes: int = 1
+) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/`` of a run folder from what is in its store.
 
     A figure, table or sentence that cannot be made costs nothing else of the page, which says why in its place.
@@ -47,6 +50,7 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
         folder: a run folder, or its address; steps that are missing are said to be missing.
         failed: told what could not be made, a line each.
         refresh: seconds after which a browser loads the page again; 0 for never.
+        processes: that draw figures at the same time; where there are few to be drawn, it is one.
 
     Returns:
         The page's path; of a run folder at an address, that of its mirror on this machine.
@@ -66,7 +70,7 @@ def write_report(folder: str | Path, failed: Callable[[str], None] | None = None
         item: tries.make(f"the section {item}", partial(study.results, item), dict[str, Result]())
         for item in study.items
     }
-    sections = _sections(study, results, root, tries)
+    sections = _sections(study, results, root, tries, processes)
     page = root / "report.html"
     claims = tries.make("the claims", lambda: claims_section(study, sections, root / "tables"), None)
     anchors = {section.item: section.anchor for section in sections}
@@ -148,22 +152,35 @@ class Told(Protocol):
 
 
 def _sections(
-    study: StoredStudy, results: Mapping[str, Mapping[str, Result]], root: Path, tries: Attempts
+    study: StoredStudy, results: Mapping[str, Mapping[str, Result]], root: Path, tries: Attempts, processes: int
 ) -> list[Section]:
     order = {name: i for i, name in enumerate(QUESTIONS)}
-    items = sorted(study.items, key=lambda item: order[study.items[item]])
+    places, planned = Places(), list[PlannedSection]()
+    for item in sorted(study.items, key=lambda item: order[study.items[item]]):
+        answers = {target: Answer(result, study.made(item, target)) for target, result in results[item].items()}
+        if answers:
+            question, shows = question_class(study.items[item]), study.shows.get(item, ())
+            one = partial(plan_section, question, item, answers, places, shows)
+            plan = tries.make(f"the section {item}", one, None)
+            planned += [] if plan is None else [plan]
     made: list[Section] = []
-    places = Places()
-    with Figures(root / "figures") as figures:
-        for item in items:
-            answers = {target: Answer(result, study.made(item, target)) for target, result in results[item].items()}
-            if answers:
-                question = question_class(study.items[item])
-                shows = study.shows.get(item, ())
-                one = partial(make_section, question, item, answers, figures, root / "tables", shows, places)
-                section = tries.make(f"the section {item}", one, None)
-                made += [] if section is None else [section]
+    with Figures(root / "figures") as figures, Artists(root, _orders(planned, figures), processes) as artists:
+        figures.ahead = artists
+        for plan in planned:
+            one_made = partial(make_section, plan, figures, root / "tables")
+            section = tries.make(f"the section {plan.item}", one_made, None)
+            made += [] if section is None else [section]
     return made
+
+
+def _orders(planned: Iterable[PlannedSection], figures: Figures) -> list[Order]:
+    return [
+        Order(section.item, part.target, picture.view.name, picture.name, picture.numbers)
+        for section in planned
+        for part in section.parts
+        for picture in part.pictures
+        if figures.lacks(picture.name, picture.numbers)
+    ]
 
 
 def render(

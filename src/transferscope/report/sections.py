@@ -26,7 +26,20 @@ if TYPE_CHECKING:
 
     from ..questions.result import Finding, Result, Verdict
 
-__all__ = ["Answer", "Part", "Picture", "Said", "Section", "make_section", "weightiest", "worth"]
+__all__ = [
+    "Answer",
+    "Part",
+    "Picture",
+    "PlannedSection",
+    "Said",
+    "Section",
+    "draw_view",
+    "make_section",
+    "plan_section",
+    "views_of",
+    "weightiest",
+    "worth",
+]
 
 _PIXELS_PER_INCH = 110
 
@@ -209,64 +222,127 @@ def named(figures: Sequence[str]) -> str:
     return ", ".join(told)
 
 
-def make_section(
-    question: Asked,
-    item: str,
-    answers: Mapping[str, Answer],
-    figures: Figures,
-    tables: Path,
-    shows: Sequence[str] = (),
-    places: Places | None = None,
-) -> Section:
-    """Draw and tabulate one item of a study.
+@dataclass(frozen=True)
+class PlannedPicture:
+    """A figure to be on the page.
+
+    Attributes:
+        view: what it shows of the result.
+        name: of its files, without an ending.
+        numbers: identity of what it shows.
+    """
+
+    view: View
+    name: str
+    numbers: str
+
+
+@dataclass(frozen=True)
+class PlannedPart:
+    """A question's answer for one target before anything of it is made.
+
+    Attributes:
+        target: its name.
+        answer: the result.
+        name: of its table, and the beginning of those of its figures.
+        anchor: where on the page it will be.
+        pictures: its figures.
+        failed: what could not be planned, a line each.
+    """
+
+    target: str
+    answer: Answer
+    name: str
+    anchor: str
+    pictures: tuple[PlannedPicture, ...]
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlannedSection:
+    """A question before anything of its section is made: all names are given.
+
+    Attributes:
+        question: its fixed words.
+        item: its name in the study.
+        anchor: where on the page it will be.
+        shows: figures and tables of a paper that it answers.
+        parts: one a target.
+    """
+
+    question: Asked
+    item: str
+    anchor: str
+    shows: tuple[str, ...]
+    parts: tuple[PlannedPart, ...]
+
+
+def plan_section(
+    question: Asked, item: str, answers: Mapping[str, Answer], places: Places, shows: Sequence[str] = ()
+) -> PlannedSection:
+    """Give names to all that will be drawn and tabulated of one item of a study.
 
     Args:
         question: its fixed words.
         item: its name in the study, the question's own name unless it is asked more than once.
         answers: target → answer, in the order of the study; the target ``""`` when there is only one.
-        figures: where figures go.
-        tables: folder of the tables.
-        shows: figures and tables of a paper that it answers.
         places: names of the page it goes on.
+        shows: figures and tables of a paper that it answers.
     """
-    at = Places() if places is None else places
-    title = question.words.title if item == question.called() else f"{question.words.title}: {item}"
-    anchor = at.anchor(item)
-    parts = tuple(_part(question, item, target, answer, figures, tables, at) for target, answer in answers.items())
-    return Section(
-        item,
-        anchor,
-        title,
-        question.words.rows,
-        named(shows),
-        question.words.asks,
-        question.words.how,
-        parts,
-    )
+    anchor = places.anchor(item)
+    parts = tuple(_planned(question, item, target, answer, places) for target, answer in answers.items())
+    return PlannedSection(question, item, anchor, tuple(shows), parts)
 
 
-def _part(
-    question: Asked, item: str, target: str, answer: Answer, figures: Figures, tables: Path, places: Places
-) -> Part:
+def _planned(question: Asked, item: str, target: str, answer: Answer, places: Places) -> PlannedPart:
     name = places.file(f"{item}-{target}" if target else item)
     anchor = places.anchor(f"part-{name}")
-    result, tries = answer.result, Attempts()
+    tries = Attempts()
+    views: tuple[View, ...] = (View("", question.words.caption),)
+    views = tries.make("the list of figures", partial(views_of, question, answer.result), views)
+    pictures = []
+    for view in views:
+        file = places.file(f"{name}-{view.name}") if view.name else name
+        numbers = f"{answer.identity} {dict(view.options)}" if view.options else answer.identity
+        pictures.append(PlannedPicture(view, file, numbers))
+    return PlannedPart(target, answer, name, anchor, tuple(pictures), tuple(tries.failed))
+
+
+def views_of(question: Asked, result: Result) -> tuple[View, ...]:
+    """Return the pictures of a result, the first one first."""
+    return View("", question.words.caption), *question.views(result)
+
+
+def make_section(planned: PlannedSection, figures: Figures, tables: Path) -> Section:
+    """Draw and tabulate one item of a study.
+
+    Args:
+        planned: what of.
+        figures: where figures go.
+        tables: folder of the tables.
+    """
+    words = planned.question.words
+    title = words.title if planned.item == planned.question.called() else f"{words.title}: {planned.item}"
+    parts = tuple(_part(words, part, figures, tables) for part in planned.parts)
+    shows = named(planned.shows)
+    return Section(planned.item, planned.anchor, title, words.rows, shows, words.asks, words.how, parts)
+
+
+def _part(words: Words, planned: PlannedPart, figures: Figures, tables: Path) -> Part:
+    result, target, anchor, tries = planned.answer.result, planned.target, planned.anchor, Attempts()
     said: tuple[Said, ...] = ()
     evidence: tuple[Finding, ...] = ()
-    more: tuple[View, ...] = ()
     evidence = tries.make("the findings", result.findings, evidence)
     said = tries.make("the findings", lambda: tuple(_said(f, target, anchor) for f in evidence), said)
     weighty = weightiest(said, 1)
-    table = tries.make("the table", lambda: _table(result, tables, f"{name}.csv"), EMPTY)
-    more = tries.make("the list of figures", lambda: tuple(question.views(result)), more)
+    table = tries.make("the table", lambda: _table(result, tables, f"{planned.name}.csv"), EMPTY)
+    tries.failed += planned.failed
     pictures = []
-    for view in (View("", question.words.caption), *more):
-        what = f"the figure {view.name!r}" if view.name else "the figure"
-        result_says = weighty[0].text if weighty else ""
-        file = places.file(f"{name}-{view.name}") if view.name else name
-        one = partial(_picture, question, view, target, file, answer, figures, result_says)
-        picture = tries.make(what, one, None)
-        pictures += [] if picture is None else [picture]
+    for picture in planned.pictures:
+        what = f"the figure {picture.view.name!r}" if picture.view.name else "the figure"
+        says = weighty[0].text if weighty else picture.view.caption
+        made = tries.make(what, partial(_picture, words, picture, planned, figures, says), None)
+        pictures += [] if made is None else [made]
     return Part(anchor, target, said, evidence if said else (), tuple(pictures), table, tuple(tries.failed))
 
 
@@ -277,14 +353,12 @@ def _table(result: Result, tables: Path, name: str) -> Table:
     return table
 
 
-def _picture(
-    question: Asked, view: View, target: str, name: str, answer: Answer, figures: Figures, says: str
-) -> Picture:
-    numbers = f"{answer.identity} {dict(view.options)}" if view.options else answer.identity
-    saved = figures.save(name, numbers, partial(_drawn, answer.result, target, view))
+def _picture(words: Words, picture: PlannedPicture, part: PlannedPart, figures: Figures, says: str) -> Picture:
+    name, target, view = picture.name, part.target, picture.view
+    saved = figures.save(name, picture.numbers, partial(draw_view, part.answer.result, target, view))
     return Picture(
         source=saved.source,
-        alt=f"{question.words.title}{f', {target}' if target else ''}. {says or view.caption}",
+        alt=f"{words.title}{f', {target}' if target else ''}. {says}",
         about=target,
         caption=view.caption,
         width=round(saved.width * _PIXELS_PER_INCH),
@@ -292,7 +366,7 @@ def _picture(
     )
 
 
-def _drawn(result: Result, target: str, view: View) -> FigureOfMatplotlib:
+def draw_view(result: Result, target: str, view: View) -> FigureOfMatplotlib:
     """Draw a view, the target it is about in its title: a figure goes where no page stands around it."""
     figure = result.plot(**view.options)
     if target:

@@ -14,7 +14,7 @@ from ..store.remote import mirror_of, shared
 from .figures import Figures
 from .page import failures_of, render
 from .places import Places
-from .sections import Answer, Asked, make_section
+from .sections import Answer, Asked, make_section, plan_section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,8 @@ def write_table_page(
         for section in shown:
             answers = {name: Answer(result, _identity(result)) for name, result in section.results.items()}
             item = section.asked.called()
-            sections.append(make_section(section.asked, item, answers, figures, root / "tables", places=places))
+            planned = plan_section(section.asked, item, answers, places)
+            sections.append(make_section(planned, figures, root / "tables"))
     for name, frame in tables.items():
         write_bytes(root / "tables" / f"{name}.csv", frame.to_csv(index=False).encode())
     page = root / "report.html"

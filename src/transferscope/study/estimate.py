@@ -221,6 +221,8 @@ def _of_step(step: Step, measured: _Measured) -> StepEstimate:
     if step.kind == "analysis":
         about = f"{len(step.spec['grid'])} pre-trainings" if "grid" in step.spec else f"{len(step.spec['runs'])} runs"
         return StepEstimate(step, about, step.cost / evaluation, step.cost * operations)
+    if step.kind == "head":
+        return StepEstimate(step, "a linear probe", step.cost / evaluation, step.cost * operations)
     if step.kind == "recording":
         kept = sum(path.stat().st_size for path in Path(step.spec["path"], "weights").glob("*.safetensors"))
         return StepEstimate(step, str(step.spec["path"]), step.cost / evaluation, step.cost * operations, float(kept))

@@ -1,0 +1,64 @@
+"""A process that draws figures for a page: orders come in on stdin, what was drawn goes out on stdout, a line each.
+
+Started as ``python -P -m transferscope.report.artist DIR``. It ends when stdin does. Why a figure cannot be drawn is
+not said here: who ordered it tries it again, and meets the same error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .artists import Order
+from .figures import Drawn, draw_into
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..questions.result import Result
+
+__all__ = ["main"]
+
+
+def main(folder: str) -> None:
+    """Draw what is asked for on stdin until there is no more."""
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a library prints must not be read as an answer
+    draw = _drawing(folder)
+    for line in sys.stdin:
+        order = Order(**json.loads(line))
+        drawn: Drawn | None = None
+        try:
+            drawn, _ = draw_into(Path(folder) / "figures", order.name, order.numbers, partial(draw, order))
+        except Exception:
+            drawn = None
+        out.write(json.dumps(None if drawn is None else asdict(drawn)) + "\n")
+
+
+def _drawing(folder: str) -> Callable[[Order], Figure]:
+    from ..questions import question_class
+    from ..study.stored_study import open_study
+    from .sections import draw_view, views_of
+
+    study = open_study(folder)
+
+    @cache
+    def results(item: str) -> dict[str, Result]:
+        return study.results(item)
+
+    def draw(order: Order) -> Figure:
+        result = results(order.item)[order.target]
+        views = views_of(question_class(study.items[order.item]), result)
+        return draw_view(result, order.target, next(v for v in views if v.name == order.view))
+
+    return draw
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,134 @@
+"""Figures drawn by other processes, from the last to the first, while a page is made from the first to the last.
+
+Whoever comes to a figure first draws it, so that all are busy until they meet. What a process cannot draw, or had not
+when it ended, is drawn where the page is made: others save time and change nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .figures import Drawn
+
+__all__ = ["Artists", "Order", "artists_for"]
+
+_WORTH = 6
+"""Figures for which one more process is started: a start takes as long as three of them."""
+
+_MOST = 8
+"""Processes at most; each has the results, and a torch, in its memory."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A figure to be drawn.
+
+    Attributes:
+        item: of the study.
+        target: whose answer.
+        view: name of what it shows of the answer; empty for the first.
+        name: of its files, without an ending.
+        numbers: identity of what it shows.
+    """
+
+    item: str
+    target: str
+    view: str
+    name: str
+    numbers: str
+
+
+def artists_for(figures: int, processes: int) -> int:
+    """Return how many processes are started besides the one that is there.
+
+    >>> artists_for(11, 1), artists_for(11, 4), artists_for(5, 4), artists_for(1000, 64)
+    (0, 1, 0, 8)
+    """
+    return max(0, min(processes - 1, figures // _WORTH, _MOST))
+
+
+class Artists:
+    """Processes that draw figures of one run folder; to be used as a context, whose end is theirs.
+
+    Args:
+        folder: the run folder.
+        orders: what has to be drawn, in the order of the page.
+        processes: that may work, this one among them.
+    """
+
+    def __init__(self, folder: Path, orders: Iterable[Order], processes: int) -> None:
+        self._command = [sys.executable, "-P", "-m", "transferscope.report.artist", str(folder)]
+        self._waiting = {order.name: order for order in orders}
+        self._busy: set[str] = set()
+        self._drawn: dict[str, Drawn] = {}
+        self._changed = threading.Condition()
+        self._others = artists_for(len(self._waiting), processes)
+        self._processes: list[subprocess.Popen[str]] = []
+
+    def __enter__(self) -> Artists:
+        """Start the processes."""
+        root = str(Path(__file__).resolve().parents[2])
+        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+        for _ in range(self._others):
+            # In sessions of their own, so that an interrupt from the keyboard reaches only this process.
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                start_new_session=True,
+            )
+            self._processes.append(process)
+            threading.Thread(target=self._keep_busy, args=(process,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the processes."""
+        with self._changed:
+            self._waiting.clear()
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+    def take(self, name: str) -> Drawn | None:
+        """Return a figure as soon as another process has drawn it; ``None``: it is drawn by no other."""
+        with self._changed:
+            self._waiting.pop(name, None)
+            self._changed.wait_for(lambda: name not in self._busy)
+            return self._drawn.get(name)
+
+    def _keep_busy(self, process: subprocess.Popen[str]) -> None:
+        """Have a process draw one figure after the other, the last first, until all are taken or it ends."""
+        assert process.stdin is not None and process.stdout is not None
+        with suppress(OSError), process.stdin, process.stdout:  # it may end with an order half written
+            while (order := self._last()) is not None:
+                drawn = None
+                with suppress(OSError, ValueError, TypeError):
+                    process.stdin.write(json.dumps(asdict(order)) + "\n")
+                    process.stdin.flush()
+                    drawn = Drawn(**json.loads(process.stdout.readline()))
+                with self._changed:
+                    self._busy.discard(order.name)
+                    if drawn is not None:
+                        self._drawn[order.name] = drawn
+                    self._changed.notify_all()
+                if drawn is None and process.poll() is not None:
+                    return
+
+    def _last(self) -> Order | None:
+        with self._changed:
+            if not self._waiting:
+                return None
+            _, order = self._waiting.popitem()
+            self._busy.add(order.name)
+            return order
