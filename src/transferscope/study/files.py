@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import ValidationError
 
-from ..errors import ModelError, SpecError, UsageError, nearest
+from ..errors import SpecError, UsageError, nearest
 from ..models.build import with_absolute_path
 from ..models.checkpoint import CheckpointFile
 from ..models.locate import content_digest
@@ -24,7 +24,7 @@ from .execute import execute, resources
 from .feasibility import of_labels, of_network
 from .graph import Plan, Step, in_order
 from .inventory import Found, absolute, survey
-from .network_spec import channels_of, image_settings, network_spec
+from .network_spec import asked_network, channels_of, image_settings
 from .problems import problems_of, raise_all
 from .schedule import Outcome
 from .training_steps import REVISION, data_step
@@ -249,10 +249,7 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
     if channels is None:
         channels, read_already = channels_of(model, first, at=at, size=asked.size)
     settings = image_settings(asked.size, channels, skip_unreadable=asked.skip_unreadable)
-    try:
-        network = network_spec(model, settings, asked.mean, asked.std)
-    except ModelError as e:
-        raise ModelError(f"--model: {e}") from e
+    network = asked_network(model, settings, asked.mean, asked.std)
     spec = absolute(asked.data, Path.cwd(), "--data")
     sized = settings.model_copy(update={"size": network["size"]})
     found = survey(spec, sized, asked.samples, "--data")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import TransferscopeError, UsageError
+from ..errors import ModelError, TransferscopeError, UsageError
 from ..store.digest import file_digest
 from .schema import SIDES, ImageSettings
 
 if TYPE_CHECKING:
     from ..models.checkpoint import CheckpointFile
 
-__all__ = ["channels_in", "channels_of", "image_settings", "network_spec"]
+__all__ = ["asked_network", "channels_in", "channels_of", "image_settings", "network_spec"]
 
 
 def image_settings(size: int | None, channels: Literal[1, 3] = 3, *, skip_unreadable: bool = False) -> ImageSettings:
@@ -57,6 +57,24 @@ def network_spec(
     }
     sources = sources_of(name)  # a network that lies in the user's files is another one when they change
     return {**spec, "files": [file_digest(path) for path in sources]} if sources else spec
+
+
+def asked_network(
+    name: str, images: ImageSettings, mean: tuple[float, ...] | None, std: tuple[float, ...] | None
+) -> dict[str, Any]:
+    """Return :func:`network_spec` of the options of a command, whose names are in its errors.
+
+    >>> asked_network("lenet", image_settings(24), (0.5, 0.5), None)
+    Traceback (most recent call last):
+    transferscope.errors.ModelError: --mean and --std: mean and std must have 3 entries each and std be positive: ...
+    """
+    option = "--model"
+    try:
+        network_spec(name, images, None, None)
+        option = "--mean and --std"
+        return network_spec(name, images, mean, std)
+    except ModelError as e:
+        raise ModelError(f"{option}: {e}") from e
 
 
 def channels_of(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ..data.imageset import ImageSet, ImageSplits
 from ..data.spec import load_images
-from ..errors import ModelError, SpecError, UsageError
+from ..errors import SpecError, UsageError
 from ..models.averaged_files import averaged_files
 from ..models.batchnorm import RECALIBRATION_BATCH
 from ..models.checkpoint import CheckpointFile, read, write
@@ -27,7 +27,7 @@ from ..questions.soup.text import table
 from ..store.digest import file_digest
 from .files import labels_of
 from .inventory import absolute
-from .network_spec import channels_of, image_settings, network_spec
+from .network_spec import asked_network, channels_of, image_settings
 from .work.checkpoint import file_into
 from .work.network import network_of
 
@@ -117,10 +117,7 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
     if channels is None:
         channels, first = channels_of(asked.model, asked.checkpoints[0], size=asked.size)
     settings = image_settings(asked.size, channels, skip_unreadable=asked.skip_unreadable)
-    try:
-        network = network_spec(asked.model, settings, asked.mean, asked.std)
-    except ModelError as e:
-        raise ModelError(f"--model: {e}") from e
+    network = asked_network(asked.model, settings, asked.mean, asked.std)
     images = _images(asked, asked.data, "--data", network)
     net = network_of(network, len(images.classes))
     paths = {label: path for path, label in labels_of(list(asked.checkpoints)).items()}
