@@ -40,6 +40,7 @@ def test_spec_of_options_for_others():
         ("/some/where", "a path needs its scheme; did you mean 'folder:/some/where'"),
         ("birds", "a path needs its scheme; did you mean 'folder:birds'"),
         ("foldr", "unknown scheme 'foldr'; did you mean 'folder'"),
+        ("folder", "folder: what follows the scheme is missing; expected folder:PLACE"),
         ("", "unknown scheme ''"),
         ("folder:", "what comes after the colon is missing"),
         ("folder:x?vla=0.1", "unknown option 'vla'; did you mean 'val'"),

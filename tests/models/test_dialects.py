@@ -4,6 +4,8 @@ Where transformers is installed, its own networks are the truth. Where it is not
 its files have them.
 """
 
+from dataclasses import replace
+
 import pytest
 import timm
 import torch
@@ -223,3 +225,64 @@ def test_networks_of_transformers_compute_the_same(tmp_path, kind):
     with torch.no_grad():
         a, b = (truth(x).last_hidden_state, mine.forward_features(x)) if features else (truth(x).logits, mine(x))
     torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def _small(kind):
+    t = pytest.importorskip("transformers")
+    body = {
+        "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+        "image_size": 32, "patch_size": 8, "num_labels": 5,
+    }  # fmt: skip
+    windows = {"image_size": 32, "patch_size": 2, "embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2]}
+    return {
+        "vit": lambda: t.ViTForImageClassification(t.ViTConfig(**body)),
+        "deit": lambda: t.DeiTForImageClassification(t.DeiTConfig(**body)),
+        "beit": lambda: t.BeitForImageClassification(t.BeitConfig(**body)),
+        "dinov2": lambda: t.Dinov2ForImageClassification(t.Dinov2Config(**body)),
+        "swin": lambda: t.SwinForImageClassification(t.SwinConfig(**windows, window_size=4, num_labels=5)),
+        "resnet": lambda: t.ResNetForImageClassification(
+            t.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_labels=5)
+        ),
+    }[kind]()
+
+
+@pytest.mark.parametrize("kind", ["vit", "deit", "beit", "dinov2", "swin", "resnet"])
+def test_what_transformers_save_fits_its_own_networks(tmp_path, kind):
+    truth = shaken(_small(kind))
+    truth.save_pretrained(tmp_path / "saved")  # since version 5 under other names than the network has
+    torch.save({"state_dict": {f"model.{k}": v for k, v in truth.state_dict().items()}}, tmp_path / "own.pt")
+    net = build(f"hf/{tmp_path / 'saved'}", 5)
+    x = torch.randn(2, 3, *net.input.size)
+    for file in ("saved", "own.pt"):
+        found = fit_to(net, read(tmp_path / file))
+        assert found.report.complete and not found.report.filled
+        with torch.no_grad():
+            assert torch.equal(net(found.params, x), truth(x).logits), file
+
+
+def test_a_body_under_new_names_fits_timm(tmp_path):
+    truth, module, size = _of_transformers("vit")
+    state = {f"encoder_q.{k}": v for k, v in shaken(truth).state_dict().items()}
+    torch.save(state, tmp_path / "x.pt")
+    net = wrap(module, name="mine", classes=5, input=Input((size, size)))
+    found, x = fit_to(net, read(tmp_path / "x.pt")), torch.randn(2, 3, size, size)
+    with torch.no_grad():
+        torch.testing.assert_close(truth(x).logits, net(found.params, x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("before", ["body.", "module.body.", ""])
+def test_files_in_which_a_library_names_layers_otherwise(tmp_path, before):
+    body = torch.nn.Sequential()
+    body.layers = torch.nn.Linear(12, 4)
+    body.norm = torch.nn.LayerNorm(4)
+    module = torch.nn.Sequential()
+    module.flat, module.body, module.head = torch.nn.Flatten(), body, torch.nn.Linear(4, 5)
+    written = {f"body.encoder.layer.{k}": f"body.layers.{k}" for k in ("weight", "bias")}
+    written |= {k: k for k in module.state_dict() if "layers" not in k}
+    net = replace(wrap(shaken(module), name="mine", classes=5, input=Input((2, 2))), saved_as=written)
+    params = net.params()
+    of_body = {a: params[b] for a, b in written.items() if a.startswith("body.")}
+    torch.save({before + a.removeprefix("body."): v for a, v in of_body.items()}, tmp_path / "a.pt")
+    found = fit_to(net, read(tmp_path / "a.pt"), head="drop", fresh={k: 0 * v for k, v in params.items()})
+    assert found.report.rule == "Hugging Face's names in files → those of the network"
+    assert all(torch.equal(found.params[k], v * (not k.startswith("head."))) for k, v in params.items())

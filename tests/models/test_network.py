@@ -50,3 +50,19 @@ def test_layers_that_look_at_the_version_of_weights_take_bare_ones():
     params = {k: v + 1 if v.is_floating_point() else v for k, v in net.params().items()}
     state = net.fresh(params).state_dict()
     assert all(torch.equal(state[k], v) for k, v in params.items())
+
+
+def test_tables_that_no_file_has_are_there_for_any_weights():
+    class Table(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(12, 2)
+            self.register_buffer("order", torch.arange(11, -1, -1), persistent=False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(x.flatten(1)[:, self.order])
+
+    net = wrap(Table(), name="mine", classes=2, input=Input((2, 2)))
+    x, doubled = torch.randn(3, 3, 2, 2), {k: 2 * v for k, v in net.params().items()}
+    assert doubled.keys() == {"fc.weight", "fc.bias"}
+    assert torch.equal(net(doubled, x), net.fresh(doubled)(x))

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from transferscope.evidence.estimate import Estimate
 from transferscope.evidence.finding import Finding
 from transferscope.evidence.guard import Witness
 from transferscope.evidence.tally import tally
+from transferscope.report import page
 from transferscope.report.board import board_of
 from transferscope.report.first import first_of
 from transferscope.report.forest import axis_of, drawn, effect_text, interval_only, references_of, unit_of
@@ -124,6 +126,19 @@ def test_files_begin_with_the_sentence_that_decides(take: str) -> None:
     assert second.less.startswith("−") or second.less in ("0.0", "−0.1")
     assert re.fullmatch(r"[\d.]+ to [\d.]+", best.interval)
     assert first_of([]) is None
+
+
+def test_one_of_several_answers_to_a_question_does_not_decide_for_all() -> None:
+    def section(item: str, *targets: str) -> SimpleNamespace:
+        return SimpleNamespace(item=item, anchor=item, parts=[SimpleNamespace(anchor=t) for t in targets])
+
+    result = next(iter(CASES.values()))
+    study = SimpleNamespace(items={"which": "which", "which of few": "which"})
+    alone, several = section("which of few", "photo"), section("which", "photo", "clipart")
+    results = {"which": {"photo": result, "clipart": result}, "which of few": {"photo": result}}
+    found = page._first(study, [alone], results)
+    assert found is not None and found.section == "which of few"
+    assert page._first(study, [several, alone], results) is None
 
 
 def test_a_drawing_has_the_numbers_on_one_scale() -> None:

@@ -79,7 +79,9 @@ def parse(spec: str, base: Path | None = None) -> Source:
     transferscope.errors.SpecError: foldr:x: unknown scheme 'foldr'; did you mean 'folder'?
     """
     scheme, colon, rest = spec.strip().partition(":")
-    if not colon or scheme not in SCHEMES:
+    if not colon and scheme in SCHEMES:
+        raise SpecError(spec, f"what follows the scheme is missing; expected {scheme}:PLACE")
+    if scheme not in SCHEMES:
         hint = nearest(scheme, SCHEMES)
         if not colon and ("/" in spec or (spec and hint.startswith("; known"))):
             raise SpecError(spec, f"a path needs its scheme; did you mean 'folder:{spec}'?")

@@ -227,7 +227,8 @@ def _network(
         check_function(module, name, wanted.size, wanted.channels)
         if known_as is not None and not known_as.startswith("py:"):
             _SOUND.add(key)
-    net = Network(module, name, classes, wanted, found, make, aliases(module), notes, twins)
+    saved_as = hugging_face.saved_names(module)
+    net = Network(module, name, classes, wanted, found, make, aliases(module), notes, twins, saved_as)
     net.__dict__["_trace"] = seen  # what the cached property would compute again
     return net
 

@@ -37,7 +37,9 @@ class Translation:
     names: tuple[tuple[str, str], ...]
 
 
-def translations(params: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Iterator[Translation]:
+def translations(
+    params: Mapping[str, Tensor], wanted: Mapping[str, Tensor], saved_as: Mapping[str, str] | None = None
+) -> Iterator[Translation]:
     """Yield the tensors under every set of names that makes some of them those of the network.
 
     A beginning that the file puts before a library's names (``vit.``, ``model.resnet.``) comes off.
@@ -45,7 +47,10 @@ def translations(params: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> 
     Args:
         params: of the file.
         wanted: of the network.
+        saved_as: names that the network's own library writes into files → names in the network.
     """
+    if saved_as:
+        yield _as_read(params, saved_as)
     for family, columns in _columns().items():
         for source, here in columns.items():
             found = _found(params, here)
@@ -54,6 +59,23 @@ def translations(params: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> 
             for target, there in columns.items():
                 if target != source and sum(name in wanted for name in there.values()) > len(found) // 4:
                     yield _translated(f"{source} names for {family} → {target}", params, found, there, wanted)
+
+
+def _as_read(params: Mapping[str, Tensor], saved_as: Mapping[str, str]) -> Translation:
+    """Rename what a library wrote as it would read it again; what stands before all names stays there.
+
+    A file of the body alone lacks the body's own name (``vit.``), which comes back.
+    """
+    bodies = {name.partition(".")[0] for name in saved_as if name.count(".") > 1}
+    known = {name.partition(".")[2]: here for name, here in saved_as.items() if name.partition(".")[0] in bodies}
+    known |= saved_as
+    names = {}
+    for name in params:
+        starts = [0, *(i + 1 for i, letter in enumerate(name) if letter == ".")]
+        start = next((i for i in starts if name[i:] in known), None)
+        names[name] = name if start is None else name[:start] + known[name[start:]]
+    renamed = {names[name]: value for name, value in params.items()}
+    return Translation(f"{_HF} names in files → those of the network", renamed, tuple(names.items()))
 
 
 def _found(params: Mapping[str, Tensor], here: Mapping[str, str]) -> dict[str, str]:
@@ -149,50 +171,66 @@ def _columns() -> dict[str, dict[str, dict[str, str]]]:
 _KINDS = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
 
 _HF, _TIMM, _TV, _META = "Hugging Face's", "timm's", "torchvision's", "Meta's"
+_HF5 = "transformers 5's"
+"""What networks of Hugging Face's library are called since its version 5; its files keep the names they had."""
+
+
+def _both(name: str) -> dict[str, str]:
+    """A name that networks of transformers kept."""
+    return {_HF: name, _HF5: name}
+
+
+def _projection(layer: str, which: str) -> str:
+    return f"{layer}.attention.{which[0]}_proj"
 
 
 def _vit() -> Iterator[tuple[str, Mapping[str, str]]]:
-    yield "cls|", {_HF: "embeddings.cls_token", _TIMM: "cls_token", _TV: "class_token"}
-    yield "position|", {_HF: "embeddings.position_embeddings", _TIMM: "pos_embed", _TV: "encoder.pos_embedding"}
-    yield "distilled|", {_HF: "embeddings.distillation_token", _TIMM: "dist_token"}
-    yield "patch", {_HF: "embeddings.patch_embeddings.projection", _TIMM: "patch_embed.proj", _TV: "conv_proj"}
+    yield "cls|", {**_both("embeddings.cls_token"), _TIMM: "cls_token", _TV: "class_token"}
+    yield "position|", {**_both("embeddings.position_embeddings"), _TIMM: "pos_embed", _TV: "encoder.pos_embedding"}
+    yield "distilled|", {**_both("embeddings.distillation_token"), _TIMM: "dist_token"}
+    yield "patch", {**_both("embeddings.patch_embeddings.projection"), _TIMM: "patch_embed.proj", _TV: "conv_proj"}
     for i in range(_BLOCKS):
         hf, timm, tv = f"encoder.layer.{i}", f"blocks.{i}", f"encoder.layers.encoder_layer_{i}"
-        yield f"{i}.norm1", {_HF: f"{hf}.layernorm_before", _TIMM: f"{timm}.norm1", _TV: f"{tv}.ln_1"}
+        new = f"layers.{i}"
+        before, after = ({_HF: f"{hf}.layernorm_{w}", _HF5: f"{new}.layernorm_{w}"} for w in ("before", "after"))
+        yield f"{i}.norm1", {**before, _TIMM: f"{timm}.norm1", _TV: f"{tv}.ln_1"}
         yield f"{i}@qkv", {_TIMM: f"{timm}.attn.qkv", _TV: f"{tv}.self_attention.in_proj_"}
         for which in _QKV:
-            yield f"{i}@{which}", {_HF: f"{hf}.attention.attention.{which}"}
-        out = f"{tv}.self_attention.out_proj"
-        yield f"{i}.out", {_HF: f"{hf}.attention.output.dense", _TIMM: f"{timm}.attn.proj", _TV: out}
-        yield f"{i}.norm2", {_HF: f"{hf}.layernorm_after", _TIMM: f"{timm}.norm2", _TV: f"{tv}.ln_2"}
-        yield f"{i}.wide", {_HF: f"{hf}.intermediate.dense", _TIMM: f"{timm}.mlp.fc1", _TV: f"{tv}.mlp.0"}
-        yield f"{i}.back", {_HF: f"{hf}.output.dense", _TIMM: f"{timm}.mlp.fc2", _TV: f"{tv}.mlp.3"}
-    yield "norm", {_HF: "layernorm", _TIMM: "norm", _TV: "encoder.ln"}
-    yield "head", {_HF: "classifier", _TIMM: "head", _TV: "heads.head"}
-    yield "head of DeiT", {_HF: "cls_classifier", _TIMM: "head"}
-    yield "second head of DeiT", {_HF: "distillation_classifier", _TIMM: "head_dist"}
+            yield f"{i}@{which}", {_HF: f"{hf}.attention.attention.{which}", _HF5: _projection(new, which)}
+        out = {_HF: f"{hf}.attention.output.dense", _HF5: f"{new}.attention.o_proj"}
+        yield f"{i}.out", {**out, _TIMM: f"{timm}.attn.proj", _TV: f"{tv}.self_attention.out_proj"}
+        yield f"{i}.norm2", {**after, _TIMM: f"{timm}.norm2", _TV: f"{tv}.ln_2"}
+        wide, back = (f"{timm}.mlp.fc1", f"{tv}.mlp.0"), (f"{timm}.mlp.fc2", f"{tv}.mlp.3")
+        yield f"{i}.wide", {_HF: f"{hf}.intermediate.dense", _HF5: f"{new}.mlp.fc1", _TIMM: wide[0], _TV: wide[1]}
+        yield f"{i}.back", {_HF: f"{hf}.output.dense", _HF5: f"{new}.mlp.fc2", _TIMM: back[0], _TV: back[1]}
+    yield "norm", {**_both("layernorm"), _TIMM: "norm", _TV: "encoder.ln"}
+    yield "head", {**_both("classifier"), _TIMM: "head", _TV: "heads.head"}
+    yield "head of DeiT", {**_both("cls_classifier"), _TIMM: "head"}
+    yield "second head of DeiT", {**_both("distillation_classifier"), _TIMM: "head_dist"}
 
 
 def _dinov2(gated: bool) -> Iterator[tuple[str, Mapping[str, str]]]:
-    yield "cls|", {_HF: "embeddings.cls_token", _TIMM: "cls_token", _META: "cls_token"}
-    yield "position|", {_HF: "embeddings.position_embeddings", _TIMM: "pos_embed", _META: "pos_embed"}
-    yield "registers|", {_HF: "embeddings.register_tokens", _TIMM: "reg_token", _META: "register_tokens"}
+    yield "cls|", {**_both("embeddings.cls_token"), _TIMM: "cls_token", _META: "cls_token"}
+    yield "position|", {**_both("embeddings.position_embeddings"), _TIMM: "pos_embed", _META: "pos_embed"}
+    yield "registers|", {**_both("embeddings.register_tokens"), _TIMM: "reg_token", _META: "register_tokens"}
     patch = "patch_embed.proj"
-    yield "patch", {_HF: "embeddings.patch_embeddings.projection", _TIMM: patch, _META: patch}
+    yield "patch", {**_both("embeddings.patch_embeddings.projection"), _TIMM: patch, _META: patch}
     wide = ("weights_in", "w12", "weights_out", "w3") if gated else ("fc1", "fc1", "fc2", "fc2")
     for i in range(_BLOCKS):
         hf, timm = f"encoder.layer.{i}", f"blocks.{i}"
         yield f"{i}@qkv", {_TIMM: f"{timm}.attn.qkv", _META: f"{timm}.attn.qkv"}
         for which in _QKV:
-            yield f"{i}@{which}", {_HF: f"{hf}.attention.attention.{which}"}
-        for a, b in (("norm1", "norm1"), ("attention.output.dense", "attn.proj"), ("norm2", "norm2")):
-            yield f"{i}.{b}", {_HF: f"{hf}.{a}", _TIMM: f"{timm}.{b}", _META: f"{timm}.{b}"}
+            yield f"{i}@{which}", {_HF: f"{hf}.attention.attention.{which}", _HF5: _projection(hf, which)}
+        out = {_HF: f"{hf}.attention.output.dense", _HF5: f"{hf}.attention.o_proj"}
+        yield f"{i}.attn.proj", {**out, _TIMM: f"{timm}.attn.proj", _META: f"{timm}.attn.proj"}
+        for norm in ("norm1", "norm2"):
+            yield f"{i}.{norm}", {**_both(f"{hf}.{norm}"), _TIMM: f"{timm}.{norm}", _META: f"{timm}.{norm}"}
         for k, a, b in ((1, wide[0], wide[1]), (2, wide[2], wide[3])):
-            yield f"{i}.fc{k}", {_HF: f"{hf}.mlp.{a}", _TIMM: f"{timm}.mlp.fc{k}", _META: f"{timm}.mlp.{b}"}
+            yield f"{i}.fc{k}", {**_both(f"{hf}.mlp.{a}"), _TIMM: f"{timm}.mlp.fc{k}", _META: f"{timm}.mlp.{b}"}
             scale = f"{timm}.ls{k}.gamma"
-            yield f"{i}.scale{k}|", {_HF: f"{hf}.layer_scale{k}.lambda1", _TIMM: scale, _META: scale}
-    yield "norm", {_HF: "layernorm", _TIMM: "norm", _META: "norm"}
-    yield "head", {_HF: "classifier", _TIMM: "head"}
+            yield f"{i}.scale{k}|", {**_both(f"{hf}.layer_scale{k}.lambda1"), _TIMM: scale, _META: scale}
+    yield "norm", {**_both("layernorm"), _TIMM: "norm", _META: "norm"}
+    yield "head", {**_both("classifier"), _TIMM: "head"}
 
 
 def _resnet() -> Iterator[tuple[str, Mapping[str, str]]]:

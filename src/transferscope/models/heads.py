@@ -127,7 +127,7 @@ def lent(net: Network, file: CheckpointFile) -> Params:
 
 def _match(net: Network, file: CheckpointFile) -> tuple[Params, FitReport, bool]:
     wanted = net.named()
-    naming, params, renamed, rule, made = _named(file, wanted)
+    naming, params, renamed, rule, made = _named(file, wanted, net.saved_as)
     there = {b: params[a] for a, b in naming.names.items() if b in wanted}
     for a, b in net.tied():
         if a in there and b in there and not same(there[a], there[b]):
@@ -173,7 +173,7 @@ def _match(net: Network, file: CheckpointFile) -> tuple[Params, FitReport, bool]
 
 
 def _named(
-    file: CheckpointFile, wanted: Mapping[str, Tensor]
+    file: CheckpointFile, wanted: Mapping[str, Tensor], saved_as: Mapping[str, str]
 ) -> tuple[Naming, Params, tuple[tuple[str, str], ...], str, list[str]]:
     """Find the names under which most of a file fits: its own or another library's, weights put together or not."""
     given = file.params | {
@@ -189,7 +189,7 @@ def _named(
     best, params, rule = find_naming(given, wanted), given, ""
     renamed: tuple[tuple[str, str], ...] = ()
     if best.hits < len(wanted):
-        for other in translations(given, wanted):
+        for other in translations(given, wanted, saved_as):
             naming = find_naming(other.params, wanted)
             if naming.hits > best.hits:
                 best, params, renamed, rule = naming, other.params, other.names, other.rule

@@ -6,19 +6,20 @@ Nothing is downloaded, and no code that lies in the folder is run. The library `
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import ModelError
 from .libraries import made
 from .network import Input
 from .options import Option, typed
 
-__all__ = ["CONFIGURATIONS", "constructed", "input_of"]
+__all__ = ["CONFIGURATIONS", "constructed", "input_of", "saved_names"]
 
 CONFIGURATIONS = ("config.json", "preprocessor_config.json")
 """Files of the folder that say what the network is; weights are read as any other file."""
@@ -76,6 +77,26 @@ def constructed(folder: str, options: Mapping[str, str], classes: int, wanted: I
         config.image_size = height if height == width else [height, width]
     make = partial(AutoModelForImageClassification.from_config, config, trust_remote_code=False)
     return made(name, make)
+
+
+def saved_names(module: nn.Module) -> dict[str, str]:
+    """Return the names that tensors have in the files ``transformers`` writes, name there → name in the module.
+
+    Since version 5 its networks call their layers otherwise than the files, which keep the names they always had.
+    Tensors that are put together or taken apart on the way are left out; nothing for modules of other libraries.
+    """
+    library = sys.modules.get("transformers")
+    if library is None or not isinstance(module, library.PreTrainedModel):
+        return {}
+    try:
+        from transformers.core_model_loading import revert_weight_conversion
+    except ImportError:  # before version 5 both had the same names
+        return {}
+    state = {name: value for name, value in module.state_dict().items() if isinstance(value, Tensor)}
+    name_of = {id(value): name for name, value in state.items()}
+    written = revert_weight_conversion(module, dict(state))
+    found = {name: name_of[id(value)] for name, value in written.items() if id(value) in name_of}
+    return found if any(a != b for a, b in found.items()) else {}
 
 
 def _folder(folder: str) -> Path:

@@ -93,6 +93,7 @@ class Network:
         aliases: further names of tensors that have several, each with the name under which it is counted.
         notes: what is other than in the module it was made of, a sentence each.
         twins: prefixes of further final classifiers beside ``head``, such as that of a distillation token.
+        saved_as: names that the module's library writes into its files → names here, where they are others.
     """
 
     module: nn.Module
@@ -104,10 +105,12 @@ class Network:
     aliases: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
     twins: tuple[str, ...] = ()
+    saved_as: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __call__(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Return logits ``(b, classes)`` of the module with these weights, in the mode of the template."""
-        logits: Tensor = functional_call(self.module, dict(params), (x,), strict=True)
+        constants = {name: value.to(x.device) for name, value in self._constants.items()}
+        logits: Tensor = functional_call(self.module, constants | dict(params), (x,), strict=True)
         return logits
 
     def params(self) -> Params:
@@ -166,6 +169,12 @@ class Network:
         """Names of the final classifier's tensors, of all of them where there are several."""
         heads = tuple(f"{name}." for name in (self.head, *self.twins) if name)
         return tuple(k for k in self.module.state_dict() if k.startswith(heads))
+
+    @cached_property
+    def _constants(self) -> Params:
+        """Buffers that no file has, such as tables of relative positions: the same whatever the weights are."""
+        kept = self.module.state_dict()
+        return {name: value for name, value in self.module.named_buffers() if name not in kept}
 
     @cached_property
     def _trace(self) -> Trace:

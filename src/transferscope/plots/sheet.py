@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["compose", "figure", "names_of", "sheet"]
+__all__ = ["compose", "figure", "leftmost", "names_of", "sheet"]
 
 _LEAST_PANEL = 0.24
 """Inches a panel of a chart takes at least for each point of the font, so that its ticks and labels can be read."""
@@ -77,6 +77,17 @@ def figure(
     fig = sheet(width * columns, height * rows)
     axes = fig.subplots(rows, columns, squeeze=False)
     return fig, [list(row) for row in axes]
+
+
+def leftmost(ax: Axes) -> bool:
+    """Say whether a panel begins a row, where what its rows are called is written for all beside it.
+
+    >>> made = sheet(12.0, 2.0)
+    >>> [leftmost(ax) for ax in made.subplots(1, 4)]  # in two rows, as four would be too narrow
+    [True, False, True, False]
+    """
+    place = ax.get_subplotspec()
+    return place is None or place.is_first_col()
 
 
 def compose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -76,7 +77,7 @@ def write_report(
     anchors = {section.item: section.anchor for section in sections}
     printed = tries.make("the paper's tables", lambda: beside_section(study, results, root / "tables", anchors), None)
     tries.failed += failures_of(sections)
-    first = tries.make("the first screen", lambda: _first(sections, results), None)
+    first = tries.make("the first screen", lambda: _first(study, sections, results), None)
     broken = tries.make("the runs that failed", lambda: _broken(study, results), tuple[str, ...]())
     text = render(study, sections, claims, printed, tries.failed, first, broken, refresh)
     write_bytes(page, text.encode())
@@ -260,9 +261,12 @@ def _with_room(sections: Sequence[Section]) -> list[Section]:
     return made
 
 
-def _first(sections: Sequence[Section], results: Mapping[str, Mapping[str, Result]]) -> First | None:
-    """What files or candidates are decided by; of several targets each has its own section instead."""
-    made = [(s, results[s.item]) for s in sections if len(s.parts) == 1]
+def _first(
+    study: StoredStudy, sections: Sequence[Section], results: Mapping[str, Mapping[str, Result]]
+) -> First | None:
+    """What files or candidates are decided by; several answers to a question have their own sections instead."""
+    answers = Counter(study.items[s.item] for s in sections for _ in s.parts)
+    made = [(s, results[s.item]) for s in sections if answers[study.items[s.item]] == 1]
     return first_of((next(iter(of.values())), s.parts[0].anchor, s.anchor) for s, of in made if of)
 
 

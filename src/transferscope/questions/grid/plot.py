@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import UsageError, nearest
 from ...numerics.power_law import fit_power_law
 from ...plots.looks import MARKERS
-from ...plots.sheet import sheet
+from ...plots.sheet import leftmost, sheet
 from ...plots.style import PALETTE, styled
 from .measure import Grid
 
@@ -66,7 +66,7 @@ def _cloud(ax: Axes, result: Grid, at: int) -> None:
         ax.plot(100 * line, 100 * (1 - law(1 - line)), color="#333333", lw=1.2, label="law of all")
     ax.set_title(_title(curve.shots))
     ax.set_xlabel("accuracy on the source, %")
-    ax.set_ylabel(f"accuracy on {result.target}, %" if at == 0 else "")
+    ax.set_ylabel(f"accuracy on {result.target}, %" if leftmost(ax) else "")
 
 
 def _offsets(ax: Axes, result: Grid, at: int) -> None:
@@ -79,7 +79,7 @@ def _offsets(ax: Axes, result: Grid, at: int) -> None:
         if added.low is not None and added.high is not None:
             ax.plot([100 * added.low, 100 * added.high], [y, y], color=PALETTE[0], lw=1.4)
     ax.axvline(0, color="#777777", lw=0.8)
-    ax.set_yticks(range(len(factors)), factors if at == 0 else [""] * len(factors))
+    ax.set_yticks(range(len(factors)), factors if leftmost(ax) else [""] * len(factors))
     ax.set_ylim(max(1, len(factors)) - 0.5, -0.5)
     ax.set_title(_title(result.curves[at].shots))
     ax.set_xlabel("added at equal accuracy on the source, points")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...plots.sheet import sheet
+from ...plots.sheet import leftmost, sheet
 from ...plots.style import PALETTE, styled
 from .measure import HELD_OUT, Soup
 
@@ -36,8 +36,8 @@ def plot(result: Soup) -> Figure:
         columns = len(result.tests) + 1
         fig = sheet(2.2 + 2.7 * columns, 1.6 + 0.27 * (len(shown) + 2))
         panels = fig.subplots(1, columns, squeeze=False)[0]
-        for place, (ax, images) in enumerate(zip(panels, result.tests, strict=False)):
-            _panel(ax, result, images, [e.name for e in shown], named=place == 0)
+        for ax, images in zip(panels, result.tests, strict=False):
+            _panel(ax, result, images, [e.name for e in shown], named=leftmost(ax))
             ax.set_xlabel(f"{metric} (%)\nn = {result.n[images]:,} images")
         _steps(panels[-1], result, metric)
     return fig
