@@ -1,6 +1,7 @@
 """Figures and tables as authors use them: in their axes, at the width of a column, in their fonts, in their files."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -13,7 +14,7 @@ import transferscope as ts
 from transferscope.errors import UsageError
 from transferscope.questions.barrier.measure import Barrier, BarrierPath
 
-from . import test_distance, test_rewind_plot, test_similarity_findings, test_transfer
+from . import test_distance, test_distance_plot, test_rewind_plot, test_similarity_findings, test_transfer
 from .print_size import as_svg, stumbles
 from .test_paths_plot import HOW, path
 
@@ -114,6 +115,12 @@ def test_at_the_width_of_a_page_everything_can_be_read(name: str, style: str) ->
         assert "<text" in svg and "serif" in svg, "text stays text, and has a font that everybody has"
         assert figure.get_figwidth() <= mpl.rcParams["figure.figsize"][0] + 1e-9
         assert stumbles(svg) == []
+
+
+def test_long_names_of_modules_do_not_run_into_each_other() -> None:
+    names = ("resnet.embedder", *(f"resnet.encoder.stages.{i}" for i in range(3)), "classifier")
+    with ts.style("report"):
+        assert stumbles(as_svg(replace(test_distance_plot.result(), modules=names).plot())) == []
 
 
 def test_the_check_sees_what_cannot_be_read() -> None:

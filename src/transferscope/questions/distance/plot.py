@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.crowded import crowded
 from ...plots.few import some_of
 from ...plots.looks import HATCHES, looks
 from ...plots.sheet import sheet
@@ -82,7 +83,7 @@ def _by_module(ax: Axes, result: Distance, groups: dict[str, tuple[Pair, ...]], 
                 ax.fill_between(x, values.min(0), values.max(0), color=colour, alpha=0.18, linewidth=0)
     step = max(1, -(-len(names) // _LABELS))
     shown = range(0, len(names), step)
-    slanted = len(names) > _BARS
+    slanted = crowded([names[i] for i in shown], _BARS)
     ax.set_xticks(
         list(shown),
         [names[i] for i in shown],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from ...errors import UsageError, nearest
+from ...plots.crowded import crowded
 from ...plots.few import first_of_each
 from ...plots.levels import Levels
 from ...plots.looks import MARKERS, looks
@@ -269,7 +270,7 @@ def _flatness(result: Landscape, places: list[int]) -> Figure:
     if by_module:
         every = max(1, -(-len(places) // (2 * _LABELS)))
         names = [result.modules[j] for j in places]
-        ax.set_xticks(x[::every], names[::every], rotation=90 if len(places) > 6 else 0, fontsize=7)
+        ax.set_xticks(x[::every], names[::every], rotation=90 if crowded(names[::every], 6) else 0, fontsize=7)
     else:
         ax.set_xlabel("distance, in norms of the filters")
         ax.set_xlim(left=0)

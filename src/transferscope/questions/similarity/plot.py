@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...plots.crowded import crowded
 from ...plots.few import some_of
 from ...plots.looks import HATCHES, looks
 from ...plots.sheet import sheet
@@ -133,7 +134,7 @@ def _module_ticks(ax: Axes, names: Sequence[str], *, vertical: bool = False, sla
     if vertical:
         ax.set_yticks(list(places), labels, fontsize=7)
     else:
-        slanted = slanted or sum(map(len, labels)) > 60
+        slanted = slanted or crowded(labels, 2 * _LABELS)
         ax.set_xticks(
             list(places), labels, fontsize=7, rotation=60 if slanted else 0, ha="right" if slanted else "center",
             rotation_mode="anchor",

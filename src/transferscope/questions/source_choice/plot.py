@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...plots.cells import draw_cells, thinned
+from ...plots.crowded import crowded
 from ...plots.looks import HATCHES, MARKERS, looks
 from ...plots.sheet import sheet
 from ...plots.style import styled
@@ -117,8 +118,8 @@ def _layers(ax: Axes, result: SourceChoice, target: str) -> None:
             ax.plot(x, values.mean(0), color=colour, linestyle=dash, marker=marker, markersize=3)
             if len(values) > 1:
                 ax.fill_between(x, values.min(0), values.max(0), color=colour, alpha=0.18, linewidth=0)
-    slanted = len(names) > 6
     places, shown = thinned(names, _TICKS)
+    slanted = crowded(shown, 6)
     ax.set_xticks(places, shown, fontsize=7.5, rotation=45 if slanted else 0, ha="right" if slanted else "center")
     ax.set_ylabel(r"$\|W_l - W_l^0\|_F\,/\,\sqrt{n}$")
     ax.set_ylim(bottom=0)
