@@ -78,16 +78,10 @@ class Artists:
         root = str(Path(__file__).resolve().parents[2])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         for _ in range(self._others):
-            # In sessions of their own, so that an interrupt from the keyboard reaches only this process.
-            process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                start_new_session=True,
-            )
+            try:
+                process = self._started({**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+            except OSError:  # this machine has no room for one more
+                break
             self._processes.append(process)
             threading.Thread(target=self._keep_busy, args=(process,), daemon=True).start()
         return self
@@ -106,6 +100,17 @@ class Artists:
             self._waiting.pop(name, None)
             self._changed.wait_for(lambda: name not in self._busy)
             return self._drawn.get(name)
+
+    def _started(self, environment: dict[str, str]) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+            start_new_session=True,  # an interrupt from the keyboard reaches only this process
+        )
 
     def _keep_busy(self, process: subprocess.Popen[str]) -> None:
         """Have a process draw one figure after the other, the last first, until all are taken or it ends."""
