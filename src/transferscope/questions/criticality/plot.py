@@ -184,7 +184,7 @@ def _wide_and_sharp(result: Criticality, shown: list[str]) -> Figure:
             f"keeps the train {unit.split()[0]} within ε; star: where μ is found", x=0.01, ha="left", fontsize=9,
         )  # fmt: skip
         fig.supxlabel("distance of the module from its initial weights", fontsize=9)
-        fig.supylabel("relative noise variance σ²" if result.noise == "relative" else "noise variance σ²", fontsize=9)
+        fig.supylabel(_variance(result), fontsize=9)
     return fig
 
 
@@ -240,8 +240,11 @@ def _maps(
         title += f"\nwhite line: border of what keeps the train {unit.split()[0]} within ε; star: where μ_i is found"
     area.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
     area.supxlabel("distance of the module from its initial weights", fontsize=9)
-    variance = "relative noise variance σ²" if result.noise == "relative" else "noise variance σ²"
-    area.supylabel(variance, fontsize=9)
+    area.supylabel(_variance(result), fontsize=9)
+
+
+def _variance(result: Criticality) -> str:
+    return "relative noise\nvariance σ²" if result.noise == "relative" else "noise\nvariance σ²"
 
 
 def _surface(result: Criticality, valley: Valley, kind: str, metric: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import UsageError, nearest
 from ...evidence.estimate import Estimate
+from ...plots.crowded import logarithmic
 from ...plots.looks import MARKERS
 from ...plots.sheet import sheet
 from ...plots.style import DIVERGING, PALETTE, styled
@@ -62,7 +63,7 @@ def _cloud(ax: Axes, result: Generalization) -> None:
                     facecolors="none" if label != family else colour, linewidths=0.9, label=label or "networks",
                 )  # fmt: skip
     if there.any():
-        ax.set_xscale("log")
+        logarithmic(ax)
     ax.set_xlabel("network criticality Σμ_i")
     ax.set_ylabel("test error (%)")
     gone = int((~there).sum())
