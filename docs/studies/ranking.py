@@ -29,9 +29,10 @@ def candidates(run: Path) -> pd.DataFrame:
         target = next(t for t in tuned.index.unique("target") if f"scores-{t.replace(' ', '-')}" == path.stem)
         for name, of in scores.groupby("candidate"):
             found = dict(zip(of["score"], of["value"], strict=True))
-            accuracy = 1 - float(tuned.loc[(target, name), "test_error"])
+            source = str(name).removeprefix("P").strip() or "source"  # scores call pre-trained weights P
+            accuracy = 1 - float(tuned.loc[(target, source), "test_error"])
             rows.append(
-                {"target": target, "candidate": f"{of['network'].iloc[0]} {name}", "tuned": accuracy, **found}
+                {"target": target, "candidate": f"{of['network'].iloc[0]} {source}", "tuned": accuracy, **found}
             )
     return pd.DataFrame(rows)
 
