@@ -127,7 +127,7 @@ def rank(options: argparse.Namespace) -> int:
     found: dict[str, Any] = open_study(folder.address).results("scores")
     for result in found.values():
         print(text(result))
-    return _end(folder, outcome)
+    return _end(folder, outcome, options.jobs)
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -259,7 +259,7 @@ def _run(options: argparse.Namespace, asked: Study) -> int:
         )
     finally:
         shown.display.close()
-    return _end(folder, outcome)
+    return _end(folder, outcome, options.jobs)
 
 
 def _plan(options: argparse.Namespace, asked: Study) -> int:
@@ -295,7 +295,7 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
             measured = pick_device(options.device).type == "cuda" or not cluster.gpus
             found = estimate(steps, jobs=cores(), device=options.device, measured=measured)
             more = cluster_lines(found, laid_out(found, cluster))
-        on_top = report_line(plan, checked.study.analyses, steps, cores())
+        on_top = report_line(plan, checked.study.analyses, steps, options.jobs or cores())
         print("\n".join([*found.lines(), *more, *([on_top] if on_top else [])]))
     known, where = pilots_for(asked, options.out or Path("runs") / asked.name)
     print("\n".join(told(prospects(checked, known), where)))
@@ -330,11 +330,11 @@ def _files(options: argparse.Namespace, asked: Files) -> int:
         )
     finally:
         shown.display.close()
-    return _end(folder, outcome)
+    return _end(folder, outcome, options.jobs)
 
 
-def _end(folder: RunFolder, outcome: Outcome) -> int:
-    """Write the report and say where it is; 1 when a step failed."""
+def _end(folder: RunFolder, outcome: Outcome, jobs: int | None) -> int:
+    """Write the report, by no more processes than ran steps, and say where it is; 1 when a step failed."""
     from ..report import write_report
     from ..runtime import cores
 
@@ -344,7 +344,7 @@ def _end(folder: RunFolder, outcome: Outcome) -> int:
     print(f"{', '.join(parts)}, in {duration(outcome.seconds)}; writing the report", file=sys.stderr)
     failed: list[str] = []
     try:
-        print(write_report(folder.shown, failed.append, processes=cores()))
+        print(write_report(folder.shown, failed.append, processes=jobs or cores()))
     except KeyboardInterrupt:
         again = f"transferscope report {shlex.quote(folder.shown)}"
         raise KeyboardInterrupt(f"interrupted: all steps are kept; for the report: {again}") from None
