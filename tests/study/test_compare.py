@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from transferscope.errors import CheckpointError, ModelError, SpecError, StoreError, UsageError
 from transferscope.models.build import build, initialise
@@ -152,3 +153,15 @@ def test_no_file_is_read_twice(files: dict[str, str], monkeypatch: pytest.Monkey
     taken.clear()
     plan_files(Inspection((files["a"],), "fixup_resnet8", DATA, size=16))
     assert taken == ["a.pt"]
+
+
+def test_images_that_nobody_asked_to_enlarge_are_named(files: dict[str, str], tmp_path: Path) -> None:
+    for part, label in ((p, c) for p in ("train", "test") for c in range(12)):
+        (tmp_path / "small" / part / f"class {label}").mkdir(parents=True)
+        Image.new("RGB", (16, 12), (20 * label, 0, 0)).save(tmp_path / "small" / part / f"class {label}" / "a.png")
+    data = f"folder:{tmp_path / 'small'}?val=0"
+    said = "images of 12×16 pixels are enlarged to 32×32"
+    _, text, notes = plan_files(asked(files, "a", "b", data=data, size=None))
+    assert [what for what, note in notes if said in note] == ["data images"] and said in " ".join(text.split())
+    _, text, notes = plan_files(asked(files, "a", "b", data=data, size=32))
+    assert not any("enlarged" in note for _, note in notes) and "enlarged" not in text

@@ -37,7 +37,7 @@ def logarithmic(ax: Axes) -> None:
 
     ax.set_xscale("log")
     low, high = ax.get_xlim()
-    if math.log10(high / low) < _DECADES:
+    if low > 0 and math.log10(high / low) < _DECADES:
         ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         ax.xaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf)))
         ax.xaxis.set_minor_formatter(NullFormatter())

@@ -293,7 +293,9 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
         }
         items[name] = {"": Step("analysis", name, body, inputs, question.cost(len(given), [found.test]))}
     steps = in_order(step for of in items.values() for step in of.values())
-    notes = [*(("data images", remark) for remark in found.remarks), *refused.items()]
+    enlarged = _enlarged(asked, found, network)
+    remarks = [*found.remarks, *([enlarged] if enlarged else [])]
+    notes = [*(("data images", remark) for remark in remarks), *refused.items()]
     return Plan(steps, items, {}), _as_text(asked, found, network, refused), tuple(notes)
 
 
@@ -354,6 +356,10 @@ def labels_of(paths: Sequence[str]) -> dict[str, str]:
     return {path: str(Path(*p)) for path, p in parts.items()}
 
 
+def _enlarged(asked: Files, found: Found, network: dict[str, Any]) -> str:
+    return found.enlarged(network["size"]) if asked.size is None else ""
+
+
 def _as_text(asked: Files, found: Found, network: dict[str, Any], refused: Mapping[str, str]) -> str:
     count = len(asked.checkpoints)
     done = (
@@ -363,6 +369,7 @@ def _as_text(asked: Files, found: Found, network: dict[str, Any], refused: Mappi
         "description": " ".join(
             [
                 f"{done} on {found.train} training and {found.test} test images.",
+                *([f"Of the data, {enlarged}."] if (enlarged := _enlarged(asked, found, network)) else []),
                 *(f"Not asked is {name}: {why}." for name, why in refused.items()),
             ]
         ),

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import DataError, SpecError
 from .schema import ImageSettings
+
+if TYPE_CHECKING:
+    from ..data.pixels import Pixels
 
 __all__ = ["Found", "absolute", "survey"]
 
@@ -25,6 +29,7 @@ class Found:
         identity: digest of what pixels and labels depend on: another one when files were changed since.
         remarks: what was left out or renamed, and what is not as it seems, a sentence each.
         captioned: whether the source says in words what the training images show; ``identity`` covers that, too.
+        first: height and width of the first image as it lies there; ``None`` where it has none, or cannot be read.
     """
 
     spec: str
@@ -36,6 +41,17 @@ class Found:
     identity: str
     remarks: tuple[str, ...] = ()
     captioned: bool = False
+    first: tuple[int, int] | None = None
+
+    def enlarged(self, size: int) -> str:
+        """Say that the images would be enlarged to a size that nobody has asked for; empty where they would not."""
+        if self.first is None or max(self.first) >= size:
+            return ""
+        height, width = self.first
+        return (
+            f"images of {height}×{width} pixels are enlarged to {size}×{size}, what the network was designed for or, "
+            f"where it does not say, the usual; --size {max(self.first)} keeps them"
+        )
 
 
 def absolute(spec: str, base: Path, where: str) -> str:
@@ -107,7 +123,15 @@ def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) 
         parts.identity(captions=not source.drawn),
         parts.remarks,
         parts.train.captions is not None,
+        None if source.drawn else _first(parts.train.pixels),  # pictures are drawn in any size
     )
+
+
+def _first(pixels: Pixels) -> tuple[int, int] | None:
+    try:
+        return pixels.size()
+    except (DataError, OSError, ValueError):  # whoever reads it says what is wrong with it
+        return None
 
 
 def _same(spec: str, option: str, own: int, of_all: int) -> None:

@@ -68,4 +68,5 @@ def _importance(ax: Axes, result: PredictionPower) -> None:
     ax.set_xlabel("lost when shuffled, share of what upstream accuracy leaves")
     told = some_of(len(shown), len(names), "covariates")
     ax.set_title("once upstream accuracy is known" + (f"\nthe strongest {told}" if told else ""))
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    if shown:
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))

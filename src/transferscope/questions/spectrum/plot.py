@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...evidence.phrases import power_of_ten
+from ...plots.crowded import logarithmic
 from ...plots.looks import MARKERS, looks
 from ...plots.sheet import sheet
 from ...plots.style import styled
@@ -121,10 +122,10 @@ def _counts(ax: Axes, result: Spectrum) -> None:
     for m, kind in enumerate(_kinds(result)):
         colour, dash = look[kind]
         ax.plot(edges[1:], result.under[m, place, 1:], color=colour, linestyle=dash, linewidth=1.3)
-    ax.set_xscale("log")
     shown = result.under[:, place, 1:].max(0) > 0
     if shown.any():
         ax.set_xlim(left=edges[1:][shown][0])
+    logarithmic(ax)
     ax.set_ylim(bottom=0)
     ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4), useMathText=True)
     ax.set_xlabel("threshold")
