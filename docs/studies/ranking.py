@@ -10,12 +10,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
+from transferscope.evidence.contrast import mean
 from transferscope.numerics import weighted_tau
 from transferscope.questions.scores.values import LOSSES, SCORES
+from transferscope.report.places import slug
 
 
 def candidates(run: Path) -> pd.DataFrame:
@@ -26,7 +26,7 @@ def candidates(run: Path) -> pd.DataFrame:
     rows = []
     for path in sorted(tables.glob("scores-*.csv")):
         scores = pd.read_csv(path)
-        target = next(t for t in tuned.index.unique("target") if f"scores-{t.replace(' ', '-')}" == path.stem)
+        target = next(t for t in tuned.index.unique("target") if f"scores-{slug(t)}" == path.stem)
         for name, of in scores.groupby("candidate"):
             found = dict(zip(of["score"], of["value"], strict=True))
             source = str(name).removeprefix("P").strip() or "source"  # scores call pre-trained weights P
@@ -49,11 +49,9 @@ def main(runs: list[str]) -> None:
         for name in names
     }
     found = pd.DataFrame(tau).T
-    less = found.sub(found.loc["ridge"])
-    count = found.shape[1]
-    half = stats.t.ppf(0.975, count - 1) * less.std(axis=1, ddof=1) / np.sqrt(count)
+    less = [mean(row) for row in found.sub(found.loc["ridge"]).to_numpy()]
     shown = found.assign(
-        mean=found.mean(axis=1), less=less.mean(axis=1), low=less.mean(axis=1) - half, high=less.mean(axis=1) + half
+        mean=found.mean(axis=1), less=[e.value for e in less], low=[e.low for e in less], high=[e.high for e in less]
     )
     print(every.pivot(index="candidate", columns="target", values="tuned").round(3).to_string())
     print()

@@ -28,6 +28,7 @@ __all__ = [
     "machine",
     "out_of_memory",
     "pick_device",
+    "python_path",
     "room",
     "sleep_while_waiting",
     "threads",
@@ -133,6 +134,15 @@ def cores() -> int:
     True
     """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def python_path() -> str:
+    """Return the ``PYTHONPATH`` with which a process of ours finds this package, wherever it lies.
+
+    >>> str(Path(__file__).resolve().parents[1]) in python_path().split(os.pathsep)
+    True
+    """
+    return os.pathsep.join([str(Path(__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def cache_folder() -> Path:

@@ -7,7 +7,7 @@ taken apart, and scales given the shape that is wanted. Nothing is interpolated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -71,9 +71,8 @@ def _as_read(params: Mapping[str, Tensor], saved_as: Mapping[str, str]) -> Trans
     known |= saved_as
     names = {}
     for name in params:
-        starts = [0, *(i + 1 for i, letter in enumerate(name) if letter == ".")]
-        start = next((i for i in starts if name[i:] in known), None)
-        names[name] = name if start is None else name[:start] + known[name[start:]]
+        ending = _ending(name, known)
+        names[name] = name if ending is None else name.removesuffix(ending) + known[ending]
     renamed = {names[name]: value for name, value in params.items()}
     return Translation(f"{_HF} names in files → those of the network", renamed, tuple(names.items()))
 
@@ -82,13 +81,16 @@ def _found(params: Mapping[str, Tensor], here: Mapping[str, str]) -> dict[str, s
     """Find of each name of a file the layer it is of: the longest ending of it that the library has."""
     found: dict[str, str] = {}
     for name in params:
-        parts = name.split(".")
-        endings = (".".join(parts[i:]) for i in range(len(parts)))
-        layer = next((here[ending] for ending in endings if ending in here), None)
-        if layer is not None:
-            found[name] = layer
+        if (ending := _ending(name, here)) is not None:
+            found[name] = here[ending]
     # Two sets of weights in one file (student and teacher): not for us to choose.
     return found if len(set(found.values())) == len(found) and len(found) > 3 else {}
+
+
+def _ending(name: str, known: Container[str]) -> str | None:
+    """Return the longest ending of a name that is known, whole parts of it."""
+    parts = name.split(".")
+    return next((ending for i in range(len(parts)) if (ending := ".".join(parts[i:])) in known), None)
 
 
 def _translated(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .artists import Order
-from .figures import Drawn, draw_into
+from .figures import draw_into
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,12 +33,12 @@ def main(folder: str) -> None:
     draw = _drawing(folder)
     for line in sys.stdin:
         order = Order(**json.loads(line))
-        drawn: Drawn | None = None
         try:
             drawn, _ = draw_into(Path(folder) / "figures", order.name, order.numbers, partial(draw, order))
+            answer = json.dumps(asdict(drawn))
         except Exception:
-            drawn = None
-        out.write(json.dumps(None if drawn is None else asdict(drawn)) + "\n")
+            answer = "null"
+        out.write(f"{answer}\n")
 
 
 def _drawing(folder: str) -> Callable[[Order], Figure]:

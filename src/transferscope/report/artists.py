@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..runtime import python_path
 from .figures import Drawn
 
 __all__ = ["Artists", "Order", "artists_for"]
@@ -75,11 +76,9 @@ class Artists:
 
     def __enter__(self) -> Artists:
         """Start the processes."""
-        root = str(Path(__file__).resolve().parents[2])
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         for _ in range(self._others):
             try:
-                process = self._started({**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+                process = self._started()
             except OSError:  # this machine has no room for one more
                 break
             self._processes.append(process)
@@ -101,14 +100,14 @@ class Artists:
             self._changed.wait_for(lambda: name not in self._busy)
             return self._drawn.get(name)
 
-    def _started(self, environment: dict[str, str]) -> subprocess.Popen[str]:
+    def _started(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": python_path()},
             start_new_session=True,  # an interrupt from the keyboard reaches only this process
         )
 

@@ -252,7 +252,7 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
     network = asked_network(model, settings, asked.mean, asked.std)
     spec = absolute(asked.data, Path.cwd(), "--data")
     sized = settings.model_copy(update={"size": network["size"]})
-    found = survey(spec, sized, asked.samples, "--data")
+    found = survey(spec, sized, asked.samples, "--data", look=asked.size is None)
     images = data_step("images", found, network, settings)
     files = asked._given()
     labels = _labels(files)
@@ -293,8 +293,7 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
         }
         items[name] = {"": Step("analysis", name, body, inputs, question.cost(len(given), [found.test]))}
     steps = in_order(step for of in items.values() for step in of.values())
-    enlarged = _enlarged(asked, found, network)
-    remarks = [*found.remarks, *([enlarged] if enlarged else [])]
+    remarks = filter(None, [*found.remarks, found.enlarged(network["size"])])
     notes = [*(("data images", remark) for remark in remarks), *refused.items()]
     return Plan(steps, items, {}), _as_text(asked, found, network, refused), tuple(notes)
 
@@ -356,10 +355,6 @@ def labels_of(paths: Sequence[str]) -> dict[str, str]:
     return {path: str(Path(*p)) for path, p in parts.items()}
 
 
-def _enlarged(asked: Files, found: Found, network: dict[str, Any]) -> str:
-    return found.enlarged(network["size"]) if asked.size is None else ""
-
-
 def _as_text(asked: Files, found: Found, network: dict[str, Any], refused: Mapping[str, str]) -> str:
     count = len(asked.checkpoints)
     done = (
@@ -369,7 +364,7 @@ def _as_text(asked: Files, found: Found, network: dict[str, Any], refused: Mappi
         "description": " ".join(
             [
                 f"{done} on {found.train} training and {found.test} test images.",
-                *([f"Of the data, {enlarged}."] if (enlarged := _enlarged(asked, found, network)) else []),
+                *([f"Of the data, {enlarged}."] if (enlarged := found.enlarged(network["size"])) else []),
                 *(f"Not asked is {name}: {why}." for name, why in refused.items()),
             ]
         ),

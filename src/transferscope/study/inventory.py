@@ -29,7 +29,7 @@ class Found:
         identity: digest of what pixels and labels depend on: another one when files were changed since.
         remarks: what was left out or renamed, and what is not as it seems, a sentence each.
         captioned: whether the source says in words what the training images show; ``identity`` covers that, too.
-        first: height and width of the first image as it lies there; ``None`` where it has none, or cannot be read.
+        first: height and width of the first image as it lies there, where that was looked at and there is one.
     """
 
     spec: str
@@ -81,7 +81,7 @@ def absolute(spec: str, base: Path, where: str) -> str:
         raise SpecError(where, str(e)) from e
 
 
-def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) -> Found:
+def survey(spec: str, settings: ImageSettings, samples: int | None, where: str, *, look: bool = False) -> Found:
     """List what a spec string finds.
 
     Args:
@@ -90,6 +90,7 @@ def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) 
         samples: how many images of each part to use at most, in place of the number in the spec string, which counts
             before the settings' one.
         where: place in the study, for errors.
+        look: whether to open the first image, to see its size.
 
     Raises:
         SpecError: what cannot be used: a missing folder, an empty class, a single class, another size or number of
@@ -123,7 +124,7 @@ def survey(spec: str, settings: ImageSettings, samples: int | None, where: str) 
         parts.identity(captions=not source.drawn),
         parts.remarks,
         parts.train.captions is not None,
-        None if source.drawn else _first(parts.train.pixels),  # pictures are drawn in any size
+        _first(parts.train.pixels) if look and not source.drawn else None,  # pictures are drawn in any size
     )
 
 

@@ -68,13 +68,16 @@ def asked_network(
     Traceback (most recent call last):
     transferscope.errors.ModelError: --mean and --std: mean and std must have 3 entries each and std be positive: ...
     """
-    option = "--model"
     try:
-        network_spec(name, images, None, None)
-        option = "--mean and --std"
+        fitted = network_spec(name, images, None, None)
+    except ModelError as e:
+        raise ModelError(f"--model: {e}") from e
+    if mean is None and std is None:
+        return fitted
+    try:
         return network_spec(name, images, mean, std)
     except ModelError as e:
-        raise ModelError(f"{option}: {e}") from e
+        raise ModelError(f"--mean and --std: {e}") from e
 
 
 def channels_of(

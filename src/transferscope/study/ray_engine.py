@@ -16,11 +16,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..errors import TransferscopeError, UsageError
-from ..runtime import cores, pick_device
+from ..runtime import cores, pick_device, python_path
 from ..store.folder import RunFolder, software
 from .events import Listener, StepEvent
 from .execute import usual_jobs
@@ -283,8 +282,7 @@ def _connected(ray: Any, engine: str, jobs: int | None, threads: int | None) -> 
 
 def _start_here(ray: Any, cpus: int, quiet: Mapping[str, Any]) -> None:
     """Start a cluster of this machine alone, which ends with this process."""
-    root = str(Path(__file__).resolve().parents[2])
-    given = {"PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])}
+    given = {"PYTHONPATH": python_path()}
     # What is computed here is nobody's business; and a busy machine takes its time to start processes.
     usual = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_register_timeout_seconds": "600"}
     given |= {key: value for key, value in usual.items() if key not in os.environ}

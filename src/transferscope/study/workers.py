@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import TransferscopeError
-from ..runtime import sleep_while_waiting
+from ..runtime import python_path, sleep_while_waiting
 from ..store.folder import RunFolder
 from .events import Listener, StepEvent
 from .graph import Plan, Step, in_order
@@ -32,9 +32,7 @@ class _Worker:
         self.step: Step | None = None
         self.ready = False
         self.log = log
-        package_root = str(Path(__file__).resolve().parents[2])
-        paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(threads)}
+        environment = {**os.environ, "PYTHONPATH": python_path(), "OMP_NUM_THREADS": str(threads)}
         sleep_while_waiting(environment)
         self._log_file: IO[bytes] = log.open("wb")
         # In a session of its own, so that an interrupt from the keyboard reaches only the engine, which then decides.
