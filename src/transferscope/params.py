@@ -6,6 +6,7 @@ tensors only; integer buffers (``num_batches_tracked``) are counters, and are ta
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
@@ -15,7 +16,18 @@ from torch import Tensor
 
 from .errors import UsageError
 
-__all__ = ["Params", "check_same", "clone", "combine", "difference", "distance", "floating", "lerp", "norm"]
+__all__ = [
+    "Params",
+    "bits_digest",
+    "check_same",
+    "clone",
+    "combine",
+    "difference",
+    "distance",
+    "floating",
+    "lerp",
+    "norm",
+]
 
 Params: TypeAlias = dict[str, Tensor]
 
@@ -32,6 +44,21 @@ def floating(params: Mapping[str, Tensor]) -> Params:
 def clone(params: Mapping[str, Tensor]) -> Params:
     """Return a copy that shares no memory."""
     return {k: v.detach().clone() for k, v in params.items()}
+
+
+def bits_digest(params: Mapping[str, Tensor]) -> str:
+    """Hash names and bits of weights to 32 hex digits, whatever file they are from.
+
+    >>> a, b = ({"w": torch.tensor([x])} for x in (0.0, -0.0))
+    >>> bits_digest(a) == bits_digest(clone(a)), bits_digest(a) == bits_digest(b)
+    (True, False)
+    """
+    h = hashlib.blake2b(digest_size=16)
+    for name in sorted(params):
+        value = params[name].detach().cpu().contiguous()
+        h.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        h.update(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+    return h.hexdigest()
 
 
 def check_same(first: Mapping[str, Tensor], *others: Mapping[str, Tensor]) -> None:

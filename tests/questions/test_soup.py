@@ -25,6 +25,7 @@ from transferscope.questions.soup.decision import decided
 from transferscope.questions.soup.entries import over_sets
 from transferscope.questions.soup.ingredients import Ingredient
 from transferscope.questions.soup.measure import HELD_OUT, Soup, soup
+from transferscope.questions.soup.seen import above_test, warning
 from transferscope.rng import generator, numpy_generator
 
 from .drawn import drawn
@@ -103,6 +104,20 @@ def slow_recipe(measure):
         if (now := measure([*inside, name])) >= best:
             inside, best = [*inside, name], now
     return tuple(inside)
+
+
+def test_held_out_images_that_were_learned_are_named(found):
+    assert warning(found) is None  # drawn as the test images are
+    images = {HELD_OUT: pictures("learned", 400), "test": pictures("far", 400, noise=3)}
+    near = {name: tuned(name, size=0.02) for name in "ab"}
+    learned = made([Solution(name, params) for name, params in near.items()], *images.values())
+    gap = above_test(learned)
+    held, test = (np.mean([scored(p, of) for p in near.values()], 0) for of in images.values())
+    half = 1.96 * math.sqrt(held.var(ddof=1) / 400 + test.var(ddof=1) / 400)
+    assert gap.value == pytest.approx(held.mean() - test.mean(), abs=1e-12)
+    assert half < gap.value - gap.low < 1.3 * half and gap.high - gap.value < 1.3 * half  # rather wide than narrow
+    assert gap.low > 0.02 and warning(learned)[1] == gap
+    assert any(f.text.startswith("Held-out images may have been trained on") for f in learned.findings())
 
 
 def test_everything_against_plain_numpy(found):

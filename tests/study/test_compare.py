@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from transferscope.errors import CheckpointError, ModelError, SpecError, StoreError, UsageError
@@ -92,6 +93,14 @@ def test_two_sets_of_weights_of_one_file(files: dict[str, str], tmp_path: Path) 
         Comparison((two, two), at=("student", "teacher", "x"), **settings)
     with pytest.raises(UsageError, match="--init-at says which weights of the file given with --init"):
         Comparison((two, files["a"]), init_at="x", **settings)
+
+
+def test_the_same_weights_in_two_files_are_named(files: dict[str, str], tmp_path: Path) -> None:
+    torch.save(torch.load(files["a"]), tmp_path / "copy.pt")  # the name of the file is in it: other bytes
+    plan, text, notes = plan_files(asked({**files, "copy": str(tmp_path / "copy.pt")}, "a", "b", "copy"))
+    said = "a.pt and copy.pt are one and the same network: all their weights are equal"
+    assert ("checkpoints", said) in notes and f"{said}." in yaml.safe_load(text)["description"]
+    assert len([step for step in plan.steps if step.kind == "checkpoint"]) == 3
 
 
 def test_one_name_in_two_folders(files: dict[str, str], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from transferscope.errors import CheckpointError, ModelError, SpecError, StoreError, TransferscopeError, UsageError
 from transferscope.models.build import build, initialise
@@ -103,6 +104,17 @@ def refused(error: type[TransferscopeError], said: str, *words: str, data: str =
     with pytest.raises(error, match=said) as caught:
         plan_ranking(Ranking(words, data, **more))  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def test_one_size_for_all_and_a_copy_is_named(files: dict[str, str], tmp_path: Path) -> None:
+    save_file(torch.load(files["deep"]), tmp_path / "twin.safetensors")
+    words = (files["deep"], str(tmp_path / "twin.safetensors"))
+    plan, _, notes = plan_ranking(Ranking(words, DATA, QUICK, size=24))
+    assert {step.spec["network"]["size"] for step in plan.steps if step.kind == "checkpoint"} == {24}
+    said = "deep.pt and twin.safetensors are one and the same network: all their weights are equal"
+    assert ("candidates", said) in notes
+    refused(UsageError, "--size 4: expected 8 to 4096", *words, size=4)
+    refused(TransferscopeError, "small.pt", files["small"], files["deep"], size=24)  # its layers are for 16 pixels
 
 
 def test_what_is_refused(files: dict[str, str], tmp_path: Path) -> None:

@@ -115,7 +115,9 @@ def rank(options: argparse.Namespace) -> int:
     of_scores = dict(settings.get("scores", {}))
     if options.finetune is not None:
         of_scores["finetune"] = options.finetune
-    asked = Ranking(tuple(options.candidates), options.data, of_scores, options.samples, options.skip_unreadable)
+    asked = Ranking(
+        tuple(options.candidates), options.data, of_scores, options.size, options.samples, options.skip_unreadable
+    )
     _prepare()
     shown = _Shown()
     try:

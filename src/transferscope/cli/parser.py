@@ -169,6 +169,12 @@ def build_parser() -> argparse.ArgumentParser:
         "where the network can be told from it; or a run folder, for its pre-trainings at the epochs that were kept",
     )
     rank.add_argument("--data", required=True, metavar="SPEC", help=_DATA)
+    rank.add_argument(
+        "--size",
+        type=int,
+        metavar="PX",
+        help="side of the images in pixels, for all files (default: what each network was designed for)",
+    )
     rank.add_argument("--samples", type=int, metavar="N", help="use at most N images of each part")
     rank.add_argument(
         "--set",

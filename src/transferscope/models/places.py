@@ -138,6 +138,8 @@ def _chosen(path: Path, places: Mapping[str, Any], at: str | None) -> tuple[str,
         within = f"{at.rstrip('.')}."
         if usual is not None and any(str(k).startswith(within) for k in places[usual][1]):
             return usual, within
+        if len(meant := [name for name in places if at.lower() in re.split(r"[._]", name.lower())]) == 1:
+            return meant[0], ""  # ema for state_dict_ema
         choices = _choices(places)
         raise CheckpointError(
             f"{path}: no weights at {at!r}; there are some at {', '.join(choices)}{_near(at, choices)}"

@@ -43,32 +43,37 @@ class Named:
     learned: Step | str = NOT_LEARNED
 
 
-def named(words: Sequence[str]) -> list[Named]:
+def named(words: Sequence[str], size: int | None = None) -> list[Named]:
     """Find the candidates that words name: ``NETWORK=FILE``, ``FILE``, or a run folder.
+
+    Args:
+        words: as they were given.
+        size: side of the images of files in pixels; by default what their networks were designed for. What is in a
+            run folder sees images as it did in its study.
 
     Raises:
         UsageError: for a word that is none of these, or a file whose network cannot be told.
         TransferscopeError: when a file, a network or a run folder cannot be used.
     """
-    return [candidate for word in words for candidate in _of(word)]
+    return [candidate for word in words for candidate in _of(word, size)]
 
 
-def _of(word: str) -> Iterator[Named]:
+def _of(word: str, size: int | None) -> Iterator[Named]:
     path = Path(word).expanduser()
     if is_recording(path):
         named = Recording.open(path).about.get("model")
-        yield _file(str(path), str(named) if named else None)
+        yield _file(str(path), str(named) if named else None, size)
         return
     if path.is_dir():
         yield from _in_folder(path)
         return
     network, given, file = _apart(word)
     if path.exists() or not given:
-        yield _file(str(path), None)
+        yield _file(str(path), None, size)
     elif not (network and file):
         raise UsageError(f"{word!r}: expected NETWORK=FILE, e.g. timm/resnet18=a.safetensors")
     else:
-        yield _file(str(Path(file).expanduser()), network)
+        yield _file(str(Path(file).expanduser()), network, size)
 
 
 def _apart(word: str) -> tuple[str, str, str]:
@@ -84,7 +89,7 @@ def _apart(word: str) -> tuple[str, str, str]:
     return word.rpartition("=") if "?" in word[: signs[0]] else word.partition("=")
 
 
-def _file(path: str, network: str | None) -> Named:
+def _file(path: str, network: str | None, asked: int | None) -> Named:
     """A file of a network that is named, or can be told from its tensors."""
     file = read(path)
     found = guess(file.params) if network is None or "/" not in network else None
@@ -92,9 +97,9 @@ def _file(path: str, network: str | None) -> Named:
         if found is None:
             raise UsageError(f"{path}: which network it is of cannot be told; give it as NETWORK={path}")
         network = found.name
-    size, channels = None, 3
+    size, channels = asked, 3
     if found is not None and found.name == network:
-        size, channels = max(found.input.size), found.input.channels
+        size, channels = asked or max(found.input.size), found.input.channels
     return Named(path, _network(path, network, size, channels, file))
 
 

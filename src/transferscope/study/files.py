@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationError
 
 from ..errors import SpecError, UsageError, nearest
 from ..models.build import with_absolute_path
 from ..models.checkpoint import CheckpointFile
-from ..models.locate import content_digest
 from ..questions import QUESTIONS, question_class
 from ..questions.base import Question
 from ..store.digest import digest
@@ -22,17 +21,17 @@ from ..store.folder import About, RunFolder
 from .events import Listener, StepEvent, unheard
 from .execute import execute, resources
 from .feasibility import of_labels, of_network
+from .file_steps import alike, file_step, names_apart
 from .graph import Plan, Step, in_order
 from .inventory import Found, absolute, survey
 from .network_spec import asked_network, channels_of, image_settings
 from .problems import problems_of, raise_all
 from .schedule import Outcome
-from .training_steps import REVISION, data_step
-from .work.checkpoint import file_into
+from .training_steps import data_step
 from .work.network import network_of
 from .yaml_output import as_yaml
 
-__all__ = ["Files", "file_step", "labels_of", "question_with", "run_files", "run_plan"]
+__all__ = ["Files", "question_with", "run_files", "run_plan"]
 
 _KEPT = "whose runs keep weights at several epochs; a file holds one set"
 
@@ -255,19 +254,22 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
     found = survey(spec, sized, asked.samples, "--data", look=asked.size is None)
     images = data_step("images", found, network, settings)
     files = asked._given()
-    labels = _labels(files)
+    labels = names_apart(files)
     inputs: dict[str, Step] = {"images images": images}
-    given, headless = [], []
+    given, headless, bits = [], [], dict[str, str]()
     for file in files[: len(asked.checkpoints)]:
         key = f"file {labels[file]}"
-        inputs[key], whole = file_step(file, labels[file], network, len(found.classes), asked.head, read_already)
+        taken = file_step(file, labels[file], network, len(found.classes), asked.head, read_already)
+        inputs[key] = taken.step
+        bits[labels[file]] = taken.bits
         read_already = None  # was the first; one file at a time is in memory
         given.append({"input": key, "label": labels[file], "group": "P" if asked.init else ""})
-        headless += [] if whole else [labels[file]]
+        headless += [] if taken.whole else [labels[file]]
     source = None
     if asked.init is not None:
         # Weights to start from usually have a head for other classes, which they keep.
-        inputs["source"], _ = file_step(files[-1], labels[files[-1]], network, None, "keep")
+        start = file_step(files[-1], labels[files[-1]], network, None, "keep")
+        inputs["source"] = start.step
         source = {"label": labels[files[-1]], "weights": "given"}
     chosen = _to_ask(asked, headless)
     for name in asked.settings:
@@ -293,9 +295,14 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
         }
         items[name] = {"": Step("analysis", name, body, inputs, question.cost(len(given), [found.test]))}
     steps = in_order(step for of in items.values() for step in of.values())
+    same = alike(bits)
     remarks = filter(None, [*found.remarks, found.enlarged(network["size"])])
-    notes = [*(("data images", remark) for remark in remarks), *refused.items()]
-    return Plan(steps, items, {}), _as_text(asked, found, network, refused), tuple(notes)
+    notes = [
+        *(("checkpoints", said) for said in same),
+        *(("data images", remark) for remark in remarks),
+        *refused.items(),
+    ]
+    return Plan(steps, items, {}), _as_text(asked, found, network, refused, same), tuple(notes)
 
 
 def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
@@ -312,50 +319,9 @@ def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
     return asked.only or tuple(q for q in without if not question_class(q).by_name)
 
 
-_File: TypeAlias = tuple[str, str | None]
-"""A file, and which of its weights."""
-
-
-def file_step(
-    file: _File,
-    label: str,
-    network: dict[str, Any],
-    classes: int | None,
-    head: str,
-    read_already: CheckpointFile | None = None,
-) -> tuple[Step, bool]:
-    """Return the step that reads a file, and whether the file has a head; says what is wrong with the file."""
-    path, at = file
-    full = str(Path(path).expanduser().absolute())
-    body = {
-        "revision": REVISION["checkpoint"],
-        "network": network,
-        "path": full,
-        "classes": classes,
-        "head": head,
-    } | ({} if at is None else {"at": at})
-    _, _, loaded = file_into(body, read_already)
-    whole = set(loaded.report.head) <= set(loaded.report.fits)
-    return Step("checkpoint", label, {**body, "content": content_digest(full, at)}, cost=100), whole
-
-
-def _labels(files: Sequence[_File]) -> dict[_File, str]:
-    """Name weights by what tells them apart: the names of their files or folders, and which weights of a file."""
-    by_path = labels_of(list(dict.fromkeys(path for path, _ in files)))
-    several = len({at for _, at in files}) > 1
-    return {(path, at): by_path[path] + (f" at {at}" if several and at else "") for path, at in files}
-
-
-def labels_of(paths: Sequence[str]) -> dict[str, str]:
-    """Name files by what tells them apart: their own names, the names of their folders, or as much as it takes."""
-    parts = {path: Path(path).expanduser().absolute().parts for path in paths}
-    for depth in range(1, min(map(len, parts.values()))):
-        if len({p[-depth] for p in parts.values()}) == len(parts):
-            return {path: p[-depth] for path, p in parts.items()}
-    return {path: str(Path(*p)) for path, p in parts.items()}
-
-
-def _as_text(asked: Files, found: Found, network: dict[str, Any], refused: Mapping[str, str]) -> str:
+def _as_text(
+    asked: Files, found: Found, network: dict[str, Any], refused: Mapping[str, str], same: Sequence[str]
+) -> str:
     count = len(asked.checkpoints)
     done = (
         f"{count} checkpoints of {asked.model} compared" if count > 1 else f"A checkpoint of {asked.model} inspected"
@@ -364,6 +330,7 @@ def _as_text(asked: Files, found: Found, network: dict[str, Any], refused: Mappi
         "description": " ".join(
             [
                 f"{done} on {found.train} training and {found.test} test images.",
+                *(f"{said}." for said in same),
                 *([f"Of the data, {enlarged}."] if (enlarged := found.enlarged(network["size"])) else []),
                 *(f"Not asked is {name}: {why}." for name, why in refused.items()),
             ]

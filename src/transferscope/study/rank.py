@@ -17,7 +17,8 @@ from ..store.folder import RunFolder
 from .candidates import Named, named
 from .events import Listener, unheard
 from .execute import resources
-from .files import file_step, labels_of, question_with, run_plan
+from .file_steps import alike, file_step, labels_of
+from .files import question_with, run_plan
 from .graph import Plan, Step, in_order
 from .inventory import Found, absolute, survey
 from .schedule import Outcome
@@ -38,6 +39,7 @@ class Ranking:
         candidates: ``NETWORK=FILE``, ``FILE`` or run folders.
         data: images of the target, a spec string.
         settings: of the question ``scores``, those that are not as their defaults.
+        size: side of the images in pixels, for all candidates; by default each sees what it was designed for.
         samples: use at most so many images of each part.
         skip_unreadable: leave out images that cannot be read.
     """
@@ -45,6 +47,7 @@ class Ranking:
     candidates: tuple[str, ...]
     data: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    size: int | None = None
     samples: int | None = None
     skip_unreadable: bool = False
 
@@ -90,7 +93,7 @@ def plan_ranking(asked: Ranking) -> tuple[Plan, str, tuple[tuple[str, str], ...]
         raise UsageError(f"--samples {asked.samples}: expected 1 or more images of each part")
     question = question_with(_QUESTION, {"random": False, **asked.settings})
     spec = absolute(asked.data, Path.cwd(), "--data")
-    candidates = named(asked.candidates)
+    candidates = named(asked.candidates, asked.size)
     if len(candidates) < 2:
         raise UsageError(
             f"{len(candidates)} candidate given; ranking takes 2 or more, 'transferscope inspect' takes one"
@@ -98,6 +101,7 @@ def plan_ranking(asked: Ranking) -> tuple[Plan, str, tuple[tuple[str, str], ...]
     labels = _labels(candidates)
     inputs: dict[str, Step] = {}
     given: list[dict[str, Any]] = []
+    bits: dict[str, str] = {}
     found: Found | None = None
     for candidate, label in zip(candidates, labels, strict=True):
         network = candidate.network
@@ -109,7 +113,8 @@ def plan_ranking(asked: Ranking) -> tuple[Plan, str, tuple[tuple[str, str], ...]
         known = next((k for k, other in inputs.items() if other.digest == step.digest), None)
         inputs.setdefault(known or key, step)
         file = f"file {label}"
-        inputs[file], _ = file_step((candidate.path, None), label, network, None, "keep")
+        taken = file_step((candidate.path, None), label, network, None, "keep")
+        inputs[file], bits[label] = taken.step, taken.bits
         learned = candidate.learned
         if not isinstance(learned, str):
             inputs[f"learned {label}"], learned = learned, f"learned {label}"
@@ -132,7 +137,8 @@ def plan_ranking(asked: Ranking) -> tuple[Plan, str, tuple[tuple[str, str], ...]
     }
     answer = Step("analysis", _QUESTION, body, inputs, question.cost(len(given), [found.train]))
     plan = Plan(in_order([answer]), {_QUESTION: {"": answer}}, {})
-    return plan, _as_text(asked, candidates, found), tuple(("data images", remark) for remark in found.remarks)
+    notes = [("candidates", said) for said in alike(bits)] + [("data images", remark) for remark in found.remarks]
+    return plan, _as_text(asked, candidates, found), tuple(notes)
 
 
 def _images(asked: Ranking, network: Mapping[str, Any]) -> ImageSettings:

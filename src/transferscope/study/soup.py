@@ -23,9 +23,10 @@ from ..progress import Progress, silent
 from ..questions.soup.decision import decided
 from ..questions.soup.ingredients import Ingredient
 from ..questions.soup.measure import HELD_OUT, Soup, soup
+from ..questions.soup.seen import warning
 from ..questions.soup.text import table
 from ..store.digest import file_digest
-from .files import labels_of
+from .file_steps import labels_of
 from .inventory import absolute
 from .network_spec import asked_network, channels_of, image_settings
 from .work.checkpoint import file_into
@@ -133,9 +134,11 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
         net, given, held_out, tests, init=init, train=images.train, accept=asked.accept, methods=asked.methods,
         progress=progress, device=device,
     )  # fmt: skip
-    lines = [*(decided(result, name)[0] for name in result.tests), "", *table(result), ""]
+    seen = warning(result)
+    said = [*([seen[0]] if seen else []), *(decided(result, name)[0] for name in result.tests)]
+    lines = [*said, "", *table(result), ""]
     lines += [f"Left out: {left.text}." for left in result.left_out]
-    lines += [f"Images of {name}: {said}." for name, of in {"--data": images, **more}.items() for said in of.remarks]
+    lines += [f"Images of {name}: {rest}." for name, of in {"--data": images, **more}.items() for rest in of.remarks]
     if asked.save is not None:
         lines.append(_write(asked, net, result, paths, images.train, device))
     return result, lines

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError, nearest
-from ..params import Params
+from ..params import Params, bits_digest
 from ..store.recording import START
 from .background import Background
 from .host_copies import HostCopy, host_copy
 from .processes import processes, rank
-from .recorder_folder import RecorderFolder, weights_digest
+from .recorder_folder import RecorderFolder
 from .recorder_metrics import Losses, better, house_names, numbers
 from .wrappers import is_sharded, own_weights
 
@@ -269,7 +269,7 @@ class Recorder:
     def _begin(self, start: HostCopy) -> None:
         params = start.wait()
         self._folder.weights(START, params, 0, 0)
-        self._folder.say(start=weights_digest(params))
+        self._folder.say(start=bits_digest(params))
 
     def _tell_losses(self) -> None:
         if self._writes and (block := self._losses.take()) is not None:

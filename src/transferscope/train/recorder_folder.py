@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..errors import StoreError
@@ -20,7 +18,7 @@ from ..store.log import Log
 from ..store.recording import ABOUT, HISTORY, TAGS, WEIGHTS, Recording
 from ..store.tensors import WeightFiles, write_tensors
 
-__all__ = ["RecorderFolder", "weights_digest"]
+__all__ = ["RecorderFolder"]
 
 
 class RecorderFolder:
@@ -111,16 +109,6 @@ class RecorderFolder:
                 raise StoreError(f"{place}: is damaged ({e!r}); give a new folder") from e
             kept += len(line)
         return kept
-
-
-def weights_digest(params: Mapping[str, Tensor]) -> str:
-    """Hash names and bits of weights to 32 hex digits: recordings with one and the same start share it."""
-    h = hashlib.blake2b(digest_size=16)
-    for name in sorted(params):
-        value = params[name].detach().cpu().contiguous()
-        h.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        h.update(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
-    return h.hexdigest()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from ...evidence.phrases import count, listed, percent, points_more, points_text
 from .decision import decided
 from .measure import HELD_OUT, Soup
 from .merged import METHODS
+from .seen import warning
 from .why import against, reasons
 
 __all__ = ["findings"]
@@ -27,6 +28,8 @@ def findings(result: Soup) -> tuple[Finding, ...]:
         text, gap = decided(result, images)
         found.append(_of_images(text, gap, result, images, 1.0 if place == 0 else 0.8))
         found.append(_beside(result, images))
+    if (seen := warning(result)) is not None:
+        found.append(_of_images(*seen, result, result.tests[0], 0.95))
     found += _norm(result)
     found += _why(result)
     found.append(_steps(result))
