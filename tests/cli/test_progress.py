@@ -21,6 +21,15 @@ def test_plain_lines_when_the_output_is_no_terminal() -> None:
     assert "\r" not in out.getvalue()
 
 
+def test_of_what_is_often_short_the_first_line_comes_late() -> None:
+    out, now = io.StringIO(), [0.0]
+    display = Display(out, clock=lambda: now[0], patient=True)
+    for at in (0.0, 14.0, 16.0):
+        now[0] = at
+        display.update(at / 32, "drawing")
+    assert out.getvalue() == " 50%  16 s gone, about 16 s left  drawing\n"
+
+
 def test_no_time_left_is_given_before_there_is_ground_for_it() -> None:
     out, now = io.StringIO(), [0.0]
     display = Display(out, clock=lambda: now[0])

@@ -17,7 +17,9 @@ from transferscope.report import page
 from transferscope.report.board import board_of
 from transferscope.report.first import first_of
 from transferscope.report.forest import axis_of, drawn, effect_text, interval_only, references_of, unit_of
+from transferscope.report.in_words import answer_lines
 from transferscope.report.overview import ASPECTS, failures, overview_of, untold
+from transferscope.report.sections import Said
 
 from ..questions.test_which import CASES
 
@@ -113,6 +115,32 @@ def test_what_could_not_be_told_is_named() -> None:
     assert untold(tally(FOUND[:2])) == ""
     many = [finding("photo", c.id, "cannot tell") for c in CLAIMS if c.rule is not None][:6]
     assert untold(tally(many)).endswith("; and 3 more claims")
+
+
+def test_the_answer_for_a_terminal() -> None:
+    found = overview_of(tally(FOUND), ["photo", "sketch"], PLACES)
+    assert answer_lines(None, found, ["P-T 0 diverged at step 3 on photo"], [], "Of 4 verdicts …") == [
+        "failed: P-T 0 diverged at step 3 on photo",
+        "photo:",
+        "  better in the end? yes (10.0 points, 5.0 to 15.0)",
+        "  one basin? cannot tell (1.0 points, −4.0 to 6.0)",
+        "sketch:",
+        "  better in the end? no (−10.0 points, −15.0 to −5.0)",
+        "  one basin? not asked",
+        "Of 4 verdicts …",
+    ]
+    said = [Said(f"Number {i}.", "photo" * (i == 0), None, "", "", 1.0, "a") for i in range(5)]
+    assert answer_lines(None, None, [], said) == ["photo: Number 0.", "Number 1.", "Number 2."]
+
+
+def test_the_answer_of_files_for_a_terminal() -> None:
+    first = first_of([(next(iter(CASES.values())), "part-which", "which")])
+    assert first is not None
+    head, *rows, decides = answer_lines(first, None, [], [])
+    assert head == "accuracy on test, %, 2,000 images:" and decides == first.decides
+    for row, line in zip(rows, first.lines, strict=True):
+        assert row.startswith(f"  {line.name}") and f"{line.metric} ({line.interval})" in row
+        assert (f"{line.less} ({line.less_interval}), p " in row) == bool(line.p)
 
 
 @pytest.mark.parametrize("take", CASES)

@@ -129,7 +129,7 @@ def rank(options: argparse.Namespace) -> int:
     found: dict[str, Any] = open_study(folder.address).results("scores")
     for result in found.values():
         print(text(result))
-    return _end(folder, outcome, options.jobs)
+    return _end(folder, outcome, options.jobs, told=True)
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -157,7 +157,6 @@ def questions(options: argparse.Namespace) -> int:
 
 def report(options: argparse.Namespace) -> int:
     """Write the report of a run folder again, once, or as long as its study is under way."""
-    from ..report import write_report
     from ..runtime import cores
     from .watch import watch
 
@@ -166,7 +165,7 @@ def report(options: argparse.Namespace) -> int:
         print(f"the page is kept fresh, every {options.watch:g} s; Ctrl-C ends this", file=sys.stderr)
         print(watch(options.folder, options.watch, failed.append))
     else:
-        print(write_report(options.folder, failed.append, processes=cores()))
+        _write_page(options.folder, failed, cores())
     _say_failed(failed)
     return 1 if failed else 0
 
@@ -335,9 +334,18 @@ def _files(options: argparse.Namespace, asked: Files) -> int:
     return _end(folder, outcome, options.jobs)
 
 
-def _end(folder: RunFolder, outcome: Outcome, jobs: int | None) -> int:
-    """Write the report, by no more processes than ran steps, and say where it is; 1 when a step failed."""
-    from ..report import write_report
+def _end(folder: RunFolder, outcome: Outcome, jobs: int | None, *, told: bool = False) -> int:
+    """Write the report, by no more processes than ran steps, and say what it says and where it is.
+
+    Args:
+        folder: the run folder.
+        outcome: what was computed.
+        jobs: as asked.
+        told: whether the answer has been printed already.
+
+    Returns:
+        1 when a step or a part of the report failed.
+    """
     from ..runtime import cores
 
     parts = [f"{_steps(len(outcome.done))} computed", f"{len(outcome.reused)} there before"]
@@ -346,12 +354,26 @@ def _end(folder: RunFolder, outcome: Outcome, jobs: int | None) -> int:
     print(f"{', '.join(parts)}, in {duration(outcome.seconds)}; writing the report", file=sys.stderr)
     failed: list[str] = []
     try:
-        print(write_report(folder.shown, failed.append, processes=jobs or cores()))
+        _write_page(folder.shown, failed, jobs or cores(), told=told)
     except KeyboardInterrupt:
         again = f"transferscope report {shlex.quote(folder.shown)}"
         raise KeyboardInterrupt(f"interrupted: all steps are kept; for the report: {again}") from None
     _say_failed(failed)
     return 1 if outcome.failed or failed else 0
+
+
+def _write_page(folder: str, failed: list[str], processes: int, *, told: bool = False) -> None:
+    """Write the page, showing how far it is; print the answer, unless it is told, and the page's place."""
+    from ..report import write_report
+
+    lines: list[str] = []
+    display = Display(patient=True)
+    try:
+        drawn = lambda done, total, unit: display.update(done / total, f"drawing {done}/{total} {unit}")  # noqa: E731
+        page = write_report(folder, failed.append, answered=lines.append, progress=drawn, processes=processes)
+    finally:
+        display.close()
+    print("\n".join([*([] if told else lines), str(page)]))
 
 
 def _say_failed(lines: Sequence[str]) -> None:

@@ -36,13 +36,16 @@ class Display:
     Args:
         stream: where it goes; a bar when it is a terminal, plain lines otherwise.
         clock: seconds, for the estimate.
+        patient: whether the first plain line, too, comes only after some seconds: of work that is often short.
     """
 
-    def __init__(self, stream: TextIO | None = None, clock: Any = time.monotonic) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, clock: Any = time.monotonic, *, patient: bool = False
+    ) -> None:
         self._stream = stream if stream is not None else sys.stderr
         self._clock = clock
         self._started = clock()
-        self._last_line = -1e9
+        self._last_line = self._started if patient else -1e9
         self._bar: tqdm[Any] | None = None
         if self._stream.isatty():
             from tqdm import tqdm as make

@@ -98,7 +98,12 @@ class Artists:
         with self._changed:
             self._waiting.pop(name, None)
             self._changed.wait_for(lambda: name not in self._busy)
-            return self._drawn.get(name)
+            return self._drawn.pop(name, None)
+
+    def kept(self) -> int:
+        """Return how many figures are drawn that nobody has taken yet."""
+        with self._changed:
+            return len(self._drawn)
 
     def _started(self) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from ..errors import StoreError
 from ..plots.style import house_style, styled
+from ..progress import Progress, silent
 from ..store.atomic import read_json, write_bytes, write_json
 from ..store.digest import digest
 from .compact import compact, text_uri
@@ -80,6 +81,9 @@ class Ahead(Protocol):
     def take(self, name: str) -> Drawn | None:
         """Return a figure as soon as it is drawn, ``None`` where nobody else draws it."""
 
+    def kept(self) -> int:
+        """Return how many figures are drawn that nobody has taken yet."""
+
 
 class Figures:
     """A folder of figures: one is drawn when its numbers or our code are new, and else taken as it lies there.
@@ -93,6 +97,17 @@ class Figures:
         self._before = _read(folder / _DRAWN)
         self._now: dict[str, Drawn] = {}
         self.ahead: Ahead | None = None
+        self._progress: Progress = silent
+        self._total = 0
+
+    def watch(self, progress: Progress, total: int) -> None:
+        """Have progress told, figure by figure.
+
+        Args:
+            progress: told how many are there.
+            total: how many there will be.
+        """
+        self._progress, self._total = progress, total
 
     def lacks(self, name: str, numbers: str) -> bool:
         """Say whether a figure must be drawn, as far as the records tell."""
@@ -116,6 +131,8 @@ class Figures:
             found = self._there(name, made_from, self.ahead.take(name))
         drawn, contents = found or draw_into(self._folder, name, numbers, draw)
         self._now[name] = drawn
+        there = len(self._now) + (self.ahead.kept() if self.ahead is not None else 0)
+        self._progress(there, max(there, self._total), "figures")
         return Saved(svg_uri(contents["svg"]), drawn.width)
 
     def close(self, *, whole: bool = True) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import __version__
+from ..progress import Progress, silent
 from ..questions import QUESTIONS, question_class
 from ..questions.result import Result
 from ..store.atomic import said_plainly, write_bytes
@@ -20,7 +21,8 @@ from .beside import BesideSection, beside_section
 from .claims import ClaimsSection, claims_section
 from .figures import Figures
 from .first import First, first_of
-from .overview import failures
+from .in_words import answer_lines
+from .overview import Overview, failures
 from .places import Places
 from .sections import Answer, PlannedSection, Said, Section, make_section, plan_section, worth
 from .tables import Table, table_of, too_large
@@ -41,7 +43,13 @@ _REMARK = 0.1
 
 
 def write_report(
-    folder: str | Path, failed: Callable[[str], None] | None = None, *, refresh: int = 0, processes: int = 1
+    folder: str | Path,
+    failed: Callable[[str], None] | None = None,
+    *,
+    answered: Callable[[str], None] | None = None,
+    progress: Progress = silent,
+    refresh: int = 0,
+    processes: int = 1,
 ) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/`` of a run folder from what is in its store.
 
@@ -50,6 +58,8 @@ def write_report(
     Args:
         folder: a run folder, or its address; steps that are missing are said to be missing.
         failed: told what could not be made, a line each.
+        answered: told the answer of the first screen, a line each.
+        progress: told after every figure.
         refresh: seconds after which a browser loads the page again; 0 for never.
         processes: that draw figures at the same time; where there are few to be drawn, it is one.
 
@@ -71,7 +81,7 @@ def write_report(
         item: tries.make(f"the section {item}", partial(study.results, item), dict[str, Result]())
         for item in study.items
     }
-    sections = _sections(study, results, root, tries, processes)
+    sections = _sections(study, results, root, tries, processes, progress)
     page = root / "report.html"
     claims = tries.make("the claims", lambda: claims_section(study, sections, root / "tables"), None)
     anchors = {section.item: section.anchor for section in sections}
@@ -85,6 +95,10 @@ def write_report(
     if failed is not None:
         for line in tries.failed:
             failed(line)
+    if answered is not None:
+        overview, counted = (None, "") if claims is None else (claims.overview, claims.counted)
+        for line in answer_lines(first, overview, broken, _in_short(sections, first, overview), counted):
+            answered(line)
     return page
 
 
@@ -153,7 +167,12 @@ class Told(Protocol):
 
 
 def _sections(
-    study: StoredStudy, results: Mapping[str, Mapping[str, Result]], root: Path, tries: Attempts, processes: int
+    study: StoredStudy,
+    results: Mapping[str, Mapping[str, Result]],
+    root: Path,
+    tries: Attempts,
+    processes: int,
+    progress: Progress,
 ) -> list[Section]:
     order = {name: i for i, name in enumerate(QUESTIONS)}
     places, planned = Places(), list[PlannedSection]()
@@ -167,6 +186,7 @@ def _sections(
     made: list[Section] = []
     with Figures(root / "figures") as figures, Artists(root, _orders(planned, figures), processes) as artists:
         figures.ahead = artists
+        figures.watch(progress, sum(len(part.pictures) for section in planned for part in section.parts))
         for plan in planned:
             one_made = partial(make_section, plan, figures, root / "tables")
             section = tries.make(f"the section {plan.item}", one_made, None)
@@ -214,10 +234,9 @@ def render(
     )
     css = files("transferscope.report").joinpath("templates/report.css").read_text(encoding="utf-8")
     overview = None if claims is None else claims.overview
-    told = () if overview is not None else [s for s in sections if first is None or s.anchor != first.section]
     runs, steps = table_of(study.runs(), most=200), table_of(study.steps(), most=500)
     sections = _with_room(sections)
-    short = in_short([f for part in section.parts for f in part.findings] for section in told)
+    short = _in_short(sections, first, overview)
     return environment.get_template("report.html.j2").render(
         version=__version__,
         css=Markup(css),  # our own file, without a closing tag in it
@@ -272,6 +291,12 @@ def _first(
 
 def _broken(study: StoredStudy, results: Mapping[str, Mapping[str, Result]]) -> tuple[str, ...]:
     return failures([(target, r) for of in results.values() for target, r in of.items()], study.runs())
+
+
+def _in_short(sections: Iterable[Section], first: First | None, overview: Overview | None) -> list[Said]:
+    """What stands at the top besides the answer: nothing where it is a line a target."""
+    told = () if overview is not None else [s for s in sections if first is None or s.anchor != first.section]
+    return in_short([f for part in section.parts for f in part.findings] for section in told)
 
 
 def in_short(findings: Iterable[Sequence[Said]]) -> list[Said]:
