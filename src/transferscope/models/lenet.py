@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -39,8 +40,22 @@ class LeNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits ``(b, classes)``."""
         # The rectifier after the pooling has a quarter of the numbers to look at, and gives the same bits.
-        x = functional.relu(functional.max_pool2d(self.conv1(x), 2))
-        x = functional.relu(functional.max_pool2d(self.conv2(x), 2))
+        x = functional.relu(_halved(self.conv1(x)))
+        x = functional.relu(_halved(self.conv2(x)))
         x = functional.relu(self.fc2(functional.relu(self.fc1(x.flatten(1)))))
         logits: Tensor = self.fc3(x)
         return logits
+
+
+def _halved(x: Tensor) -> Tensor:
+    """Max-pool 2×2.
+
+    torch's pooling takes the numbers of 6 channels one by one, a third of the time of the whole network. Larger of two
+    neighbours, twice, is 5 to 8 times as fast and gives the same bits; but its gradients go to all that are equal, so
+    it is only for where none are asked for.
+    """
+    if not torch.is_inference_mode_enabled() or x.device.type != "cpu":
+        return functional.max_pool2d(x, 2)
+    height, width = (side // 2 * 2 for side in x.shape[2:])
+    rows = torch.maximum(x[:, :, 0:height:2], x[:, :, 1:height:2])
+    return torch.maximum(rows[..., 0:width:2], rows[..., 1:width:2])
