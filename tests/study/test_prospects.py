@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +11,8 @@ from transferscope.study import prospects as module
 from transferscope.study.check import check
 from transferscope.study.load import load_study
 from transferscope.study.prospects import pilot_file, pilots_for, prospects, told
+from transferscope.study.yaml_input import parse_yaml
+from transferscope.study.yaml_output import study_yaml
 
 PILOTS = (
     Pilot("000-3.3-a", "photo", 1, 0.01, 0.1, False, 8),
@@ -34,9 +37,9 @@ def test_pilots_are_of_the_papers_own_images_and_network(kept: Path) -> None:
     longer = load_study("paper:neyshabur2020", settings={"recipe.epochs": 20})
     assert pilots_for(longer, kept)[0] == PILOTS
     others = load_study("paper:neyshabur2020", data={"photo": "synthetic:photo?train=500&test=500"})
-    assert pilots_for(others, kept) == ((), "")
+    assert pilots_for(others, kept) == ((), str(kept))
     deeper = load_study("paper:neyshabur2020", settings={"network.name": "fixup_resnet8"})
-    assert pilots_for(deeper, kept) == ((), "")
+    assert pilots_for(deeper, kept) == ((), str(kept))
 
 
 def test_networks_are_counted_by_kind() -> None:
@@ -70,11 +73,11 @@ def test_what_is_said(kept: Path) -> None:
     assert one.chance is not None and one.seeds is not None and one.tells is not None
     lines = told([replace(one, networks=4, tells=0.03, chance=0.716, seeds=5)], "from pilots")
     assert lines == [
-        "what can be told with 80 % power (from pilots): from which number on, and with which probability the effect "
-        "that docs/claims.md lists",
-        "    target  of a kind  images  told from  effect  told with  for 80 %",
+        "what can be told, from pilots: a number of 'tells from' or more gets its verdict in four of five studies, "
+        "the effect that docs/claims.md lists in so many as 'power' says; networks are those of each kind",
+        "    target  networks  images  tells from  listed effect  power  networks for 80 %",
         "  P-T ends better than RI-T on every target [000-3.1-a], points (share of test images):",
-        "    photo           4   2,500        3.0     8.2       72 %         5",
+        "    photo          4   2,500         3.0            8.2   72 %                  5",
     ]
     none = told([replace(one, networks=2, tells=None, chance=None, seeds=None)], "x")[-1]
     assert none.split() == ["photo", "2", "2,500", "no", "verdict", "8.2", "–", ">200"]
@@ -82,9 +85,20 @@ def test_what_is_said(kept: Path) -> None:
 
 def test_nothing_is_said_where_no_claim_is_asked_about() -> None:
     assert told([], "from pilots") == []
-    assert told([], "")[0].startswith("which differences could be told is not known")
+    said = told([], "runs/mine", known=False)[0]
+    assert said.startswith("which differences could be told is not known: runs/mine holds no results of a study")
+
+
+def test_what_another_network_has_shown_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = load_study("paper:neyshabur2020")
+    monkeypatch.setattr(module, "pilots_in", lambda stored: PILOTS)
+    for network, said in (({"name": "resnet20"}, " with another network, resnet20"), (None, "")):
+        tree = parse_yaml(study_yaml(study), "study")
+        stored = SimpleNamespace(name=study.name, tree={**tree, "network": network or tree["network"]})
+        monkeypatch.setattr(module, "open_study", lambda folder, stored=stored: stored)
+        assert pilots_for(study, tmp_path) == (PILOTS, f"as measured in the run folder{said}")
 
 
 def test_a_study_of_no_paper_has_no_pilots(tmp_path: Path) -> None:
     demo = load_study("demo")
-    assert pilot_file(demo) is None and pilots_for(demo, tmp_path) == ((), "")
+    assert pilot_file(demo) is None and pilots_for(demo, tmp_path) == ((), str(tmp_path))

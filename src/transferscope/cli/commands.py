@@ -299,7 +299,7 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
         on_top = report_line(plan, checked.study.analyses, steps, options.jobs or cores())
         print("\n".join([*found.lines(), *more, *([on_top] if on_top else [])]))
     known, where = pilots_for(asked, options.out or Path("runs") / asked.name)
-    print("\n".join(told(prospects(checked, known), where)))
+    print("\n".join(told(prospects(checked, known), where, known=bool(known))))
     return 0
 
 

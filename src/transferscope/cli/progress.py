@@ -39,9 +39,7 @@ class Display:
         patient: whether the first plain line, too, comes only after some seconds: of work that is often short.
     """
 
-    def __init__(
-        self, stream: TextIO | None = None, clock: Any = time.monotonic, *, patient: bool = False
-    ) -> None:
+    def __init__(self, stream: TextIO | None = None, clock: Any = time.monotonic, *, patient: bool = False) -> None:
         self._stream = stream if stream is not None else sys.stderr
         self._clock = clock
         self._started = clock()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from ..errors import StoreError
 from ..evidence.claim import Claim
@@ -21,6 +22,8 @@ from .grid import points_of
 from .load import load_study
 from .schema import Study
 from .stored_study import StoredStudy, open_study
+from .yaml_input import parse_yaml
+from .yaml_output import study_yaml
 
 __all__ = ["pilot_file", "pilots_for", "pilots_in", "prospects", "told"]
 
@@ -34,6 +37,9 @@ def pilots_for(study: Study, folder: str | Path) -> tuple[tuple[Pilot, ...], str
     Args:
         study: the study.
         folder: its run folder, which need not be there.
+
+    Returns:
+        What is known, and where from; where nothing is known, the folder that was looked into.
     """
     try:
         stored = open_study(folder)
@@ -41,14 +47,20 @@ def pilots_for(study: Study, folder: str | Path) -> tuple[tuple[Pilot, ...], str
     except StoreError:
         here = ()
     if here:
-        return here, "as measured in the run folder"
+        before, now = stored.tree.get("network"), parse_yaml(study_yaml(study), study.name)["network"]
+        other = "" if before == now else f" with another network, {_network_name(before)}"
+        return here, f"as measured in the run folder{other}"
     file = pilot_file(study)
     if file is not None and file.is_file():
         packaged = load_study(f"paper:{study.paper}")
         same = (packaged.targets, packaged.network, packaged.images) == (study.targets, study.network, study.images)
         if same:
             return read_pilots(file), "from pilot runs with other seeds"
-    return (), ""
+    return (), str(folder)
+
+
+def _network_name(written: Any) -> str:
+    return str(written.get("name", "") if isinstance(written, dict) else written)
 
 
 def pilot_file(study: Study) -> Path | None:
@@ -126,23 +138,24 @@ def _networks(study: Study, question: Question, claim: Claim) -> int:
     return min(counts, default=0)
 
 
-def told(found: list[Prospect], where: str) -> list[str]:
+def told(found: list[Prospect], where: str, *, known: bool = True) -> list[str]:
     """Say what can be told: a heading, then under each claim a line a target.
 
     Args:
         found: the prospects.
-        where: from where it is known how much numbers vary.
+        where: from where it is known how much numbers vary; where nothing is, where it was looked for.
+        known: whether it is known.
     """
-    if not found and where:
-        return []  # it is known how much numbers vary, but no claim is asked about
+    if not found and known:
+        return []  # no claim is asked about
     if not found:
         return [
-            "which differences could be told is not known before the first run: --plan says it for a run folder that "
-            "holds results"
+            f"which differences could be told is not known: {where} holds no results of a study of this name; give "
+            "--out where they lie elsewhere"
         ]
     lines = [
-        f"what can be told with 80 % power ({where}): from which number on, and with which probability the effect "
-        "that docs/claims.md lists"
+        f"what can be told, {where}: a number of 'tells from' or more gets its verdict in four of five studies, the "
+        "effect that docs/claims.md lists in so many as 'power' says; networks are those of each kind"
     ]
     rows: dict[str, list[tuple[str, ...]]] = {}
     for p in found:
@@ -157,8 +170,8 @@ def told(found: list[Prospect], where: str) -> list[str]:
     return lines
 
 
-_HEADS = ("target", "of a kind", "images", "told from", "effect", "told with", "for 80 %")
-"""Columns of what can be told; the last is how many networks of a kind it takes."""
+_HEADS = ("target", "networks", "images", "tells from", "listed effect", "power", "networks for 80 %")
+"""Columns of what can be told."""
 
 
 def _row(p: Prospect) -> tuple[str, ...]:
