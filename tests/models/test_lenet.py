@@ -5,6 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from transferscope.errors import ModelError
+from transferscope.models.build import build
+from transferscope.models.guess import guess
 from transferscope.models.lenet import LeNet
 from transferscope.rng import generator
 
@@ -39,3 +42,21 @@ def test_what_is_no_number_stays_none() -> None:
     x[1, 0, 9, 9] = torch.nan
     with torch.inference_mode():
         assert net(x).isnan().any(1).tolist() == [False, True]
+
+
+def test_a_width_is_an_option_and_is_told_from_a_file() -> None:
+    net = build("lenet?width=9", 5, size=20, channels=3)
+    shapes = {name: tuple(value.shape) for name, value in net.params().items() if name.endswith("weight")}
+    assert shapes == {
+        "conv1.weight": (9, 3, 5, 5),
+        "conv2.weight": (24, 9, 5, 5),
+        "fc1.weight": (180, 24 * 3 * 3),
+        "fc2.weight": (126, 180),
+        "fc3.weight": (5, 126),
+    }
+    found = guess(net.params())
+    assert found is not None and found.name == "lenet?width=9" and max(found.input.size) == 20
+    plain = guess(build("lenet", 5).params())
+    assert plain is not None and plain.name == "lenet"
+    with pytest.raises(ModelError, match="width 0; expected 1 channel or more"):
+        build("lenet?width=0", 5)

@@ -172,5 +172,5 @@ def test_networks_that_fit_are_measured_from_yaml_to_the_page(tmp_path: Path) ->
 def test_the_paper_is_small_networks_of_a_wide_range() -> None:
     plan = make_plan(check(load_study("paper:abnar2022", data={"source": "synthetic:source?train=6400&test=100"})))
     trained = [s for s in plan.steps if s.kind == "train" and "source" not in s.inputs]
-    assert len(trained) == 138 and len({s.spec["network"]["name"] for s in trained}) == 10
-    assert sum(s.kind == "train" for s in plan.steps) == 3 * 138
+    assert len(trained) == 178 and len({s.spec["network"]["name"] for s in trained}) == 14
+    assert sum(s.kind == "train" for s in plan.steps) == 3 * 178

@@ -61,7 +61,7 @@ def test_of_a_grid_pre_trainings_and_of_sources_seeds_are_counted() -> None:
         Pilot("003-A-d", "photo", 1, 0.02, 0.3, False, 8),
     )
     found = prospects(check(load_study("paper:abnar2022")), pilots)
-    assert [(p.claim.id, p.networks) for p in found] == [("003-e", 138), ("003-i", 138)]
+    assert [(p.claim.id, p.networks) for p in found] == [("003-e", 178), ("003-i", 178)]
     [paired] = prospects(check(load_study("paper:entezari2023")), pilots)
     assert (paired.claim.id, paired.networks, paired.images) == ("003-A-d", 4, 1000) and paired.tells is not None
     few = load_study("paper:entezari2023", settings={"grid.photos.seeds": [0, 1, 2]})

@@ -80,7 +80,7 @@ def build(
         name: one of :func:`known`, ``mlp:400-200-100`` (hidden widths), ``torchvision/NAME`` or ``timm/NAME``,
             ``hf/FOLDER`` (a local Hugging Face folder) or ``py:FILE:FACTORY`` (a function or class in a file of
             yours, which is run). Those take options, ``timm/NAME?img_size=32&drop_rate=0.1``, and our ResNets one,
-            the channels of their first stage: ``fixup_resnet20?width=8``.
+            the channels of their first stage, and so has LeNet: ``fixup_resnet20?width=8``.
         classes: number of outputs.
         input: what it shall see; by default what it was designed for.
         size: side of the images in pixels, where only this is to be other than it was designed for.
@@ -284,7 +284,7 @@ def _construct(name: str, classes: int, wanted: Input) -> nn.Module:
     """Construct the module of this name; what is random in it comes from the global generator."""
     kind, rest, options = _parts(name)
     if kind == "" and options:
-        return _resnet(rest, classes, wanted.channels, **typed(name, options, _options_of(rest)))
+        return _own(rest, classes, wanted, **typed(name, options, _options_of(rest)))
     if kind in ("torchvision", "timm"):
         return libraries.constructed(kind, rest, options, classes, wanted)
     if kind == "hf":
@@ -293,19 +293,19 @@ def _construct(name: str, classes: int, wanted: Input) -> nn.Module:
         return own_file.constructed(rest, options, classes, wanted)
     if name.startswith("mlp:"):
         return mlp(name.removeprefix("mlp:"), classes, wanted.size, wanted.channels)
+    return _own(name, classes, wanted)
+
+
+def _own(name: str, classes: int, wanted: Input, **width: int) -> nn.Module:
     if name == "lenet":
-        return LeNet(classes, wanted.size, wanted.channels)
-    return _resnet(name, classes, wanted.channels)
-
-
-def _resnet(name: str, classes: int, channels: int, width: int | None = None) -> nn.Module:
+        return LeNet(classes, wanted.size, wanted.channels, **width)
     depth = int(re.sub(r"\D", "", name))
-    return (fixup_resnet if name.startswith("fixup") else cifar_resnet)(depth, classes, channels, width)
+    return (fixup_resnet if name.startswith("fixup") else cifar_resnet)(depth, classes, wanted.channels, **width)
 
 
 def _options_of(own: str) -> dict[str, Option]:
-    """Options of a network of ours: the width of a ResNet."""
-    return {"width": (frozenset([int]), None)} if own in _OWN and own != "lenet" else {}
+    """Options of a network of ours: the width of all but perceptrons, whose name has it."""
+    return {"width": (frozenset([int]), None)} if own in _OWN else {}
 
 
 def designed_for(name: str) -> Input:

@@ -96,8 +96,10 @@ def _candidates(params: Mapping[str, Tensor]) -> Iterator[_Candidate]:
         classes = len(params["linear.weight"]) if "linear.weight" in params else 10
         yield f"resnet{2 * _blocks(params) + 2}", classes, _input(32, _channels(params))
     elif params.keys() == _LENET:
-        side = 4 * math.isqrt(params["fc1.weight"].shape[1] // 16) + 8
-        yield "lenet", len(params["fc3.weight"]), _input(side, _channels(params))
+        width, maps = len(params["conv1.weight"]), len(params["conv2.weight"])
+        side = 4 * math.isqrt(params["fc1.weight"].shape[1] // max(1, maps)) + 8
+        option = "" if width == 6 else f"?width={width}"
+        yield f"lenet{option}", len(params["fc3.weight"]), _input(side, _channels(params))
     elif all(re.fullmatch(r"fc\d+\.(weight|bias)", name) for name in params):
         yield from _mlps(params)
     else:
