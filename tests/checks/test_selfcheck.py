@@ -112,7 +112,7 @@ def test_weights_that_have_not_learned_are_found() -> None:
     blind = Base()
     nn.init.zeros_(blind.fc.weight)
     found = selfcheck(blind, None, given(), **asked(), only=["labels", "normalisation"])
-    assert "by chance: other weights, other classes, or another normalisation" in failures(found)["labels"]
+    assert "the commonest class: other weights, other classes, or another normal" in failures(found)["labels"]
 
 
 def test_images_that_the_network_never_learned_are_asked_about_first() -> None:

@@ -50,8 +50,11 @@ def test_absent_counters_count_from_zero_and_are_named(net, other):
 def test_head_of_another_size(net):
     wide = build("resnet20", 7, seed=9).params()
     fresh = initialise(net, 4)
-    with pytest.raises(CheckpointError, match=r"a\.pt: its head is of another size \(linear\.weight \(7, 64\), "
-                       r"resnet20 wants \(10, 64\)\); .*--head drop"):  # fmt: skip
+    said = (
+        r"a\.pt: its head is of another size, 7 classes in the file and 10 wanted "
+        r"\(linear\.weight \(7, 64\), resnet20 as built here \(10, 64\)\); .*--head drop"
+    )
+    with pytest.raises(CheckpointError, match=said):
         fit_to(net, file(wide))
     for policy in ("drop", "keep"):
         loaded = fit_to(net, file(wide), head=policy, fresh=fresh)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+import transferscope as ts
 from transferscope.data.spec import SCHEMES
 from transferscope.models.build import known
+from transferscope.probes.evaluation import EngineOptions
 from transferscope.questions import QUESTIONS, part, question_class, result_class
 from transferscope.questions.presets import quick_questions, quick_settings
 from transferscope.study.schema import json_schema
@@ -51,11 +53,40 @@ def bottom(name: str) -> str:
     return "\n".join(rows)
 
 
+def arguments(name: str) -> str:
+    """What the function of a question takes, from its signature and its description; empty where there is none."""
+    function = getattr(ts, name, None)
+    if function is None:
+        return ""
+    told = (inspect.getdoc(function) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
+    said = {m[1]: " ".join(m[2].split()) for m in re.finditer(r"^    (\w+): (.*(?:\n {8}.*)*)", told, re.MULTILINE)}
+    rows = [f"From Python `ts.{name}` takes:", "", "| argument | default | meaning |", "|---|---|---|"]
+    for key, given in inspect.signature(function).parameters.items():
+        if key in _OF_STUDIES:
+            continue
+        if given.kind is given.VAR_KEYWORD:
+            names = ", ".join(f"`{one}`" for one in EngineOptions.__annotations__)
+            rows.append(f"| {names} | | How to compute, see `help(transferscope.probes.evaluation.EngineOptions)`. |")
+            continue
+        default = "required" if given.default is given.empty else f"`{plain(given.default)}`"
+        rows.append(f"| `{key}` | {default} | {_ROLE.sub(_BARE, said[key])} |")
+    return "\n".join(rows)
+
+
+def plain(default: object) -> str:
+    return "a bar" if callable(default) else repr(default)
+
+
+_ROLE, _BARE = re.compile(r":(?:class|func|meth|data):`~?(?:[^`]*[.])?([^`]*)`"), r"`\1`"
+_OF_STUDIES = ("left_out", "witnesses")
+"""What studies tell their questions about networks that are missing or have not learned."""
+
+
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_the_page_says_what_the_report_and_the_settings_say(name: str) -> None:
     page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
     assert page.startswith(top(name))
-    assert page.endswith(bottom(name) + "\n")
+    assert page.endswith("\n\n".join(filter(None, (arguments(name), bottom(name)))) + "\n")
     assert f"ts.{name}(" in page or f"ts.{name}_" in page
     kind = question_class(name)
     assert (f"--only {name}" in page) == (kind.files is not None)

@@ -137,7 +137,7 @@ def test_the_answer_of_files_for_a_terminal() -> None:
     first = first_of([(next(iter(CASES.values())), "part-which", "which")])
     assert first is not None
     head, *rows, decides = answer_lines(first, None, [], [])
-    assert head == "accuracy on test, %, 2,000 images:" and decides == first.decides
+    assert head.startswith("accuracy on test, %, 2,000 images; each interval") and decides == first.decides
     for row, line in zip(rows, first.lines, strict=True):
         assert row.startswith(f"  {line.name}") and f"{line.metric} ({line.interval})" in row
         assert (f"{line.less} ({line.less_interval}), p " in row) == bool(line.p)

@@ -70,10 +70,10 @@ def labels(subject: Subject) -> str:
     found, chance = proportion(int(plain.sum()), n), chance_of(images)
     if not above_chance(found.value, found.low, chance):
         raise Failed(
-            f"accuracy is {found.value:.1%} of {n} images, and {chance:.1%} by chance: other weights, other classes, "
-            "or another normalisation than in training?"
+            f"accuracy is {found.value:.1%} of {n} images, and {chance:.1%} for always naming the commonest class: "
+            "other weights, other classes, or another normalisation than in training?"
         )
-    return f"accuracy {found.value:.1%} of {n} images, {chance:.1%} by chance"
+    return f"accuracy {found.value:.1%} of {n} images; always naming the commonest class gives {chance:.1%}"
 
 
 def normalisation(subject: Subject) -> str:

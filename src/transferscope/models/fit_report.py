@@ -213,8 +213,9 @@ def _of_head(report: FitReport) -> str:
                 "leave it out (--head drop)"
             )
         return (
-            f"its head is of another size ({m.name} {m.in_file}, {report.network} wants {m.in_network}); "
-            "give images of the classes it was trained for, or leave it out (--head drop)"
+            f"its head is of another size, {m.in_file[0]} classes in the file and {m.in_network[0]} wanted ({m.name} "
+            f"{m.in_file}, {report.network} as built here {m.in_network}); give images of the classes it was trained "
+            "for, or leave it out (--head drop)"
         )
     other = report.of_head(report.left_over)
     what = f"has another head ({some(other)})" if other else f"has no head ({some(report.missing)})"

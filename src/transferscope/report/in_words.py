@@ -28,7 +28,8 @@ def answer_lines(
     """
     lines = [f"failed: {line}" for line in broken]
     if first is not None:
-        lines += [f"{first.metric}, %, {first.images:,} images:", *_standings(first), first.decides]
+        head = f"{first.metric}, %, {first.images:,} images; each interval and p is of one comparison:"
+        lines += [head, *_standings(first), first.decides]
     if overview is not None:
         lines += [line for target, answers in overview.lines for line in _target(target, overview.heads, answers)]
         lines += [counted] if counted else []

@@ -107,11 +107,11 @@ def _epochs(found: Sequence[float]) -> str:
     """Say how many epochs some runs needed, some of which may not have made it.
 
     >>> _epochs([3.0]), _epochs([3.0, 8.0]), _epochs([math.inf, 1.0])
-    ('3 epochs', '3 to 8 epochs (mean 5.5)', '1 epoch (1 of 2 runs never)')
+    ('3 epochs', '3 to 8 epochs (mean 5.5)', '1 epoch (1 of 2 runs stayed below)')
     """
     made = [e for e in found if math.isfinite(e)]
     least, most, mean = min(made), max(made), sum(made) / len(made)
-    missed = f" ({len(found) - len(made)} of {len(found)} runs never)" if len(made) < len(found) else ""
+    missed = f" ({len(found) - len(made)} of {len(found)} runs stayed below)" if len(made) < len(found) else ""
     if least == most:
         return f"{count(int(least), 'epoch')}{missed}"
     return f"{least:.0f} to {most:.0f} epochs (mean {number(mean, 0 if mean == int(mean) else 1)}){missed}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ...evidence.phrases import number, percent, short
+from ..protocols import NOT_LEARNED
 from .findings import choice, settled
 from .measure import Scores
 
@@ -64,8 +65,14 @@ def text(result: Scores) -> str:
         )
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    reasons = {f"{_COLUMNS[name]} is not defined because {why}" for c in result.candidates
-               for name, why in c.reasons.items() if name in _COLUMNS and name not in shown}  # fmt: skip
+    # Of files nobody expects what compares with the images of the pre-training: only a run folder knows these.
+    hidden = _COLUMNS.keys() - set(shown)
+    reasons = {
+        f"{_COLUMNS[name]} is not defined because {why}"
+        for c in result.candidates
+        for name, why in c.reasons.items()
+        if name in hidden and why != NOT_LEARNED
+    }
     last = [f"* the best, or not told apart from it; {result.n:,} training images, {result.classes} classes"]
     answers = [finding.text for finding in (choice(result), *settled(result))]
     return "\n".join([*lines, *last, *sorted(reasons), *answers])

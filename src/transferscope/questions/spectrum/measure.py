@@ -216,7 +216,9 @@ def spectrum(
     left_out = [LeftOut(*other) for other in others]
     headless = {f"{net.head}.weight"} if any(f"{net.head}.weight" not in s.params for s in named) else set()
     left_out += [
-        LeftOut(m.tensor, "a final layer that not all networks have here") for m in maps if m.tensor in headless
+        LeftOut(m.tensor, "a final layer that not all networks have here (--head leaves it out, or no file has it)")
+        for m in maps
+        if m.tensor in headless
     ]
     maps = tuple(m for m in maps if m.tensor not in headless)
     if not maps:
