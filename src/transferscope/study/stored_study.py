@@ -253,9 +253,11 @@ class StoredStudy:
         order = {topic: i for i, topic in enumerate(_CHANGES)}
         told = sorted(about.items(), key=lambda item: order.get(item[0][0], len(order)))
         remarks = [Remark(_listed(names), text) for (_, text), names in told]
-        remarks += [
-            Remark(s.title, f"{s.state}: {s.text}") for s in self.status.steps if s.state in ("failed", "skipped")
-        ]
+        ended: dict[str, list[str]] = {}
+        for step in self.status.steps:
+            if step.state in ("failed", "skipped"):
+                ended.setdefault(f"{step.state}: {step.text}", []).append(step.title)
+        remarks += [Remark(_listed(names), text) for text, names in ended.items()]
         return remarks + self._shared_runs()
 
     @property
