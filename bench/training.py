@@ -4,7 +4,10 @@ The usual loop is what tutorials show: image files opened by PIL in a ``DataLoad
 transforms, ``torch.optim.SGD``, eager float32. Each side runs in its own process, in turns, so that settings of one
 (the memory allocator's) do not reach the other; a third variant is the usual loop with that setting.
 
-    python bench/training.py [--images 4096] [--epochs 5] [--rounds 1] [--threads 2]
+Each round has a seed of its own, the same weights at the start for all variants. From three rounds on the difference
+of their test accuracies is given with its interval over seeds (Welch 1947).
+
+    python bench/training.py [--images 4096] [--epochs 5] [--rounds 1] [--rate 0.2] [--threads 2]
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from pathlib import Path
 
 from _sides import cpu_seconds
 
-NETWORK, BATCH, RATE, SEED = "fixup_resnet20", 64, 0.2, 0
+NETWORK, BATCH = "fixup_resnet20", 64
 CLASSES = 8  # colours: learnt in a few epochs, so that the accuracies of the two loops can be compared
 OURS, USUAL, USUAL_KEEPS = "ours", "usual loop", "usual loop, memory kept"
 
@@ -56,7 +59,7 @@ def prepare(folder: Path, images: int) -> None:
             Image.fromarray(image).save(place / f"{i:05d}.png")
 
 
-def ours(folder: Path, epochs: int, precision: str) -> Outcome:
+def ours(folder: Path, epochs: int, rate: float, seed: int, precision: str) -> Outcome:
     from transferscope.data.augmentation import Augmentation
     from transferscope.data.spec import load_images
     from transferscope.models.build import build
@@ -72,14 +75,14 @@ def ours(folder: Path, epochs: int, precision: str) -> Outcome:
     recipe = Recipe(
         epochs=epochs,
         batch=BATCH,
-        lr=RATE,
+        lr=rate,
         schedule="constant",
         augmentation=Augmentation(crop="pad", padding=4),
         precision="bfloat16" if precision == "bfloat16" else "float32",
     )
     record = Record(evaluate_train="none", evaluate_every=epochs, save_epochs=epochs, epochs=())
     last, seconds, accuracy, used = time.perf_counter(), [], 0.0, cpu_seconds()
-    for event in fit(net, starts.random(net, SEED), images, recipe, seed=SEED, record=record):
+    for event in fit(net, starts.random(net, seed), images, recipe, seed=seed, record=record):
         now = time.perf_counter()
         if isinstance(event, Steps):
             seconds.append(now - last)
@@ -91,7 +94,7 @@ def ours(folder: Path, epochs: int, precision: str) -> Outcome:
     return Outcome([count / s for s in seconds], accuracy, work / epochs / count)
 
 
-def usual(folder: Path, epochs: int, keeps: bool) -> Outcome:
+def usual(folder: Path, epochs: int, rate: float, seed: int, keeps: bool) -> Outcome:
     import torch
     from torch.utils.data import DataLoader
     from torchvision import datasets, transforms
@@ -102,7 +105,7 @@ def usual(folder: Path, epochs: int, keeps: bool) -> Outcome:
 
     if keeps:
         keep_freed_memory()
-    torch.manual_seed(SEED)
+    torch.manual_seed(seed)
     normalise = transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     varied = transforms.Compose(
         [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor(), normalise]
@@ -112,13 +115,13 @@ def usual(folder: Path, epochs: int, keeps: bool) -> Outcome:
     test = datasets.ImageFolder(str(folder / "test"), plain)
     loader = DataLoader(train, BATCH, shuffle=True, num_workers=2, persistent_workers=True)
     net = build(NETWORK, CLASSES)
-    module = net.fresh(initialise(net, SEED)).train()
+    module = net.fresh(initialise(net, seed)).train()
     scalars = set(fixup_scalars(module))
     groups = [
-        {"params": [p for k, p in module.named_parameters() if k in scalars], "lr": RATE * BATCH / 256 * 0.1},
+        {"params": [p for k, p in module.named_parameters() if k in scalars], "lr": rate * BATCH / 256 * 0.1},
         {"params": [p for k, p in module.named_parameters() if k not in scalars]},
     ]
-    optimiser = torch.optim.SGD(groups, lr=RATE * BATCH / 256, momentum=0.9, weight_decay=1e-4)
+    optimiser = torch.optim.SGD(groups, lr=rate * BATCH / 256, momentum=0.9, weight_decay=1e-4)
     criterion = torch.nn.CrossEntropyLoss()
     seconds, used = [], cpu_seconds()
     for _ in range(epochs):
@@ -140,10 +143,10 @@ def usual(folder: Path, epochs: int, keeps: bool) -> Outcome:
     return Outcome([count / s for s in seconds], right / len(test), work / epochs / count)
 
 
-def measure(folder: Path, variant: str, settings: argparse.Namespace) -> Outcome:
+def measure(folder: Path, variant: str, seed: int, settings: argparse.Namespace) -> Outcome:
     """Run one variant in a process of its own; times are those of epochs after the first."""
     command = [sys.executable, __file__, "--only", variant, "--folder", str(folder)]
-    command += ["--epochs", str(settings.epochs)]
+    command += ["--epochs", str(settings.epochs), "--rate", str(settings.rate), "--seed", str(seed)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(settings.threads)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -158,15 +161,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--rounds", type=int, default=1, help="turns of each variant; the median of all epochs counts"
     )
+    parser.add_argument("--rate", type=float, default=0.2, help="learning rate, for 256 images")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch, besides the two loading workers")
+    parser.add_argument("--variants", nargs="+", help="only these (default: all that this processor is fast at)")
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     settings = parser.parse_args(arguments)
     if settings.only:
+        how = settings.folder, settings.epochs, settings.rate, settings.seed
         if settings.only.startswith(OURS):
-            outcome = ours(settings.folder, settings.epochs, settings.only.removeprefix(OURS).strip(", "))
+            outcome = ours(*how, settings.only.removeprefix(OURS).strip(", "))
         else:
-            outcome = usual(settings.folder, settings.epochs, settings.only == USUAL_KEEPS)
+            outcome = usual(*how, settings.only == USUAL_KEEPS)
         print(json.dumps(asdict(outcome)))
         return 0
     if settings.epochs < 2:
@@ -179,12 +186,15 @@ def main(arguments: list[str] | None = None) -> int:
     variants = [OURS, USUAL, USUAL_KEEPS]
     if fast_bfloat16(torch.device("cpu")):
         variants.insert(1, f"{OURS}, bfloat16")
+    variants = [v for v in variants if v in (settings.variants or variants)]
+    if USUAL not in variants:
+        parser.error(f"--variants: {USUAL!r} is what the others are held against")
     outcomes: dict[str, list[Outcome]] = {v: [] for v in variants}
     with tempfile.TemporaryDirectory() as place:
         prepare(Path(place), settings.images)
-        for _ in range(settings.rounds):
+        for seed in range(settings.rounds):
             for variant in variants:
-                outcomes[variant].append(measure(Path(place), variant, settings))
+                outcomes[variant].append(measure(Path(place), variant, seed, settings))
     # The first epoch warms up: processes start, memory is taken.
     speeds = {v: statistics.median(s for o in outcomes[v] for s in o.speeds[1:]) for v in variants}
     print("| training, fixup_resnet20, 32 px | images/s | to the usual loop | CPU ms/image | accuracy after |")
@@ -193,6 +203,15 @@ def main(arguments: list[str] | None = None) -> int:
         cpu = 1000 * statistics.median(o.cpu for o in outcomes[v])
         accuracy = statistics.mean(o.accuracy for o in outcomes[v])
         print(f"| {v} | {speeds[v]:.0f} | {speeds[v] / speeds[USUAL]:.2f}× | {cpu:.2f} | {accuracy:.3f} |")
+    if settings.rounds >= 3:
+        from transferscope.evidence.contrast import contrast
+
+        usual_ones = [o.accuracy for o in outcomes[USUAL]]
+        for v in variants:
+            if v != USUAL:
+                gap = contrast([o.accuracy for o in outcomes[v]], usual_ones).times(100)
+                print(f"\n{v}: test accuracy less that of the {USUAL}, {settings.rounds} seeds each, at rate "
+                      f"{settings.rate:g}: {gap.value:.2f} points ({gap.low:.2f} to {gap.high:.2f})")  # fmt: skip
     return 0
 
 

@@ -254,9 +254,9 @@ class StoredStudy:
         told = sorted(about.items(), key=lambda item: order.get(item[0][0], len(order)))
         remarks = [Remark(_listed(names), text) for (_, text), names in told]
         ended: dict[str, list[str]] = {}
-        for step in self.status.steps:
-            if step.state in ("failed", "skipped"):
-                ended.setdefault(f"{step.state}: {step.text}", []).append(step.title)
+        for one in self.status.steps:
+            if one.state in ("failed", "skipped"):
+                ended.setdefault(f"{one.state}: {one.text}", []).append(one.title)
         remarks += [Remark(_listed(names), text) for text, names in ended.items()]
         return remarks + self._shared_runs()
 

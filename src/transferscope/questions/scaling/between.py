@@ -17,6 +17,9 @@ from .task_law import TaskLaw
 __all__ = ["GridAxis", "Overlay", "ShotRow", "against_shots", "grid_axes", "overlays"]
 
 _LEAST_SHOTS = 3
+_LEAST_RANKED = 5
+"""Of fewer points ranks agree or disagree by chance: of two, always."""
+
 _LEAST_VERTICES = 3
 
 
@@ -161,7 +164,7 @@ def overlays(laws: Sequence[TaskLaw], reference: TaskLaw) -> tuple[Overlay, ...]
         gap = _top(law, x) - y
         inner = (x > law.x.min()) & (x < law.x.max())
         between, half = gap[inner], inner.sum() // 2
-        rank = spearmanr(x[inner], between) if half and np.ptp(between) > 0 else None
+        rank = spearmanr(x[inner], between) if inner.sum() >= _LEAST_RANKED and np.ptp(between) > 0 else None
         below, above = (float(between[:half].mean()), float(between[-half:].mean())) if half else (math.nan, math.nan)
         r, p = (math.nan, math.nan) if rank is None else (float(rank.statistic), float(rank.pvalue))
         models = tuple(law.names[i] for i in rows)
