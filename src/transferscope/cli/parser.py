@@ -131,7 +131,12 @@ def build_parser() -> argparse.ArgumentParser:
     study.add_argument("--gpus", type=int, metavar="K", help="with --plan --engine ray: GPUs of each node")
     _add_run_options(study, out=None)
 
-    compare = command("compare", "compare a.safetensors b.pt --model torchvision/resnet18 --data folder:photos")
+    compare = command(
+        "compare",
+        "compare a.safetensors b.pt --model torchvision/resnet18 --data folder:photos",
+        more="Lines have half the points that they have in studies; --set barrier.points=21 and "
+        "extrapolation.points=31 are as many.",
+    )
     compare.add_argument(
         "checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights, or recordings"
     )

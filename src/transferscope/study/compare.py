@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..errors import UsageError
 from ..store.folder import About
 from .files import Files
 
 __all__ = ["COMPARED", "Comparison"]
+
+_FEWER: Mapping[str, Mapping[str, Any]] = {"barrier": {"points": 11}, "extrapolation": {"points": 16}}
+"""What is asked more coarsely than in studies: half the points, every fifth of a distance beyond both networks."""
 
 COMPARED = ("which", "mistakes", "similarity", "distance", "barrier", "extrapolation")
 """The questions asked when none is named: those that are quick. More can be asked by name."""
@@ -24,6 +28,7 @@ class Comparison(Files):
     least: ClassVar[int] = 2
     most: ClassVar[int] = sys.maxsize
     by_default: ClassVar[tuple[str, ...]] = COMPARED
+    usual: ClassVar[Mapping[str, Mapping[str, Any]]] = _FEWER
 
     def __post_init__(self) -> None:
         if len(self.checkpoints) < 2:

@@ -63,6 +63,7 @@ class Files:
         least: how many files it takes at least.
         most: how many files it takes at most.
         by_default: the questions asked when none is named; those that cannot be asked are left out.
+        usual: by question, settings that are not as in studies, unless they are given.
 
     Raises:
         UsageError: for too few or too many files, one given twice, or a question that cannot be asked.
@@ -73,6 +74,7 @@ class Files:
     least: ClassVar[int]
     most: ClassVar[int]
     by_default: ClassVar[tuple[str, ...]]
+    usual: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     checkpoints: tuple[str, ...]
     model: str
@@ -133,7 +135,7 @@ class Files:
 
     def question(self, name: str) -> Question:
         """Return a question with its settings."""
-        return question_with(name, self.settings.get(name, {}))
+        return question_with(name, {**self.usual.get(name, {}), **self.settings.get(name, {})})
 
     def _why_not(self, name: str) -> str:
         if name not in QUESTIONS:
@@ -302,7 +304,7 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
         *(("data images", remark) for remark in remarks),
         *refused.items(),
     ]
-    return Plan(steps, items, {}), _as_text(asked, found, network, refused, same), tuple(notes)
+    return Plan(steps, items, {}), _as_text(asked, found, network, chosen, refused, same), tuple(notes)
 
 
 def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
@@ -320,7 +322,12 @@ def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
 
 
 def _as_text(
-    asked: Files, found: Found, network: dict[str, Any], refused: Mapping[str, str], same: Sequence[str]
+    asked: Files,
+    found: Found,
+    network: dict[str, Any],
+    chosen: Sequence[str],
+    refused: Mapping[str, str],
+    same: Sequence[str],
 ) -> str:
     count = len(asked.checkpoints)
     done = (
@@ -344,8 +351,9 @@ def _as_text(
         tree["at"] = list(asked.at)
     if asked.init_at is not None:
         tree["init_at"] = asked.init_at
-    if asked.settings:
-        tree["settings"] = asked.settings
+    settings = {name: {**asked.usual.get(name, {}), **asked.settings.get(name, {})} for name in chosen}
+    if told := {name: given for name, given in settings.items() if given}:
+        tree["settings"] = told
     if asked.init is not None:
         tree["init"] = str(Path(asked.init).expanduser().absolute())
     return as_yaml(tree)
