@@ -58,7 +58,7 @@ def test_points_of_s_and_what_surrounds_it(result):
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert titles[0] == "P-T & P-T\nbands: μ ± ε"
     assert figure.get_suptitle() == "photos (n = 500); bands around rises: 95 % intervals over draws"
-    assert titles[1] == "between the solutions\nε = 0.005, δ = 3, μ = 0.11"
+    assert titles[1] == "between the solutions\nε = 0.5 %, δ = 3, μ = 11 %"
     assert titles[2].startswith("extended by 0.25, 1.00+")
     assert "no δ up to 8" in titles[4]
     dots = [line for line in inside.get_lines() if line.get_marker() in "os"]

@@ -40,6 +40,10 @@ _WIDE = 36
 """Letters that fit over a panel."""
 
 
+_SHARES = ("error", "accuracy")
+"""Drawn in percent, as their axes say."""
+
+
 def plot(result: Basin, *, metric: str | None = None, every: bool = False) -> Figure:
     """Draw a row a group: the metric at points of S, then its mean around each S over δ beside the 2ε it must reach.
 
@@ -148,7 +152,7 @@ def _around(ax: Axes, result: Basin, group: BasinGroup, region: BasinRegion, met
     decades = range(math.ceil(math.log10(3 * linear)), math.floor(math.log10(group.limit)) + 1)
     ax.set_xticks([0, *(10.0**k for k in decades)])
     ax.set_xlabel(f"δ (norm of the weights: {group.norm:.3g})")
-    ax.set_ylabel(f"rise over μ ({'points' if metric in ('error', 'accuracy') else _unit(metric)})")
+    ax.set_ylabel(f"rise over μ ({'points' if metric in _SHARES else _unit(metric)})")
     ax.set_title(f"{_extent(group, region)}\n{_numbers(group, measure)}", fontsize=9)
     return handles
 
@@ -158,7 +162,9 @@ def _numbers(group: BasinGroup, measure: BasinMeasure) -> str:
     if not math.isfinite(n.epsilon):
         return "not finite on S"
     delta = f"δ = {n.delta:.3g}" if math.isfinite(n.delta) else f"no δ up to {group.limit:.3g}"
-    return f"ε = {n.epsilon:.2g}, {delta}, μ = {n.mu:.3g}"
+    if measure.metric not in _SHARES:
+        return f"ε = {n.epsilon:.2g}, {delta}, μ = {n.mu:.3g}"
+    return f"ε = {100 * n.epsilon:.2g} %, {delta}, μ = {100 * n.mu:.3g} %"
 
 
 def _extent(group: BasinGroup, region: BasinRegion) -> str:
@@ -172,7 +178,7 @@ def _unit(metric: str) -> str:
 
 
 def _shown(metric: str, values: np.ndarray) -> np.ndarray:
-    shown = 100 * values if metric in ("error", "accuracy") else values
+    shown = 100 * values if metric in _SHARES else values
     return np.where(np.isfinite(shown), shown, np.nan)
 
 
