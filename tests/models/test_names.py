@@ -95,7 +95,7 @@ def test_options_reach_the_constructor():
         ("timm/vit_tiny_patch16_224?img_size=0", "a size of '0'; expected pixels, e.g. 64"),
         ("torchvision/resnet18?drop_rate=0.1", "torchvision/resnet18: unknown option 'drop_rate'"),
         ("torchvision/resnet18?groups=2", "cannot be built .*BasicBlock only supports groups=1"),
-        ("lenet?drop_rate=0.1", r"lenet\?drop_rate=0\.1: unknown option 'drop_rate'; it has none"),
+        ("lenet?drop_rate=0.1", r"lenet\?drop_rate=0\.1: unknown option 'drop_rate'; known: width"),
         ("fixup_resnet8?depth=3", r"fixup_resnet8\?depth=3: unknown option 'depth'; did you mean 'width'"),
         ("resnet20?width=wide", r"resnet20\?width=wide: option width='wide' must be a whole number"),
         ("fixup_resnet8?width=0", "a Fixup ResNet of width 0; expected 1 channel or more"),

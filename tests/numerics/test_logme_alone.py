@@ -38,7 +38,7 @@ def case(n, d, classes, *, rank=None, several=False):
 )
 def test_it_is_the_score_that_others_share_their_decomposition_with(n, d, more):
     x, targets = case(n, d, 3, **more)
-    assert logme_alone(x, targets) == pytest.approx(logme(decompose(x), targets), abs=1e-9)
+    assert logme_alone(x, targets) == pytest.approx(logme(decompose(x), targets), abs=2e-8)  # how sums are rounded
 
 
 def test_it_is_the_largest_dense_density():

@@ -1,4 +1,5 @@
 import math
+import re
 
 import numpy as np
 import pytest
@@ -293,6 +294,39 @@ def test_pictures(trained):
     assert [t.get_text() for t in scores.get_yticklabels()] == ["P → Q"]
     alone = theory_scores({"a": made(30)}, {"b": made(30, seed=1), "c": made(30, seed=2)}, resamples=20)
     assert len(drawn(alone).get_axes()) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"widths": 256}, "widths 256: expected several numbers of units"),
+        ({"widths": ["a"]}, "widths 'a': expected a whole number, 1 or more"),
+        ({"seeds": 0}, "seeds 0: expected a whole number, 1 or more"),
+        ({"most_steps": -1}, "most_steps -1: expected a whole number, 1 or more"),
+        ({"resamples": 1}, "resamples 1: expected a whole number, 2 or more"),
+        ({"start": "foo"}, "start 'foo': expected 'mirrored' or 'independent'"),
+    ],
+)
+def test_settings_are_what_they_are_taken_for(settings, said):
+    with pytest.raises(UsageError, match=re.escape(said)):
+        ntk_transfer(made(8), made(7, seed=1), **{"widths": (8,), **settings})
+
+
+def test_what_is_no_data_is_named():
+    good, (x, y) = made(8), made(7, seed=1)
+    for bad, said in (
+        ("synthetic:photo", "Q: expected images, or inputs and labels as a pair (x, y); got str"),
+        ((x, y, y), "got tuple of 3"),
+        ((x, ["a"] * 7), "Q: its labels are no array of real numbers"),
+        ((np.asarray(x) * 1j, y), "Q: its inputs are no array of real numbers (complex numbers)"),
+        ((x, np.zeros(7)), "Q: all its labels are 0, so that there is nothing to learn"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(said)):
+            ntk_transfer(good, bad, widths=())
+    one = images(classes=3)
+    alike = ImageSet(one.images, np.zeros(len(one), np.int64), one.classes, one.ids, name="alike")
+    with pytest.raises(UsageError, match=f"alike: its {len(one)} images are of one class"):
+        theory_scores({"one": one}, {"alike": alike})
 
 
 def test_bad_input_is_named():

@@ -76,7 +76,8 @@ def scatter(y: Numbers, degree: int) -> tuple[float, float]:
     Returns:
         Σe²/ν and ν = k − degree − 1; nan and 0 where no freedom is left.
 
-    >>> scatter([0.0, 1.0, 0.0, 1.0], 1)
+    >>> found, freedom = scatter([0.0, 1.0, 0.0, 1.0], 1)
+    >>> round(found, 12), freedom
     (0.4, 2.0)
     """
     rows = np.asarray(y, dtype=np.float64)

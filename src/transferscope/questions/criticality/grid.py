@@ -71,14 +71,27 @@ class Grid:
         noise: Noise,
         seed: int,
     ) -> Grid:
-        """Return the grid of a number of places or the places themselves, both rising and each once."""
+        """Return the grid of a number of places or the places themselves, both rising and each once.
+
+        Raises:
+            UsageError: for what is no number.
+        """
         if isinstance(alphas, int):
             if alphas < 2:
                 raise UsageError(f"alphas: {alphas} place(s); a path has at least 2, its ends")
             places = tuple(i / (alphas - 1) for i in range(alphas))
         else:
-            places = tuple(sorted({float(a) for a in alphas}))
-        return cls(places, tuple(sorted({float(s) for s in sigmas})), draws, noise, seed)
+            places = _numbers("alphas", alphas)
+        if not isinstance(draws, int):
+            raise UsageError(f"draws {draws!r}: expected a whole number")
+        return cls(places, _numbers("sigmas", sigmas), draws, noise, seed)
+
+
+def _numbers(name: str, given: Sequence[float] | np.ndarray) -> tuple[float, ...]:
+    try:
+        return tuple(sorted({float(one) for one in given}))
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} {given!r}: expected several numbers, e.g. [0.1, 0.2]") from None
 
 
 @dataclass(frozen=True, eq=False)

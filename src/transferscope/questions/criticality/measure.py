@@ -291,6 +291,8 @@ def criticality(
     check_options(options, criticality)
     grid, limit = Grid.of(alphas, sigmas, draws, noise, seed), Limit(judge, epsilon, margin)
     kinds: tuple[PathKind, ...] = get_args(PathKind)
+    if isinstance(paths, str):
+        raise UsageError(f"paths {paths!r}: expected several, e.g. [{paths!r}]")
     for kind in paths or ():
         if kind not in kinds:
             raise UsageError(f"path {kind!r}{nearest(kind, kinds)}")

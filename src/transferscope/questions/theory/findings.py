@@ -80,7 +80,7 @@ def _outputs(result: Theory, of: Experiment) -> Finding:
     else:
         text = (
             f"{of.target}: from {of.widths[0]:,} to {of.widths[-1]:,} units the error of what is predicted of the "
-            f"outputs falls from {percent(errors[0])} to {percent(errors[1])} of ‖y‖, as m to the power "
+            f"outputs goes from {percent(errors[0])} to {percent(errors[1])} of ‖y‖, as m to the power "
             f"{number(slope.value)}{interval_text(slope)} (−½ in theory), and the share of units and images that "
             f"change side from {percent(flips[0])} to {percent(flips[1])}."
         )
@@ -232,4 +232,4 @@ def _falls(result: Theory, of: Experiment, what: str) -> str:
         return ""
     slope: Callable[..., Estimate] = result.slope
     found = slope(of, what)
-    return f"; over widths its error falls as m to the power {number(found.value)}{interval_text(found)}"
+    return f"; over widths its error goes as m to the power {number(found.value)}{interval_text(found)}"

@@ -9,14 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...data.imageset import ImageSet, ImageSplits, one_part_wanted
 from ...errors import UsageError
 from ...numerics.lazy import Labelled, labelled
 from ...rng import numpy_generator
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
-
-    from ...data.imageset import ImageSet
 
 __all__ = ["Given", "Task", "both", "halves", "named", "task"]
 
@@ -39,10 +38,21 @@ class Task:
 
 
 def named(given: Given | Mapping[str, Given], name: str) -> dict[str, Given]:
-    """Return sets by name; of one set the name of its images, or the given one."""
-    if isinstance(given, Mapping):
-        return dict(given)
-    return {name if isinstance(given, tuple) else given.name: given}
+    """Return sets by name; of one set the name of its images, or the given one.
+
+    Raises:
+        UsageError: for what is neither images of one part nor inputs with labels.
+    """
+    found = dict(given) if isinstance(given, Mapping) else {getattr(given, "name", name): given}
+    for called, one in found.items():
+        if isinstance(one, ImageSplits):
+            raise one_part_wanted()
+        if not isinstance(one, ImageSet) and not (isinstance(one, tuple) and len(one) == 2):
+            raise UsageError(
+                f"{called}: expected images, or inputs and labels as a pair (x, y); got {type(one).__name__}"
+                + (f" of {len(one)}" if isinstance(one, tuple) else "")
+            )
+    return found
 
 
 def task(name: str, given: Given, images: int | None = None) -> Task:
@@ -54,10 +64,11 @@ def task(name: str, given: Given, images: int | None = None) -> Task:
         images: take at most so many, drawn at random; all by default.
 
     Raises:
-        UsageError: for labels that are not one a row, or not between −1 and 1.
+        UsageError: for what is no array of numbers, labels that are not one a row or not between −1 and 1, or images
+            of a single class.
     """
     if isinstance(given, tuple):
-        x, y = (torch.as_tensor(np.asarray(part, dtype=np.float64)) for part in given)
+        x, y = (_array(name, what, part) for what, part in zip(("inputs", "labels"), given, strict=True))
         y = y[:, None] if y.ndim == 1 else y
         if x.ndim < 2 or y.ndim != 2 or len(x) != len(y):
             raise UsageError(
@@ -70,6 +81,8 @@ def task(name: str, given: Given, images: int | None = None) -> Task:
         chosen = _some(name, len(x), images)
         return Task(name, x[chosen].flatten(1), y[chosen], labels)
     chosen = _some(name, len(given), images)
+    if not given.multilabel and len(np.unique(given.labels[chosen])) < 2:
+        raise UsageError(f"{name}: its {len(chosen)} images are of one class; labels that are all alike say nothing")
     pixels = torch.from_numpy(given.images[chosen].astype(np.float64) / 255).flatten(1)
     return Task(name, pixels, _columns(given, chosen), given.classes)
 
@@ -100,14 +113,27 @@ def both(p: Task, q: Task, *, centre: bool) -> tuple[Labelled, Labelled]:
             is. Without it raw images all point in nearly one direction, and training takes ten times as many steps.
 
     Raises:
-        UsageError: for inputs of other lengths, and what :func:`~transferscope.numerics.lazy.labelled` refuses.
+        UsageError: for inputs of other lengths, a target without labels other than 0, and what
+            :func:`~transferscope.numerics.lazy.labelled` refuses.
     """
     if p.x.shape[1] != q.x.shape[1]:
         raise UsageError(
             f"{p.name} has inputs of {p.x.shape[1]} numbers and {q.name} of {q.x.shape[1]}; both must have as many"
         )
+    if not bool(q.y.any()):
+        raise UsageError(f"{q.name}: all its labels are 0, so that there is nothing to learn")
     shift = (p.x.mean(0) + q.x.mean(0)) / 2 if centre else torch.zeros(p.x.shape[1], dtype=torch.float64)
     return labelled(p.x - shift, p.y, p.name), labelled(q.x - shift, q.y, q.name)
+
+
+def _array(name: str, what: str, given: ArrayLike) -> Tensor:
+    found = given.detach().cpu() if isinstance(given, Tensor) else given
+    try:
+        if np.iscomplexobj(found):
+            raise ValueError("complex numbers")
+        return torch.as_tensor(np.asarray(found, dtype=np.float64))
+    except (ValueError, TypeError) as e:
+        raise UsageError(f"{name}: its {what} are no array of real numbers ({e})") from e
 
 
 def _columns(images: ImageSet, chosen: np.ndarray) -> Tensor:

@@ -148,7 +148,7 @@ def ntk_transfer(
         most_steps: of each training, at η = 1/λ_max; it ends when a thousandth of the slowest direction is left.
         centre: subtract the mean input.
         ridge: added to the kernels of the scores, as a share of the mean of their diagonals; 0 as in the theorems.
-        resamples: halves for the intervals, and permutations of labels for the null.
+        resamples: halves for the intervals, and permutations of labels for the null; 2 or more.
         progress: is told how many networks are done.
 
     Returns:
@@ -166,6 +166,9 @@ def ntk_transfer(
     >>> found.scores[0].move  # at right angles: the source says nothing of the target
     1.0
     """
+    _check(widths=widths, seeds=seeds, most_steps=most_steps, resamples=resamples)
+    if start not in ("mirrored", "independent"):
+        raise UsageError(f"start {start!r}: expected 'mirrored' or 'independent'")
     names = next(iter(named(P, "P"))), next(iter(named(Q, "Q")))
     p, q = task(names[0], P), task(names[1], Q)
     fitted = p.labels != q.labels
@@ -234,6 +237,9 @@ def theory_scores(
     >>> [round(one.gradient, 1) for one in found.scores]
     [0.5, 2.6]
     """
+    _check(widths=widths, seeds=seeds, most_steps=most_steps, resamples=resamples)
+    for what, number in (("images", 2 if images is None else images), ("network_images", network_images)):
+        _whole(what, number, 2)
     given = named(sources, "source"), named(targets, "target")
     pairs = [(p, q) for p in given[0] for q in given[1] if given[0][p] is not given[1][q]]
     if not pairs:
@@ -271,6 +277,21 @@ def theory_scores(
             )
         progress(count + 1, len(pairs), "pairs")
     return Theory(tuple(scores), tuple(done), centre, ridge, tuple(left))
+
+
+def _check(*, widths: Sequence[int], seeds: int, most_steps: int, resamples: int) -> None:
+    """Refuse settings that are not what they are taken for."""
+    if isinstance(widths, (int, str)):
+        raise UsageError(f"widths {widths!r}: expected several numbers of units, e.g. [256, 1024, 4096]")
+    for width in widths:
+        _whole("widths", width, 1)
+    for name, value, least in (("seeds", seeds, 1), ("most_steps", most_steps, 1), ("resamples", resamples, 2)):
+        _whole(name, value, least)
+
+
+def _whole(name: str, value: object, least: int) -> None:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+        raise UsageError(f"{name} {value!r}: expected a whole number, {least} or more")
 
 
 def _widths(widths: Sequence[int]) -> tuple[int, ...]:

@@ -33,14 +33,14 @@ class TheoryQuestion(Question):
         asks="What does the theory of wide two-layer networks say of source and target, and do networks do it?",
         rows="Liu et al. 2019, §6, Theorems 1 and 2",
         how=(
-            "Inputs are pixels, less the mean input of both sets, of length 1. H = xᵀz(π − ∠(x, z))/2π within the "
-            "source (P), within the target (Q) and across; y_{P→Q} = H_PQᵀH_P⁻¹y_P are the source's labels as a wide "
-            "network carries them over, r = y_Q − y_{P→Q} what is left to learn. Two scores: rᵀH_Q⁻¹r over "
-            "y_QᵀH_Q⁻¹y_Q, the squared distance that weights go over that from scratch (Theorem 2), and ‖r‖²/‖y_Q‖², "
-            "the squared gradient (Theorem 1); under 1 the source helps. Labels are a centred column a class, summed "
-            "over; where source and target have other classes, a linear map between them is fitted, and the score "
-            "contains that fit. Intervals are over images (random halves), never too narrow in simulations; the null "
-            "shuffles the source's labels among its images.",
+            "Inputs are pixels, less the mean of both sets' mean inputs, of length 1. H = xᵀz(π − ∠(x, z))/2π "
+            "within the source (P), within the target (Q) and across; y_{P→Q} = H_PQᵀH_P⁻¹y_P are the source's "
+            "labels as a wide network carries them over, r = y_Q − y_{P→Q} what is left to learn. Two scores: "
+            "rᵀH_Q⁻¹r over y_QᵀH_Q⁻¹y_Q, the squared distance that weights go over that from scratch (Theorem 2), "
+            "and ‖r‖²/‖y_Q‖², the squared gradient (Theorem 1); under 1 the source helps. Labels are a column a "
+            "class, one-hot less 1/C, summed over; where source and target have other classes, a linear map "
+            "between them is fitted, and the score contains that fit. Intervals are over images (random halves), "
+            "never too narrow in simulations; the null shuffles the source's labels among its images.",
             "From the first source on each target, networks f(x) = aᵀσ(Wᵀx)/√m of growing width m are trained as the "
             "theorems have it (plain gradient descent on ½‖y − f‖², only W, rate 1/λ_max) on a few images of each, "
             "half of the classes against the rest. Units start in mirrored pairs, so that f = 0 at the start: with "
