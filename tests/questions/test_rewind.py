@@ -178,11 +178,14 @@ def test_bad_input_is_one_clear_line(net, run, images):
         ({"modules": ["conv"]}, "has no module 'conv'; did you mean 'conv1'"),
         ({"weights": "bets"}, "end 'bets'; did you mean 'best'"),
         ({"draws": -1}, "draws: -1"),
+        ({"threshold": "a"}, "threshold 'a': expected a rise of the error between 0 and 1"),
         ({"metrics": ["eror"]}, "metric 'eror'; did you mean 'error'"),
         ({"drwas": 1}, "rewind has no option 'drwas'; did you mean 'draws'"),
     ):
         with pytest.raises(UsageError, match=words):
             rewind(net, run, images, **settings, **CPU)
+    with pytest.raises(UsageError, match="end 'foo'"):  # of plain weights, too
+        rewind(net, [(run.start.params, run.best.params)], images, weights="foo", **CPU)
     with pytest.raises(UsageError, match="metric 'auc' was not measured"):
         rewind(net, run, images, modules=["fc"], draws=0, **CPU).place("auc")
 

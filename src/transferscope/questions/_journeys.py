@@ -114,11 +114,7 @@ class Journey:
         Raises:
             UsageError: when the run did not keep its start or an end, or an end is not known.
         """
-        for end in ends:
-            if end not in ("best", "final"):
-                raise UsageError(f"end {end!r}{nearest(end, ('best', 'final'))}")
-        if not ends:
-            raise UsageError("no end is asked for; give 'best', 'final' or both")
+        _check(ends)
         reached = {end: run.at(end).params for end in ends}
         if "epoch 0" not in run.snapshots:
             raise UsageError(
@@ -172,6 +168,7 @@ def journeys_of(
     Raises:
         UsageError: when there is no path, two have one label, or a run that ended well lacks its start or an end.
     """
+    _check(ends)  # of plain weights, too, which have no others
     every = _each(passages)
     if not every:
         raise UsageError("no runs given")
@@ -191,6 +188,14 @@ def journeys_of(
     if not found:
         raise TooFewError(f"{gone[0].subject} {gone[0].reason}; no run is left")
     return found, (*gone, *(o for journey in found for o in journey.omissions))
+
+
+def _check(ends: Sequence[str]) -> None:
+    for end in ends:
+        if end not in ("best", "final"):
+            raise UsageError(f"end {end!r}{nearest(end, ('best', 'final'))}")
+    if not ends:
+        raise UsageError("no end is asked for; give 'best', 'final' or both")
 
 
 def _each(passages: Run | Sequence[Passage]) -> tuple[Passage, ...]:

@@ -180,6 +180,8 @@ def rewind(
     check_options(options, rewind)
     if draws < 0:
         raise UsageError(f"draws: {draws}; expected 0 or more")
+    if not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
+        raise UsageError(f"threshold {threshold!r}: expected a rise of the error between 0 and 1, e.g. 0.02")
     journeys, left_out = journeys_of(net, runs, (weights,))
     if epochs is not None:
         by_label = {run.label: run for run in ((runs,) if isinstance(runs, Run) else runs) if isinstance(run, Run)}
