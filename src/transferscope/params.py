@@ -57,7 +57,7 @@ def bits_digest(params: Mapping[str, Tensor]) -> str:
     for name in sorted(params):
         value = params[name].detach().cpu().contiguous()
         h.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        h.update(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+        h.update(value.reshape(-1).view(torch.uint8).numpy().data if value.numel() else b"")
     return h.hexdigest()
 
 

@@ -14,6 +14,7 @@ from ..errors import ModelError
 from .build import build, known
 from .composed import compose
 from .fixup import IMAGENET_DEPTHS
+from .lenet import WIDTH
 from .naming import beside_a_network
 from .network import Input, Network
 
@@ -56,7 +57,7 @@ def guess(params: Mapping[str, Tensor]) -> Network | None:
         shapes = _shapes(some)
         try:
             candidates = list(_candidates(some))
-        except (KeyError, IndexError):  # the names of a known network, and shapes of none
+        except (KeyError, IndexError, ZeroDivisionError):  # the names of a known network, and shapes of none
             continue
         for name, classes, wanted in candidates:
             try:
@@ -97,8 +98,8 @@ def _candidates(params: Mapping[str, Tensor]) -> Iterator[_Candidate]:
         yield f"resnet{2 * _blocks(params) + 2}", classes, _input(32, _channels(params))
     elif params.keys() == _LENET:
         width, maps = len(params["conv1.weight"]), len(params["conv2.weight"])
-        side = 4 * math.isqrt(params["fc1.weight"].shape[1] // max(1, maps)) + 8
-        option = "" if width == 6 else f"?width={width}"
+        side = 4 * math.isqrt(params["fc1.weight"].shape[1] // maps) + 8
+        option = "" if width == WIDTH else f"?width={width}"
         yield f"lenet{option}", len(params["fc3.weight"]), _input(side, _channels(params))
     elif all(re.fullmatch(r"fc\d+\.(weight|bias)", name) for name in params):
         yield from _mlps(params)

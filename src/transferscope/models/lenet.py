@@ -8,10 +8,10 @@ from torch.nn import functional
 
 from ..errors import ModelError
 
-__all__ = ["LeNet"]
+__all__ = ["WIDTH", "LeNet"]
 
 
-_WIDTH = 6
+WIDTH = 6
 """Channels of the first convolution, as LeCun et al. have it."""
 
 
@@ -33,15 +33,13 @@ class LeNet(nn.Module):
     [(12, 1), (32, 12), (240, 800), (168, 240), (10, 168)]
     """
 
-    def __init__(
-        self, classes: int, size: tuple[int, int] = (28, 28), channels: int = 1, width: int = _WIDTH
-    ) -> None:
+    def __init__(self, classes: int, size: tuple[int, int] = (28, 28), channels: int = 1, width: int = WIDTH) -> None:
         super().__init__()
         if min(size) < 12:
             raise ModelError(f"lenet: images of {size[0]}×{size[1]} are too small; at least 12×12")
         if width < 1:
             raise ModelError(f"lenet: width {width}; expected 1 channel or more")
-        maps, first, second = (round(n * width / _WIDTH) for n in (16, 120, 84))
+        maps, first, second = (round(n * width / WIDTH) for n in (16, 120, 84))
         self.conv1 = nn.Conv2d(channels, width, 5, padding=2)
         self.conv2 = nn.Conv2d(width, maps, 5)
         rows, columns = ((side // 2 - 4) // 2 for side in size)

@@ -44,7 +44,8 @@ def check_metrics(metrics: Sequence[str], multi: bool) -> tuple[Metric, ...]:
     Raises:
         UsageError: for a metric that does not exist, none, or the AUC of single labels.
     """
-    metrics = (metrics,) if isinstance(metrics, str) else metrics
+    if isinstance(metrics, str):
+        raise UsageError(f"metrics {metrics!r}: expected several, e.g. [{metrics!r}]")
     for metric in metrics:
         if metric not in METRICS:
             raise UsageError(f"metric {metric!r}{nearest(metric, METRICS)}")

@@ -77,7 +77,7 @@ def _made(result: Soup, what: str, images: str) -> str:
     name = f"greedy {what}"
     members = result.entry(name).members
     of = f"{len(members)} of {len(result.ingredients)} ({shortened(list(members), 3)})"
-    return f"the {name} of {of} has {_metric(result)} {percent(result.value(name, images))}"
+    return f"the {name} of {of} has {result.measured} {percent(result.value(name, images))}"
 
 
 def _beside(result: Soup, found: Decision, images: str) -> str:
@@ -112,12 +112,8 @@ def _need(gap: Estimate, n: int, found: Decision, place: int) -> str:
 
 
 def _level(result: Soup, images: str) -> str:
-    return f"{result.best} ({_metric(result)} {percent(result.value(result.best, images))})"
+    return f"{result.best} ({result.measured} {percent(result.value(result.best, images))})"
 
 
 def _gain(e: Estimate) -> str:
     return f"{'+' if e.value > 0 else ''}{points_text(e)}"
-
-
-def _metric(result: Soup) -> str:
-    return "AUC" if result.metric == "auc" else "accuracy"

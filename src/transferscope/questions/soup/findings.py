@@ -43,10 +43,6 @@ def _of_images(text: str, estimate: Estimate, result: Soup, images: str, weight:
     return said(text, estimate, n=result.n[images], unit="images", target=result.target, weight=weight)
 
 
-def _metric(result: Soup) -> str:
-    return "AUC" if result.metric == "auc" else "accuracy"
-
-
 def _beside(result: Soup, images: str) -> Finding:
     """What else there is on a set of images, each against the best single network."""
     gap = result.less("uniform soup", result.best, images)
@@ -118,7 +114,7 @@ def _steps(result: Soup) -> Finding:
     gain = result.less("greedy soup", result.best, HELD_OUT)
     when = "does not fall" if result.accept == "not worse" else "rises"
     text = (
-        f"The greedy soup takes one more when the held-out {_metric(result)} {when}: after {result.best} it took "
+        f"The greedy soup takes one more when the held-out {result.measured} {when}: after {result.best} it took "
         f"{len(taken)} of {len(tried)}"
         f"{' (' + shortened([s.name for s in taken]) + ')' if taken else ''}; of these steps {len(clear)} "
         f"{'is' if len(clear) == 1 else 'are'} clearly more than chance would do, each by its own paired interval; "

@@ -151,7 +151,12 @@ class Soup(Result):
     @property
     def stands_for(self) -> str:
         """What the numbers of the standings are."""
-        return f"{'AUC' if self.metric == 'auc' else 'accuracy'} on {self.tests[0]}"
+        return f"{self.measured} on {self.tests[0]}"
+
+    @property
+    def measured(self) -> str:
+        """The metric in words."""
+        return "AUC" if self.metric == "auc" else "accuracy"
 
     @property
     def shifted(self) -> tuple[str, ...]:

@@ -32,12 +32,11 @@ def warning(result: Soup) -> tuple[str, Estimate] | None:
     gap = above_test(result)
     if gap.low is None or gap.low <= _MARGIN:
         return None
-    metric = "AUC" if result.metric == "auc" else "accuracy"
     name, more = result.tests[0], points_text(gap).replace("these test images", "the images of both")
     text = (
-        f"Held-out images may have been trained on: the mean {metric} of the networks is {more} higher there than on "
-        f"{name}. What was learned by heart chooses nothing: give images that no network was trained on, unless it "
-        f"is {name} that is of a harder kind; {count(result.n[HELD_OUT], 'held-out image')}, "
+        f"Held-out images may have been trained on: the mean {result.measured} of the networks is {more} higher "
+        f"there than on {name}. What was learned by heart chooses nothing: give images that no network was trained "
+        f"on, unless it is {name} that is of a harder kind; {count(result.n[HELD_OUT], 'held-out image')}, "
         f"{result.n[name]:,} of {name}."
     )
     return text, gap

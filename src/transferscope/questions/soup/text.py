@@ -17,8 +17,7 @@ def table(result: Soup) -> list[str]:
     points. The oracle of a set is marked with a star.
     """
     sets = (HELD_OUT, *result.tests)
-    metric = "AUC" if result.metric == "auc" else "accuracy"
-    head = [f"{metric} in % (n)", "networks", *(f"{name} ({result.n[name]:,})" for name in sets)]
+    head = [f"{result.measured} in % (n)", "networks", *(f"{name} ({result.n[name]:,})" for name in sets)]
     rows = [head]
     oracles = {name: result.oracle(name) for name in result.tests}
     for entry in result.entries:
