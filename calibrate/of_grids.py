@@ -5,6 +5,8 @@ Each configuration is trained with several seeds, whose networks are alike by mo
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from transferscope.evidence import Estimate, measured
@@ -17,7 +19,7 @@ from transferscope.questions.scaling.floor import floor_estimate
 
 from .family import Truth
 
-__all__ = ["floors", "offsets", "rank_contrasts", "rank_correlations"]
+__all__ = ["floors", "needs", "offsets", "rank_contrasts", "rank_correlations"]
 
 Rng = np.random.Generator
 _TESTED = 1000
@@ -92,3 +94,20 @@ def rank_contrasts(rng: Rng, n: int, images: int, truth: Truth, *, own: float) -
     g, groups = _networks(rng, n), [*range(n)] * 2
     wrong, first = _wrong(rng, g, images), _measured(rng, g, own)
     return tuple(rank_contrast(first, _measured(rng, g, own - t), wrong.mean(1), wrong, groups) for t in truth)
+
+
+def needs(rng: Rng, n: int, images: int, truth: Truth) -> tuple[Estimate, ...]:
+    """Kendall's τ over targets of two shares, each measured on one half of a target's images.
+
+    What is left to gain is never under 0, so that some targets are tied there.
+    """
+    g = rng.standard_normal(n)
+    rho = np.sin(np.pi / 2 * truth[0])
+    h = rho * g + np.sqrt(1 - rho**2) * rng.standard_normal(n)
+    had = rng.uniform(0.1, 0.5, n)
+
+    def share(true: np.ndarray) -> np.ndarray:
+        noise = rng.standard_normal((2, n)) * 0.4 / np.sqrt(images / 2)
+        return np.asarray(np.maximum(true * had + noise[0], 0.0) / (had + noise[1]))
+
+    return (replace(rank_correlation(share(np.maximum(0.3 + 0.25 * g, 0)), share(0.4 + 0.15 * h)), over="targets"),)

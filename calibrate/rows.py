@@ -162,6 +162,7 @@ ROWS: tuple[Row, ...] = (
         ),
         (0.0,) * 4,
     ),
+    _difference("003-l", f.NEEDS, 0.5),
     _difference("003-m", f.TOP_LAYERS, 0.05),
     _difference("003-n", f.DECAYS_UP, -0.01),
     Row(

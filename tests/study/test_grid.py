@@ -44,6 +44,7 @@ targets:
 analyses:
   grid: {shots: [1, 2], draws: 2, finetuned: [clips]}
   scaling: {shots: [1, 2], draws: 2, finetuned: [clips], halves: 20, repeats: 0}
+  layers: {shots: 2, draws: 2}
 """
 
 
@@ -55,8 +56,12 @@ def test_every_point_is_a_step_and_what_is_shared_is_made_once():
     plan = make_plan(check(parse_study(tree())))
     kinds = [s.kind for s in plan.steps]
     assert kinds.count("train") == 18 * 2  # pre-trained, then fine-tuned on clips
-    assert kinds.count("analysis") == 3  # grid on two targets, which scaling takes, too
+    assert kinds.count("analysis") == 6  # grid on two targets, which scaling takes, too; layers on two, and of both
     assert set(plan.items["grid"]) == {"clips", "photos"} and list(plan.items["scaling"]) == [""]
+    (joined,) = plan.items["layers"].values()
+    of_one = joined.inputs["layers clips"]
+    assert {role for role in joined.inputs if role.startswith("layers ")} == {"layers clips", "layers photos"}
+    assert sum(role.startswith("point ") for role in of_one.inputs) == 18
     shares = {s.spec["spec"] for s in plan.steps if s.kind == "data" and "source" in s.spec["spec"]}
     assert len(shares) == 2 and any("keep=0.5" in s for s in shares)
     narrow = next(s for s in plan.steps if s.name == "plain width 4 share 0.5 epochs 3 seed 1")
@@ -102,6 +107,10 @@ def with_family(**more):
         (with_family(data="synthetc:x"), "grid.plain.data: .*did you mean 'synthetic'"),
         (tree(analyses={"grid": {"shots": [9]}}), "analyses.grid.shots: 9 images of each of 12 classes are more"),
         (tree(analyses={"grid": {"shots": [2, 1]}}), r"analyses.grid.shots: \[2, 1\] do not rise"),
+        (tree(analyses={"layers": {"shots": 9}}), "analyses.layers.shots: 9 images of each of 12 classes are more"),
+        (tree(analyses={"layers": {"shots": 1}}), "analyses.layers.shots: must be greater than or equal to 2"),
+        (tree(grid={}, starts={"R": {"from": "random"}}, analyses={"layers": True}),
+         "layers: is about the pre-trainings of a grid and the study has none"),
         (tree(analyses={"grid": {"finetuned": ["clip"]}}), "there is no target 'clip'; did you mean 'clips'"),
         (tree(grid={}, starts={"R": {"from": "random"}}), "is about the pre-trainings of a grid and the study has"),
         (tree(grid={}, starts={"R": {"from": "random"}}, analyses={"generalization": True}),
@@ -143,6 +152,8 @@ def test_from_yaml_to_laws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert f"--us: is for tables; {out} is a run folder" in capsys.readouterr().err
     with pytest.raises(UsageError, match="has no target 'clip'; did you mean 'clips'"):
         read_grid(out, ["clip"])
+    (moved,) = open_study(out).results("layers").values()
+    assert [task.target for task in moved.tasks] == ["clips", "photos"] and len(moved.points()) == 2 * 18 * 5
     _, again = run_study(load_study(study), out, jobs=1, device="cpu")
     assert not again.done and len(again.reused) == len(make_plan(check(load_study(study))).steps)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .head.measure import Head, Pretrained, head
     from .hessian.measure import Hessian, hessian
     from .landscape.measure import Landscape, landscape
+    from .layers.measure import Layers, layers
     from .learning_curves.measure import LearningCurves, learning_curves
     from .loss_variation.measure import LossVariation, loss_variation
     from .mistakes.measure import Mistakes, mistakes
@@ -84,6 +85,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "grid": ("Grid", "grid"),
     "scaling": ("Scaling", "scaling"),
     "prediction_power": ("PredictionPower", "prediction_power"),
+    "layers": ("Layers", "layers"),
     "generalization": ("Generalization", "TrainedNetwork", "generalization"),
     "sources": ("Sources", "sources"),
 }

@@ -153,8 +153,19 @@ CLAIMS: tuple[Claim, ...] = (
         "003-l",
         "",
         "for tasks that saturate early the higher layers are not needed",
-        undecided="a study does not know how early a task saturates: that takes many upstream models, see "
-        "`transferscope scaling`; probes say of each task which module is the earliest within noise of the best",
+        question="layers",
+        statistic=(
+            "Kendall's τ of what raising upstream accuracy from the median configuration's to the best one's "
+            "buys by the law and by how much few-shot accuracy is better where the head was than half way, in "
+            "the better half of configurations; both as shares of what these have over chance, each by one half of "
+            "the test images; over targets"
+        ),
+        rule=Above(0.0),
+        about="metric",
+        effect=0.5,
+        units="Kendall's τ",
+        effect_from=CHOSEN,
+        needs="at least twelve targets on which the better half of pre-trainings clearly beats chance",
     ),
     Claim(
         "003-m",
