@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from torch import nn
 
+from ..columns import columns
 from ..data.imageset import ImageSet, ImageSplits
 from ..errors import UsageError, nearest
 from ..models.network import Input, Network
@@ -61,8 +62,7 @@ class SelfCheck(Sequence[Checked]):
 
     def text(self) -> str:
         """Return a table to print, and a line that sums it up."""
-        width = max(len(check.check_name) for check in self.checks)
-        lines = [f"{check.status:<7}  {check.check_name:<{width}}  {check.reason}" for check in self.checks]
+        lines = columns([[check.status, check.check_name, check.reason] for check in self.checks])
         counts = {status: sum(c.status == status for c in self.checks) for status in ("passed", "failed", "skipped")}
         told = ", ".join(f"{count} {status}" for status, count in counts.items())
         return "\n".join([*lines, "", f"{self.network}: {told}"])

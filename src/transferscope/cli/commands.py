@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..columns import columns
 from ..errors import UsageError
 from .given import by_place_given, image_options, images_given, named_given, settings_given
 from .progress import Display, duration
@@ -145,13 +146,13 @@ def questions(options: argparse.Namespace) -> int:
     """List the questions, in the order of the report."""
     from ..questions import QUESTIONS, question_class
 
-    width = max(map(len, QUESTIONS))
+    rows = []
     for name in QUESTIONS:
         kind = question_class(name)
         told = ["of checkpoints, too"] if kind.files is not None else []
         told += [f"{name}: quick"] if kind.quick else []
-        more = f" ({'; '.join(told)})" if told else ""
-        print(f"{name:<{width}}  {kind.words.asks}{more}")
+        rows.append([name, kind.words.asks + (f" ({'; '.join(told)})" if told else "")])
+    print(*columns(rows), sep="\n")
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..columns import columns
 from .first import First
 from .overview import Answered, Overview
 from .sections import Said
@@ -47,8 +48,7 @@ def _standings(first: First) -> list[str]:
         ]
         for line in first.lines
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(2)]
-    return [f"  {row[0].ljust(widths[0])}  {row[1].ljust(widths[1])}  {row[2]}".rstrip() for row in rows]
+    return [f"  {line}" for line in columns(rows)]
 
 
 def _equal(p: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ..columns import columns
 from ..errors import StoreError
 from ..evidence.claim import Claim
 from ..evidence.claims import claim_called
@@ -160,13 +160,12 @@ def told(found: list[Prospect], where: str, *, known: bool = True) -> list[str]:
     rows: dict[str, list[tuple[str, ...]]] = {}
     for p in found:
         rows.setdefault(p.claim.id, []).append(_row(p))
-    every = [_HEADS, *(row for of in rows.values() for row in of)]
-    widths = [max(map(len, column)) for column in zip(*every, strict=True)]
-    lines.append("  " + _laid_out(_HEADS, widths))
-    claims = {p.claim.id: p.claim for p in found}
+    head, *table = columns([_HEADS, *(row for of in rows.values() for row in of)], numbers=True)
+    lines.append(f"    {head}")
+    claims, at = {p.claim.id: p.claim for p in found}, iter(table)
     for name, of in rows.items():
         lines.append(f"  {claims[name].says} [{name}], {_unit(claims[name])}:")
-        lines += [f"  {_laid_out(row, widths)}" for row in of]
+        lines += [f"    {next(at)}" for _ in of]
     return lines
 
 
@@ -189,9 +188,3 @@ def _row(p: Prospect) -> tuple[str, ...]:
 
 def _unit(claim: Claim) -> str:
     return f"points ({claim.units})" if claim.units.startswith("share") else claim.units
-
-
-def _laid_out(cells: Sequence[str], widths: Sequence[int]) -> str:
-    name, *numbers = cells
-    aligned = [cell.rjust(width) for cell, width in zip(numbers, widths[1:], strict=True)]
-    return "  ".join(["  " + name.ljust(widths[0]), *aligned])

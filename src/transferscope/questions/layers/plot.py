@@ -70,10 +70,10 @@ def _depths(ax: Axes, task: TaskLayers) -> None:
         )  # fmt: skip
     if task.laws:
         line = np.linspace(x.min(), x.max(), 80)
-        for at, depth in enumerate(DEPTHS):
+        for at, (depth, dashes) in enumerate(zip(DEPTHS, DASHES[len(DEPTHS) - 1 :: -1], strict=True)):
             law = fit_power_law(1 - x, 1 - y[:, at])
             ax.plot(
-                100 * line, 100 * (1 - law(1 - line)), color=colours[at], linestyle=DASHES[len(DEPTHS) - 1 - at], lw=1.3,
+                100 * line, 100 * (1 - law(1 - line)), color=colours[at], linestyle=dashes, lw=1.3,
                 label=f"law at depth {depth:g}",
             )  # fmt: skip
     ax.axhline(100 * task.chance, color="#777777", lw=0.8, linestyle=":", label="chance")

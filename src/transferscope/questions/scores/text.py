@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ...columns import columns
 from ...evidence.phrases import number, percent, short
 from ..protocols import NOT_LEARNED
 from .findings import choice, settled
@@ -63,8 +64,6 @@ def text(result: Scores) -> str:
                 f"{c.width}",
             ]
         )
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     # Of files nobody expects what compares with the images of the pre-training: only a run folder knows these.
     hidden = _COLUMNS.keys() - set(shown)
     reasons = {
@@ -75,7 +74,7 @@ def text(result: Scores) -> str:
     }
     last = [f"* the best, or not told apart from it; {result.n:,} training images, {result.classes} classes"]
     answers = [finding.text for finding in (choice(result), *settled(result))]
-    return "\n".join([*lines, *last, *sorted(reasons), *answers])
+    return "\n".join([*columns(rows), *last, *sorted(reasons), *answers])
 
 
 def _ridge(result: Scores, place: int) -> str:

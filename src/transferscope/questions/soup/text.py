@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from ...columns import columns
 from ...evidence.phrases import number
 from .measure import HELD_OUT, Soup
 
@@ -28,12 +27,4 @@ def table(result: Soup) -> list[str]:
             star = "*" if oracles.get(name) == entry.name else ""
             cells.append(f"{value}{star} ({over if over.startswith('−') else '+' + over})")
         rows.append(cells)
-    return _aligned(rows)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    ]
+    return columns(rows, numbers=True)
