@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from transferscope.cli import main
 from transferscope.errors import TransferscopeError, UsageError
+from transferscope.models.build import build, initialise
+from transferscope.models.network import Input
 from transferscope.store.folder import RunFolder
 from transferscope.study import perform, ray_engine
 from transferscope.study.events import StepEvent
@@ -23,6 +27,7 @@ B = Step("train", "b", {"n": 1}, {"x": A})
 C = Step("train", "c", {"n": 2}, {"x": A})
 D = Step("analysis", "d", {"n": 3}, {"x": B, "y": C})
 STEPS = (A, B, C, D)
+REAL_WORK = dict(perform._WORK)
 
 
 @dataclass(frozen=True)
@@ -257,3 +262,42 @@ def test_one_line_for_what_cannot_be_right(
     monkeypatch.setattr(ray_engine, "_installed", lambda: False)
     with pytest.raises(UsageError, match=r"--engine ray wants Ray, .*: pip install 'transferscope\[ray\]'"):
         check_engine("ray", None, "cpu", None)
+
+
+@pytest.mark.parametrize(
+    ("command", "steps"),
+    [
+        (["compare", "a.pt", "b.pt", "--only", "distance"], ["images", "a.pt", "b.pt", "distance"]),
+        (["inspect", "a.pt", "--only", "spectrum"], ["images", "a.pt", "spectrum"]),
+        (["rank", "mlp:12=a.pt", "mlp:12=b.pt", "--set", "scores.draws=2", "--set", "scores.permutations=1"],
+         ["images of 16 px", "a.pt", "b.pt", "scores"]),
+    ],
+)  # fmt: skip
+def test_files_are_asked_about_on_a_cluster(
+    command: list[str], steps: list[str], cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(perform, "_WORK", REAL_WORK)
+    monkeypatch.chdir(tmp_path)
+    net = build("mlp:12", 12, input=Input((16, 16)))
+    for seed, name in enumerate(("a.pt", "b.pt")):
+        torch.save(initialise(net, seed), tmp_path / name)
+    model = [] if command[0] == "rank" else ["--model", "mlp:12"]
+    asked = [*command, *model, "--data", "synthetic:clipart?train=60&test=24", "--size", "16", "--device", "cpu"]
+    assert main([*asked, "--engine", "ray://auto", "--out", "cluster"]) == 0
+    assert sorted(name for name, _ in cluster.asked) == sorted(steps)
+    assert (tmp_path / "cluster" / "report.html").exists()
+    assert main([*asked, "--jobs", "1", "--out", "here"]) == 0
+    there, here = (sorted(p.name for p in (tmp_path / root / "steps").iterdir()) for root in ("cluster", "here"))
+    assert there == here and len(there) == len(steps), "the same steps, by what they compute"
+
+
+def test_every_command_with_steps_says_what_an_engine_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = ["a.pt", "b.pt", "--model", "mlp:12", "--data", "synthetic:clipart"]
+    for command in (["demo"], ["compare", *files], ["inspect", *files[1:]], ["rank", *files[:2], *files[4:]]):
+        assert main([*command, "--engine", "rya"]) == 2
+        error = capsys.readouterr().err.strip()
+        assert error == "error: --engine 'rya': expected local, ray, ray://auto or ray://HOST:PORT"
+    assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,14 +119,7 @@ def rank(options: argparse.Namespace) -> int:
     asked = Ranking(
         tuple(options.candidates), options.data, of_scores, options.size, options.samples, options.skip_unreadable
     )
-    _prepare()
-    shown = _Shown()
-    try:
-        folder, outcome = run_ranking(
-            asked, options.out, jobs=_jobs(options), device=options.device, listener=shown.event
-        )
-    finally:
-        shown.display.close()
+    folder, outcome = _computed(options, run_ranking, asked, options.out)
     found: dict[str, Any] = open_study(folder.address).results("scores")
     for result in found.values():
         print(text(result))
@@ -247,21 +240,22 @@ def _as_asked(options: argparse.Namespace, given: Study) -> Study:
 def _run(options: argparse.Namespace, asked: Study) -> int:
     from ..study.run import run_study
 
+    only = getattr(options, "only", None)
+    folder, outcome = _computed(options, run_study, asked, options.out, only=only)
+    return _end(folder, outcome, options.jobs)
+
+
+def _computed(
+    options: argparse.Namespace, run: Callable[..., tuple[RunFolder, Outcome]], *asked: Any, **more: Any
+) -> tuple[RunFolder, Outcome]:
+    """Compute what is missing where the options say, showing how far it is."""
     _prepare()
     shown = _Shown()
+    where = {"engine": options.engine, "jobs": options.jobs, "device": options.device}
     try:
-        folder, outcome = run_study(
-            asked,
-            options.out,
-            only=getattr(options, "only", None),
-            engine=(engine := getattr(options, "engine", "local")),
-            jobs=_jobs(options) if engine == "local" else options.jobs,
-            device=options.device,
-            listener=shown.event,
-        )
+        return run(*asked, **more, **where, listener=shown.event)
     finally:
         shown.display.close()
-    return _end(folder, outcome, options.jobs)
 
 
 def _plan(options: argparse.Namespace, asked: Study) -> int:
@@ -324,14 +318,7 @@ def _file_options(options: argparse.Namespace, checkpoints: Sequence[str]) -> di
 def _files(options: argparse.Namespace, asked: Files) -> int:
     from ..study.files import run_files
 
-    _prepare()
-    shown = _Shown()
-    try:
-        folder, outcome = run_files(
-            asked, options.out, jobs=_jobs(options), device=options.device, listener=shown.event
-        )
-    finally:
-        shown.display.close()
+    folder, outcome = _computed(options, run_files, asked, options.out)
     return _end(folder, outcome, options.jobs)
 
 

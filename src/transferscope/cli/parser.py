@@ -120,13 +120,6 @@ def build_parser() -> argparse.ArgumentParser:
     study.add_argument(
         "--plan", action="store_true", help="compute nothing: print the steps, and how long they would take here"
     )
-    study.add_argument(
-        "--engine",
-        default="local",
-        metavar="local|ray|ray://ADDRESS",
-        help="who computes: processes of this machine (default), a Ray cluster started on it (ray), the one it is a "
-        "node of (ray://auto), or another (ray://HOST:PORT); see docs/clusters.md",
-    )
     study.add_argument("--nodes", type=int, metavar="N", help="with --plan --engine ray: nodes of the cluster")
     study.add_argument("--gpus", type=int, metavar="K", help="with --plan --engine ray: GPUs of each node")
     _add_run_options(study, out=None)
@@ -340,6 +333,13 @@ def _add_run_options(parser: argparse.ArgumentParser, out: str | None) -> None:
     usual = out or "runs/NAME of the study"
     shown = f"run folder, or its address, s3://… (default: {usual})"
     parser.add_argument("--out", metavar="DIR", default=out, help=shown)
+    parser.add_argument(
+        "--engine",
+        default="local",
+        metavar="local|ray|ray://ADDRESS",
+        help="who computes: processes of this machine (default), a Ray cluster started on it (ray), the one it is a "
+        "node of (ray://auto), or another (ray://HOST:PORT); see docs/clusters.md",
+    )
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="how many steps side by side (default: 1 for each core)"
     )

@@ -19,7 +19,7 @@ from ..questions.base import Question
 from ..store.digest import digest
 from ..store.folder import About, RunFolder
 from .events import Listener, StepEvent, unheard
-from .execute import execute, resources
+from .execute import check_engine, execute
 from .feasibility import of_labels, of_network
 from .file_steps import alike, file_step, names_apart
 from .graph import Plan, Step, in_order
@@ -179,7 +179,8 @@ def run_files(
     asked: Files,
     out: str | Path,
     *,
-    jobs: int = 1,
+    engine: str = "local",
+    jobs: int | None = 1,
     device: str = "auto",
     threads: int | None = None,
     listener: Listener = unheard,
@@ -189,7 +190,8 @@ def run_files(
     Args:
         asked: about which files, and what.
         out: run folder.
-        jobs: how many steps side by side.
+        engine: ``local``, ``ray`` or ``ray://ADDRESS``; all nodes of a cluster find the files at their paths.
+        jobs: how many steps side by side; ``None``: as many as there is room for.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: threads of torch in each process.
         listener: told of every event.
@@ -198,11 +200,10 @@ def run_files(
         TransferscopeError: when files, network or images cannot be used; nothing has been written then.
         StoreError: when the folder is not ours, belongs to something else, or cannot be written.
     """
-    resources(jobs, device, threads)
+    check_engine(engine, jobs, device, threads)
     plan, text, notes = plan_files(asked)
-    return run_plan(
-        asked.about, plan, text, out, notes=notes, jobs=jobs, device=device, threads=threads, listener=listener
-    )
+    where = {"engine": engine, "jobs": jobs, "device": device, "threads": threads}
+    return run_plan(asked.about, plan, text, out, notes=notes, where=where, listener=listener)
 
 
 def run_plan(
@@ -212,9 +213,7 @@ def run_plan(
     out: str | Path,
     *,
     notes: Sequence[tuple[str, str]],
-    jobs: int,
-    device: str,
-    threads: int | None,
+    where: Mapping[str, Any],
     listener: Listener,
 ) -> tuple[RunFolder, Outcome]:
     """Compute what is missing of a plan about files.
@@ -225,9 +224,8 @@ def run_plan(
         text: what was asked, as YAML.
         out: run folder.
         notes: what there is to say before the work: about what, and a sentence.
-        jobs: how many steps side by side.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        threads: threads of torch in each process.
+        where: ``engine``, ``jobs``, ``device`` and ``threads``, as :func:`~transferscope.study.execute.execute` has
+            them.
         listener: told of every event.
     """
     for topic, remark in notes:
@@ -239,7 +237,7 @@ def run_plan(
     folder = RunFolder.create(out, about, name)
     folder.put("study.yaml", text.encode())
     folder.write("plan.json", plan.to_json())
-    return folder, execute(plan.steps, folder, jobs=jobs, device=device, threads=threads, listener=listener)
+    return folder, execute(plan.steps, folder, listener=listener, **where)
 
 
 def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:

@@ -16,7 +16,7 @@ from ..questions.protocols import NOT_LEARNED
 from ..store.folder import RunFolder
 from .candidates import Named, named
 from .events import Listener, unheard
-from .execute import resources
+from .execute import check_engine
 from .file_steps import alike, file_step, labels_of
 from .files import question_with, run_plan
 from .graph import Plan, Step, in_order
@@ -56,7 +56,8 @@ def rank(
     asked: Ranking,
     out: str | Path,
     *,
-    jobs: int = 1,
+    engine: str = "local",
+    jobs: int | None = 1,
     device: str = "auto",
     threads: int | None = None,
     listener: Listener = unheard,
@@ -66,7 +67,8 @@ def rank(
     Args:
         asked: which candidates, and on which images.
         out: run folder.
-        jobs: how many steps side by side.
+        engine: ``local``, ``ray`` or ``ray://ADDRESS``; all nodes of a cluster find the candidates at their paths.
+        jobs: how many steps side by side; ``None``: as many as there is room for.
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: threads of torch in each process.
         listener: told of every event.
@@ -75,11 +77,10 @@ def rank(
         TransferscopeError: when candidates or images cannot be used; nothing has been written then.
         StoreError: when the folder is not ours, belongs to something else, or cannot be written.
     """
-    resources(jobs, device, threads)
+    check_engine(engine, jobs, device, threads)
     plan, text, notes = plan_ranking(asked)
-    return run_plan(
-        "rank", plan, text, out, notes=notes, jobs=jobs, device=device, threads=threads, listener=listener
-    )
+    where = {"engine": engine, "jobs": jobs, "device": device, "threads": threads}
+    return run_plan("rank", plan, text, out, notes=notes, where=where, listener=listener)
 
 
 def plan_ranking(asked: Ranking) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
