@@ -1,5 +1,7 @@
 """Run folders at an address: in fsspec's own memory here; on an S3 server in ``tests/store/test_s3.py``."""
 
+import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -201,5 +203,57 @@ def test_one_line_for_what_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     RunFolder.create("memory://runs/mine", "study", "mine")
     with pytest.raises(StoreError, match="memory://runs/mine: holds the study 'mine', not the study 'other'"):
         RunFolder.create("memory://runs/mine", "study", "other")
-    with pytest.raises(StoreError, match=r"nope://runs: cannot be reached .* pip install 'transferscope\[s3\]'"):
+
+
+def test_one_line_for_what_cannot_be_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        StoreError, match=r"^nope://runs: there is no address of the kind nope://; expected s3://…, gs"
+    ):
         RunFolder.open("nope://runs")
+    # As where they are not installed, whatever is: of each what it is called for pip.
+    for module in ("gcsfs", "s3fs", "adlfs"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(sys.modules["fsspec.registry"], "_registry", {})  # of kinds that were asked for before
+    for address, name in (
+        ("gs://bucket/x", "gcsfs"), ("s3://bucket/x", "'transferscope[s3]'"), ("az://bucket/x", "adlfs"),
+    ):  # fmt: skip
+        with pytest.raises(StoreError) as error:
+            RunFolder.create(address, "study", "mine")
+        assert str(error.value).startswith(f"{address}: wants ")
+        assert str(error.value).endswith(f", which is not installed: pip install {name}")
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(StoreError, match=r"^gs://bucket/x: wants fsspec, which is not installed: pip install gcsfs$"):
+        RunFolder.open("gs://bucket/x")
+    with pytest.raises(StoreError, match=r": wants fsspec, .*: pip install 'transferscope\[s3\]'$"):
+        RunFolder.open("s3://bucket/x")
+
+
+def test_one_line_for_a_place_where_nothing_answers() -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        address = f"ftp://127.0.0.1:{taken.getsockname()[1]}/runs"
+        with pytest.raises(StoreError, match=rf"^{address}: cannot be reached \(.*refused\)$"):
+            RunFolder.open(address)
+
+
+def test_a_place_without_conditional_puts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = fsspec.implementations.memory.MemoryFileSystem
+    put = memory.pipe_file
+    monkeypatch.setattr(memory, "pipe_file", lambda self, path, value, mode="overwrite": put(self, path, value))
+    with pytest.raises(
+        StoreError, match=r"^memory://runs/mine: this place puts an object over one .* give a place on"
+    ):
+        RunFolder.create("memory://runs/mine", "study", "mine")
+    assert Place("memory://runs/mine").names("") == []
+
+
+def test_a_folder_by_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunFolder.create(f"file://{tmp_path}/runs/mine", "study", "mine")
+    with folder.claim(STEP, nobody):
+        folder.draft(STEP, resume=False).finish(record(9.0), folder.place(STEP))
+    monkeypatch.setenv("TRANSFERSCOPE_CACHE", str(tmp_path / "another machine"))
+    stored = RunFolder.open(f"file://{tmp_path}/runs/mine").find(STEP)
+    assert stored is not None and stored.record.seconds == 9.0
+    # What lies there is a run folder.
+    local = RunFolder.open(tmp_path / "runs" / "mine").find(STEP)
+    assert local is not None and local.record == stored.record

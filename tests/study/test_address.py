@@ -11,6 +11,7 @@ pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'tran
 import fsspec
 
 from transferscope.cli import main
+from transferscope.errors import UsageError
 from transferscope.models.build import build, initialise
 from transferscope.models.network import Input
 from transferscope.study.compare import Comparison
@@ -55,3 +56,11 @@ def test_a_ranking_is_read_where_it_lies(
     assert "0 steps computed" in again.err and again.out.split("\n")[0] == first.split("\n")[0] != ""
     assert len(open_study("memory://runs/ranked").tree["rank"]) == 2
     assert fsspec.filesystem("memory").exists("/runs/ranked/report.html")
+
+
+def test_several_processes_share_no_memory() -> None:
+    asked = Comparison(("a.pt", "b.pt"), model="mlp:12", data=DATA, size=16, only=("distance",))
+    with pytest.raises(
+        UsageError, match=r"^memory://runs/two: other processes do not see this one's memory; give --jobs 1"
+    ):
+        run_files(asked, "memory://runs/two", device="cpu", threads=1, jobs=2)

@@ -14,6 +14,9 @@ from .atomic import write_bytes
 
 __all__ = ["Place", "is_address"]
 
+_S3 = "'transferscope[s3]'"
+"""What to install for S3."""
+
 
 def is_address(root: str | Path) -> bool:
     """Whether a run folder is named by an address, not by a path.
@@ -31,25 +34,31 @@ class Place:
         address: ``s3://bucket/run``, ``gs://bucket/run``, ``memory://run``, ….
 
     Raises:
-        StoreError: where fsspec, or what it needs for this kind of address, is not installed.
+        StoreError: where fsspec, or what it needs for this kind of address, is not installed, or there is no such
+            kind or nothing that answers.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
+        kind = self.address.partition("://")[0]
         try:
+            from fsspec import available_protocols
             from fsspec.core import url_to_fs
         except ImportError as e:
+            wanted = "gcsfs" if kind in ("gs", "gcs") else _S3
+            raise StoreError(f"{address}: wants fsspec, which is not installed: pip install {wanted}") from e
+        if kind not in available_protocols() and "::" not in kind:
             raise StoreError(
-                f"{address}: wants fsspec, which is not installed: pip install 'transferscope[s3]'"
-            ) from e
+                f"{address}: there is no address of the kind {kind}://; expected s3://…, gs://… or another that "
+                "fsspec knows"
+            )
         try:
             # What others have written since must be seen.
             self._fs, base = url_to_fs(self.address, use_listings_cache=False)
-        except (ImportError, ValueError) as e:
-            why = " ".join(str(e).split())
-            raise StoreError(
-                f"{address}: cannot be reached ({why}); for s3:// pip install 'transferscope[s3]'"
-            ) from e
+        except ImportError as e:
+            raise StoreError(f"{address}: {_wants(e)}") from e
+        except Exception as e:  # of what answers there, or does not
+            raise StoreError(f"{address}: cannot be reached ({_said(e)})") from e
         self._base = str(base).rstrip("/")
 
     def read(self, name: str) -> bytes | None:
@@ -142,5 +151,19 @@ class Place:
         except StoreError:
             raise
         except Exception as e:  # of botocore, aiohttp, gcsfs, …, each with classes of its own
-            why = " ".join(str(e).split())[:200] or type(e).__name__
-            raise StoreError(f"{self.address}/{name}: {why}") from e
+            raise StoreError(f"{self.address}/{name}: {_said(e)}") from e
+
+
+def _said(e: Exception) -> str:
+    """Return what an error of another package says, in one line."""
+    return " ".join(str(e).split())[:200] or type(e).__name__
+
+
+def _wants(e: ImportError) -> str:
+    """Say what is to be installed, where fsspec says so."""
+    said = _said(e)
+    # fsspec words this by hand, and says what it looked for as the cause.
+    module = (getattr(e.__cause__, "name", None) or "").partition(".")[0]
+    if not module or module not in said:
+        return f"cannot be reached ({said})"
+    return f"wants {module}, which is not installed: pip install {_S3 if module == 's3fs' else module}"

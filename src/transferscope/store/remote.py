@@ -82,6 +82,13 @@ class RemoteFolder(RunFolder):
                     "nothing was written: give a new or empty place"
                 )
             place.create(MARKER, content)  # or somebody else does at this moment
+            if place.create(MARKER, content):
+                place.delete(MARKER)
+                raise StoreError(
+                    f"{place.address}: this place puts an object over one that is there, also on the condition that "
+                    "there is none (no conditional puts), so nothing could say who computes a step; give a place on "
+                    "S3 or Google Cloud Storage, or a folder"
+                )
         found = cls.at(address)
         found._same(about, name)
         return found

@@ -101,11 +101,16 @@ def execute(
 
     Raises:
         TransferscopeError: when the user's images or checkpoints cannot be used, or the folder not be written.
+        UsageError: for what the engine cannot do, as with a folder in the memory of this process and several jobs.
         KeyboardInterrupt: when interrupted; its message says what is kept.
     """
     check_engine(engine, jobs, device, threads)
     if engine == "local" and jobs is None:
         jobs = usual_jobs(pick_device(device))
+    if folder.address.startswith("memory://") and (engine, jobs) != ("local", 1):
+        raise UsageError(
+            f"{folder.address}: other processes do not see this one's memory; give --jobs 1, or a folder"
+        )
     schedule = Schedule(steps, jobs or 1)
     started = time.perf_counter()
 
