@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import os
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -37,7 +38,7 @@ _LOOK = 5.0
 """Seconds between two looks at which nodes there are."""
 
 _STARTS = 3
-"""How often a cluster is started here: on a machine that is busy, Ray's own time for it can be too short."""
+"""How often a cluster is started here, or a client: on a machine that is busy, Ray's own time can be too short."""
 
 _OBJECTS = 2**27
 """Bytes of the store for objects of a cluster started here; only small messages pass."""
@@ -96,7 +97,7 @@ def run_on_ray(
         TransferscopeError: what a task found wrong with the user's input or with the folder.
         UsageError: when the cluster cannot be reached, or has no GPU where one is asked for.
     """
-    ray: Any = importlib.import_module("ray")
+    ray = _library()
     here = _is_here(engine)
     if here and jobs is None and pick_device(device).type == "cpu":
         jobs = usual_jobs(pick_device(device))
@@ -255,6 +256,31 @@ def _installed() -> bool:
     return importlib.util.find_spec("ray") is not None
 
 
+def _library() -> Any:
+    """Import Ray, which would write to standard output of nodes that end, also without ``log_to_driver``.
+
+    Answers go to standard output, and listeners hear of steps that are lost.
+    """
+    with _environment({"RAY_DEDUP_LOGS_SKIP_REGEX": "."}):  # read once, by the import
+        return importlib.import_module("ray")
+
+
+@contextmanager
+def _environment(usual: Mapping[str, str], **always: str) -> Iterator[None]:
+    """Have environment variables inside the block; the usual ones only where the user has not set them."""
+    given = {key: value for key, value in usual.items() if key not in os.environ} | always
+    before = {key: os.environ.get(key) for key in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
 def _is_here(engine: str) -> bool:
     return engine == "ray" and not os.environ.get("RAY_ADDRESS")
 
@@ -266,29 +292,43 @@ def _connected(ray: Any, engine: str, jobs: int | None, threads: int | None) -> 
         yield
         return
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if _is_here(engine):
-        _start_here(ray, (jobs or cores()) * (threads or 1), quiet)
-    else:
-        address = {"ray": os.environ.get("RAY_ADDRESS"), "ray://auto": "auto"}.get(engine, engine)
-        try:
-            ray.init(address=address, **quiet)
-        except Exception as e:  # ConnectionError, RuntimeError, ValueError and others, by version
-            raise UsageError(f"--engine {engine}: no cluster answers there ({' '.join(str(e).split())[:200]})") from e
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Ray will do one day with tasks that ask for no GPU; what an error says
+        if _is_here(engine):
+            _start_here(ray, (jobs or cores()) * (threads or 1), quiet)
+        else:
+            _join(ray, engine, quiet)
     try:
         yield
     finally:
         ray.shutdown()
 
 
+def _join(ray: Any, engine: str, quiet: Mapping[str, Any]) -> None:
+    """Connect to a cluster that runs."""
+    address = {"ray": os.environ.get("RAY_ADDRESS"), "ray://auto": "auto"}.get(engine, engine)
+    for start in range(_STARTS):
+        try:
+            ray.init(address=address, **quiet)
+            return
+        except ConnectionAbortedError as e:  # it answers, but the process that it starts for each client does not
+            if start == _STARTS - 1:
+                raise UsageError(f"--engine {engine}: the cluster takes no client ({_said(e)})") from e
+        except Exception as e:  # ConnectionError, RuntimeError, ValueError and others, by version
+            raise UsageError(f"--engine {engine}: no cluster answers there ({_said(e)})") from e
+
+
+def _said(e: Exception) -> str:
+    """Return what an error of Ray says, in one line: of a traceback that it holds, the last."""
+    lines = [line.strip() for line in str(e).split("\n") if line.strip()]
+    return " ".join(lines[-1:] if any(line.startswith("Traceback ") for line in lines) else lines)[:200]
+
+
 def _start_here(ray: Any, cpus: int, quiet: Mapping[str, Any]) -> None:
     """Start a cluster of this machine alone, which ends with this process."""
-    given = {"PYTHONPATH": python_path()}
     # What is computed here is nobody's business; and a busy machine takes its time to start processes.
     usual = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_register_timeout_seconds": "600"}
-    given |= {key: value for key, value in usual.items() if key not in os.environ}
-    before = {key: os.environ.get(key) for key in given}
-    os.environ.update(given)
-    try:
+    with _environment(usual, PYTHONPATH=python_path()):
         for start in range(_STARTS):
             try:
                 ray.init(
@@ -303,14 +343,7 @@ def _start_here(ray: Any, cpus: int, quiet: Mapping[str, Any]) -> None:
             except Exception as e:
                 ray.shutdown()
                 if start == _STARTS - 1:
-                    why = " ".join(str(e).split())[:200]
-                    raise UsageError(f"--engine ray: Ray does not start on this machine ({why})") from e
-    finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
+                    raise UsageError(f"--engine ray: Ray does not start on this machine ({_said(e)})") from e
 
 
 def _nodes(ray: Any) -> list[dict[str, float]]:
