@@ -120,7 +120,11 @@ class Driver:
     def __init__(self, engine: str, out: Path, then: Callable[[list[list[str]]], None], **more: str) -> None:
         out.with_suffix(".yaml").write_text(study_yaml(small()))
         command = [sys.executable, "-c", DRIVER, str(out.with_suffix(".yaml")), str(out), engine]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **more})
+        self.errors = out.with_suffix(".err")
+        with self.errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, **more}
+            )
         self.events: list[list[str]] = []
         self._then = then
 
@@ -187,11 +191,49 @@ def heard(events: list[list[str]]) -> None:
 
 def test_a_client_of_a_cluster(cluster: Any, locally: Path, tmp_path: Path) -> None:
     driver = Driver(f"ray://127.0.0.1:{cluster.port}", tmp_path / "out", heard)
-    assert driver.ended() == 0, driver.events
+    assert driver.ended() == 0, driver.errors.read_text()
+    assert "Warning" not in driver.errors.read_text()
     assert contents(tmp_path / "out") == contents(locally)
     assert without_times(tmp_path / "out") == without_times(locally)
     told = [what for what, step, _ in driver.events if step == "train photo RI-T 0"]
     assert told[0] == "begun" and told[-1] == "done" and "advanced" in told
+
+
+def test_a_client_whose_server_dies(cluster: Any, locally: Path, tmp_path: Path) -> None:
+    psutil = pytest.importorskip("psutil")
+    engine = f"ray://127.0.0.1:{cluster.port}"
+    proxy = cluster.head_node.all_processes["ray_client_server"][0].process.pid
+
+    def kill(events: list[list[str]]) -> None:
+        if events[-1][0] == "advanced" and events[-1][1].startswith("train"):
+            for process in psutil.Process(proxy).children(recursive=True):  # it starts one for each client
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+    driver = Driver(engine, tmp_path / "out", kill)
+    assert driver.ended() == 1
+    error = driver.errors.read_text().rstrip().split("\n")[-1]
+    assert f"TransferscopeError: --engine {engine}: the cluster does not answer any more" in error
+    assert error.endswith("what is finished is kept: give the same command again")
+    driver = Driver(engine, tmp_path / "out", heard)
+    assert driver.ended() == 0, driver.errors.read_text()
+    assert "data photo" not in driver.begun()
+    assert contents(tmp_path / "out") == contents(locally)
+
+
+def test_a_command_that_dies(cluster: Any, locally: Path, tmp_path: Path) -> None:
+    drivers: list[Driver] = []
+
+    def kill(events: list[list[str]]) -> None:
+        if events[-1][0] == "advanced" and events[-1][1].startswith("train"):
+            drivers[0].process.kill()
+
+    for then in (kill, heard):
+        drivers.append(Driver("ray", tmp_path / "out", then, RAY_ADDRESS=cluster.address))
+        assert drivers[-1].ended() == (-signal.SIGKILL if then is kill else 0), drivers[-1].errors.read_text()
+    assert "data photo" not in drivers[1].begun()
+    assert contents(tmp_path / "out") == contents(locally)
+    assert without_times(tmp_path / "out") == without_times(locally)
 
 
 def test_a_node_that_dies(cluster: Any, locally: Path, tmp_path: Path) -> None:

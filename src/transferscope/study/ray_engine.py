@@ -37,6 +37,9 @@ _TRIES = 3
 _LOOK = 5.0
 """Seconds between two looks at which nodes there are."""
 
+_ANEW = 0.5
+"""Seconds between two looks at a mailbox whose node died, which fail at once until it is there again."""
+
 _STARTS = 3
 """How often a cluster is started here, or a client: on a machine that is busy, Ray's own time can be too short."""
 
@@ -94,7 +97,8 @@ def run_on_ray(
         heard: told of every event.
 
     Raises:
-        TransferscopeError: what a task found wrong with the user's input or with the folder.
+        TransferscopeError: what a task found wrong with the user's input or with the folder, or when the cluster is
+            lost.
         UsageError: when the cluster cannot be reached, or has no GPU where one is asked for.
     """
     ray = _library()
@@ -107,7 +111,20 @@ def run_on_ray(
         if device == "cuda" and not gpu:
             raise UsageError("device 'cuda': no node of the cluster has a GPU; use --device cpu or auto")
         count = threads or (_processors_a_gpu(nodes) if gpu else 1)
-        _Driver(ray, schedule, folder, jobs, count, gpu, here, heard).run()
+        try:
+            _Driver(ray, schedule, folder, jobs, count, gpu, here, heard).run()
+        except Exception as e:
+            if isinstance(e, TransferscopeError) or not _lost(ray, e):
+                raise
+            raise TransferscopeError(
+                f"--engine {engine}: the cluster does not answer any more ({_said(e)}); what is finished is kept: "
+                "give the same command again"
+            ) from e
+
+
+def _lost(ray: Any, e: Exception) -> bool:
+    """Whether an error says that the connection is lost; Ray's client raises those of grpc as they come."""
+    return type(e) is ConnectionError or type(e).__module__.startswith("grpc") or not ray.is_initialized()
 
 
 @dataclass
@@ -218,11 +235,15 @@ class _Driver:
         return self.jobs if self.jobs is not None else self._room + 1
 
     def _tell(self, news: Any) -> None:
-        with suppress(self.ray.exceptions.RayError):  # its node died: it begins anew on another
-            attempts = {task.step.digest: task.attempt for task in self._running.values()}
-            for attempt, event in self.ray.get(news):
-                if attempts.get(event["digest"]) == attempt:
-                    self.heard(StepEvent(**event))
+        try:
+            letters = self.ray.get(news)
+        except self.ray.exceptions.RayError:  # its node died: it begins anew on another
+            time.sleep(_ANEW)
+            return
+        attempts = {task.step.digest: task.attempt for task in self._running.values()}
+        for attempt, event in letters:
+            if attempts.get(event["digest"]) == attempt:
+                self.heard(StepEvent(**event))
 
     def _settle(self, ref: Any, task: _Task) -> None:
         step = task.step
@@ -259,9 +280,10 @@ def _installed() -> bool:
 def _library() -> Any:
     """Import Ray, which would write to standard output of nodes that end, also without ``log_to_driver``.
 
-    Answers go to standard output, and listeners hear of steps that are lost.
+    Answers go to standard output, and listeners hear of steps that are lost. And where a cluster is lost, it would
+    start another.
     """
-    with _environment({"RAY_DEDUP_LOGS_SKIP_REGEX": "."}):  # read once, by the import
+    with _environment({"RAY_DEDUP_LOGS_SKIP_REGEX": ".", "RAY_ENABLE_AUTO_CONNECT": "0"}):  # read by the import
         return importlib.import_module("ray")
 
 
@@ -320,7 +342,8 @@ def _join(ray: Any, engine: str, quiet: Mapping[str, Any]) -> None:
 
 def _said(e: Exception) -> str:
     """Return what an error of Ray says, in one line: of a traceback that it holds, the last."""
-    lines = [line.strip() for line in str(e).split("\n") if line.strip()]
+    text = e.details() if hasattr(e, "details") else str(e)  # of grpc without its own form
+    lines = [line.strip() for line in str(text).split("\n") if line.strip()]
     return " ".join(lines[-1:] if any(line.startswith("Traceback ") for line in lines) else lines)[:200]
 
 
