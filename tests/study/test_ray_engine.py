@@ -301,3 +301,56 @@ def test_every_command_with_steps_says_what_an_engine_can_be(
         error = capsys.readouterr().err.strip()
         assert error == "error: --engine 'rya': expected local, ray, ray://auto or ray://HOST:PORT"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_cluster_that_is_lost(folder: RunFolder, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*given: Any, **more: Any) -> Any:
+        raise ConnectionError("the channel\nis closed")
+
+    line = (
+        r"^--engine ray://auto: the cluster does not answer any more \(the channel is closed\); what is finished is "
+        r"kept: give the same command again$"
+    )
+    with monkeypatch.context() as patch, pytest.raises(TransferscopeError, match=line):
+        patch.setattr(cluster, "wait", closed)
+        run(folder)
+
+    def away(event: StepEvent) -> None:
+        raise BrokenPipeError("nobody reads")
+
+    with pytest.raises(BrokenPipeError, match="nobody reads"):  # whoever listens is not the cluster
+        execute(STEPS, folder, listener=away, engine="ray://auto", jobs=None, device="cpu")
+
+
+def test_a_client_is_tried_again_where_something_answers(
+    folder: RunFolder, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[Exception] = []
+    asked: list[str] = []
+
+    def init(address: str, **settings: Any) -> None:
+        asked.append(address)
+        if errors:
+            raise errors.pop()
+
+    monkeypatch.setattr(cluster, "is_initialized", lambda: False)
+    monkeypatch.setattr(cluster, "init", init, raising=False)
+    monkeypatch.setattr(cluster, "shutdown", lambda: None, raising=False)
+    failed = ConnectionAbortedError(
+        "from server:\nTraceback (most recent call last):\n  File x\nRuntimeError: not up\n"
+    )
+    errors += [failed] * 2
+    outcome, _ = run(folder, engine="ray://here:1")
+    assert outcome.ok and asked == ["ray://here:1"] * 3
+    errors += [failed] * 3
+    other = RunFolder.create(folder.root.parent / "other", "study", "fake")
+    with pytest.raises(
+        UsageError, match=r"^--engine ray://here:1: the cluster takes no client \(RuntimeError: not up\)$"
+    ):
+        run(other, engine="ray://here:1")
+    errors += [ConnectionError("ray client connection timeout")]
+    with pytest.raises(
+        UsageError, match=r"^--engine ray://here:1: no cluster answers there \(ray client connection t"
+    ):
+        run(other, engine="ray://here:1")
+    assert len(asked) == 7 and not errors
