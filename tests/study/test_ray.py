@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'transferscope[ray]'")
 
+from transferscope.models.build import build, initialise  # noqa: E402
+from transferscope.models.network import Input  # noqa: E402
 from transferscope.study.events import StepEvent  # noqa: E402  (after Ray is known to be there)
 from transferscope.study.load import parse_study  # noqa: E402
 from transferscope.study.run import run_study  # noqa: E402
@@ -35,7 +38,13 @@ DRIVER = """
 import json, sys
 from transferscope.study.run import run_study
 
+node = []
+
 def listen(event):
+    ray = sys.modules.get("ray")  # imported by the engine, in its own way
+    if ray and ray.is_initialized() and sys.argv[3] == "ray" and not node:
+        node.append(ray.get_runtime_context().get_node_id())
+        print(json.dumps(["node", node[0], ""]), flush=True)
     print(json.dumps([event.what, event.step, event.text]), flush=True)
 
 where = dict(engine=sys.argv[3], jobs=2, device="cpu", threads=1)
@@ -162,19 +171,31 @@ def computes(node: Any) -> bool:
 
 
 class Killer:
-    """Kills a node where a run is under way, once: its raylet and every process of it, with no time to say so."""
+    """Kills a node where a run is under way, once: its raylet and every process of it, with no time to say so.
 
-    def __init__(self, cluster: Any) -> None:
+    Args:
+        cluster: the nodes.
+        commands: how many there are; a node is spared to which one is connected, as all nodes here have one address.
+    """
+
+    def __init__(self, cluster: Any, commands: int = 1) -> None:
         self.cluster = cluster
         self.killed = 0
+        self._spared: list[str] = []
+        self._commands = commands
         self._one = threading.Lock()
 
     def __call__(self, events: list[list[str]]) -> None:
         """Look at the last event."""
         with self._one:
-            if self.killed or events[-1][0] != "advanced" or not events[-1][1].startswith("train"):
+            if events[-1][0] == "node":
+                self._spared.append(events[-1][1])
+            if self.killed or len(self._spared) < self._commands:
                 return
-            node = next((node for node in self.cluster.others if computes(node)), None)
+            if events[-1][0] != "advanced" or not events[-1][1].startswith("train"):
+                return
+            others = [node for node in self.cluster.others if node.node_id not in self._spared]
+            node = next((node for node in others if computes(node)), None)
             if node is None:
                 return
             for process in processes(node):
@@ -197,6 +218,23 @@ def test_a_client_of_a_cluster(cluster: Any, locally: Path, tmp_path: Path) -> N
     assert without_times(tmp_path / "out") == without_times(locally)
     told = [what for what, step, _ in driver.events if step == "train photo RI-T 0"]
     assert told[0] == "begun" and told[-1] == "done" and "advanced" in told
+
+
+def test_files_are_compared_on_a_cluster(cluster: Any, tmp_path: Path) -> None:
+    net = build("mlp:12", 12, input=Input((16, 16)))
+    for seed, name in enumerate(("a.pt", "b.pt")):
+        torch.save(initialise(net, seed), tmp_path / name)
+    command = ["compare", "a.pt", "b.pt", "--model", "mlp:12", "--data", "synthetic:clipart?train=60&test=24"]
+    command += ["--size", "16", "--only", "distance,barrier", "--device", "cpu", "--jobs", "1"]
+    code = "import sys; from transferscope.cli import main; sys.exit(main())"
+    for out, more in (("cluster", ["--engine", "ray"]), ("here", [])):
+        environment = {**os.environ, "RAY_ADDRESS": cluster.address, "OMP_NUM_THREADS": "1"}
+        run = [sys.executable, "-c", code, *command, *more, "--out", out]
+        done = subprocess.run(run, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.rstrip().endswith(f"{out}/report.html")
+    assert contents(tmp_path / "cluster") == contents(tmp_path / "here")
+    assert len(list((tmp_path / "cluster" / "steps").iterdir())) == 5
 
 
 def test_a_client_whose_server_dies(cluster: Any, locally: Path, tmp_path: Path) -> None:
@@ -249,7 +287,7 @@ def test_a_node_that_dies(cluster: Any, locally: Path, tmp_path: Path) -> None:
 
 def test_a_node_that_dies_under_two_commands(cluster: Any, locally: Path, tmp_path: Path) -> None:
     cluster.others += [cluster.add_node(num_cpus=1, **ON_THE_LOOPBACK) for _ in range(3 - len(cluster.others))]
-    killer = Killer(cluster)
+    killer = Killer(cluster, commands=2)
     drivers = [Driver("ray", tmp_path / "out", killer, RAY_ADDRESS=cluster.address) for _ in range(2)]
     with ThreadPoolExecutor(len(drivers)) as pool:
         ends = list(pool.map(Driver.ended, drivers))

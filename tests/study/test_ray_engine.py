@@ -39,6 +39,10 @@ class RayError(Exception):
     pass
 
 
+class LocalRayletDiedError(RayError):
+    pass
+
+
 class Cluster(types.ModuleType):
     """The part of Ray that the engine uses. ``dies`` says how many tasks of a step are lost before one ends well."""
 
@@ -47,6 +51,7 @@ class Cluster(types.ModuleType):
         self.exceptions = types.SimpleNamespace(RayError=RayError)
         self.there = [{"Alive": True, "Resources": node} for node in nodes]
         self.dies: dict[str, int] = {}
+        self.error = RayError("the node died\nmore words")
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.most = 0
         self.cancelled: list[Any] = []
@@ -87,7 +92,7 @@ class Cluster(types.ModuleType):
             ref = next(ref for ref in refs if ref in self._waiting)
             do = self._waiting.pop(ref)
             died = self.dies.get(ref[0], 0) >= ref[1]
-            self._answers[ref] = RayError("the node died\nmore words") if died else do()
+            self._answers[ref] = self.error if died else do()
         return (["news"] if self._letters else [ref]), []
 
     def get(self, ref: Any) -> Any:
@@ -314,6 +319,12 @@ def test_a_cluster_that_is_lost(folder: RunFolder, cluster: Cluster, monkeypatch
     with monkeypatch.context() as patch, pytest.raises(TransferscopeError, match=line):
         patch.setattr(cluster, "wait", closed)
         run(folder)
+
+    cluster.dies, cluster.error = {"b": 1}, LocalRayletDiedError("its local raylet died")
+    with pytest.raises(TransferscopeError, match=r"does not answer any more \(its local raylet died\)"):
+        run(folder)
+    assert not list(folder.root.glob("failed/*")), "it is not the step that failed"
+    cluster.dies = {}
 
     def away(event: StepEvent) -> None:
         raise BrokenPipeError("nobody reads")

@@ -123,8 +123,13 @@ def run_on_ray(
 
 
 def _lost(ray: Any, e: Exception) -> bool:
-    """Whether an error says that the connection is lost; Ray's client raises those of grpc as they come."""
-    return type(e) is ConnectionError or type(e).__module__.startswith("grpc") or not ray.is_initialized()
+    """Whether an error says that the connection is lost, which is by way of this process's own node.
+
+    Ray's client raises errors of grpc as they come.
+    """
+    kind = type(e)
+    lost = kind is ConnectionError or kind.__name__ == "LocalRayletDiedError" or kind.__module__.startswith("grpc")
+    return lost or not ray.is_initialized()
 
 
 @dataclass
@@ -250,6 +255,8 @@ class _Driver:
         try:
             answer = self.ray.get(ref)
         except self.ray.exceptions.RayError as e:
+            if _lost(self.ray, e):
+                raise  # no step can be handed out any more
             why = str(e).strip().split("\n")[0]
             error = f"its process or node died ({why})"
             if task.attempt < _TRIES:
