@@ -51,7 +51,7 @@ class Cluster(types.ModuleType):
         self.exceptions = types.SimpleNamespace(RayError=RayError)
         self.there = [{"Alive": True, "Resources": node} for node in nodes]
         self.dies: dict[str, int] = {}
-        self.error = RayError("the node died\nmore words")
+        self.error = RayError("the node died. See its logs.\nmore words")
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.most = 0
         self.cancelled: list[Any] = []

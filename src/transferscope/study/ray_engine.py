@@ -257,7 +257,7 @@ class _Driver:
         except self.ray.exceptions.RayError as e:
             if _lost(self.ray, e):
                 raise  # no step can be handed out any more
-            why = str(e).strip().split("\n")[0]
+            why = str(e).strip().split("\n")[0].split(". ")[0]  # sentences follow on where logs are
             error = f"its process or node died ({why})"
             if task.attempt < _TRIES:
                 self._again.append(step)
