@@ -15,7 +15,7 @@ from transferscope.errors import TransferscopeError, UsageError
 from transferscope.models.build import build, initialise
 from transferscope.models.network import Input
 from transferscope.store.folder import RunFolder
-from transferscope.study import perform, ray_engine
+from transferscope.study import perform, ray_cluster, ray_engine
 from transferscope.study.events import StepEvent
 from transferscope.study.execute import check_engine, execute
 from transferscope.study.graph import Plan, Step
@@ -44,13 +44,17 @@ class LocalRayletDiedError(RayError):
 
 
 class Cluster(types.ModuleType):
-    """The part of Ray that the engine uses. ``dies`` says how many tasks of a step are lost before one ends well."""
+    """The part of Ray that the engine uses.
+
+    ``dies`` says how many tasks of a step are lost before one ends well, ``came`` how far each of these had come.
+    """
 
     def __init__(self, *nodes: dict[str, float]) -> None:
         super().__init__("ray")
         self.exceptions = types.SimpleNamespace(RayError=RayError)
         self.there = [{"Alive": True, "Resources": node} for node in nodes]
         self.dies: dict[str, int] = {}
+        self.came: dict[str, list[int]] = {}
         self.error = RayError("the node died. See its logs.\nmore words")
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.most = 0
@@ -92,6 +96,10 @@ class Cluster(types.ModuleType):
             ref = next(ref for ref in refs if ref in self._waiting)
             do = self._waiting.pop(ref)
             died = self.dies.get(ref[0], 0) >= ref[1]
+            if died and (came := self.came.get(ref[0])):
+                (step,) = (step for step in STEPS if step.name == ref[0])
+                told = {"what": "advanced", "step": step.title, "digest": step.digest, "unit": "epochs"}
+                self._letters.append((ref[1], {**told, "done": came[ref[1] - 1], "total": 9}))
             self._answers[ref] = self.error if died else do()
         return (["news"] if self._letters else [ref]), []
 
@@ -113,7 +121,7 @@ class Cluster(types.ModuleType):
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     made = Cluster({"CPU": 4.0, "memory": 2.0**34}, {"CPU": 1.0, "memory": 2.0**34})
     monkeypatch.setitem(sys.modules, "ray", made)
-    monkeypatch.setattr(ray_engine, "_installed", lambda: True)
+    monkeypatch.setattr(ray_cluster, "_installed", lambda: True)
     return made
 
 
@@ -190,7 +198,7 @@ def test_what_dies_is_begun_again_and_given_up_in_the_end(folder: RunFolder, clu
     outcome, events = run(folder)
     assert [s.name for s in outcome.done] == ["a", "b"]
     ((step, error),) = outcome.failed
-    assert step is C and error == "its process or node died (the node died), 3 times; out of memory?"
+    assert step is C and error == "its process or node died (the node died), 3 times at one place; out of memory?"
     assert [s.name for s, _ in outcome.skipped] == ["d"]
     said = [(e.step, e.text) for e in events if e.what == "noted"]
     again = "its process or node died (the node died); begun again"
@@ -264,7 +272,7 @@ def test_one_line_for_what_cannot_be_right(
         check_engine("rya", None, "cpu", None)
     with pytest.raises(UsageError, match="at least 1, got 0"):
         check_engine("ray://auto", 0, "cpu", None)
-    monkeypatch.setattr(ray_engine, "_installed", lambda: False)
+    monkeypatch.setattr(ray_cluster, "_installed", lambda: False)
     with pytest.raises(UsageError, match=r"--engine ray wants Ray, .*: pip install 'transferscope\[ray\]'"):
         check_engine("ray", None, "cpu", None)
 
@@ -365,3 +373,17 @@ def test_a_client_is_tried_again_where_something_answers(
     ):
         run(other, engine="ray://here:1")
     assert len(asked) == 7 and not errors
+
+
+def test_a_step_that_comes_farther_each_time_is_begun_as_often_as_its_node_dies(
+    folder: RunFolder, cluster: Cluster
+) -> None:
+    cluster.dies, cluster.came = {"c": 5}, {"c": [1, 3, 3, 4, 8]}
+    outcome, _ = run(folder)
+    assert outcome.ok and [name for name, _ in cluster.asked].count("c") == 6
+
+
+def test_a_step_that_dies_at_one_place_is_given_up(folder: RunFolder, cluster: Cluster) -> None:
+    cluster.dies, cluster.came = {"c": 9}, {"c": [4, 6, 6, 5, 9, 9, 9, 9, 9]}
+    outcome, _ = run(folder)
+    assert not outcome.ok and [name for name, _ in cluster.asked].count("c") == 4  # the second time, it was farther

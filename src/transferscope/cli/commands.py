@@ -267,7 +267,7 @@ def _plan(options: argparse.Namespace, asked: Study) -> int:
     from ..study.on_paper import cluster_lines, cluster_of, here_line, laid_out
     from ..study.plan import make_plan
     from ..study.prospects import pilots_for, prospects, told
-    from ..study.ray_engine import check_name
+    from ..study.ray_cluster import check_name
     from ..study.run import remarks_of
     from ..study.selection import names_of, narrowed
     from ..study.status import not_there

@@ -65,7 +65,7 @@ def check_engine(engine: str, jobs: int | None, device: str, threads: int | None
     if engine == "local":
         resources(jobs, device, threads)
     else:
-        from .ray_engine import check_ray
+        from .ray_cluster import check_ray
 
         check_ray(engine, jobs, device, threads)
 
