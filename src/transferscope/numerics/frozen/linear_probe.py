@@ -12,6 +12,7 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from ...errors import UsageError
+from ..finite import check_finite
 
 __all__ = ["DECAYS", "LinearProbe", "linear_probe"]
 
@@ -83,8 +84,7 @@ def linear_probe(
         raise UsageError("a linear probe without validation images; give some, its weight decay is chosen on them")
     if not decays or not all(math.isfinite(d) and d > 0 for d in decays):
         raise UsageError(f"a linear probe with weight decays {tuple(decays)}; give numbers over 0")
-    if not all(bool(x.isfinite().all()) for x in (train, validation, test)):
-        raise UsageError("features are not all finite; the network or its input normalisation is not right")
+    check_finite(train, validation, test)
     known = train.to(torch.float64).numpy()
     mean = known.mean(0)
     scale = math.sqrt(float(((known - mean) ** 2).sum(1).mean())) or 1.0

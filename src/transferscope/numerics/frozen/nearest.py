@@ -7,6 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from ...errors import UsageError
+from ..finite import check_finite
 
 __all__ = ["nearest"]
 
@@ -46,8 +47,7 @@ def nearest(
     """
     if k < 1:
         raise UsageError(f"{k} nearest images; expected 1 or more")
-    if not (bool(train.isfinite().all()) and bool(test.isfinite().all())):
-        raise UsageError("features are not all finite; the network or its input normalisation is not right")
+    check_finite(train, test)
     rows, seen = (torch.nn.functional.normalize(x.to(torch.float64), dim=1) for x in (train, test))
     votes = torch.nn.functional.one_hot(labels, classes).to(torch.float64)
     step, found = max(1, _ROWS // len(rows)), []

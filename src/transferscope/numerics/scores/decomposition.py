@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from ...errors import UsageError
+from ..finite import check_finite
 from ..symmetric import symmetric_eigh
 from .undefined import NotDefinedError
 
@@ -67,8 +67,7 @@ def decompose(features: Float[Tensor, "n d"], side: Side = "auto") -> Decomposit
     n, width = features.shape
     if n < 3:
         raise NotDefinedError(f"there are {n} images and it takes 3")
-    if not bool(features.isfinite().all()):
-        raise UsageError("features are not all finite; the network or its input normalisation is not right")
+    check_finite(features)
     whole = features.to(torch.float64)
     mean = whole.mean(0)
     centred = whole - mean

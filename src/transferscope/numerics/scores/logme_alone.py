@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...errors import UsageError
+from ..finite import check_finite
 from .targets import Targets
 
 __all__ = ["logme_alone"]
@@ -41,8 +42,7 @@ def logme_alone(features: Float[Tensor, "n d"], targets: Targets) -> float:
     >>> round(logme_alone(x, targets_of(labels)), 5)
     -1.07237
     """
-    if not bool(features.isfinite().all()):
-        raise UsageError("features are not all finite; the network or its input normalisation is not right")
+    check_finite(features)
     if len(targets.columns) != len(features):
         raise UsageError(
             f"{len(targets.columns)} labels for the features of {len(features)} images; give one an image"

@@ -11,6 +11,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from ...errors import UsageError
+from ..finite import check_finite
 from ..relu_gram import relu_gram, unit_rows
 from .undefined import NotDefinedError
 
@@ -103,8 +104,7 @@ def task_move(source: Float[Tensor, "p d"], labels: Float64[Tensor, "p k"], targ
             f"features of {source.shape[1]} and {target.shape[1]} numbers; give those of one network for both"
         )
     p, q = source.to(torch.float64), target.to(torch.float64)
-    if not (bool(p.isfinite().all()) and bool(q.isfinite().all())):
-        raise UsageError("features are not all finite; the network or its input normalisation is not right")
+    check_finite(p, q)
     shift = (p.mean(0) + q.mean(0)) / 2
     p, q = p - shift, q - shift
     for rows, whose in ((p, "a source image"), (q, "an image")):
