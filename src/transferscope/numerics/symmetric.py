@@ -12,8 +12,10 @@ _LARGE = 256
 """Rows of a matrix that is large."""
 
 
-def symmetric_eigh(product: Float64[Tensor, "m m"]) -> tuple[Float64[Tensor, " m"], Float64[Tensor, "m m"]]:
-    """Return eigenvalues, rising, and eigenvectors.
+def symmetric_eigh(
+    product: Float64[Tensor, "*batch m m"],
+) -> tuple[Float64[Tensor, "*batch m"], Float64[Tensor, "*batch m m"]]:
+    """Return eigenvalues, rising, and eigenvectors, of one matrix or of several of one size.
 
     On a CPU large matrices go to SciPy's LAPACK, whose divide and conquer is the faster there; small ones to torch.
 
@@ -21,9 +23,12 @@ def symmetric_eigh(product: Float64[Tensor, "m m"]) -> tuple[Float64[Tensor, " m
     >>> values.tolist(), vectors.abs().tolist()
     ([1.0, 2.0], [[0.0, 1.0], [1.0, 0.0]])
     """
-    if product.device.type != "cpu" or len(product) < _LARGE:
+    if product.device.type != "cpu" or product.shape[-1] < _LARGE:
         values, vectors = torch.linalg.eigh(product)
         return values, vectors
+    if product.ndim > 2:
+        found = [symmetric_eigh(one) for one in product]
+        return torch.stack([values for values, _ in found]), torch.stack([vectors for _, vectors in found])
     from scipy.linalg import eigh
 
     of, at = eigh(product.numpy(), driver="evd", check_finite=False)

@@ -1,11 +1,15 @@
 """Few-shot ridge against its published form written out, refits without each image, and one solve after another."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 from transferscope.errors import UsageError
 from transferscope.numerics.frozen import PENALTIES, PENALTY, draw_supports, few_shot, first_shots
+from transferscope.numerics.frozen.largest import largest
+from transferscope.runtime import threads
 
 
 def made(n, width, classes, seed=0, signal=0.6):
@@ -114,6 +118,56 @@ def test_all_penalties_and_supports_at_once_are_one_after_another():
         for i, support in enumerate(supports):
             (alone,) = few_shot(x, y, test, [support], 5, penalties=(penalty,))
             assert bool((alone.predicted[0] == together[place].predicted[i]).all())
+            # Alone, a λ that is given is solved by a Cholesky factor, together by the eigenvalues that None needs.
+            torch.testing.assert_close(alone.weights[0], together[place].weights[i], atol=1e-12, rtol=1e-9)
+
+
+@pytest.mark.parametrize("width", [12, 60])
+def test_a_tiny_penalty_is_least_squares_of_the_least_norm(width):
+    x, y = made(40, width, 4)
+    (found,) = few_shot(x, y, x, [torch.arange(40)], 4, penalties=(1e-9,))
+    scaled = ((x - x.mean(0)) / (x.std(0, correction=0) + 1e-5)).numpy()
+    columns = 2 * np.eye(4)[y.numpy()] - 1
+    w = np.linalg.lstsq(scaled, columns - columns.mean(0), rcond=1e-10)[0]
+    np.testing.assert_allclose(outputs(found, 0, x), scaled @ w + columns.mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (3e4, 1.0), (0.0, 1e-30), (0.0, 1e30)])
+def test_no_class_is_another_one_for_rounding_to_float32(shift, scale):
+    """Far from 0 outputs in float32 are wrong by more than many of them differ."""
+    x, y = made(200, 12, 5)
+    test, _ = made(3001, 12, 5, seed=3)
+    x, test = ((a.float() * scale + shift).float() for a in (x, test))
+    supports = [torch.from_numpy(s) for s in first_shots(draw_supports(y.numpy(), 5, 4, 3), 4)]
+    (found,) = few_shot(x, y, test, supports, 5)
+    for i in range(len(supports)):
+        assert (found.predicted[i].numpy() == outputs(found, i, test.double()).argmax(1)).all()
+    rounded = (test @ found.weights.float() + found.biases.float()[:, None]).argmax(2)
+    if shift:
+        assert bool((rounded != found.predicted).any()), "or the test says nothing"
+
+
+def test_of_equal_outputs_the_first_class_is_taken():
+    x, y = torch.ones(20, 3), torch.arange(20) % 5
+    (found,) = few_shot(x, y, x, [torch.arange(10)], 5)
+    assert found.predicted.tolist() == [[0] * 20]
+
+
+@pytest.mark.parametrize("number", [torch.float32, torch.float64])
+def test_blocks_change_nothing(monkeypatch, number):
+    x, y = made(200, 12, 5)
+    x, test = x.to(number), made(501, 12, 5, seed=3)[0].to(number)
+    supports = [torch.from_numpy(s) for n in (1, 4) for s in first_shots(draw_supports(y.numpy(), 5, 4, 3), n)]
+    whole = few_shot(x, y, test, supports, 5, penalties=(7.0, None, 1024.0))
+    module, outputs = sys.modules[few_shot.__module__], sys.modules[largest.__module__]
+    for of, name, value in [(module, "_NEAR", 700), (module, "_NUMBERS", 500), (outputs, "_NEAR", 700)]:
+        monkeypatch.setattr(of, name, value)
+    monkeypatch.setattr(outputs, "_ROWS", 12)
+    parts = few_shot(x, y, test, supports, 5, penalties=(7.0, None, 1024.0))
+    with threads(2):
+        parts += few_shot(x, y, torch.cat([test, test[:11]]), supports, 5, penalties=(7.0, None, 1024.0))
+    for a, b in zip([*whole, *whole], parts, strict=True):
+        assert a.penalties == b.penalties and bool((a.predicted == b.predicted[:, :501]).all())
 
 
 def test_supports_are_nested_and_the_same_again():

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from ...errors import UsageError
+from ...runtime import threads
+from ..finite import check_finite
 from ..symmetric import symmetric_eigh
+from .largest import largest
 
 __all__ = ["PENALTIES", "PENALTY", "FewShot", "few_shot"]
 
@@ -28,7 +33,17 @@ _FLOOR = 1e-5
 """Added to standard deviations."""
 
 _NUMBERS = 2**23
-"""Predicted numbers held at a time."""
+"""Standardised features held at a time."""
+
+_NEAR = 2**18
+"""Left-out residuals held at a time: few enough to stay in a processor's cache."""
+
+_SMALL = 2**20
+"""Features of supports that are left to one thread: on several, steps so short only wait for each other."""
+
+_ENOUGH = 1e-6
+"""λ as a share of the trace of the product, from which on a Cholesky factor is as good as eigenvalues: the condition
+is under a million."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +64,45 @@ class FewShot:
 
 
 @dataclass(frozen=True, eq=False)
-class _Support:
-    """Decompositions of supports of one size, from which every λ is solved: fitted values are ȳ + S (Λ + λ)⁻¹ SᵀY."""
+class _Supports:
+    """Supports of one size, standardised.
+
+    Attributes:
+        x: ``(s, m, d)`` features, standardised.
+        mean: ``(s, 1, d)`` of the features as they are.
+        std: ``(s, 1, d)``.
+        columns: ``(s, m, c)`` labels, 1 and −1.
+    """
+
+    x: Tensor
+    mean: Tensor
+    std: Tensor
+    columns: Tensor
+
+    def by_features(self, side: Side) -> bool:
+        """Say whether XᵀX is taken, and not XXᵀ."""
+        m, width = self.x.shape[1:]
+        return side == "features" or (side == "auto" and m >= width)
+
+    def product(self, side: Side) -> Tensor:
+        return self.x.mT @ self.x if self.by_features(side) else self.x @ self.x.mT
+
+
+@dataclass(frozen=True, eq=False)
+class _Spectrum:
+    """Decompositions of supports, from which every λ is solved: fitted values are ȳ + S (Λ + λ)⁻¹ SᵀY.
+
+    Attributes:
+        scores: ``(s, m, r)`` S.
+        values: ``(s, r)`` Λ.
+        back: ``(s, d, r)``, from (Λ + λ)⁻¹ SᵀY to weights.
+        along: ``(s, r, c)`` SᵀY.
+    """
 
     scores: Tensor
     values: Tensor
     back: Tensor
-    mean: Tensor
-    std: Tensor
-    columns: Tensor
+    along: Tensor
 
 
 def few_shot(
@@ -75,8 +120,9 @@ def few_shot(
 
     Features X are standardised by the mean and the standard deviation (population, plus 1e-5) of the support, labels
     are 2·onehot − 1, and W = (XᵀX + λI)⁻¹XᵀY; where a support has fewer images than features, XᵀQ(Λ + λ)⁻¹QᵀY with
-    XXᵀ = QΛQᵀ, which is the same. One decomposition of a support serves all λ, and the outputs of all supports for
-    all test images are one product.
+    XXᵀ = QΛQᵀ, which is the same. One decomposition of a support serves all λ; where they are all given, and none is
+    tiny beside the product, a Cholesky factor for each is less work. The outputs of all supports for all test images
+    are one product, taken in blocks.
 
     The intercept is free: the mean of the labels, exactly. Published code instead appends a constant feature of 100,
     which is penalised with the rest. As standardised features have mean 0, that is the same W with the mean of the
@@ -117,21 +163,36 @@ def few_shot(
         raise UsageError(f"few-shot with λ = {strange[0]}; expected a number over 0, or None for leave-one-out")
     if constant is not None and not (math.isfinite(constant) and constant > 0):
         raise UsageError(f"a constant feature of {constant}; expected a number over 0, such as 100, or None")
-    if not all(bool(x.sum(dtype=torch.float64).isfinite()) for x in (train, test)):
-        raise UsageError("features are not all finite; the network or its input normalisation is not right")
-    known = train.to(torch.float64)
-    columns = 2 * torch.nn.functional.one_hot(labels, classes).to(torch.float64) - 1
-    weights = torch.empty(len(penalties), len(supports), known.shape[1], classes, dtype=torch.float64)
-    biases = torch.empty(len(penalties), len(supports), classes, dtype=torch.float64)
-    used = torch.empty(len(penalties), len(supports), dtype=torch.float64)
-    for places in _alike(supports, known.shape[1]):
-        chosen = torch.stack([supports[place] for place in places])
-        found = _decomposed(known[chosen], columns[chosen], side)
-        for at, penalty in enumerate(penalties):
-            used[at, places] = _left_out(found, constant) if penalty is None else penalty
-            weights[at, places], biases[at, places] = _solved(found, used[at, places], constant)
-    predicted = _predicted(test, weights.flatten(0, 1), biases.flatten(0, 1)).view(len(penalties), len(supports), -1)
+    workers = torch.get_num_threads()
+    with threads(1) if sum(map(len, supports)) * train.shape[1] < _SMALL else nullcontext():
+        check_finite(train, test)
+        used, weights, biases = _fitted(train, labels, supports, classes, penalties, constant, side)
+        predicted = _predicted(test, weights, biases, used, workers)
     return [FewShot(predicted[at], tuple(used[at].tolist()), weights[at], biases[at]) for at in range(len(penalties))]
+
+
+def _fitted(
+    train: Tensor,
+    labels: Tensor,
+    supports: Sequence[Tensor],
+    classes: int,
+    penalties: Sequence[float | None],
+    constant: float | None,
+    side: Side,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """λ that are used, ``(λ, s)``, weights, ``(λ, s, d, c)``, and biases, ``(λ, s, c)``."""
+    width = train.shape[1]
+    used = torch.empty(len(penalties), len(supports), dtype=torch.float64)
+    weights = torch.empty(len(penalties), len(supports), width, classes, dtype=torch.float64)
+    biases = torch.empty(len(penalties), len(supports), classes, dtype=torch.float64)
+    for places in _alike(supports, width):
+        chosen = torch.stack([supports[place] for place in places])
+        columns = 2 * torch.nn.functional.one_hot(labels[chosen], classes).to(torch.float64) - 1
+        of = _standardised(train[chosen].to(torch.float64), columns)
+        for at, (penalty, found) in enumerate(_solutions(of, penalties, constant, side)):
+            used[at, places] = penalty
+            weights[at, places], biases[at, places] = _as_they_are(of, found, penalty, constant)
+    return used, weights, biases
 
 
 def _alike(supports: Sequence[Tensor], width: int) -> list[list[int]]:
@@ -146,56 +207,89 @@ def _alike(supports: Sequence[Tensor], width: int) -> list[list[int]]:
     return found
 
 
-def _decomposed(x: Tensor, columns: Tensor, side: Side) -> _Support:
+def _standardised(x: Tensor, columns: Tensor) -> _Supports:
     mean = x.mean(1, keepdim=True)
     x = x - mean
     std = x.square().mean(1, keepdim=True).sqrt() + _FLOOR
     x /= std
-    m, width = x.shape[1:]
-    by_features = side == "features" or (side == "auto" and m >= width)
-    products = x.mT @ x if by_features else x @ x.mT
-    found = [symmetric_eigh(product) for product in products]
-    values, basis = torch.stack([v for v, _ in found]), torch.stack([b for _, b in found])
-    if by_features:
-        return _Support(x @ basis, values.clamp_min(0), basis, mean, std, columns)
+    return _Supports(x, mean, std, columns)
+
+
+def _solutions(
+    of: _Supports, penalties: Sequence[float | None], constant: float | None, side: Side
+) -> list[tuple[Tensor, Tensor]]:
+    """For each of ``penalties``: λ of each support, ``(s,)``, and its weights for standardised features."""
+    fixed = [PENALTY if p is None else p for p in penalties]
+    single = (of.columns > 0).sum(1).amin(1) < 2
+    free = None in penalties and not bool(single.all())
+    product = of.product(side)
+    trace = float(product.diagonal(dim1=1, dim2=2).sum(1).max())
+    if not free and min(fixed) >= _ENOUGH * trace:
+        known = {penalty: _factored(of, product, penalty, side) for penalty in set(fixed)}
+        return [(torch.full((len(product),), penalty, dtype=torch.float64), known[penalty]) for penalty in fixed]
+    found = _decomposed(of, product, side)
+    used = [torch.full((len(product),), penalty, dtype=torch.float64) for penalty in fixed]
+    if free:
+        best = torch.where(single, PENALTY, _left_out(of, found, constant))
+        used = [best if p is None else u for p, u in zip(penalties, used, strict=True)]
+    return [(u, found.back @ (found.along / (found.values + u[:, None])[:, :, None])) for u in used]
+
+
+def _factored(of: _Supports, product: Tensor, penalty: float, side: Side) -> Tensor:
+    """The weights of one λ by a Cholesky factor."""
+    level = product.clone()
+    level.diagonal(dim1=1, dim2=2).add_(penalty)
+    factor = torch.linalg.cholesky(level)
+    if of.by_features(side):
+        return torch.cholesky_solve(of.x.mT @ of.columns, factor)
+    return of.x.mT @ torch.cholesky_solve(of.columns, factor)
+
+
+def _decomposed(of: _Supports, product: Tensor, side: Side) -> _Spectrum:
+    m, width = of.x.shape[1:]
+    values, basis = symmetric_eigh(product)
+    if of.by_features(side):
+        scores = of.x @ basis
+        return _Spectrum(scores, values.clamp_min(0), basis, scores.mT @ of.columns)
     keep = values > max(m, width) * 2.0**-52 * values[:, -1:].clamp_min(1e-300)
     root = torch.where(keep, values, 0.0).sqrt()
     back = torch.where(keep, 1 / root, 0.0)
-    return _Support(basis * root[:, None], values.clamp_min(0), x.mT @ (basis * back[:, None]), mean, std, columns)
+    scores = basis * root[:, None]
+    return _Spectrum(scores, values.clamp_min(0), of.x.mT @ (basis * back[:, None]), scores.mT @ of.columns)
 
 
-def _solved(of: _Support, penalties: Tensor, constant: float | None) -> tuple[Tensor, Tensor]:
+def _as_they_are(of: _Supports, found: Tensor, penalties: Tensor, constant: float | None) -> tuple[Tensor, Tensor]:
     """Weights for features as they are, and biases, each support with its λ."""
     m = of.columns.shape[1]
     share = torch.ones_like(penalties) if constant is None else m * constant**2 / (m * constant**2 + penalties)
-    along = of.scores.mT @ of.columns / (of.values + penalties[:, None])[:, :, None]
-    weights = (of.back @ along) / of.std.mT
+    weights = found / of.std.mT
     return weights, share[:, None] * of.columns.mean(1) - (of.mean @ weights)[:, 0]
 
 
-def _left_out(of: _Support, constant: float | None) -> Tensor:
-    """The λ of each support with the least squared left-out residual."""
-    supports, m = of.columns.shape[:2]
-    mean, along = of.columns.mean(1, keepdim=True), of.scores.mT @ of.columns
-    squared, errors = of.scores.square(), torch.empty(len(PENALTIES), supports, dtype=torch.float64)
-    for at, penalty in enumerate(PENALTIES):
-        inverse = 1 / (of.values + penalty)
-        own = 1 / m if constant is None else constant**2 / (m * constant**2 + penalty)
-        residual = of.columns - m * own * mean - of.scores @ (inverse[:, :, None] * along)
-        left = residual / (1 - own - squared @ inverse[:, :, None]).clamp_min(1e-12)
-        errors[at] = left.square().mean((1, 2))
-    best = torch.tensor(PENALTIES, dtype=torch.float64)[errors.argmin(0)]
-    single = (of.columns > 0).sum(1).amin(1) < 2
-    return torch.where(single, PENALTY, best)
+def _left_out(of: _Supports, found: _Spectrum, constant: float | None) -> Tensor:
+    """The λ of each support with the least squared left-out residual, several λ at a time."""
+    supports, m, classes = of.columns.shape
+    every = torch.tensor(PENALTIES, dtype=torch.float64)
+    mean, squared = of.columns.mean(1, keepdim=True), found.scores.square()
+    errors = []
+    step = max(1, _NEAR // (supports * m * classes))
+    for some in (every[start : start + step] for start in range(0, len(every), step)):
+        inverse = 1 / (found.values[:, :, None] + some)  # (s, r, λ)
+        own = torch.full_like(some, 1 / m) if constant is None else constant**2 / (m * constant**2 + some)
+        rows = (inverse[:, :, :, None] * found.along[:, :, None]).flatten(2)
+        residual = (found.scores @ rows).view(supports, m, len(some), classes)
+        residual += (m * own)[:, None] * mean[:, :, None] - of.columns[:, :, None]
+        left = (1 - own - squared @ inverse).clamp_min(1e-12)  # (s, m, λ)
+        errors.append((residual.square_().sum(3) / left.square()).mean(1))
+    return every[torch.cat(errors, 1).argmin(1)]
 
 
-def _predicted(x: Tensor, weights: Tensor, biases: Tensor) -> Tensor:
-    """The class of each image by each support; classes stand before images, along which the largest is found fast."""
-    supports, width, classes = weights.shape
-    rows, level = weights.transpose(1, 2).reshape(-1, width), biases.reshape(-1, 1)
-    out = torch.empty(supports, len(x), dtype=torch.int64)
-    step = max(1, _NUMBERS // len(rows))
-    for start in range(0, len(x), step):
-        found = torch.addmm(level, rows, x[start : start + step].to(torch.float64).T)
-        out[:, start : start + step] = found.view(supports, classes, -1).max(1).indices
-    return out
+def _predicted(test: Tensor, weights: Tensor, biases: Tensor, used: Tensor, workers: int) -> Tensor:
+    """The class of each image by each of the λ and supports, ``(λ, s, n)``; the same λ is multiplied once."""
+    penalties = used.numpy()
+    first = (penalties[:, None] == penalties[None]).argmax(1)  # (λ, s): the first of the same λ
+    at, place = np.nonzero(first == np.arange(len(first))[:, None])
+    row = np.empty(first.shape, np.int64)
+    row[at, place] = np.arange(len(at))
+    classes = largest(test, weights[at, place], biases[at, place], workers)
+    return torch.from_numpy(classes[row[first, np.arange(first.shape[1])]])
