@@ -34,6 +34,14 @@ def test_the_same_as_in_memory(files, block):
     assert all(torch.equal(found[k], v) and found[k].dtype == v.dtype for k, v in want.items())
 
 
+def test_which_weights_of_files_that_hold_several(files, tmp_path):
+    weights, paths = files
+    torch.save({"state_dict": weights[0], "ema": weights[1]}, tmp_path / "both.pt")
+    found = averaged_files(NET, [tmp_path / "both.pt", paths[2]], at=["ema", None])
+    want = uniform([weights[1], weights[2]])
+    assert all(torch.equal(found[k], v) for k, v in want.items())
+
+
 def test_files_of_two_networks_are_refused(files, tmp_path):
     _, paths = files
     other = tmp_path / "other.safetensors"

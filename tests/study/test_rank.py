@@ -117,6 +117,36 @@ def test_one_size_for_all_and_a_copy_is_named(files: dict[str, str], tmp_path: P
     refused(TransferscopeError, "small.pt", files["small"], files["deep"], size=24)  # its layers are for 16 pixels
 
 
+def test_which_weights_of_files_that_hold_several(files: dict[str, str], tmp_path: Path) -> None:
+    """``at`` is for all, or for each in their order; the weights read are those it names."""
+    net, words = build("fixup_resnet8", 5), [str(tmp_path / name) for name in ("last.pt", "other.pt")]
+    for seed, word in enumerate(words):
+        torch.save({"state_dict": initialise(net, seed), "ema": initialise(net, 7 + seed)}, word)
+    plan, text, notes = plan_ranking(Ranking((words[0], words[0]), DATA, QUICK, at=("state_dict", "ema")))
+    steps = {step.name: step.spec["at"] for step in plan.steps if step.kind == "checkpoint"}
+    assert steps == {"last.pt at state_dict": "state_dict", "last.pt at ema": "ema"}
+    assert "at: [state_dict, ema]" in text and not notes, "they are not one and the same network"
+    torch.save(initialise(net, 7), tmp_path / "plain.pt")
+    _, _, notes = plan_ranking(Ranking((words[0], str(tmp_path / "plain.pt")), DATA, QUICK, at=("ema", "")))
+    said = "last.pt at ema and plain.pt are one and the same network: all their weights are equal"
+    assert ("candidates", said) in notes
+    plan, _, _ = plan_ranking(Ranking(tuple(words), DATA, QUICK, at=("ema",)))
+    assert [step.spec["at"] for step in plan.steps if step.kind == "checkpoint"] == ["ema", "ema"]
+    assert [step.name for step in plan.steps if step.kind == "checkpoint"] == ["last.pt", "other.pt"]
+    refused(UsageError, "--at is given 3 times for 2 candidates; give it once for all", *words, at=("a", "b", "c"))
+    refused(UsageError, r"last\.pt: is given twice", words[0], words[0], at=("ema",))
+    refused(CheckpointError, "last.pt: no weights at 'emma'; .*did you mean 'ema'", *words, at=("emma",))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "study.yaml").write_text(STUDY)
+    refused(
+        UsageError,
+        "--at ema: says which weights of a file; .*run is a run folder",
+        words[0],
+        str(tmp_path / "run"),
+        at=("ema",),
+    )
+
+
 def test_what_is_refused(files: dict[str, str], tmp_path: Path) -> None:
     both = (files["small"], files["deep"])
     refused(UsageError, "1 candidate given; ranking takes 2 or more", files["small"])

@@ -66,6 +66,32 @@ def test_the_table_the_sentence_and_the_file(files, tmp_path, capsys):
     assert not list(tmp_path.glob("*.tmp"))
 
 
+def test_which_weights_of_files_that_hold_several(files, tmp_path, capsys):
+    start = initialise(NET, 0)
+    torch.save({"state_dict": tuned(3, start), "ema": tuned(4, start)}, "last.pt")
+    torch.save({"raw": tuned(5, start), "ema": start}, "start.pt")
+    more = ("--data", DATA, "--method", "uniform", "--save", "soup.safetensors")
+    code = run(
+        "last.pt", "last.pt", "--at", "state_dict", "--at", "ema", "--init", "start.pt", "--init-at", "ema", *more
+    )
+    shown = capsys.readouterr()
+    assert code == 0, shown.err
+    assert {"last.pt at state_dict", "last.pt at ema"} <= {line.split("  ")[0] for line in shown.out.splitlines()}
+    found, want = read("soup.safetensors"), uniform([tuned(3, start), tuned(4, start)])
+    assert all(torch.equal(found.params[k], v) for k, v in want.items())
+    assert json.loads(found.extra["soup_at"]) == {"last.pt at state_dict": "state_dict", "last.pt at ema": "ema"}
+    torch.save({"raw": tuned(5, start), "ema": tuned(6, start)}, "next.pt")
+    assert run("last.pt", "next.pt", "--at", "ema", *more) == 0
+    want = uniform([tuned(4, start), tuned(6, start)])
+    assert all(torch.equal(read("soup.safetensors").params[k], v) for k, v in want.items())
+    with pytest.raises(UsageError, match="--at is given 2 times for 3 checkpoints; give it once for all"):
+        SoupFiles(files, "mlp:24", DATA, at=("ema", "raw"))
+    with pytest.raises(UsageError, match="--init-at says which weights of the file given with --init"):
+        SoupFiles(files, "mlp:24", DATA, init_at="ema")
+    with pytest.raises(UsageError, match=r"last\.pt: is given twice"):
+        SoupFiles(("last.pt", "last.pt"), "mlp:24", DATA, at=("ema",))
+
+
 def test_batch_norm_is_written_as_it_was_evaluated(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     net = build(narrow := "resnet20?width=4", CLASSES)

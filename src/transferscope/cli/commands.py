@@ -87,9 +87,10 @@ def soup(options: argparse.Namespace) -> int:
     from ..study.soup import SoupFiles, make_soup
 
     asked = SoupFiles(
-        tuple(options.checkpoints), options.model, options.data, save=options.save, init=options.init,
-        tests=named_given("--test", options.test), held_out=options.held_out, method=options.method,
-        accept=options.accept.replace("-", " "), methods=tuple(options.methods or ()), **image_options(options),
+        tuple(options.checkpoints), options.model, options.data, save=options.save, at=tuple(options.at),
+        init=options.init, init_at=options.init_at, tests=named_given("--test", options.test),
+        held_out=options.held_out, method=options.method, accept=options.accept.replace("-", " "),
+        methods=tuple(options.methods or ()), **image_options(options),
     )  # fmt: skip
     _prepare()
     display = Display()
@@ -116,9 +117,8 @@ def rank(options: argparse.Namespace) -> int:
     of_scores = dict(settings.get("scores", {}))
     if options.finetune is not None:
         of_scores["finetune"] = options.finetune
-    asked = Ranking(
-        tuple(options.candidates), options.data, of_scores, options.size, options.samples, options.skip_unreadable
-    )
+    images = options.size, options.samples, options.skip_unreadable
+    asked = Ranking(tuple(options.candidates), options.data, of_scores, *images, tuple(options.at))
     folder, outcome = _computed(options, run_ranking, asked, options.out)
     found: dict[str, Any] = open_study(folder.address).results("scores")
     for result in found.values():

@@ -166,6 +166,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="files of weights, each with its network (timm/NAME=FILE, torchvision/NAME=FILE, NAME=FILE), or alone "
         "where the network can be told from it; or a run folder, for its pre-trainings at the epochs that were kept",
     )
+    _add_at(rank, "candidates")
     rank.add_argument("--data", required=True, metavar="SPEC", help=_DATA)
     rank.add_argument(
         "--size",
@@ -253,13 +254,7 @@ def _seconds(text: str) -> float:
 
 def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:
     parser.add_argument("--init", metavar="P", help="the weights the training started from")
-    parser.add_argument(
-        "--at",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help=f"{_AT}; once for all checkpoints, or once for each in their order",
-    )
+    _add_at(parser, "checkpoints")
     parser.add_argument("--init-at", metavar="NAME", help="the same of the file given with --init")
     parser.add_argument(
         "--model",
@@ -287,6 +282,16 @@ def _add_file_options(parser: argparse.ArgumentParser, only: str) -> None:
     _add_image_options(parser)
 
 
+def _add_at(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--at",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"{_AT}; once for all {what}, or once for each in their order",
+    )
+
+
 def _add_soup(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="two or more files of weights")
     parser.add_argument("--model", required=True, metavar="NAME", help="the network, e.g. resnet20, timm/NAME")
@@ -294,7 +299,9 @@ def _add_soup(parser: argparse.ArgumentParser) -> None:
         "--data", required=True, metavar="SPEC", help=f"{_DATA}; its validation images choose, its test images judge"
     )
     parser.add_argument("--save", metavar="FILE", help="write the soup there, as safetensors, with what went in")
+    _add_at(parser, "checkpoints")
     parser.add_argument("--init", metavar="P", help="the weights they all started from")
+    parser.add_argument("--init-at", metavar="NAME", help="which weights of the file given with --init")
     parser.add_argument(
         "--test", action="append", default=[], metavar="NAME=SPEC",
         help="judge on the test images of another set, too; can be given several times",

@@ -18,7 +18,9 @@ _BLOCK = 2**21
 """Numbers that are averaged at a time: 16 MiB of sums."""
 
 
-def averaged_files(net: Network, paths: Sequence[str | Path], *, block: int = _BLOCK) -> Params:
+def averaged_files(
+    net: Network, paths: Sequence[str | Path], *, at: Sequence[str | None] | None = None, block: int = _BLOCK
+) -> Params:
     """Return the mean of files of weights, in the numbers and types of the first.
 
     A few tensors at a time: each file is opened, these are added to a sum in float64, and it is closed again. What is
@@ -29,6 +31,7 @@ def averaged_files(net: Network, paths: Sequence[str | Path], *, block: int = _B
         net: the network of all.
         paths: at least one; safetensors, and PyTorch's own files since 1.6, are read tensor by tensor, older ones
             whole.
+        at: which weights of each file that holds several, as :func:`~transferscope.models.checkpoint.read` takes it.
         block: how many numbers are summed at a time, at least; a tensor is never divided.
 
     Raises:
@@ -49,11 +52,12 @@ def averaged_files(net: Network, paths: Sequence[str | Path], *, block: int = _B
     """
     if not paths:
         raise UsageError("mean of no files; give at least one")
+    files = list(zip(paths, [None] * len(paths) if at is None else at, strict=True))
     found: Params = {}
     for names in _blocks(net, block):
         mean = Mean()
-        for path in paths:
-            tensors = lent(net, read(path, finite=False, mapped=True))
+        for path, which in files:
+            tensors = lent(net, read(path, at=which, finite=False, mapped=True))
             mean.add({name: tensors[name] for name in names})
             del tensors
         found |= mean.value()

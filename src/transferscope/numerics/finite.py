@@ -21,6 +21,7 @@ def check_finite(*features: Tensor) -> None:
     Raises:
         UsageError: when one is infinite or not a number.
 
+    >>> import torch
     >>> check_finite(torch.tensor([3e38, 3e38]))
     """
     for x in features:

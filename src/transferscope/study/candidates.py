@@ -14,6 +14,7 @@ from ..questions.protocols import NOT_LEARNED
 from ..store.digest import file_digest
 from ..store.recording import Recording, is_recording
 from ..store.tensors import WeightFiles
+from .file_steps import with_at
 from .graph import Step
 from .network_spec import channels_in, network_spec
 from .schema import ImageSettings
@@ -30,6 +31,7 @@ class Named:
 
     Attributes:
         path: file of its weights.
+        at: which weights of a file that holds several.
         network: its specification: name, size, channels, mean and std of its input.
         label: what to call it; empty for the file's name.
         softmax: whether nothing is known against its final layer being a softmax.
@@ -38,42 +40,48 @@ class Named:
 
     path: str
     network: dict[str, Any]
+    at: str | None = None
     label: str = ""
     softmax: bool = True
     learned: Step | str = NOT_LEARNED
 
 
-def named(words: Sequence[str], size: int | None = None) -> list[Named]:
+def named(words: Sequence[str], size: int | None = None, at: Sequence[str] = ()) -> list[Named]:
     """Find the candidates that words name: ``NETWORK=FILE``, ``FILE``, or a run folder.
 
     Args:
         words: as they were given.
         size: side of the images of files in pixels; by default what their networks were designed for. What is in a
             run folder sees images as it did in its study.
+        at: which weights of files that hold several: nothing, one name for all, or one a word.
 
     Raises:
-        UsageError: for a word that is none of these, or a file whose network cannot be told.
+        UsageError: for a word that is none of these, a file whose network cannot be told, or ``at`` of a run folder.
         TransferscopeError: when a file, a network or a run folder cannot be used.
     """
-    return [candidate for word in words for candidate in _of(word, size)]
+    return [candidate for word, which in with_at(words, at, "candidates") for candidate in _of(word, size, which)]
 
 
-def _of(word: str, size: int | None) -> Iterator[Named]:
+def _of(word: str, size: int | None, at: str | None) -> Iterator[Named]:
     path = Path(word).expanduser()
     if is_recording(path):
         named = Recording.open(path).about.get("model")
-        yield _file(str(path), str(named) if named else None, size)
+        yield _file(str(path), str(named) if named else None, size, at)
         return
+    if path.is_dir() and at is not None and (path / "study.yaml").exists():
+        raise UsageError(
+            f"--at {at}: says which weights of a file; {path} is a run folder, all of whose pre-trainings are ranked"
+        )
     if path.is_dir():
         yield from _in_folder(path)
         return
     network, given, file = _apart(word)
     if path.exists() or not given:
-        yield _file(str(path), None, size)
+        yield _file(str(path), None, size, at)
     elif not (network and file):
         raise UsageError(f"{word!r}: expected NETWORK=FILE, e.g. timm/resnet18=a.safetensors")
     else:
-        yield _file(str(Path(file).expanduser()), network, size)
+        yield _file(str(Path(file).expanduser()), network, size, at)
 
 
 def _apart(word: str) -> tuple[str, str, str]:
@@ -89,9 +97,9 @@ def _apart(word: str) -> tuple[str, str, str]:
     return word.rpartition("=") if "?" in word[: signs[0]] else word.partition("=")
 
 
-def _file(path: str, network: str | None, asked: int | None) -> Named:
+def _file(path: str, network: str | None, asked: int | None, at: str | None) -> Named:
     """A file of a network that is named, or can be told from its tensors."""
-    file = read(path)
+    file = read(path, at=at)
     found = guess(file.params) if network is None or "/" not in network else None
     if network is None:
         if found is None:
@@ -100,7 +108,7 @@ def _file(path: str, network: str | None, asked: int | None) -> Named:
     size, channels = asked, 3
     if found is not None and found.name == network:
         size, channels = asked or max(found.input.size), found.input.channels
-    return Named(path, _network(path, network, size, channels, file))
+    return Named(path, _network(path, network, size, channels, file), at)
 
 
 def _network(path: str, name: str, size: int | None, channels: int, file: CheckpointFile) -> dict[str, Any]:
@@ -137,6 +145,7 @@ def _in_folder(folder: Path) -> Iterator[Named]:
             yield Named(
                 str(path),
                 dict(step.spec["network"]),
+                None,
                 label,
                 _softmax(study, step),
                 "it was not pre-trained" if tag == "epoch 0" else why_not_learned(step) or step.inputs["images"],

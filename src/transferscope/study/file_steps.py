@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ..errors import UsageError
 from ..evidence.phrases import listed
 from ..models.checkpoint import CheckpointFile
 from ..models.locate import content_digest
@@ -15,7 +16,7 @@ from .graph import Step
 from .training_steps import REVISION
 from .work.checkpoint import file_into
 
-__all__ = ["File", "FileStep", "alike", "file_step", "labels_of", "names_apart"]
+__all__ = ["File", "FileStep", "alike", "file_step", "labels_of", "names_apart", "with_at"]
 
 File: TypeAlias = tuple[str, str | None]
 """A file, and which of its weights."""
@@ -77,6 +78,28 @@ def alike(bits: Mapping[str, str]) -> list[str]:
         for of in names.values()
         if len(of) > 1
     ]
+
+
+def with_at(paths: Sequence[str], at: Sequence[str], what: str = "checkpoints") -> list[File]:
+    """Say of each file which of its weights are meant.
+
+    Args:
+        paths: of the files.
+        at: nothing, one name for all, or one a file.
+        what: the files are.
+
+    Raises:
+        UsageError: for another number of names.
+
+    >>> with_at(["a.pt", "b.pt"], ["ema"])
+    [('a.pt', 'ema'), ('b.pt', 'ema')]
+    """
+    if len(at) > 1 and len(at) != len(paths):
+        raise UsageError(
+            f"--at is given {len(at)} times for {len(paths)} {what}; give it once for all, or once for each"
+        )
+    names = at if len(at) > 1 else (*(at or (None,)),) * len(paths)
+    return list(zip(paths, names, strict=True))
 
 
 def names_apart(files: Sequence[File]) -> dict[File, str]:

@@ -21,7 +21,7 @@ from ..store.folder import About, RunFolder
 from .events import Listener, StepEvent, unheard
 from .execute import check_engine, execute
 from .feasibility import of_labels, of_network
-from .file_steps import alike, file_step, names_apart
+from .file_steps import alike, file_step, names_apart, with_at
 from .graph import Plan, Step, in_order
 from .inventory import Found, absolute, survey
 from .network_spec import asked_network, channels_of, image_settings
@@ -102,11 +102,7 @@ class Files:
             self.question(name)
         if self.samples is not None and self.samples < 1:
             raise UsageError(f"--samples {self.samples}: expected 1 or more images of each part")
-        if len(self.at) > 1 and len(self.at) != len(self.checkpoints):
-            raise UsageError(
-                f"--at is given {len(self.at)} times for {len(self.checkpoints)} checkpoints; give it once for all, "
-                "or once for each"
-            )
+        with_at(self.checkpoints, self.at)
         if self.init_at is not None and self.init is None:
             raise UsageError("--init-at says which weights of the file given with --init; give that, too")
         given = [(Path(p).expanduser().absolute(), at) for p, at in self._given()]
@@ -116,9 +112,8 @@ class Files:
 
     def _given(self) -> list[tuple[str, str | None]]:
         """Return every file with which of its weights: the checkpoints in their order, then the start."""
-        names = self.at if len(self.at) > 1 else (*(self.at or (None,)),) * len(self.checkpoints)
         start = [] if self.init is None else [(self.init, self.init_at)]
-        return [*zip(self.checkpoints, names, strict=True), *start]
+        return [*with_at(self.checkpoints, self.at), *start]
 
     @classmethod
     def questions(cls) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from ..store.folder import RunFolder
 from .candidates import Named, named
 from .events import Listener, unheard
 from .execute import check_engine
-from .file_steps import alike, file_step, labels_of
+from .file_steps import alike, file_step, names_apart
 from .files import question_with, run_plan
 from .graph import Plan, Step, in_order
 from .inventory import Found, absolute, survey
@@ -38,6 +38,7 @@ class Ranking:
     Attributes:
         candidates: ``NETWORK=FILE``, ``FILE`` or run folders.
         data: images of the target, a spec string.
+        at: which weights of files that hold several: one name for all, or one a candidate.
         settings: of the question ``scores``, those that are not as their defaults.
         size: side of the images in pixels, for all candidates; by default each sees what it was designed for.
         samples: use at most so many images of each part.
@@ -50,6 +51,7 @@ class Ranking:
     size: int | None = None
     samples: int | None = None
     skip_unreadable: bool = False
+    at: tuple[str, ...] = ()
 
 
 def rank(
@@ -94,7 +96,7 @@ def plan_ranking(asked: Ranking) -> tuple[Plan, str, tuple[tuple[str, str], ...]
         raise UsageError(f"--samples {asked.samples}: expected 1 or more images of each part")
     question = question_with(_QUESTION, {"random": False, **asked.settings})
     spec = absolute(asked.data, Path.cwd(), "--data")
-    candidates = named(asked.candidates, asked.size)
+    candidates = named(asked.candidates, asked.size, asked.at)
     if len(candidates) < 2:
         raise UsageError(
             f"{len(candidates)} candidate given; ranking takes 2 or more, 'transferscope inspect' takes one"
@@ -114,7 +116,7 @@ def plan_ranking(asked: Ranking) -> tuple[Plan, str, tuple[tuple[str, str], ...]
         known = next((k for k, other in inputs.items() if other.digest == step.digest), None)
         inputs.setdefault(known or key, step)
         file = f"file {label}"
-        taken = file_step((candidate.path, None), label, network, None, "keep")
+        taken = file_step((candidate.path, candidate.at), label, network, None, "keep")
         inputs[file], bits[label] = taken.step, taken.bits
         learned = candidate.learned
         if not isinstance(learned, str):
@@ -149,17 +151,17 @@ def _images(asked: Ranking, network: Mapping[str, Any]) -> ImageSettings:
 
 def _labels(candidates: list[Named]) -> list[str]:
     """Name candidates by their labels, else by what tells their files apart."""
-    paths = [str(Path(c.path).absolute()) for c in candidates]
-    twice = [path for path, count in Counter(paths).items() if count > 1]
+    given = [(str(Path(c.path).absolute()), c.at) for c in candidates]
+    twice = [path for (path, _), count in Counter(given).items() if count > 1]
     if twice:
         raise UsageError(f"{twice[0]}: is given twice; a candidate is ranked once")
-    files = [path for path, c in zip(paths, candidates, strict=True) if not c.label]
-    names = labels_of(files) if files else {}
-    found = [c.label or names[path] for path, c in zip(paths, candidates, strict=True)]
+    files = [file for file, c in zip(given, candidates, strict=True) if not c.label]
+    names = names_apart(files) if files else {}
+    found = [c.label or names[file] for file, c in zip(given, candidates, strict=True)]
     count = Counter(found)
     return [
         label if count[label] == 1 else f"{label} ({Path(path).parents[min(3, len(Path(path).parents) - 1)].name})"
-        for label, path in zip(found, paths, strict=True)
+        for label, (path, _) in zip(found, given, strict=True)
     ]
 
 
@@ -189,6 +191,8 @@ def _as_text(asked: Ranking, candidates: list[Named], found: Found) -> str:
         "rank": [{"file": str(Path(c.path).absolute()), "network": c.network} for c in candidates],
         "data": found.spec,
     }
+    if asked.at:
+        tree["at"] = list(asked.at)
     if asked.settings:
         tree["settings"] = dict(asked.settings)
     return as_yaml(tree)

@@ -16,6 +16,7 @@ from ..models.averaged_files import averaged_files
 from ..models.batchnorm import RECALIBRATION_BATCH
 from ..models.checkpoint import CheckpointFile, read, write
 from ..models.heads import fit_to
+from ..models.locate import content_digest
 from ..models.network import Network
 from ..params import Params
 from ..probes.outputs import Outputs
@@ -25,8 +26,7 @@ from ..questions.soup.ingredients import Ingredient
 from ..questions.soup.measure import HELD_OUT, Soup, soup
 from ..questions.soup.seen import warning
 from ..questions.soup.text import table
-from ..store.digest import file_digest
-from .file_steps import labels_of
+from .file_steps import File, names_apart, with_at
 from .inventory import absolute
 from .network_spec import asked_network, channels_of, image_settings
 from .work.checkpoint import file_into
@@ -44,7 +44,9 @@ class SoupFiles:
         model: name of the network.
         data: images, a spec string: its test images judge, its validation images choose.
         save: the file to write; ``None`` for none.
+        at: which weights of files that hold several: one name for all, or one a file.
         init: file of the weights they all started from, for the pre-check and for ``methods``.
+        init_at: which weights of ``init``.
         tests: further test sets, spec strings by name.
         held_out: images to choose on instead: the validation images of this spec string, or its test images where
             there are none.
@@ -66,7 +68,9 @@ class SoupFiles:
     model: str
     data: str
     save: str | None = None
+    at: tuple[str, ...] = ()
     init: str | None = None
+    init_at: str | None = None
     tests: Mapping[str, str] = field(default_factory=dict)
     held_out: str | None = None
     method: Literal["greedy", "uniform"] = "greedy"
@@ -82,10 +86,13 @@ class SoupFiles:
     def __post_init__(self) -> None:
         if len(self.checkpoints) < 2:
             raise UsageError(f"{len(self.checkpoints)} checkpoint(s) given; a soup takes two or more")
-        paths = [Path(p).expanduser().absolute() for p in self.checkpoints]
-        twice = [path for path, n in Counter(paths).items() if n > 1]
+        given = [(Path(p).expanduser().absolute(), at) for p, at in self.files()]
+        paths = [path for path, _ in given]
+        twice = [path for (path, _), n in Counter(given).items() if n > 1]
         if twice:
             raise UsageError(f"{twice[0]}: is given twice; a soup takes each file once")
+        if self.init_at is not None and self.init is None:
+            raise UsageError("--init-at says which weights of the file given with --init; give that, too")
         if self.samples is not None and self.samples < 1:
             raise UsageError(f"--samples {self.samples}: expected 1 or more images of each part")
         if self.save is None:
@@ -95,6 +102,10 @@ class SoupFiles:
             raise UsageError(f"--save {self.save}: is one of the ingredients; choose another name")
         if place.is_dir() or not place.parent.is_dir():
             raise UsageError(f"--save {self.save}: give a file in a folder that exists")
+
+    def files(self) -> list[File]:
+        """Return every ingredient's file with which of its weights, in their order."""
+        return with_at(self.checkpoints, self.at)
 
 
 def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = silent) -> tuple[Soup, list[str]]:
@@ -114,22 +125,22 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
         TransferscopeError: when files, network or images cannot be used; nothing has been written then.
     """
     first: CheckpointFile | None = None
-    channels = asked.channels
+    channels, files = asked.channels, asked.files()
     if channels is None:
-        channels, first = channels_of(asked.model, asked.checkpoints[0], size=asked.size)
+        channels, first = channels_of(asked.model, files[0][0], at=files[0][1], size=asked.size)
     settings = image_settings(asked.size, channels, skip_unreadable=asked.skip_unreadable)
     network = asked_network(asked.model, settings, asked.mean, asked.std)
     images = _images(asked, asked.data, "--data", network)
     net = network_of(network, len(images.classes))
-    paths = {label: path for path, label in labels_of(list(asked.checkpoints)).items()}
-    for path in paths.values():  # before anything takes long
-        fit_to(net, first or read(path))
+    labelled = {label: file for file, label in names_apart(files).items()}
+    for path, at in labelled.values():  # before anything takes long
+        fit_to(net, first or read(path, at=at))
         first = None  # one file at a time is in memory
     held_out = _held_out(asked, images, network)
     more = {name: _images(asked, spec, f"--test {name}", network) for name, spec in asked.tests.items()}
     tests = {"test": images.test} | {name: of.test for name, of in more.items()}
-    init = None if asked.init is None else _start(asked.init, network)
-    given = [Ingredient(label, lambda path=path: _read(net, path)) for label, path in paths.items()]  # type: ignore[misc]
+    init = None if asked.init is None else _start((asked.init, asked.init_at), network)
+    given = [Ingredient(label, lambda file=file: _read(net, file)) for label, file in labelled.items()]  # type: ignore[misc]
     result = soup(
         net, given, held_out, tests, init=init, train=images.train, accept=asked.accept, methods=asked.methods,
         progress=progress, device=device,
@@ -140,7 +151,7 @@ def make_soup(asked: SoupFiles, *, device: str = "auto", progress: Progress = si
     lines += [f"Left out: {left.text}." for left in result.left_out]
     lines += [f"Images of {name}: {rest}." for name, of in {"--data": images, **more}.items() for rest in of.remarks]
     if asked.save is not None:
-        lines.append(_write(asked, net, result, paths, images.train, device))
+        lines.append(_write(asked, net, result, labelled, images.train, device))
     return result, lines
 
 
@@ -166,27 +177,30 @@ def _held_out(asked: SoupFiles, images: ImageSplits, network: Mapping[str, Any])
     return images.val
 
 
-def _read(net: Network, path: str) -> Params:
-    return fit_to(net, read(path)).params
+def _read(net: Network, file: File) -> Params:
+    path, at = file
+    return fit_to(net, read(path, at=at)).params
 
 
-def _start(path: str, network: Mapping[str, Any]) -> Params:
+def _start(file: File, network: Mapping[str, Any]) -> Params:
     """The start, with the final layer that its file has; a file without one gives none."""
-    _, _, loaded = file_into({"network": network, "path": path, "classes": None, "head": "keep"})
+    path, at = file
+    _, _, loaded = file_into({"network": network, "path": path, "at": at, "classes": None, "head": "keep"})
     drawn = set(loaded.report.head) - set(loaded.report.fits)
     return {k: v for k, v in loaded.params.items() if k not in drawn}
 
 
 def _write(
-    asked: SoupFiles, net: Network, result: Soup, paths: Mapping[str, str], train: ImageSet, device: str
+    asked: SoupFiles, net: Network, result: Soup, files: Mapping[str, File], train: ImageSet, device: str
 ) -> str:
     """Write the soup with what went in, and say so."""
     assert asked.save is not None
     entry = result.entry(f"{asked.method} soup")
     if len(entry.members) == 1:
-        params = _read(net, paths[entry.members[0]])
+        params = _read(net, files[entry.members[0]])
     else:
-        params = averaged_files(net, [paths[label] for label in entry.members])
+        paths, at = zip(*(files[label] for label in entry.members), strict=True)
+        params = averaged_files(net, paths, at=at)
         if result.how.norm == "recalibrated":
             few = train.subset(range(min(len(train), RECALIBRATION_BATCH)))
             params = Outputs(net, {"any": few}, device=device, recalibrate_on=train).anew(params)
@@ -195,11 +209,13 @@ def _write(
         "accept": result.accept,
         "network": asked.model,
         "classes": ", ".join(train.classes),
-        "ingredients": json.dumps({label: file_digest(Path(paths[label])) for label in entry.members}),
-        "tried": json.dumps({label: file_digest(Path(path)) for label, path in paths.items()}),
+        "ingredients": json.dumps({label: content_digest(*files[label]) for label in entry.members}),
+        "tried": json.dumps({label: content_digest(*file) for label, file in files.items()}),
         "held_out": f"{result.metric} {result.value(entry.name, HELD_OUT)!r} on {result.n[HELD_OUT]} images",
         "batch_norm": entry.statistics or "none",
     }
+    if asked.at:
+        about["at"] = json.dumps({label: at for label, (_, at) in files.items()})
     write(Path(asked.save).expanduser(), params, {f"soup_{key}": text for key, text in about.items()})
     alone = f", which is {entry.members[0]} alone" if len(entry.members) == 1 else f" of {len(entry.members)}"
     anew = "; statistics of batch norm collected anew" if entry.statistics == "collected anew" else ""
