@@ -9,7 +9,7 @@ import transferscope
 
 PACKAGE = Path(transferscope.__file__).parent
 FLOORS = {
-    0: ("columns", "errors", "params", "progress", "records", "rng", "runtime", "strict"),
+    0: ("arguments", "columns", "errors", "params", "progress", "records", "rng", "runtime", "strict"),
     1: ("numerics", "data", "store"),
     2: ("models",),
     3: ("probes", "train"),

@@ -17,6 +17,7 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from .arguments import checked
 from .progress import watched
 from .questions import QUESTIONS
 
@@ -95,7 +96,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'transferscope' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_FACE[name]}"), name)
     if inspect.isfunction(value):
-        value = watched(value)
+        value = checked(watched(value))
     globals()[name] = value
     return value
 

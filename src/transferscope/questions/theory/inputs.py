@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ...data.imageset import ImageSet, ImageSplits, one_part_wanted
@@ -14,12 +15,9 @@ from ...errors import UsageError
 from ...numerics.lazy import Labelled, labelled
 from ...rng import numpy_generator
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
 __all__ = ["Given", "Task", "both", "halves", "named", "task"]
 
-Given: TypeAlias = "ImageSet | tuple[ArrayLike, ArrayLike]"
+Given: TypeAlias = ImageSet | tuple[ArrayLike, ArrayLike]
 """Images with their labels, or inputs ``(n, …)`` with labels ``(n,)`` or ``(n, k)`` between −1 and 1."""
 
 
