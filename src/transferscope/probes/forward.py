@@ -11,6 +11,7 @@ from ..data.feed import Batch
 from ..data.imageset import ImageSet, ImageSplits, one_part_wanted
 from ..errors import DataError, UsageError
 from ..models.network import Network, put
+from ..models.placed import placed
 from ..params import floating
 from ..runtime import full_float32, out_of_memory
 
@@ -38,7 +39,7 @@ class Forward:
         weights = list(floating(params).values())
         self.dtype = torch.float64 if any(w.dtype == torch.float64 for w in weights) else torch.float32
         module = net.fresh(params) if self.dtype == torch.float32 else _in_float64(net, params)
-        self.module: nn.Module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module: nn.Module = placed(module, device)
 
     def check(self, images: ImageSet) -> None:
         """Raise unless the network can look at these images; their size is looked at by :meth:`__call__`.

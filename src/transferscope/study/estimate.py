@@ -15,6 +15,7 @@ import torch
 
 from ..data.feed import Batch
 from ..models.network import Network
+from ..models.placed import placed
 from ..probes.evaluate import usual_batch
 from ..rng import generator
 from ..runtime import full_float32, threads
@@ -302,7 +303,7 @@ def _training_pace(net: Network, trained: Sequence[Step], batch: int, device: to
 def _evaluation_pace(net: Network, device: torch.device, most: float) -> tuple[int, Pace]:
     size = usual_batch(device, net.input.size)
     batch = _random_images(net, size, device)
-    module = net.fresh(net.params()).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module = placed(net.fresh(net.params()), device)
     module.eval()
 
     def step() -> None:

@@ -16,6 +16,7 @@ from ..data.imageset import ImageSet, ImageSplits
 from ..errors import StoreError, UsageError
 from ..models.batchnorm import RECALIBRATION_BATCH, norm_layers, recalibrate, recalibration_sample, statistics
 from ..models.network import Network, put
+from ..models.placed import placed
 from ..params import Params, check_same, clone, combine
 from ..progress import Progress, silent
 from ..rng import seed_of
@@ -25,7 +26,7 @@ from .events import Event, Record
 from .recipe import Recipe
 from .starts import Start
 from .state import FitState
-from .trainer import Trainer, measure, placed
+from .trainer import Trainer, measure
 
 __all__ = ["fit_averaged"]
 

@@ -13,6 +13,7 @@ from ..data.feed import Batch, Feed
 from ..errors import UsageError
 from ..models.network import Network
 from ..models.objective import Sums, correct, counted, mean_loss, mixed_loss, multilabel, sums
+from ..models.placed import placed
 from ..numerics.auc import macro_auroc
 from ..params import Params
 from ..rng import numpy_generator, seed_of
@@ -21,7 +22,7 @@ from .optimiser import Optimiser
 from .pace import Pace
 from .recipe import Recipe
 
-__all__ = ["Trainer", "measure", "on_cpu", "placed", "seed_torch", "share_right"]
+__all__ = ["Trainer", "measure", "on_cpu", "seed_torch", "share_right"]
 
 _EVALUATION_PIXELS = 2**22
 """Most pixels of an evaluation batch: enough to keep a device busy, little enough to stay in memory."""
@@ -143,12 +144,6 @@ class Trainer:
             self.module.get_submodule(self.net.head).train()
         else:
             self.module.train()
-
-
-def placed(module: nn.Module, device: torch.device) -> nn.Module:
-    """Move a module to a device, its weights channels-last: convolutions are faster so, forward and backward."""
-    there: nn.Module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return there
 
 
 def measure(net: Network, module: nn.Module, feed: Feed) -> dict[str, float]:

@@ -13,10 +13,11 @@ from ...data.imageset import ImageSplits
 from ...models.checkpoint import read
 from ...models.heads import fit_to
 from ...models.network import Network
+from ...models.placed import placed
 from ...params import Params
 from ...store.log import Log
 from ...store.recording import START, Recording
-from ...train.trainer import measure, placed
+from ...train.trainer import measure
 from ..perform import Context
 from .data import images_of
 from .network import network_of
