@@ -115,7 +115,7 @@ def test_an_address_that_cannot_be_reached_is_said_before_the_fits(
     monkeypatch.setattr("transferscope.cli.scaling._table", lambda options: pytest.fail("reads the table first"))
     args = ["scaling", str(small(tmp_path)), "--us", "imagenet1k", "--out", "nowhere://pages/scaling"]
     assert main(args) == 2
-    assert "error: nowhere://pages/scaling: cannot be reached (" in capsys.readouterr().err
+    assert "error: nowhere://pages/scaling: there is no address of the kind nowhere://" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("option", "value"), [("unit", "percent"), ("duplicates", "mean"), ("dataset", "task")])
