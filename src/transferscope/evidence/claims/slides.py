@@ -157,8 +157,8 @@ CLAIMS: tuple[Claim, ...] = (
         statistic=(
             "Kendall's τ of what raising upstream accuracy from the median configuration's to the best one's "
             "buys by the law and by how much few-shot accuracy is better where the head was than half way, in "
-            "the better half of configurations; both as shares of what these have over chance, each by one half of "
-            "the test images; over targets"
+            "the better half of configurations; both as shares of what there is over chance, each by one half of the "
+            "test images; over targets"
         ),
         rule=Above(0.0),
         about="metric",

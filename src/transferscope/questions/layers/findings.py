@@ -36,8 +36,8 @@ def _together(result: Layers) -> Finding:
     value = "is not defined" if math.isnan(tau.value) else f"{number(tau.value)}{interval_text(tau)}"
     first, last = known[0], known[-1]
     text = (
-        f"{lead[0].upper()}{lead[1:]}: Kendall's τ {value}. Of what good pre-trainings have over chance, the better "
-        f"half of upstream accuracy gives {percent(first.rise, 0)} on {first.target} and {percent(last.rise, 0)} on "
+        f"{lead[0].upper()}{lead[1:]}: Kendall's τ {value}. Of what there is over chance, raising upstream "
+        f"accuracy from the median gives {percent(first.rise, 0)} on {first.target} and {percent(last.rise, 0)} on "
         f"{last.target}, the layers above half way {percent(first.need, 0)} and {percent(last.need, 0)}."
     )
     return said(text, tau, n=len(known), unit="targets", weight=0.9, judged=judge(_CLAIM, tau))

@@ -92,8 +92,8 @@ class TaskLayers:
         reached: accuracy with the head where it was, over the better half of configurations, draws and images.
         above: how far that lies over accuracy with the head half way, over the same.
         rise: what raising upstream accuracy from ``start`` to ``end`` buys by the law with the head where it was, as
-            a share of what the better half has over chance there; by one half of the test images.
-        need: ``above`` as the same share, by the other half of the test images.
+            a share of what there is over chance at ``end``; by one half of the test images.
+        need: ``above`` as a share of what the better half has over chance, by the other half of the test images.
         refused: why there are no laws and shares; empty where there are.
     """
 
@@ -143,8 +143,8 @@ class Layers(Result):
     def association(self) -> Estimate:
         """Return Kendall's τ, over targets, of what is left to gain upstream and what higher layers give.
 
-        Above 0: what saturates early needs the higher layers less. Each side is a share of what the better half of
-        pre-trainings has over chance, from test images of its own, so that chance on the images joins no two.
+        Above 0: what saturates early needs the higher layers less. Each side is a share of what there is over chance,
+        from test images of its own, so that chance on the images joins no two.
         """
         tau = rank_correlation([t.rise for t in self.known], [t.need for t in self.known])
         return replace(tau, over="targets") if tau.low is not None else tau
@@ -300,14 +300,14 @@ def _task(
     if not above_chance(reached.value, reached.low, chance):
         return replace(task, refused="the better half of pre-trainings did not clearly beat chance")
     first = halves(images, "layers")
-    rise, _ = _risen(x, right[:, -1][:, first].mean(1), start, end)
+    rise, top, _ = _risen(x, right[:, -1][:, first].mean(1), start, end)
     need = float((right[better, -1] - right[better, HALF_WAY])[:, ~first].mean())
-    had = [float(right[better, -1][:, part].mean()) - chance for part in (first, ~first)]
+    had = float(right[better, -1][:, ~first].mean())
     laws = []
     for depth, y in zip(DEPTHS, right.mean(2).T, strict=True):
-        gain, r2 = _risen(x, y, start, end)
+        gain, _, r2 = _risen(x, y, start, end)
         laws.append(DepthLaw(depth, float(y[better].mean()), gain, r2))
-    return replace(task, laws=tuple(laws), rise=rise / had[0], need=need / had[1])
+    return replace(task, laws=tuple(laws), rise=rise / (top - chance), need=need / (had - chance))
 
 
 def _over(right: np.ndarray, drawn: np.ndarray) -> Estimate:
@@ -316,12 +316,12 @@ def _over(right: np.ndarray, drawn: np.ndarray) -> Estimate:
     return with_draws(mean(rows.mean(1), rows, over="pre-trainings"), drawn.mean(0))
 
 
-def _risen(x: np.ndarray, y: np.ndarray, start: float, end: float) -> tuple[float, float]:
-    """What raising upstream accuracy buys by the law of all, and its R²; 0 where nothing differs."""
+def _risen(x: np.ndarray, y: np.ndarray, start: float, end: float) -> tuple[float, float, float]:
+    """What raising upstream accuracy buys by the law of all, where that ends, and its R²; 0 where nothing differs."""
     if np.ptp(y) == 0:
-        return 0.0, math.nan
+        return 0.0, float(y[0]), math.nan
     law = fit_power_law(1 - x, 1 - y)
-    return float(law(1 - start) - law(1 - end)), law.r2
+    return float(law(1 - start) - law(1 - end)), 1 - float(law(1 - end)), law.r2
 
 
 def _number(end: float | None) -> float:

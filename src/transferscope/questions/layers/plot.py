@@ -89,7 +89,7 @@ def _targets(ax: Axes, result: Layers) -> None:
             label=task.target, linestyle="none",
         )  # fmt: skip
     ax.axhline(0, color="#777777", lw=0.8)
-    ax.set_xlabel("bought by the better half of upstream accuracy,\n% of what there is over chance")
+    ax.set_xlabel("bought by raising upstream accuracy from the median,\n% of what there is over chance")
     ax.set_ylabel("given by the layers above half way,\n% of what there is over chance")
     if result.known:
         ax.figure.legend(loc="outside right upper")

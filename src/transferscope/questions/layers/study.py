@@ -38,9 +38,10 @@ class LayersQuestion(Question):
             "Two numbers say what a target needs. What is left to gain upstream: by the law with the head where it "
             "was, what raising upstream accuracy from the median configuration's to the best one's buys. What higher "
             "layers give: accuracy with the head where it was less that half way, in the configurations with at "
-            "least median upstream accuracy. Both are shares of what these have over chance, so that hard and easy "
-            "targets can be compared, and each is measured on test images of its own, so that chance on the images "
-            "does not join them. A target on which the better half does not clearly beat chance plays no part.",
+            "least median upstream accuracy. Both are shares of what there is over chance (by the law at the best "
+            "configuration's; in these configurations), so that hard and easy targets can be compared, and each is "
+            "measured on test images of its own, so that chance on the images does not join them. A target on which "
+            "the better half does not clearly beat chance plays no part.",
             "The claim is judged by Kendall's τ of the two over targets, from twelve on: it is about tasks, so tasks "
             "are the sample. Intervals of a single target are over configurations, draws and test images.",
         ),
