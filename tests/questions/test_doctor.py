@@ -237,3 +237,27 @@ def test_the_name_that_a_file_gives_its_network_is_tried(tmp_path):
     d = doctor(tmp_path / "last.pth.tar")
     assert (d.model, d.classes, d.healthy, d.guessed) == ("timm/vit_tiny_patch16_224", 3, True, True)
     assert "--model timm/vit_tiny_patch16_224 --size 32 --data" in d.use
+
+
+def test_a_network_twice_in_a_file_is_to_be_chosen(tmp_path):
+    net = build("resnet20", 2)
+    first, second = net.params(), initialise(net, 1)
+    both = {f"policy.{k}": v for k, v in first.items()} | {f"critic.{k}": v for k, v in second.items()}
+    torch.save({"state_dict": both}, tmp_path / "a.pt")
+    for model in (None, "resnet20"):
+        found = doctor(tmp_path / "a.pt", model)
+        assert found.fit is not None and found.fit.ambiguous
+        assert "fits in several places; choose one: --at policy, --at critic" in found.text()
+        assert "--at policy --data" in found.use.replace("--size 32 ", "")
+    assert read(tmp_path / "a.pt", at="policy").params.keys() == first.keys()  # as the command that is offered does
+    assert not doctor(tmp_path / "a.pt", at="critic").fit.ambiguous
+
+
+def test_the_head_of_a_network_that_is_told_by_its_body_counts(tmp_path):
+    """GoogLeNet with its auxiliary heads: the documented number of parameters is without them."""
+    net = build("torchvision/googlenet", 2)
+    more = {f"aux1.fc1.{k}": torch.ones(2, 2) for k in ("weight", "bias")}
+    torch.save(dict(net.params()) | more, tmp_path / "a.pt")
+    found = doctor(tmp_path / "a.pt")
+    assert (found.model, found.classes, found.guessed) == ("torchvision/googlenet", 2, True)
+    assert found.fit.complete and "--head" not in found.use

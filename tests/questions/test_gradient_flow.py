@@ -362,3 +362,12 @@ def test_a_layer_that_never_runs_is_refused_by_name_and_not_listed(images):
     assert got.layers == got.weights == ("body", "head")
     with pytest.raises(ModelError, match="module 'idle' did not run in the forward pass"):
         gradient_flow(net, [net.params()], images, modules=["idle"], device="cpu")
+
+
+def test_a_loss_of_nothing_has_no_gradient_and_no_ratio(net, images):
+    """Images that are right beyond rounding: their loss is 0 in float32, and so is every gradient."""
+    easy = images.subset(np.flatnonzero(images.labels == 0))
+    sure = {k: torch.zeros_like(v) for k, v in initialise(net, 0).items()} | {"4.bias": torch.tensor([300.0, 0, 0])}
+    texts = [f.text for f in gradient_flow(net, [Solution("P 0", sure, "P")], easy, device="cpu").findings()]
+    assert not any("nan" in text for text in texts)
+    assert any("or the loss of each is 0 to rounding" in text for text in texts)

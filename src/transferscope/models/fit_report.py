@@ -43,6 +43,7 @@ class FitReport:
         made: sentences on weights that were put together from what the file keeps.
         rule: whose names became whose; ``""`` for the file's own names.
         twins: where in the file the same network is a second time.
+        ambiguous: whether it is for chance which of these was taken.
         size: side in pixels of the images that the file's position embedding is for, where the network's is not.
     """
 
@@ -65,6 +66,7 @@ class FitReport:
     made: tuple[str, ...] = ()
     rule: str = ""
     twins: tuple[str, ...] = ()
+    ambiguous: bool = False
     size: int | None = None
 
     @property

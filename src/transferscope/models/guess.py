@@ -53,7 +53,7 @@ def guess(params: Mapping[str, Tensor]) -> Network | None:
     >>> found.name, found.classes, found.input.size, found.input.channels
     ('mlp:20-10,bias=false', 3, (4, 4), 3)
     """
-    for some in _within(compose(params).params):
+    for some, whole in _within(compose(params).params):
         shapes = _shapes(some)
         try:
             candidates = list(_candidates(some))
@@ -67,27 +67,39 @@ def guess(params: Mapping[str, Tensor]) -> Network | None:
             found = _shapes(net.module.state_dict())
             headless = {k: v for k, v in found.items() if k not in net.head_tensors()}
             if shapes in (found, headless):
-                return net
+                return _with_its_head(net, whole)
     return None
 
 
-def _within(params: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
-    """Yield the tensors, and those under each beginning that many of the names share, without it."""
-    yield params
+def _with_its_head(net: Network, whole: Mapping[str, Tensor]) -> Network:
+    """Return the network with as many outputs as the head that was set aside to tell it, if that is its own."""
+    name = f"{net.head}.weight"
+    own, built = whole.get(name), net.params().get(name)
+    if own is None or built is None or own.shape[1:] != built.shape[1:] or len(own) == net.classes:
+        return net
+    return build(net.name, len(own), input=net.input)
+
+
+def _within(params: Mapping[str, Tensor]) -> Iterator[tuple[Mapping[str, Tensor], Mapping[str, Tensor]]]:
+    """Yield the tensors, and those under each beginning that many of the names share, without it.
+
+    Each comes with all that lies there, of which it may be a part.
+    """
+    yield params, params
     yield from _bodies(params)
     counted = Counter(name[: m.end()] for name in params for m in re.finditer(r"\.", name))
     shared = [(count, prefix) for prefix, count in counted.items() if count > max(3, len(params) // 8)]
     for _, prefix in sorted(shared, key=lambda pair: (-pair[0], -len(pair[1])))[:_PREFIXES]:
         under = {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
-        yield under
+        yield under, under
         yield from _bodies(under)
 
 
-def _bodies(params: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
+def _bodies(params: Mapping[str, Tensor]) -> Iterator[tuple[Mapping[str, Tensor], Mapping[str, Tensor]]]:
     """Yield the tensors without what a pre-training has in the place of the head or beside the network, if any."""
     bare = {k: v for k, v in params.items() if not k.startswith(_HEADS) and not beside_a_network(k)}
     if len(bare) < len(params):
-        yield bare
+        yield bare, params
 
 
 def _candidates(params: Mapping[str, Tensor]) -> Iterator[_Candidate]:

@@ -85,8 +85,8 @@ def fit_to(
     if file.unusable:
         name, why = next(iter(file.unusable.items()))
         raise CheckpointError(f"{file.path}: {name!r} {why}")
-    taken, report, ambiguous = _match(net, file)
-    if ambiguous:
+    taken, report = _match(net, file)
+    if report.ambiguous:
         choices = ", ".join(repr(p.rstrip(".")) for p in (report.prefix, *report.twins))
         raise CheckpointError(
             f"{file.path}: holds {net.name} several times, at {choices}; choose one with --at NAME (in Python and in "
@@ -114,8 +114,8 @@ def lent(net: Network, file: CheckpointFile) -> Params:
     Raises:
         CheckpointError: when the file does not fit.
     """
-    taken, report, ambiguous = _match(net, file)
-    if ambiguous or not report.complete:
+    taken, report = _match(net, file)
+    if report.ambiguous or not report.complete:
         return fit_to(net, file).params  # says why not
     wanted = net.module.state_dict()
     return {
@@ -125,7 +125,7 @@ def lent(net: Network, file: CheckpointFile) -> Params:
     }
 
 
-def _match(net: Network, file: CheckpointFile) -> tuple[Params, FitReport, bool]:
+def _match(net: Network, file: CheckpointFile) -> tuple[Params, FitReport]:
     wanted = net.named()
     naming, params, renamed, rule, made = _named(file, wanted, net.saved_as)
     there = {b: params[a] for a, b in naming.names.items() if b in wanted}
@@ -167,9 +167,10 @@ def _match(net: Network, file: CheckpointFile) -> tuple[Params, FitReport, bool]
         made=(*made, *_done(file)),
         rule=rule,
         twins=tuple(file.prefix + twin for twin in naming.twins),
+        ambiguous=naming.ambiguous,
         size=_size_of_images(net, there, wanted),
     )
-    return taken, report, naming.ambiguous
+    return taken, report
 
 
 def _named(

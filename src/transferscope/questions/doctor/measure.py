@@ -284,7 +284,8 @@ def _use(found: Diagnosis, net: Network, at: str) -> str:
     if not found.usable or found.fit is None:
         return ""
     words = [f"transferscope inspect {shlex.quote(found.path)}", f"--model {shlex.quote(net.name)}"]
-    words += [f"--at {shlex.quote(at)}"] if at else []
+    where = at or (found.fit.prefix.rstrip(".") if found.fit.ambiguous else "")
+    words += [f"--at {shlex.quote(where)}"] if where else []
     words += _options(net) + (["--head drop"] if found.fit.but_for_head else [])
     return " ".join([*words, "--data folder:PHOTOS"])
 

@@ -57,6 +57,9 @@ def as_text(found: Diagnosis) -> str:
 def _verdict(found: Diagnosis) -> str:
     fit = found.fit
     if fit is not None and fit.complete:
+        if fit.ambiguous:
+            places = [f"--at {place.rstrip('.')}" for place in (fit.prefix, *fit.twins)]
+            return f"fits in several places; choose one: {', '.join(places)}"
         return "fits by names and shapes, but has no numbers for it" if found.unusable else "fits"
     return "fits but for its head; leave that out with --head drop" if fit and fit.but_for_head else "does not fit"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...evidence.contrast import mean, ratio
@@ -35,10 +37,10 @@ def _level(result: GradientFlow, m: int) -> Finding:
         value = float(result.scale()[m, 0])
         found = ratio(means[:1], means[back : back + 1], (norms[:1], norms[back : back + 1]))  # on the same images
         each = f", {short(value ** (1 / back))} a step" if value > 0 else ""
+        times = f", {short(value)}{interval_of(found)} times as much" if not math.isnan(value) else ""
         text = (
             f"{label}: ‖∂L/∂x‖, the mean over images, is {short(means[back])} in {result.layers[back]} and "
-            f"{short(means[0])} in {first}, {short(value)}{interval_of(found)} times as much after "
-            f"{count(back, 'step')} back{each}; {end}"
+            f"{short(means[0])} in {first}{times} after {count(back, 'step')} back{each}; {end}"
         )
     known = found if found.known else Estimate(value)
     return said(text, known, n=result.n, unit="images", weight=0.3)
@@ -55,7 +57,7 @@ def _zero(result: GradientFlow) -> list[Finding]:
         said(
             f"{listed(labels)}: no gradient reaches {len(dead)} of {count(len(result.layers), 'layer')} "
             f"({_some(dead)}): a weight behind them is zero, as in the branches of a Fixup network at the start, or "
-            "ReLUs are off for all images.",
+            "ReLUs are off for all images, or the loss of each is 0 to rounding.",
             Estimate(float(len(dead))),
             n=len(result.layers),
             unit="layers",

@@ -84,9 +84,10 @@ def _depths(ax: Axes, task: TaskLayers) -> None:
 
 def _targets(ax: Axes, result: Layers) -> None:
     for at, task in enumerate(result.known):
+        colour = PALETTE[at % len(PALETTE)]
         ax.plot(
-            100 * task.rise, 100 * task.need, MARKERS[at % len(MARKERS)], color=PALETTE[at % len(PALETTE)], ms=5,
-            label=task.target, linestyle="none",
+            100 * task.rise, 100 * task.need, MARKERS[at % len(MARKERS)], color=colour, ms=5, label=task.target,
+            linestyle="none", markerfacecolor=colour if at < len(PALETTE) else "none",
         )  # fmt: skip
     ax.axhline(0, color="#777777", lw=0.8)
     ax.set_xlabel("bought by raising upstream accuracy from the median,\n% of what there is over chance")
