@@ -124,3 +124,19 @@ def test_a_plan_says_it_too(place, capsys):
     capsys.readouterr()
     assert main(["study", "study.yaml", "--plan", "--device", "cpu"]) == 0
     assert capsys.readouterr().err.startswith("note: data mine: 1 link left out")
+
+
+def test_test_images_that_are_training_images_are_noted_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in ("train", "test"):
+        for i in range(8):
+            picture(tmp_path / "photos" / part / ("cat", "dog")[i % 2] / f"{i}.png", i)
+    asked = ["--model", "lenet", "--data", "folder:photos", "--size", "16", "--only", "gradient_flow", "--jobs", "1"]
+    assert main(["inspect", "net.safetensors", *asked, "--device", "cpu", "--out", "out"]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: data images: ")]
+    seen = [re.sub(r": '.*", "", line) for line in said]  # one of the training images validates
+    assert seen == [
+        f"note: data images: {n} of 8 test images are, pixel by pixel, {part} images, too"
+        for n, part in ((7, "train"), (1, "val"))
+    ]

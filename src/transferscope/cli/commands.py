@@ -205,6 +205,7 @@ class _Shown:
     def __init__(self) -> None:
         self.display = Display()
         self.reused = 0
+        self._noted = set[tuple[str, str]]()
 
     def event(self, event: StepEvent) -> None:
         """Show one event."""
@@ -215,7 +216,9 @@ class _Shown:
             self.display.say(f"{_steps(self.reused)} there already; shown is how far the rest is")
             self.reused = 0
         if event.what == "noted":
-            self.display.say(f"note: {event.step}: {event.text}")
+            if (event.step, event.text) not in self._noted:  # the step says once more what was seen before it
+                self._noted.add((event.step, event.text))
+                self.display.say(f"note: {event.step}: {event.text}")
             return
         match event.what:
             case "failed":
