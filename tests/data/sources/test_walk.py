@@ -118,6 +118,13 @@ def test_a_broken_link_is_an_unreadable_image(write_folder):
         load_images(f"folder:{root}?val=0&test=4")
 
 
+def test_a_link_that_leads_round_to_itself_is_one_too(write_folder):
+    root = write_folder({"cat": 8, "dog": 8})
+    (root / "cat" / "me.png").symlink_to("me.png")
+    with pytest.raises(DataError, match=r"1 of 17 images cannot be read: .*me\.png \(too many levels"):
+        load_images(f"folder:{root}?val=0&test=4")
+
+
 def test_names_that_are_no_utf8(write_folder, write_image):
     root = write_folder({"cat": 8, "dog": 8})
     (root / "dog").rename(root / os.fsdecode(b"ca\xe9"))

@@ -98,7 +98,7 @@ class _Walk(Generic[K]):
                     if entry.name.startswith("."):
                         continue
                     if entry.is_symlink():
-                        link = _Link(key, f"{name}/{entry.name}", f"{at}/{entry.name}", entry.is_dir())
+                        link = _Link(key, f"{name}/{entry.name}", f"{at}/{entry.name}", _leads_to_folder(entry))
                         if link.folder or entry.name.lower().endswith(IMAGE_SUFFIXES):
                             self.links.append(link)
                         else:
@@ -175,3 +175,11 @@ def _place(path: str) -> tuple[tuple[bool, str], ...]:
     """Where a path comes in the order of reading: of each folder the files first."""
     *folders, name = path.split("/")
     return (*((True, folder) for folder in folders), (False, name))
+
+
+def _leads_to_folder(link: os.DirEntry[str]) -> bool:
+    """Whether a link leads to a folder; one that leads round to itself leads nowhere, as a broken one does."""
+    try:
+        return link.is_dir()
+    except OSError:
+        return False
