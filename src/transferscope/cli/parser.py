@@ -194,8 +194,9 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = command(
         "doctor",
         "doctor resnet20.th --model resnet20",
-        more="Exit code 0 when the file fits the network, be it with a final layer of another size; 1 when it does "
-        "not, or holds NaN or infinite weights; 2 when it cannot be read.",
+        more="Exit code 0 when the file fits the network, be it with a final layer of another size, or when none is "
+        "named and no known one fits; 1 when it does not fit, or holds NaN or infinite weights; 2 when it cannot be "
+        "read.",
     )
     doctor.add_argument(
         "checkpoint",
