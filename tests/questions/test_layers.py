@@ -104,7 +104,7 @@ def test_shares_are_of_what_there_is_over_chance():
     # By halves of the images, so only about: a rise of 0.15 and a gap of 0.2 over chance 0.1.
     assert task.rise == pytest.approx(task.laws[-1].gain / (0.55 - 0.1), abs=0.06)
     assert task.need == pytest.approx(task.above.value / (reached - 0.1), abs=0.1)
-    assert task.laws[-1].gain == pytest.approx(0.15, abs=0.01) and task.laws[-1].r2 > 0.98
+    assert task.laws[-1].gain == pytest.approx(0.15, abs=0.01) and task.laws[-1].law.r2 > 0.98
     assert [law.depth for law in task.laws] == list(DEPTHS)
 
 

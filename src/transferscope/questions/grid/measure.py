@@ -27,9 +27,9 @@ from ..result import Result
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Curve", "Grid", "Offset", "PointRow", "grid"]
+__all__ = ["LEAST", "Curve", "Grid", "Offset", "PointRow", "grid"]
 
-_LEAST = 12
+LEAST = 12
 """Configurations that a curve with factors takes."""
 
 
@@ -235,7 +235,7 @@ def _curve(rows: Sequence[PointRow], at: int, shots: float, tested: int | None =
     there = [r for r in rows if math.isfinite(r.upstream) and math.isfinite(r.accuracy[at])]
     x, y = (np.array(v) for v in ([r.upstream for r in there], [r.accuracy[at] for r in there]))
     names, levels = _levels(there)
-    least, groups = max(_LEAST, 4 + len(names)), [r.configuration for r in there]
+    least, groups = max(LEAST, 4 + len(names)), [r.configuration for r in there]
     n, refused = len(set(groups)), ""
     if n < least:
         refused = f"{n} configurations for a law and {len(names)} factors; it takes {least}"

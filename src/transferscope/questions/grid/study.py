@@ -16,14 +16,39 @@ if TYPE_CHECKING:
     from ..protocols import ImagesView, Inputs, PlanView, StudyView
     from ..result import Result
 
-__all__ = ["GridQuestion", "OfGrid"]
+__all__ = ["AboutGrid", "GridQuestion", "OfGrid"]
 
 
-class OfGrid(Question):
+class AboutGrid(Question):
+    """What all questions about few-shot accuracies of a grid's pre-trainings have in common."""
+
+    least_runs: ClassVar[int] = 0
+
+    def names(self, where: str, study: StudyView) -> Iterator[SpecError]:
+        """Yield unknown names, and that there is no grid."""
+        yield from super().names(where, study)
+        if not study.grid:
+            yield SpecError(
+                where, "is about the pre-trainings of a grid and the study has none; add families under 'grid'"
+            )
+
+    def too_few(self, where: str, shots: int, images: Mapping[str, ImagesView]) -> Iterator[SpecError]:
+        """Yield targets without one label an image, or with too few images for so many shots."""
+        for name, found in images.items():
+            if found.multilabel:
+                yield SpecError(where, f"{name} has several labels an image; a few-shot accuracy takes one")
+            elif found.train < shots * len(found.classes):
+                yield SpecError(
+                    f"{where}.shots",
+                    f"{shots} images of each of {len(found.classes)} classes are more than the {found.train} "
+                    f"training images of {name}",
+                )
+
+
+class OfGrid(AboutGrid):
     """What questions about the pre-trainings of a grid can be told."""
 
     chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows", "finetuned"})
-    least_runs: ClassVar[int] = 0
 
     shots: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 5, 10)
     """Labelled images a class, several numbers that rise."""
@@ -37,24 +62,12 @@ class OfGrid(Question):
         """Yield unknown names, and that there is no grid."""
         yield from super().names(where, study)
         yield from unknown(self.finetuned, study.targets, f"{where}.finetuned", "target")
-        if not study.grid:
-            yield SpecError(
-                where, "is about the pre-trainings of a grid and the study has none; add families under 'grid'"
-            )
 
     def lacks(self, where: str, study: StudyView, images: Mapping[str, ImagesView]) -> Iterator[SpecError]:
         """Yield targets without one label an image, or with too few images."""
         if list(self.shots) != sorted(set(self.shots)):
             yield SpecError(f"{where}.shots", f"{list(self.shots)} do not rise")
-        for name, found in images.items():
-            if found.multilabel:
-                yield SpecError(where, f"{name} has several labels an image; a few-shot accuracy takes one")
-            elif found.train < max(self.shots) * len(found.classes):
-                yield SpecError(
-                    f"{where}.shots",
-                    f"{max(self.shots)} images of each of {len(found.classes)} classes are more than the "
-                    f"{found.train} training images of {name}",
-                )
+        yield from self.too_few(where, max(self.shots), images)
 
     def cost(self, networks: int, images: Sequence[int]) -> float:
         """Count a pass over the images for each of about a hundred pre-trainings."""

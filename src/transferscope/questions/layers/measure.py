@@ -19,10 +19,11 @@ from ...evidence.guard import above_chance, chance_of
 from ...evidence.left_out import LeftOut
 from ...evidence.ranks import rank_correlation
 from ...models.network import Granularity
-from ...numerics.power_law import fit_power_law
+from ...numerics.power_law import PowerLaw, fit_power_law
 from ...probes.partial_results import Kept
 from ...progress import Progress, silent
 from .._configuration import configuration
+from ..grid.measure import LEAST
 from ..protocols import GridPoint
 from ..result import Result
 from .at_depths import DEPTHS, HALF_WAY, AtDepths, at_depths
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["DepthLaw", "LayerPoint", "Layers", "TaskLayers", "layers", "together"]
-
-_LEAST = 12
-"""Configurations that a law by depth takes, as that of a grid does."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +63,13 @@ class DepthLaw:
         depth: from 0 to 1.
         accuracy: mean over the better half of configurations.
         gain: what raising upstream accuracy from the median configuration's to the best one's buys by the law.
-        r2: of the law; nan where there is none.
+        law: of errors, over configurations; ``None`` where all are alike.
     """
 
     depth: float
     accuracy: float
     gain: float
-    r2: float
+    law: PowerLaw | None
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,8 @@ class Layers(Result):
         rows = [
             {
                 "target": t.target, "depth": law.depth, "accuracy of the better half": law.accuracy,
-                "gain": law.gain, "r2": law.r2, "from": t.start, "to": t.end, "chance": t.chance,
+                "gain": law.gain, "r2": math.nan if law.law is None else law.law.r2, "from": t.start, "to": t.end,
+                "chance": t.chance,
                 "above half way": t.above.value, "low": _number(t.above.low), "high": _number(t.above.high),
                 "share upstream accuracy buys": t.rise, "share of higher layers": t.need,
                 "configurations": t.configurations, "n": t.images,
@@ -283,8 +282,8 @@ def _task(
         target, images, classes, chance, len(groups), int((x >= start).sum()), start, end, tuple(points), (), nothing,
         nothing, math.nan, math.nan,
     )  # fmt: skip
-    if len(groups) < _LEAST:
-        return replace(task, refused=f"{len(groups)} configurations for laws by depth; it takes {_LEAST}")
+    if len(groups) < LEAST:
+        return replace(task, refused=f"{len(groups)} configurations for laws by depth; it takes {LEAST}")
     if len(np.unique(x)) < 5:
         return replace(task, refused="upstream accuracies hardly differ")
     right = np.stack(
@@ -305,8 +304,8 @@ def _task(
     had = float(right[better, -1][:, ~first].mean())
     laws = []
     for depth, y in zip(DEPTHS, right.mean(2).T, strict=True):
-        gain, _, r2 = _risen(x, y, start, end)
-        laws.append(DepthLaw(depth, float(y[better].mean()), gain, r2))
+        gain, _, law = _risen(x, y, start, end)
+        laws.append(DepthLaw(depth, float(y[better].mean()), gain, law))
     return replace(task, laws=tuple(laws), rise=rise / (top - chance), need=need / (had - chance))
 
 
@@ -316,12 +315,12 @@ def _over(right: np.ndarray, drawn: np.ndarray) -> Estimate:
     return with_draws(mean(rows.mean(1), rows, over="pre-trainings"), drawn.mean(0))
 
 
-def _risen(x: np.ndarray, y: np.ndarray, start: float, end: float) -> tuple[float, float, float]:
-    """What raising upstream accuracy buys by the law of all, where that ends, and its R²; 0 where nothing differs."""
+def _risen(x: np.ndarray, y: np.ndarray, start: float, end: float) -> tuple[float, float, PowerLaw | None]:
+    """What raising upstream accuracy buys by the law of all, where that ends, and the law; 0 where all are alike."""
     if np.ptp(y) == 0:
-        return 0.0, float(y[0]), math.nan
+        return 0.0, float(y[0]), None
     law = fit_power_law(1 - x, 1 - y)
-    return float(law(1 - start) - law(1 - end)), 1 - float(law(1 - end)), law.r2
+    return float(law(1 - start) - law(1 - end)), 1 - float(law(1 - end)), law
 
 
 def _number(end: float | None) -> float:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import UsageError, nearest
-from ...numerics.power_law import fit_power_law
 from ...plots.looks import MARKERS
 from ...plots.sheet import leftmost, sheet
 from ...plots.style import DASHES, PALETTE, SEQUENTIAL, styled
@@ -70,12 +69,12 @@ def _depths(ax: Axes, task: TaskLayers) -> None:
         )  # fmt: skip
     if task.laws:
         line = np.linspace(x.min(), x.max(), 80)
-        for at, (depth, dashes) in enumerate(zip(DEPTHS, DASHES[len(DEPTHS) - 1 :: -1], strict=True)):
-            law = fit_power_law(1 - x, 1 - y[:, at])
-            ax.plot(
-                100 * line, 100 * (1 - law(1 - line)), color=colours[at], linestyle=dashes, lw=1.3,
-                label=f"law at depth {depth:g}",
-            )  # fmt: skip
+        for of, colour, dashes in zip(task.laws, colours, DASHES[len(DEPTHS) - 1 :: -1], strict=True):
+            if of.law is not None:
+                ax.plot(
+                    100 * line, 100 * (1 - of.law(1 - line)), color=colour, linestyle=dashes, lw=1.3,
+                    label=f"law at depth {of.depth:g}",
+                )  # fmt: skip
     ax.axhline(100 * task.chance, color="#777777", lw=0.8, linestyle=":", label="chance")
     ax.set_title(task.target)
     ax.set_xlabel("accuracy on the source, %")

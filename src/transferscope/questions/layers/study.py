@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ...errors import SpecError
-from ..base import Granularity, Question
+from ..base import Granularity
+from ..grid.study import AboutGrid
 from ..words import View, Words
 
 if TYPE_CHECKING:
+    from ...errors import SpecError
     from ..protocols import ImagesView, Inputs, PlanView, StudyView
     from ..result import Result
 
@@ -20,11 +21,10 @@ __all__ = ["LayersQuestion"]
 _TARGET = "layers "
 
 
-class LayersQuestion(Question):
+class LayersQuestion(AboutGrid):
     """Do targets on which accuracy saturates early need the higher layers?"""
 
     revision: ClassVar[int] = 1
-    least_runs: ClassVar[int] = 0
     words: ClassVar[Words] = Words(
         title="The head at other layers",
         asks="Which targets need the higher layers, and is it those on which upstream accuracy still pays?",
@@ -60,25 +60,9 @@ class LayersQuestion(Question):
     modules: Granularity = "block"
     """Between which places the depth counts: layers, blocks or stages."""
 
-    def names(self, where: str, study: StudyView) -> Iterator[SpecError]:
-        """Yield unknown names, and that there is no grid."""
-        yield from super().names(where, study)
-        if not study.grid:
-            yield SpecError(
-                where, "is about the pre-trainings of a grid and the study has none; add families under 'grid'"
-            )
-
     def lacks(self, where: str, study: StudyView, images: Mapping[str, ImagesView]) -> Iterator[SpecError]:
         """Yield targets without one label an image, or with too few images."""
-        for name, found in images.items():
-            if found.multilabel:
-                yield SpecError(where, f"{name} has several labels an image, so there are no n images of a class")
-            elif found.train < self.shots * len(found.classes):
-                yield SpecError(
-                    f"{where}.shots",
-                    f"{self.shots} images of each of {len(found.classes)} classes are more than the {found.train} "
-                    f"training images of {name}",
-                )
+        yield from self.too_few(where, self.shots, images)
 
     def cost(self, networks: int, images: Sequence[int]) -> float:
         """Count a pass, and a few fits, for each of about a hundred pre-trainings."""
