@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Bar", "Progress", "silent", "watched"]
+__all__ = ["Bar", "Progress", "shifted", "silent", "watched"]
 
 _AFTER = 2.0
 """Seconds of work before a bar appears."""
@@ -26,6 +26,15 @@ class Progress(Protocol):
 
 def silent(done: int, total: int, unit: str) -> None:
     """Say nothing."""
+
+
+def shifted(progress: Progress, before: int, total: int) -> Progress:
+    """Return what tells of a part as of the whole, some of which was done before.
+
+    >>> shifted(lambda *told: print(told), 20, 50)(3, 10, "points")
+    (23, 50, 'points')
+    """
+    return lambda done, _total, unit: progress(before + done, total, unit)
 
 
 class Bar:

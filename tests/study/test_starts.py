@@ -55,6 +55,16 @@ def test_shuffled_runs_see_shuffled_images_as_they_are(starts: Tree) -> None:
     )
 
 
+def test_runs_of_a_question_are_tested_at_the_end(starts: Tree) -> None:
+    runs = plan_of(starts()).runs["photo"]
+    of_questions = {label for label, run in runs.items() if "evaluate_test" in run.step.spec["record"]}
+    assert of_questions == {label for label in runs if "," in label}
+    assert all(runs[label].step.cost < runs["P-T 0"].step.cost for label in of_questions)
+    # Without augmentation, runs on whole images are the study's own, which are tested throughout.
+    recipe = {**starts()["recipe"], "augmentation": {"crop": "none", "flip": False}}
+    assert "P-T 0, blocks of 16" in runs and "P-T 0, blocks of 16" not in plan_of(starts(recipe=recipe)).runs["photo"]
+
+
 def test_figures_and_tables_are_names_of_what_they_need(starts: Tree) -> None:
     plan = plan_of(starts())
     assert trained(plan, "fig1") == set() or trained(plan, "fig1") == {"source", "colours"}

@@ -14,6 +14,7 @@ from transferscope.numerics.auc import macro_auroc
 from transferscope.train.events import Ended, Epoch, Record, Saved, Snapshot, Steps
 from transferscope.train.fit import fit
 from transferscope.train.recipe import Recipe
+from transferscope.train.run import collect
 from transferscope.train.starts import Start
 from transferscope.train.state import FitState
 
@@ -152,6 +153,19 @@ def test_evaluation_can_be_rarer_and_on_a_sample(small, images, drawn):
     assert [e.epoch for e in of(Epoch, events)] == [3, 4]
     right = of(Epoch, events)[0].metrics["train_accuracy"] * 20
     assert right == pytest.approx(round(right))
+
+
+def test_test_images_can_be_left_for_the_end(small, images, drawn):
+    usual = collect(fit(small, drawn(small), images, QUICK), label="usual", recipe=QUICK)
+    rare = collect(
+        fit(small, drawn(small), images, QUICK, record=Record(evaluate_test="last")), label="rare", recipe=QUICK
+    )
+    assert list(rare.epochs) == [*(k for k in usual.epochs if "test" not in k), "test_loss", "test_accuracy"]
+    for name, values in usual.epochs.items():
+        left = len(values) - 1 if name.startswith("test") else 0
+        assert np.isnan(rare.epochs[name][:left]).all() and np.array_equal(rare.epochs[name][left:], values[left:])
+    assert rare.final_metric() == usual.final_metric() and rare.best_epoch == usual.best_epoch
+    assert rare.epochs_to(0.0) == QUICK.epochs  # never seen before the end
 
 
 @pytest.mark.parametrize("lr", [1e6, 1e25])

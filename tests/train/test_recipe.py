@@ -87,6 +87,7 @@ def test_unknown_recipes_are_named():
         ({"evaluate_every": 0}, "evaluate_every: 0 is wrong"),
         ({"evaluate_train": "some"}, "evaluate_train: 'some' is wrong; expected 'all', 'none' or a number"),
         ({"evaluate_train": 0}, "evaluate_train: 0 is wrong"),
+        ({"evaluate_test": "never"}, "evaluate_test: 'never' is wrong; expected 'every' or 'last'"),
         ({"save_epochs": 0}, "save_epochs: 0 is wrong"),
         ({"save_steps": -5}, "save_steps: -5 is wrong"),
     ],

@@ -22,10 +22,10 @@ from ..models.network import Network
 from ..models.solution import Solution
 from ..probes.evaluate import EngineOptions, How
 from ..probes.metrics import as_error
-from ..progress import Progress
+from ..progress import Progress, shifted
 from ._path_evidence import ImageErrors, both_learned, errors_of, unlearned
 from ._path_numbers import Height, Heights, heights_of
-from ._paths import Joined, Part, Path, Traced, Tracer, curve_rows, principal
+from ._paths import Joined, Path, Traced, Tracer, curve_rows, principal
 from .result import Result
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def trace_domains(
             names = dict.fromkeys(part for domain in domains for part in parts_of(domain))
             chosen["recalibrate_on"] = _union_of([train[d] for d in names if d in train])
         tracer = Tracer(net, joined, sets, lambdas, metrics=metrics, resamples=resamples, seed=seed, **chosen)
-        for traced in tracer.paths(Part(progress, len(paths) * len(lambdas), total)):
+        for traced in tracer.paths(shifted(progress, len(paths) * len(lambdas), total)):
             paths.append(DomainPath(domains, traced.path, heights_of(traced), errors_of(traced)))
             for domain, role, end in zip(domains, traced.path.roles, _ends(traced, domains), strict=True):
                 ends.setdefault((domain, role), {}).setdefault(end.label, end)

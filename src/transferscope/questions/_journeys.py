@@ -21,10 +21,9 @@ from ..models.modules import GRANULARITIES
 from ..models.network import Granularity, Module, Network
 from ..models.solution import Solution, Weights, as_solution
 from ..params import Params, check_same
-from ..progress import Progress
 from ..train.run import Run
 
-__all__ = ["Chosen", "Journey", "Moving", "Passage", "journeys_of", "modules_of", "shifted"]
+__all__ = ["Chosen", "Journey", "Moving", "Passage", "journeys_of", "modules_of"]
 
 
 Passage: TypeAlias = Run | Weights
@@ -287,11 +286,6 @@ def modules_of(net: Network, modules: Granularity | Sequence[str]) -> Chosen:
         next((m.name for m in found if tensors & set(m.parameters)), "") for tensors in (stem, head)
     )  # fmt: skip
     return Chosen(tuple(found), tuple(left_out), first, last)
-
-
-def shifted(progress: Progress, before: int, total: int) -> Progress:
-    """Return a progress that tells of a part as points of the whole, of which some were done before."""
-    return lambda done, _total, unit: progress(before + done, total, unit)
 
 
 def _time(run: Run, tag: str) -> int | None:

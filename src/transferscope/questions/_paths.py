@@ -22,7 +22,8 @@ from ..numerics.bootstrap import percentile_interval, resampled_means
 from ..params import Params, distance, floating
 from ..probes.evaluate import Engine, EngineOptions, How
 from ..probes.points import Points
-from ..progress import Progress, silent
+from ..probes.remembered import Remembered
+from ..progress import Progress, shifted, silent
 
 __all__ = [
     "LEVEL",
@@ -30,7 +31,6 @@ __all__ = [
     "Curve",
     "Joined",
     "Pair",
-    "Part",
     "Path",
     "Traced",
     "Tracer",
@@ -195,6 +195,7 @@ class Tracer:
         self._net, self._lambdas, self._resamples, self._seed = net, lambdas, resamples, seed
         self._joined = joined.pairs
         self._engine = Engine(net, sets, metrics=metrics, per_example=True, **options)
+        self._ends = Remembered(self._engine)  # a network is the end of many paths
 
     @property
     def how(self) -> How:
@@ -205,10 +206,10 @@ class Tracer:
         """Yield every path in the order of the pairs; ``progress`` counts the points of all."""
         m = len(self._lambdas)
         for i, (pair, a, b, note) in enumerate(self._joined):
-            yield self._trace(pair, a, b, note, Part(progress, i * m, len(self._joined) * m))
+            yield self._trace(pair, a, b, note, shifted(progress, i * m, len(self._joined) * m))
 
     def _trace(self, pair: Pair, a: Params, b: Params, note: str, progress: Progress) -> Traced:
-        evaluations = self._engine.run(Points.line(a, b, self._lambdas), progress)
+        evaluations = self._ends.run(Points.line(a, b, self._lambdas), progress)
         curves: list[Curve] = []
         draws: dict[tuple[str, str], Tensor] = {}
         examples: dict[tuple[str, str], np.ndarray] = {}
@@ -229,23 +230,6 @@ class Tracer:
             self._lambdas, distance(a, b, names), tuple(curves), note, (first.unfit, second.unfit),
         )  # fmt: skip
         return Traced(path, draws, examples)
-
-
-class Part:
-    """Progress of one path as a part of all.
-
-    Args:
-        whole: who is told.
-        before: points that were done before it.
-        total: points of all.
-    """
-
-    def __init__(self, whole: Progress, before: int, total: int) -> None:
-        self._whole, self._before, self._total = whole, before, total
-
-    def __call__(self, done: int, total: int, unit: str) -> None:
-        """Tell the whole how far it is."""
-        self._whole(self._before + done, self._total, unit)
 
 
 def grid(lambdas: int | Sequence[float] | np.ndarray, low: float = 0.0, high: float = 1.0) -> np.ndarray:

@@ -64,10 +64,8 @@ def load_run(
 
 
 def _columns(rows: list[dict[str, Any]], least: tuple[str, ...]) -> dict[str, np.ndarray]:
-    names = dict.fromkeys([*least, *(rows[0] if rows else ())])
-    whole = ("epoch", "step")
-    return {
-        name: np.array([r[name] for r in rows], np.int64 if name in whole else np.float64)
-        for name in names
-        if name != "kind"
+    names = dict.fromkeys([*least, *(name for r in rows for name in r if name != "kind")])
+    whole = {name: np.array([r[name] for r in rows], np.int64) for name in ("epoch", "step")}
+    return whole | {
+        name: np.array([r.get(name, np.nan) for r in rows], np.float64) for name in names if name not in whole
     }

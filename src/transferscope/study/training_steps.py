@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ..data.augmentation import Augmentation
@@ -82,6 +83,7 @@ class Trainings:
         self.checked = checked
         self.study = checked.study
         self.data = {name: self.images(name, found) for name, found in checked.targets.items()}
+        self._own: set[str] = set()  # digests of the runs that the study itself asks for, which are made first
         self.sources: dict[str, Step] = {}
         for name in self.study.pretrainings:
             self._source(name)
@@ -261,9 +263,15 @@ class Trainings:
             # Noise is drawn anew for each seed; the leading directions are the same.
             group = f"{start_name} {seed}" if start.basin_noise is not None else start_name
         name = f"{target} {label}" + (f" ({condition.name})" if condition.name else "")
-        step = self._train(
-            name, images, found, recipe, seed, {**how, **altered}, inputs, self.study.record, _averaged(start)
-        )
+        train = partial(
+            self._train, name, images, found, recipe, seed, {**how, **altered}, inputs, self.study.record,
+            _averaged(start),
+        )  # fmt: skip
+        step = train()
+        if not condition.name:
+            self._own.add(step.digest)
+        elif step.digest not in self._own:
+            step = train(tested_at_the_end=True)  # of what a question trains for itself, only how it ends is asked
         return PlannedRun(step, target, start_name, role, group, seed, start.source or "", condition.name)
 
     def _from_source(self, start: StartSettings, seed: int, condition: Condition) -> tuple[dict[str, Any], str]:
@@ -299,6 +307,8 @@ class Trainings:
         record: RecordSettings,
         averaged: Mapping[str, Any],
         network: Mapping[str, Any] | None = None,
+        *,
+        tested_at_the_end: bool = False,
     ) -> Step:
         spec = {
             "revision": REVISION["train"],
@@ -311,11 +321,13 @@ class Trainings:
                 "steps": list(record.steps),
                 "evaluate_every": record.evaluate_every,
                 "evaluate_train": "all" if record.evaluate_train is None else record.evaluate_train or "none",
-            },
+            }
+            | ({"evaluate_test": "last"} if tested_at_the_end else {}),
             **averaged,
         }
         sampled = found.train if record.evaluate_train is None else min(found.train, record.evaluate_train)
-        evaluated = (sampled + found.val + found.test) / record.evaluate_every
+        tests = found.test * (record.evaluate_every / recipe.epochs if tested_at_the_end else 1)
+        evaluated = (sampled + found.val + tests) / record.evaluate_every
         replicas = averaged["average"]["replicas"] if "average" in averaged else 2 if "simclr" in averaged else 1
         cost = recipe.epochs * (replicas * TRAINING_COST * found.train + evaluated)
         return Step("train", name, spec, {"images": images, **inputs}, cost, size=found.train)

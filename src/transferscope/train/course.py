@@ -144,6 +144,7 @@ class Course:
             metrics = {
                 f"{part}_{name}": value
                 for part, feed in self.evaluated.items()
+                if end or part != "test" or self.record.evaluate_test == "every"
                 for name, value in self.learner.evaluate(feed).items()
             }
             now = time.perf_counter()

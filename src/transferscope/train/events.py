@@ -30,6 +30,7 @@ class Record:
         steps: steps after which weights are kept.
         evaluate_every: evaluate after every so many epochs, and after the last.
         evaluate_train: training images of an evaluation: "all" (the paper), "none", or a number of sampled ones.
+        evaluate_test: whether test images are part of every evaluation, or of the last one only.
         save_epochs: give a state to resume from after every so many epochs.
         save_steps: and after every so many steps within an epoch, for epochs that take long; 0 for never.
 
@@ -41,6 +42,7 @@ class Record:
     steps: tuple[int, ...] = ()
     evaluate_every: int = 1
     evaluate_train: Literal["all", "none"] | int = "all"
+    evaluate_test: Literal["every", "last"] = "every"
     save_epochs: int = 1
     save_steps: int = 0
 
@@ -52,6 +54,7 @@ class Record:
             "steps": (all(s >= 1 for s in self.steps), "steps, each 1 or more; the start is epoch 0"),
             "evaluate_every": (self.evaluate_every >= 1, "a number of epochs, 1 or more"),
             "evaluate_train": (sampled, "'all', 'none' or a number of images"),
+            "evaluate_test": (self.evaluate_test in ("every", "last"), "'every' or 'last'"),
             "save_epochs": (self.save_epochs >= 1, "a number of epochs, 1 or more"),
             "save_steps": (self.save_steps >= 0, "a number of steps, 0 for never"),
         }

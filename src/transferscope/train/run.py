@@ -29,8 +29,8 @@ class Run:
         target: the task it was trained on.
         recipe: how it was trained.
         steps: arrays ``epoch``, ``step``, ``loss``, ``accuracy``, ``lr``, one number a step.
-        epochs: arrays ``epoch``, ``step``, ``train_loss``, ``test_accuracy``, …, one number an evaluation; a metric
-            that was not measured is not there.
+        epochs: arrays ``epoch``, ``step``, ``train_loss``, ``test_accuracy``, …, one number an evaluation; nan where
+            a metric was no part of it, and a metric that was never measured is not there.
         snapshots: weights by tag: "epoch 0" is the start, "best", "final", "epoch 3", "step 100"; may load lazily.
         ended: "finished" or "diverged at step s".
         best_epoch: epoch of the best weights.
@@ -219,5 +219,5 @@ def _step_arrays(parts: list[Steps]) -> dict[str, np.ndarray]:
 
 def _epoch_arrays(rows: list[Epoch]) -> dict[str, np.ndarray]:
     arrays = {"epoch": np.array([r.epoch for r in rows], int), "step": np.array([r.step for r in rows], int)}
-    names = rows[0].metrics if rows else {}
-    return arrays | {name: np.array([r.metrics[name] for r in rows]) for name in names}
+    names = dict.fromkeys(name for r in rows for name in r.metrics)
+    return arrays | {name: np.array([r.metrics.get(name, np.nan) for r in rows]) for name in names}

@@ -17,8 +17,8 @@ from ...models.network import Network
 from ...probes.evaluate import Engine, EngineOptions, How
 from ...probes.metrics import default_metrics
 from ...probes.points import Points
-from ...progress import Progress
-from .._journeys import Journey, Moving, shifted
+from ...progress import Progress, shifted
+from .._journeys import Journey, Moving
 from .grid import Grid, PathKind, Stretch, Way, least_ratio, ratios
 
 __all__ = ["Judge", "Limit", "Subject", "Valley", "measure"]

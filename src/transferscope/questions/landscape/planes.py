@@ -13,8 +13,7 @@ from ...numerics.directions import cosine, filter_normalise, filter_norms, rando
 from ...params import Params
 from ...probes.evaluate import Engine, EngineOptions, Evaluation, How
 from ...probes.points import Points
-from ...progress import Progress, silent
-from .._journeys import shifted
+from ...progress import Progress, shifted, silent
 
 __all__ = ["Measured", "Survey"]
 

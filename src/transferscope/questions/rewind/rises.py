@@ -19,9 +19,9 @@ from ...params import Params
 from ...probes.evaluate import Engine, Evaluation
 from ...probes.metrics import as_error
 from ...probes.points import Points
-from ...progress import Progress
+from ...progress import Progress, shifted
 from ...rng import seed_of
-from .._journeys import Journey, Moving, shifted
+from .._journeys import Journey, Moving
 
 __all__ = ["LEVEL", "Rewound", "measure", "principal"]
 

@@ -188,6 +188,7 @@ def _record(spec: Mapping[str, Any], recipe: Recipe, images: ImageSplits) -> Rec
         steps=tuple(spec["steps"]),
         evaluate_every=spec["evaluate_every"],
         evaluate_train=spec["evaluate_train"],
+        evaluate_test=spec.get("evaluate_test", "every"),
         save_steps=every if long else 0,
     )
 
