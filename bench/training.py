@@ -7,7 +7,7 @@ transforms, ``torch.optim.SGD``, eager float32. Each side runs in its own proces
 Each round has a seed of its own, the same weights at the start for all variants. From three rounds on the difference
 of their test accuracies is given with its interval over seeds (Welch 1947).
 
-    python bench/training.py [--images 4096] [--epochs 5] [--rounds 1] [--rate 0.2] [--threads 2]
+    python bench/training.py [--images 4096] [--epochs 5] [--rounds 1] [--rate 0.2] [--schedule cosine] [--threads 2]
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def prepare(folder: Path, images: int) -> None:
             Image.fromarray(image).save(place / f"{i:05d}.png")
 
 
-def ours(folder: Path, epochs: int, rate: float, seed: int, precision: str) -> Outcome:
+def ours(folder: Path, epochs: int, rate: float, seed: int, schedule: str, precision: str) -> Outcome:
     from transferscope.data.augmentation import Augmentation
     from transferscope.data.spec import load_images
     from transferscope.models.build import build
@@ -76,7 +76,7 @@ def ours(folder: Path, epochs: int, rate: float, seed: int, precision: str) -> O
         epochs=epochs,
         batch=BATCH,
         lr=rate,
-        schedule="constant",
+        schedule="cosine" if schedule == "cosine" else "constant",
         augmentation=Augmentation(crop="pad", padding=4),
         precision="bfloat16" if precision == "bfloat16" else "float32",
     )
@@ -94,7 +94,7 @@ def ours(folder: Path, epochs: int, rate: float, seed: int, precision: str) -> O
     return Outcome([count / s for s in seconds], accuracy, work / epochs / count)
 
 
-def usual(folder: Path, epochs: int, rate: float, seed: int, keeps: bool) -> Outcome:
+def usual(folder: Path, epochs: int, rate: float, seed: int, schedule: str, keeps: bool) -> Outcome:
     import torch
     from torch.utils.data import DataLoader
     from torchvision import datasets, transforms
@@ -123,7 +123,12 @@ def usual(folder: Path, epochs: int, rate: float, seed: int, keeps: bool) -> Out
     ]
     optimiser = torch.optim.SGD(groups, lr=rate * BATCH / 256, momentum=0.9, weight_decay=1e-4)
     criterion = torch.nn.CrossEntropyLoss()
-    seconds, used = [], cpu_seconds()
+    steps = epochs * len(loader)
+    schedules = {
+        "cosine": lambda: torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps),
+        "constant": lambda: torch.optim.lr_scheduler.ConstantLR(optimiser, 1.0),
+    }
+    rates, seconds, used = schedules[schedule](), [], cpu_seconds()
     for _ in range(epochs):
         begun = time.perf_counter()
         for x, y in loader:
@@ -131,6 +136,7 @@ def usual(folder: Path, epochs: int, rate: float, seed: int, keeps: bool) -> Out
             loss = criterion(module(x), y)
             loss.backward()
             optimiser.step()
+            rates.step()
         seconds.append(time.perf_counter() - begun)
     del loader  # its workers end here
     work = cpu_seconds() - used
@@ -147,6 +153,7 @@ def measure(folder: Path, variant: str, seed: int, settings: argparse.Namespace)
     """Run one variant in a process of its own; times are those of epochs after the first."""
     command = [sys.executable, __file__, "--only", variant, "--folder", str(folder)]
     command += ["--epochs", str(settings.epochs), "--rate", str(settings.rate), "--seed", str(seed)]
+    command += ["--schedule", settings.schedule]
     environment = {**os.environ, "OMP_NUM_THREADS": str(settings.threads)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -162,6 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--rounds", type=int, default=1, help="turns of each variant; the median of all epochs counts"
     )
     parser.add_argument("--rate", type=float, default=0.2, help="learning rate, for 256 images")
+    parser.add_argument("--schedule", choices=("cosine", "constant"), default="cosine", help="of the learning rate")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch, besides the two loading workers")
     parser.add_argument("--variants", nargs="+", help="only these (default: all that this processor is fast at)")
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
@@ -169,7 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     settings = parser.parse_args(arguments)
     if settings.only:
-        how = settings.folder, settings.epochs, settings.rate, settings.seed
+        how = settings.folder, settings.epochs, settings.rate, settings.seed, settings.schedule
         if settings.only.startswith(OURS):
             outcome = ours(*how, settings.only.removeprefix(OURS).strip(", "))
         else:

@@ -12,8 +12,8 @@ from transferscope.errors import ModelError
 from transferscope.models.build import build, designed_for, initialise, outputs_of, sources_of
 from transferscope.models.network import Input
 from transferscope.models.options import split_name, taken_by, typed
+from transferscope.study.image_settings import ImageSettings
 from transferscope.study.network_spec import network_spec
-from transferscope.study.schema import ImageSettings
 
 TINY_VIT = "timm/vit_tiny_patch16_224?img_size=32&depth=1&drop_rate=0.25"
 MINE = """

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from transferscope.errors import UsageError
 from transferscope.numerics import pearson
@@ -21,6 +22,19 @@ def test_r_p_and_interval_from_their_formulas():
     tail = np.mean(np.abs(rng.standard_t(58, size=200_000)) > abs(t))
     assert got.p == pytest.approx(tail, abs=5e-4 + 0.1 * tail)
     assert (got.n, got.dropped) == (60, 0)
+
+
+@pytest.mark.parametrize("n", [3, 4, 12, 400])
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_is_that_of_scipy(n, scale):
+    rng = numpy_generator("test pearson", n)
+    x = rng.normal(size=n)
+    y = 3.0 + 0.8 * x + rng.normal(size=n)
+    got, right = pearson(scale * x, y), stats.pearsonr(x, y)
+    assert (got.r, got.p) == pytest.approx((right.statistic, right.pvalue), rel=1e-9)
+    if n > 3:
+        ends = right.confidence_interval(0.95)
+        assert (got.interval.low, got.interval.high) == pytest.approx((ends.low, ends.high), rel=1e-9)
 
 
 def test_pairs_that_are_not_finite_are_dropped_and_counted():

@@ -21,6 +21,15 @@ def test_wilson_ends_where_the_score_test_no_longer_rejects(k, n):
     assert (got.low == 0) == (k == 0) and (got.high == 1) == (k == n)
 
 
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_wilson_is_that_of_scipy(level):
+    for n in (1, 2, 7, 400, 100_000):
+        for k in {0, 1, n // 3, n - 1, n}:
+            right = stats.binomtest(k, n).proportion_ci(level, "wilson")
+            assert wilson(k, n, level).low == pytest.approx(right.low, rel=1e-12, abs=1e-15)
+            assert wilson(k, n, level).high == pytest.approx(right.high, rel=1e-12)
+
+
 def test_wilson_keeps_its_level():
     n, p = 40, 0.15
     held = [stats.binom.pmf(k, n, p) for k in range(n + 1) if wilson(k, n).low <= p <= wilson(k, n).high]

@@ -13,10 +13,10 @@ from PIL import Image
 from transferscope.data.spec import parse
 from transferscope.study.check import check
 from transferscope.study.graph import Step
+from transferscope.study.image_settings import ImageSettings
 from transferscope.study.inventory import survey
 from transferscope.study.load import parse_study
 from transferscope.study.plan import make_plan
-from transferscope.study.schema import ImageSettings
 from transferscope.study.yaml_input import parse_yaml
 
 STUDY = """

@@ -48,7 +48,7 @@ def test_three_checkpoints_and_their_start(files: dict[str, str], tmp_path: Path
     }  # fmt: skip
     # What lies half-way between a and b is the middle.
     values = pairs["a.pt", "b.pt"].path.curve("test", "loss").values
-    assert len(values) == 11 and values[5] == pytest.approx(
+    assert len(values) == 9 and values[4] == pytest.approx(
         pairs["a.pt", "middle.pt"].path.curve("test", "loss").values[-1], rel=1e-5
     )
     assert "the head is a.pt's all along" in pairs["start.pt", "a.pt"].path.note
@@ -68,9 +68,9 @@ def test_three_checkpoints_and_their_start(files: dict[str, str], tmp_path: Path
 
 def test_lines_have_fewer_points_than_in_studies_unless_they_are_given(files: dict[str, str]) -> None:
     _, text, _ = plan_files(asked(files, "a", "b", settings={"barrier": {"points": 21}}))
-    assert yaml.safe_load(text)["settings"] == {"barrier": {"points": 21}, "extrapolation": {"points": 16}}
+    assert yaml.safe_load(text)["settings"] == {"barrier": {"points": 21}, "extrapolation": {"points": 13}}
     plan, _, _ = plan_files(asked(files, "a", "b", only=("barrier",)))
-    assert [step.spec["settings"]["points"] for step in plan.steps if step.kind == "analysis"] == [11]
+    assert [step.spec["settings"]["points"] for step in plan.steps if step.kind == "analysis"] == [9]
 
 
 def test_without_heads_only_what_needs_none(files: dict[str, str], tmp_path: Path) -> None:

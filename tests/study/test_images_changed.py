@@ -10,8 +10,8 @@ from PIL import Image
 from transferscope.data.spec import load_images
 from transferscope.errors import DataError
 from transferscope.study.graph import Step
+from transferscope.study.image_settings import ImageSettings
 from transferscope.study.inventory import survey
-from transferscope.study.schema import ImageSettings
 from transferscope.study.training_steps import data_step
 from transferscope.study.work.data import _loaded, images_of
 

@@ -3,9 +3,9 @@
 import pytest
 
 from transferscope.errors import SpecError
+from transferscope.study.image_settings import ImageSettings
 from transferscope.study.load import parse_study
 from transferscope.study.network_spec import network_spec
-from transferscope.study.schema import ImageSettings
 
 TREE = {
     "name": "mine",

@@ -32,14 +32,13 @@ def proportion(successes: int, n: int, *, level: float = 0.95) -> Estimate:
     >>> e.value, round(e.low, 4), round(e.high, 4), e.over
     (0.8, 0.4902, 0.9433, 'images')
     """
-    from scipy.stats import binomtest
-
     if not 0 <= successes <= n:
         raise UsageError(f"proportion {successes} of {n}; expected 0 ≤ successes ≤ n")
     if n == 0:
         return Estimate(math.nan, level=level)
-    # The interval is the same whatever is tested; of the share that was seen the p-value, not wanted, costs nothing.
-    ends = binomtest(int(successes), int(n), successes / n).proportion_ci(level, method="wilson")
+    from ..numerics.intervals import wilson
+
+    ends = wilson(successes, n, level)
     return Estimate(successes / n, float(ends.low), float(ends.high), level, "images", n, n)
 
 
@@ -68,9 +67,9 @@ def correlation(x: Numbers, y: Numbers, *, level: float = 0.95) -> Estimate:
         raise UsageError(f"correlation of {n} and {len(b)} numbers; give as many of one as of the other")
     if n < 3 or not (np.isfinite(a).all() and np.isfinite(b).all()) or np.ptp(a) == 0 or np.ptp(b) == 0:
         return Estimate(math.nan, n=n, level=level, scale="fisher")
-    from scipy.stats import pearsonr
+    from ..numerics.correlation import pearson
 
-    r = float(pearsonr(a, b).statistic)
+    r = pearson(a, b).r
     if n < LEAST["targets"]:
         return Estimate(r, n=n, level=level, scale="fisher")
     return measured(r, over="targets", n=n, spread=1 / (n - 3), freedom=math.inf, scale="fisher", level=level)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import UsageError
-from .intervals import Interval
+from .intervals import Interval, normal_quantile
 
 __all__ = ["Correlation", "pearson"]
 
@@ -63,14 +63,26 @@ def pearson(x: ArrayLike, y: ArrayLike, level: float = 0.95) -> Correlation:
     a, b, n, dropped = a[kept], b[kept], int(kept.sum()), int((~kept).sum())
     if n < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return Correlation(math.nan, math.nan, None, n, dropped)
-    from scipy.stats import pearsonr
-
-    found = pearsonr(a, b)
-    r = float(found.statistic)
+    # As scipy.stats.pearsonr, without the second and a half that importing scipy.stats takes in each process.
+    a, b = _direction(a), _direction(b)
+    r = float(np.clip(a @ b, -1.0, 1.0))
     if n == 2:  # two points always lie on a line
         return Correlation(r, math.nan, None, n, dropped)
-    interval = None
-    if n > 3:
-        bounds = found.confidence_interval(level)
-        interval = Interval(float(bounds.low), float(bounds.high), level)
-    return Correlation(r, float(found.pvalue), interval, n, dropped)
+    from scipy.special import stdtr
+
+    gone = (1 - r) * (1 + r)
+    p = 2 * float(stdtr(n - 2, -abs(r) * math.sqrt((n - 2) / gone))) if gone else 0.0
+    if n == 3:
+        return Correlation(r, p, None, n, dropped)
+    if not gone:
+        return Correlation(r, p, Interval(r, r, level), n, dropped)
+    half = normal_quantile(level) / math.sqrt(n - 3)
+    low, high = (math.tanh(math.atanh(r) + sign * half) for sign in (-1, 1))
+    return Correlation(r, p, Interval(low, high, level), n, dropped)
+
+
+def _direction(x: np.ndarray) -> np.ndarray:
+    """Return x − x̄ of length 1; scaled first, so that no square runs out of what a number can be."""
+    x = x - x.mean()
+    x = x / np.abs(x).max()
+    return np.asarray(x / np.linalg.norm(x))

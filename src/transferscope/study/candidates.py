@@ -16,8 +16,8 @@ from ..store.recording import Recording, is_recording
 from ..store.tensors import WeightFiles
 from .file_steps import with_at
 from .graph import Step
+from .image_settings import ImageSettings
 from .network_spec import channels_in, network_spec
-from .schema import ImageSettings
 from .stored_study import StoredStudy, open_study
 from .work.data import DataSummary, why_not_learned
 from .work.network import network_of

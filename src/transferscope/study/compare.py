@@ -13,8 +13,8 @@ from .files import Files
 
 __all__ = ["COMPARED", "Comparison"]
 
-_FEWER: Mapping[str, Mapping[str, Any]] = {"barrier": {"points": 11}, "extrapolation": {"points": 16}}
-"""What is asked more coarsely than in studies: half the points, every fifth of a distance beyond both networks."""
+_FEWER: Mapping[str, Mapping[str, Any]] = {"barrier": {"points": 9}, "extrapolation": {"points": 13}}
+"""What is asked more coarsely than in studies: every eighth of the way between two networks, every quarter beyond both."""
 
 COMPARED = ("which", "mistakes", "similarity", "distance", "barrier", "extrapolation")
 """The questions asked when none is named: those that are quick. More can be asked by name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import SpecError
 from ..models.network import Network
@@ -10,8 +11,10 @@ from ..questions.base import Question, starts_asked, unknown
 from ..train.recipe import Recipe
 from .inventory import Found
 from .recorded import RecordedRun
-from .schema import Study
 from .snapshot_schedule import Kept
+
+if TYPE_CHECKING:
+    from .schema import Study
 
 __all__ = ["of_labels", "of_network", "of_study"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..data.spec import parse
 from ..errors import SpecError
@@ -13,7 +13,9 @@ from ..train.recipe import Recipe
 from .inventory import Found
 from .pretraining_settings import Objective, SamplerSettings, Sampling
 from .sampling import looks, no_order, sampler_spec, seen_of
-from .schema import GridSettings, Study
+
+if TYPE_CHECKING:
+    from .schema import GridSettings, Study
 
 __all__ = ["FACTORS", "CheckedPoint", "Point", "check_grid", "not_for", "points_of", "sampled"]
 

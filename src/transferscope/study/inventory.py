@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DataError, SpecError
-from .schema import ImageSettings
 
 if TYPE_CHECKING:
     from ..data.pixels import Pixels
+    from .image_settings import ImageSettings
 
 __all__ = ["Found", "absolute", "survey"]
 

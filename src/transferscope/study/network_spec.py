@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ModelError, TransferscopeError, UsageError
 from ..store.digest import file_digest
-from .schema import SIDES, ImageSettings
+from .image_settings import SIDES, ImageSettings
 
 if TYPE_CHECKING:
     from ..models.checkpoint import CheckpointFile

@@ -20,9 +20,9 @@ from .execute import check_engine
 from .file_steps import alike, file_step, names_apart
 from .files import question_with, run_plan
 from .graph import Plan, Step, in_order
+from .image_settings import ImageSettings
 from .inventory import Found, absolute, survey
 from .schedule import Outcome
-from .schema import ImageSettings
 from .training_steps import data_step
 from .yaml_output import as_yaml
 

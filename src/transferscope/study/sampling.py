@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SpecError
 from .graph import Step
 from .inventory import Found
 from .pretraining_settings import SamplerSettings, Sampling
-from .schema import SourceSettings, Study
+
+if TYPE_CHECKING:
+    from .schema import SourceSettings, Study
 
 __all__ = ["control_of", "controls_among", "looks", "no_order", "of_sources", "sampler_spec", "seen_of"]
 

@@ -11,16 +11,15 @@ from ..questions.base import Question
 from ..questions.presets import QUICK
 from ..strict import Name, Strict, TargetName
 from ..train.recipe import Recipe
+from .image_settings import ImageSettings, Seed
 from .overlay import PatchOf
 from .pretraining_settings import ClipSettings, Objective, SamplerSettings, SimclrSettings, several
+from .record_settings import RecordSettings
 
 __all__ = [
-    "SIDES",
     "AverageSettings",
     "GridSettings",
-    "ImageSettings",
     "NetworkSettings",
-    "RecordSettings",
     "SourceSettings",
     "StartSettings",
     "Study",
@@ -34,9 +33,6 @@ else:
     AnyQuestion = Annotated[Union[tuple(map(question_class, QUESTIONS))], Field(discriminator="question")]  # noqa: UP007
 
 RecipePatch = Annotated[dict[str, Any], PatchOf(Recipe)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-SIDES = (8, 4096)
-"""Least and largest side of images in pixels."""
 
 
 def _share_or_count(k: float) -> float:
@@ -54,34 +50,6 @@ class NetworkSettings(Strict):
     """Mean of the input normalisation, one number a channel on the 0…1 scale; default: the network's."""
     std: tuple[float, ...] | None = None
     """Its standard deviation, one number a channel on the 0…1 scale; default: the network's."""
-
-
-class ImageSettings(Strict):
-    """How images are prepared, source and targets alike."""
-
-    size: Annotated[int, Field(ge=SIDES[0], le=SIDES[1])] | None = None
-    """Side of the square images in pixels; default: what the network was designed for."""
-    channels: Literal[1, 3] = 3
-    """1 for grey, 3 for RGB; grey images become RGB and the other way round as needed."""
-    samples: PositiveInt | None = None
-    """Use at most this many images of each part (the paper: 50,000); default: all."""
-    seed: Seed = 2020
-    """Seed of the choice of samples and of a split that the source does not bring itself (the paper: 2020)."""
-    skip_unreadable: bool = False
-    """Leave out images that cannot be read, and count them in the report, instead of refusing the set."""
-
-
-class RecordSettings(Strict):
-    """What is measured and kept of training."""
-
-    epochs: tuple[Annotated[int, Field(ge=0)], ...] | None = None
-    """Epochs after which weights are kept besides start, best and final; default: 1, 2, 4, … and the last."""
-    steps: tuple[PositiveInt, ...] = ()
-    """Steps after which weights are kept."""
-    evaluate_every: PositiveInt = 1
-    """Evaluate after every so many epochs, and after the last."""
-    evaluate_train: Annotated[int, Field(ge=0)] | None = None
-    """Training images of an evaluation: a number of sampled ones, 0 for none; default: all."""
 
 
 class SourceSettings(Strict):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import SpecError
 from ..train.recipe import Recipe
-from .schema import RecordSettings
+
+if TYPE_CHECKING:
+    from .record_settings import RecordSettings
 
 __all__ = ["Kept", "kept_epochs"]
 

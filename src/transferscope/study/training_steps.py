@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..data.augmentation import Augmentation
 from ..data.spec import parse
@@ -13,15 +13,19 @@ from ..errors import SpecError
 from ..models.locate import content_digest
 from ..models.solution import PROBED_HEAD
 from ..train.recipe import Recipe
-from .check import Checked
 from .graph import PlannedRun, Step
 from .grid import CheckedPoint, sampled
 from .inventory import Found
 from .pretraining_settings import ClipSettings, Objective, SimclrSettings
+from .record_settings import RecordSettings
 from .recorded import recorded_run
 from .sampling import control_of, looks, sampler_spec, seen_of
-from .schema import GridSettings, ImageSettings, RecordSettings, SourceSettings, StartSettings
 from .snapshot_schedule import kept_epochs
+
+if TYPE_CHECKING:
+    from .check import Checked
+    from .image_settings import ImageSettings
+    from .schema import GridSettings, SourceSettings, StartSettings
 
 __all__ = ["DATA_COST", "REVISION", "TRAINING_COST", "Condition", "Trainings", "data_step", "shuffled"]
 

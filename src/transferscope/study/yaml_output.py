@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .schema import Study
+if TYPE_CHECKING:
+    from .schema import Study
 
 __all__ = ["as_yaml", "study_yaml"]
 

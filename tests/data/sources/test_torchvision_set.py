@@ -7,8 +7,8 @@ import pytest
 
 from transferscope.data.spec import load_images
 from transferscope.errors import DataError, SpecError
+from transferscope.study.image_settings import ImageSettings
 from transferscope.study.inventory import survey
-from transferscope.study.schema import ImageSettings
 
 pytest.importorskip("torchvision")
 RNG = np.random.default_rng(0)

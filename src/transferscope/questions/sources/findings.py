@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from ...evidence.estimate import Estimate
 from ...evidence.finding import Finding, said
@@ -103,6 +102,8 @@ def _order(result: Sources, kinds: list[SourceKind]) -> str:
     means = np.array([[result.accuracy(k, c).value for c in range(len(result.columns))] for k in kinds])
     if len(kinds) < 3 or not means.std(0).all():
         return ""
+    from scipy.stats import spearmanr
+
     found = [float(spearmanr(means[:, 0], means[:, c])[0]) for c in range(1, len(result.columns))]
     told = [f"{number(r)} {_with(result.columns[c])}" for c, r in enumerate(found, 1)]
     return f"; rank correlation of {count(len(kinds), 'source')} with those of {result.columns[0]} {listed(told)}"
