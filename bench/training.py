@@ -25,7 +25,7 @@ from pathlib import Path
 
 from _sides import cpu_seconds
 
-NETWORK, BATCH = "fixup_resnet20", 64
+BATCH = 64
 CLASSES = 8  # colours: learnt in a few epochs, so that the accuracies of the two loops can be compared
 OURS, USUAL, USUAL_KEEPS = "ours", "usual loop", "usual loop, memory kept"
 
@@ -59,7 +59,7 @@ def prepare(folder: Path, images: int) -> None:
             Image.fromarray(image).save(place / f"{i:05d}.png")
 
 
-def ours(folder: Path, epochs: int, rate: float, seed: int, schedule: str, precision: str) -> Outcome:
+def ours(settings: argparse.Namespace, precision: str) -> Outcome:
     from transferscope.data.augmentation import Augmentation
     from transferscope.data.spec import load_images
     from transferscope.models.build import build
@@ -70,19 +70,19 @@ def ours(folder: Path, epochs: int, rate: float, seed: int, schedule: str, preci
     from transferscope.train.recipe import Recipe
 
     keep_freed_memory()
-    images = load_images(f"folder:{folder}", size=32, cache=folder / "cache")
-    net = build(NETWORK, CLASSES)
+    images = load_images(f"folder:{settings.folder}", size=32, cache=settings.folder / "cache")
+    net = build(settings.network, CLASSES)
     recipe = Recipe(
-        epochs=epochs,
+        epochs=settings.epochs,
         batch=BATCH,
-        lr=rate,
-        schedule="cosine" if schedule == "cosine" else "constant",
+        lr=settings.rate,
+        schedule="cosine" if settings.schedule == "cosine" else "constant",
         augmentation=Augmentation(crop="pad", padding=4),
         precision="bfloat16" if precision == "bfloat16" else "float32",
     )
-    record = Record(evaluate_train="none", evaluate_every=epochs, save_epochs=epochs, epochs=())
+    record = Record(evaluate_train="none", evaluate_every=settings.epochs, save_epochs=settings.epochs, epochs=())
     last, seconds, accuracy, used = time.perf_counter(), [], 0.0, cpu_seconds()
-    for event in fit(net, starts.random(net, seed), images, recipe, seed=seed, record=record):
+    for event in fit(net, starts.random(net, settings.seed), images, recipe, seed=settings.seed, record=record):
         now = time.perf_counter()
         if isinstance(event, Steps):
             seconds.append(now - last)
@@ -91,10 +91,10 @@ def ours(folder: Path, epochs: int, rate: float, seed: int, schedule: str, preci
             accuracy = event.metrics["test_accuracy"]
         last = now
     count = len(images.train)
-    return Outcome([count / s for s in seconds], accuracy, work / epochs / count)
+    return Outcome([count / s for s in seconds], accuracy, work / settings.epochs / count)
 
 
-def usual(folder: Path, epochs: int, rate: float, seed: int, schedule: str, keeps: bool) -> Outcome:
+def usual(settings: argparse.Namespace, keeps: bool) -> Outcome:
     import torch
     from torch.utils.data import DataLoader
     from torchvision import datasets, transforms
@@ -105,31 +105,34 @@ def usual(folder: Path, epochs: int, rate: float, seed: int, schedule: str, keep
 
     if keeps:
         keep_freed_memory()
-    torch.manual_seed(seed)
+    torch.manual_seed(settings.seed)
     normalise = transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     varied = transforms.Compose(
         [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor(), normalise]
     )
     plain = transforms.Compose([transforms.ToTensor(), normalise])
-    train = datasets.ImageFolder(str(folder / "train"), varied)
-    test = datasets.ImageFolder(str(folder / "test"), plain)
+    train = datasets.ImageFolder(str(settings.folder / "train"), varied)
+    test = datasets.ImageFolder(str(settings.folder / "test"), plain)
     loader = DataLoader(train, BATCH, shuffle=True, num_workers=2, persistent_workers=True)
-    net = build(NETWORK, CLASSES)
-    module = net.fresh(initialise(net, seed)).train()
+    net = build(settings.network, CLASSES)
+    module = net.fresh(initialise(net, settings.seed)).train()
     scalars = set(fixup_scalars(module))
     groups = [
-        {"params": [p for k, p in module.named_parameters() if k in scalars], "lr": rate * BATCH / 256 * 0.1},
+        {
+            "params": [p for k, p in module.named_parameters() if k in scalars],
+            "lr": settings.rate * BATCH / 256 * 0.1,
+        },
         {"params": [p for k, p in module.named_parameters() if k not in scalars]},
     ]
-    optimiser = torch.optim.SGD(groups, lr=rate * BATCH / 256, momentum=0.9, weight_decay=1e-4)
+    optimiser = torch.optim.SGD(groups, lr=settings.rate * BATCH / 256, momentum=0.9, weight_decay=1e-4)
     criterion = torch.nn.CrossEntropyLoss()
-    steps = epochs * len(loader)
+    steps = settings.epochs * len(loader)
     schedules = {
         "cosine": lambda: torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps),
         "constant": lambda: torch.optim.lr_scheduler.ConstantLR(optimiser, 1.0),
     }
-    rates, seconds, used = schedules[schedule](), [], cpu_seconds()
-    for _ in range(epochs):
+    rates, seconds, used = schedules[settings.schedule](), [], cpu_seconds()
+    for _ in range(settings.epochs):
         begun = time.perf_counter()
         for x, y in loader:
             optimiser.zero_grad()
@@ -146,14 +149,14 @@ def usual(folder: Path, epochs: int, rate: float, seed: int, schedule: str, keep
         for x, y in DataLoader(test, 256):
             right += int((module(x).argmax(1) == y).sum())
     count = len(train)
-    return Outcome([count / s for s in seconds], right / len(test), work / epochs / count)
+    return Outcome([count / s for s in seconds], right / len(test), work / settings.epochs / count)
 
 
 def measure(folder: Path, variant: str, seed: int, settings: argparse.Namespace) -> Outcome:
     """Run one variant in a process of its own; times are those of epochs after the first."""
     command = [sys.executable, __file__, "--only", variant, "--folder", str(folder)]
     command += ["--epochs", str(settings.epochs), "--rate", str(settings.rate), "--seed", str(seed)]
-    command += ["--schedule", settings.schedule]
+    command += ["--schedule", settings.schedule, "--network", settings.network]
     environment = {**os.environ, "OMP_NUM_THREADS": str(settings.threads)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -169,6 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--rounds", type=int, default=1, help="turns of each variant; the median of all epochs counts"
     )
     parser.add_argument("--rate", type=float, default=0.2, help="learning rate, for 256 images")
+    parser.add_argument("--network", default="fixup_resnet20", help="by its name here")
     parser.add_argument("--schedule", choices=("cosine", "constant"), default="cosine", help="of the learning rate")
     parser.add_argument("--threads", type=int, default=2, help="threads of torch, besides the two loading workers")
     parser.add_argument("--variants", nargs="+", help="only these (default: all that this processor is fast at)")
@@ -177,11 +181,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     settings = parser.parse_args(arguments)
     if settings.only:
-        how = settings.folder, settings.epochs, settings.rate, settings.seed, settings.schedule
         if settings.only.startswith(OURS):
-            outcome = ours(*how, settings.only.removeprefix(OURS).strip(", "))
+            outcome = ours(settings, settings.only.removeprefix(OURS).strip(", "))
         else:
-            outcome = usual(*how, settings.only == USUAL_KEEPS)
+            outcome = usual(settings, settings.only == USUAL_KEEPS)
         print(json.dumps(asdict(outcome)))
         return 0
     if settings.epochs < 2:
@@ -205,7 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
                 outcomes[variant].append(measure(Path(place), variant, seed, settings))
     # The first epoch warms up: processes start, memory is taken.
     speeds = {v: statistics.median(s for o in outcomes[v] for s in o.speeds[1:]) for v in variants}
-    print("| training, fixup_resnet20, 32 px | images/s | to the usual loop | CPU ms/image | accuracy after |")
+    print(f"| training, {settings.network}, 32 px | images/s | to the usual loop | CPU ms/image | accuracy after |")
     print("|---|---|---|---|---|")
     for v in variants:
         cpu = 1000 * statistics.median(o.cpu for o in outcomes[v])

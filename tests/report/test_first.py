@@ -15,10 +15,11 @@ from transferscope.evidence.guard import Witness
 from transferscope.evidence.tally import tally
 from transferscope.report import page
 from transferscope.report.board import board_of
+from transferscope.report.failed_runs import FailedRuns, failed_runs
 from transferscope.report.first import first_of
 from transferscope.report.forest import axis_of, drawn, effect_text, interval_only, references_of, unit_of
 from transferscope.report.in_words import answer_lines
-from transferscope.report.overview import ASPECTS, failures, overview_of, untold
+from transferscope.report.overview import ASPECTS, overview_of, untold
 from transferscope.report.sections import Said
 
 from ..questions.test_which import CASES
@@ -53,7 +54,7 @@ def test_a_line_a_target_answers_what_was_asked() -> None:
 
 
 def test_where_every_run_diverged_no_number_is_shown() -> None:
-    found = overview_of(tally(FOUND), ["photo", "sketch"], PLACES, {"sketch"})
+    found = overview_of(tally(FOUND), ["photo", "sketch"], PLACES, {"sketch": "all runs diverged"})
     assert found is not None
     lines = dict(found.lines)
     assert lines["photo"][0].word == "yes"
@@ -101,13 +102,28 @@ def test_runs_that_failed_are_named_once() -> None:
     )
     weak = Witness("RI-T 0", "RI-T", "did not clearly beat chance")
     given = (Witness("P-T 0", "P-T", "diverged at step 3"), weak, Witness("P", "P", "did not clearly beat chance"))
-    found = failures([("photo", Result(given)), ("", Result({"photo": given, "sketch": (weak,)}))], runs)
-    assert found == (
+    found = failed_runs([("photo", Result(given)), ("", Result({"photo": given, "sketch": (weak,)}))], runs)
+    assert found.lines == (
         "P-T 0 diverged at step 3 on photo",
         "RI-T 0 did not clearly beat chance on photo",
         "RI-T 0 did not clearly beat chance on sketch",
     )
-    assert failures([], pd.DataFrame()) == ()
+    assert found.lost == {}  # P-T 1 is left
+    assert failed_runs([], pd.DataFrame()) == FailedRuns()
+
+
+def test_where_no_run_is_left_it_is_said_what_happened() -> None:
+    weak = Witness("RI-T 0", "RI-T", "did not clearly beat chance")
+    runs = pd.DataFrame(
+        [
+            ("photo", "P-T 0", "finished"), ("photo", "RI-T 0", "finished"),
+            ("sketch", "P-T 0", "diverged at step 2"), ("sketch", "RI-T 0", "finished"),
+            ("chart", "P-T 0", "diverged at step 1"), ("chart", "RI-T 0", "diverged at step 5"),
+        ],
+        columns=["target", "run", "ended"],
+    )  # fmt: skip
+    found = failed_runs([("photo", Result((weak,))), ("sketch", Result((weak,)))], runs)
+    assert found.lost == {"sketch": "no run learned", "chart": "all runs diverged"}
 
 
 def test_what_could_not_be_told_is_named() -> None:
@@ -129,6 +145,8 @@ def test_the_answer_for_a_terminal() -> None:
         "  one basin? not asked",
         "Of 4 verdicts …",
     ]
+    lost = overview_of(tally(FOUND), ["photo", "sketch"], PLACES, {"sketch": "no run learned"})
+    assert answer_lines(None, lost, [], [])[-1] == "sketch: no run learned"
     said = [Said(f"Number {i}.", "photo" * (i == 0), None, "", "", 1.0, "a") for i in range(5)]
     assert answer_lines(None, None, [], said) == ["photo: Number 0.", "Number 1.", "Number 2."]
 

@@ -113,13 +113,16 @@ class ClaimsSection:
         return "The papers’ claims" if len(self.groups) > 1 else "The paper’s claims"
 
 
-def claims_section(study: StoredStudy, sections: Iterable[Section], tables: Path) -> ClaimsSection | None:
+def claims_section(
+    study: StoredStudy, sections: Iterable[Section], tables: Path, lost: Mapping[str, str] | None = None
+) -> ClaimsSection | None:
     """Gather the verdicts of all findings on the page; ``None`` when no finding bears on a claim.
 
     Args:
         study: the run folder.
         sections: those of the questions.
         tables: folder of the tables.
+        lost: targets on which every run failed, with what happened there.
     """
     places: dict[int, str] = {}
     findings: list[Finding] = []
@@ -139,17 +142,8 @@ def claims_section(study: StoredStudy, sections: Iterable[Section], tables: Path
     kept = tuple(g for g in groups if g.rows or g.open)
     targets = list(study.tree.get("targets", {}))
     board = board_of(counted, targets, places)
-    overview = overview_of(counted, targets, places, _gone(study), study.questions_asked)
+    overview = overview_of(counted, targets, places, lost, study.questions_asked)
     return ClaimsSection(kept, counted.words, untold(counted), table_of(frame, "claims.csv"), board, overview)
-
-
-def _gone(study: StoredStudy) -> set[str]:
-    """The targets on which every run diverged."""
-    runs = study.runs()
-    if "ended" not in runs.columns:
-        return set()
-    diverged = runs["ended"].str.startswith("diverged").groupby(runs["target"]).all()
-    return {str(target) for target, all_of_them in diverged.items() if all_of_them}
 
 
 def _group(paper: Paper, counted: Tally, study: StoredStudy, own: Paper | None, places: Mapping[int, str]) -> Group:

@@ -56,6 +56,8 @@ def _equal(p: str) -> str:
 
 
 def _target(target: str, heads: Sequence[str], answers: Sequence[Answered]) -> list[str]:
+    if word := Overview.only_word(answers):
+        return [f"{target}: {word}"]
     told = []
     for head, answer in zip(heads, answers, strict=True):
         number = ""

@@ -1,23 +1,17 @@
-"""The first screen of a study: what failed, and a line for each target with the answers to six questions."""
+"""The first screen of a study: a line for each target with the answers to six questions."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..evidence.claims import claim_called
-from ..evidence.phrases import count, listed, shortened
+from ..evidence.phrases import count, listed
 from ..evidence.tally import ClaimTally, Tally
 from .board import Cell, axis_for, cell_of
 from .forest import unit_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..questions.result import Result
-
-__all__ = ["ASPECTS", "Answered", "Aspect", "Overview", "failures", "overview_of", "untold"]
+__all__ = ["ASPECTS", "Answered", "Aspect", "Overview", "overview_of", "untold"]
 
 
 @dataclass(frozen=True)
@@ -79,12 +73,18 @@ class Overview:
     lines: tuple[tuple[str, tuple[Answered, ...]], ...]
     scope: str
 
+    @staticmethod
+    def only_word(answers: Sequence[Answered]) -> str:
+        """Return the word that all answers of a line are, where none has a number; else nothing."""
+        words = {answer.word for answer in answers}
+        return words.pop() if len(words) == 1 and not any(answer.cell for answer in answers) else ""
+
 
 def overview_of(
     counted: Tally,
     targets: Sequence[str],
     places: Mapping[int, str],
-    gone: Collection[str] = (),
+    lost: Mapping[str, str] | None = None,
     asked: Collection[tuple[str, str]] = (),
 ) -> Overview | None:
     """Answer the questions of the first screen; ``None`` where no finding bears on any of them.
@@ -93,11 +93,13 @@ def overview_of(
         counted: verdicts by claim and target.
         targets: of the study, in its order.
         places: the identity of a finding → anchor of its evidence.
-        gone: targets on which every run diverged: no number there says anything.
+        lost: targets on which every run failed, with what happened there: no number there says anything.
         asked: question and target of all that is asked, whether it has been answered or not.
     """
     by_id = {c.claim.id: c for c in counted.claims}
-    columns = [[_answered(aspect, by_id, target, places, gone, asked) for target in targets] for aspect in ASPECTS]
+    columns = [
+        [_answered(aspect, by_id, target, places, lost or {}, asked) for target in targets] for aspect in ASPECTS
+    ]
     there = [(a.asks, column) for a, column in zip(ASPECTS, columns, strict=True) if any(one.cell for one in column)]
     if not there:
         return None
@@ -111,11 +113,11 @@ def _answered(
     by_id: Mapping[str, ClaimTally],
     target: str,
     places: Mapping[int, str],
-    gone: Collection[str],
+    lost: Mapping[str, str],
     asked: Collection[tuple[str, str]],
 ) -> Answered:
-    if target in gone:
-        return Answered(None, "all runs diverged")
+    if target in lost:
+        return Answered(None, lost[target])
     for name in aspect.claims:
         counted = by_id.get(name)
         judged = None if counted is None else next((t for t in counted.targets if t.target == target), None)
@@ -128,35 +130,6 @@ def _answered(
     # It failed, has not finished, or found nothing that a claim could be judged by.
     open_yet = any((claim_called(name).question, target) in asked for name in aspect.claims)
     return Answered(None, "no answer" if open_yet else "not asked")
-
-
-def failures(results: Iterable[tuple[str, Result]], runs: pd.DataFrame) -> tuple[str, ...]:
-    """Say which runs failed, a line a target and reason: those that diverged and those that learned nothing.
-
-    Args:
-        results: each with its target; empty for all together.
-        runs: the study's runs as a table, with ``target``, ``run`` and ``ended``.
-    """
-    found: dict[tuple[str, str], dict[str, None]] = {}
-    if "ended" in runs.columns:
-        for target, run, ended in zip(runs["target"], runs["run"], runs["ended"], strict=True):
-            if str(ended).startswith("diverged"):
-                found.setdefault((str(target), str(ended)), {})[str(run)] = None
-    said = {(target, run) for (target, _), labels in found.items() for run in labels}
-    for target, result in results:
-        given = getattr(result, "witnesses", ())
-        by_target = given.items() if isinstance(given, Mapping) else [(target, given)]
-        for where, witnesses in by_target:
-            for w in witnesses:
-                if w.unfit and w.role != "P" and (where, w.label) not in said:
-                    found.setdefault((where, w.unfit), {})[w.label] = None
-    order = dict.fromkeys(target for target, _ in found)
-    return tuple(
-        f"{shortened(list(labels))} {reason}" + (f" on {target}" if target else "")
-        for wanted in order
-        for (target, reason), labels in found.items()
-        if target == wanted
-    )
 
 
 def untold(counted: Tally, most: int = 3) -> str:

@@ -19,10 +19,11 @@ from .artists import Artists, Order
 from .attempts import Attempts
 from .beside import BesideSection, beside_section
 from .claims import ClaimsSection, claims_section
+from .failed_runs import FailedRuns, failed_runs
 from .figures import Figures
 from .first import First, first_of
 from .in_words import answer_lines
-from .overview import Overview, failures
+from .overview import Overview
 from .places import Places
 from .sections import Answer, PlannedSection, Said, Section, make_section, plan_section, worth
 from .tables import Table, table_of, too_large
@@ -83,13 +84,15 @@ def write_report(
     }
     sections = _sections(study, results, root, tries, processes, progress)
     page = root / "report.html"
-    claims = tries.make("the claims", lambda: claims_section(study, sections, root / "tables"), None)
+    failed_ones = tries.make("the runs that failed", lambda: _failed_runs(study, results), FailedRuns())
+    claims = tries.make(
+        "the claims", lambda: claims_section(study, sections, root / "tables", failed_ones.lost), None
+    )
     anchors = {section.item: section.anchor for section in sections}
     printed = tries.make("the paper's tables", lambda: beside_section(study, results, root / "tables", anchors), None)
     tries.failed += failures_of(sections)
     first = tries.make("the first screen", lambda: _first(study, sections, results), None)
-    broken = tries.make("the runs that failed", lambda: _broken(study, results), tuple[str, ...]())
-    text = render(study, sections, claims, printed, tries.failed, first, broken, refresh)
+    text = render(study, sections, claims, printed, tries.failed, first, failed_ones.lines, refresh)
     write_bytes(page, text.encode())
     study.folder.share("report.html", "figures", "tables")
     if failed is not None:
@@ -97,7 +100,7 @@ def write_report(
             failed(line)
     if answered is not None:
         overview, counted = (None, "") if claims is None else (claims.overview, claims.counted)
-        for line in answer_lines(first, overview, broken, _in_short(sections, first, overview), counted):
+        for line in answer_lines(first, overview, failed_ones.lines, _in_short(sections, first, overview), counted):
             answered(line)
     return page
 
@@ -289,8 +292,8 @@ def _first(
     return first_of((next(iter(of.values())), s.parts[0].anchor, s.anchor) for s, of in made if of)
 
 
-def _broken(study: StoredStudy, results: Mapping[str, Mapping[str, Result]]) -> tuple[str, ...]:
-    return failures([(target, r) for of in results.values() for target, r in of.items()], study.runs())
+def _failed_runs(study: StoredStudy, results: Mapping[str, Mapping[str, Result]]) -> FailedRuns:
+    return failed_runs([(target, r) for of in results.values() for target, r in of.items()], study.runs())
 
 
 def _in_short(sections: Iterable[Section], first: First | None, overview: Overview | None) -> list[Said]:

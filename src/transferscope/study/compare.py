@@ -14,7 +14,7 @@ from .files import Files
 __all__ = ["COMPARED", "Comparison"]
 
 _FEWER: Mapping[str, Mapping[str, Any]] = {"barrier": {"points": 9}, "extrapolation": {"points": 13}}
-"""What is asked more coarsely than in studies: every eighth of the way between two networks, every quarter beyond both."""
+"""What is asked more coarsely than in studies: eighths of the way between two networks, quarters beyond both."""
 
 COMPARED = ("which", "mistakes", "similarity", "distance", "barrier", "extrapolation")
 """The questions asked when none is named: those that are quick. More can be asked by name."""
