@@ -132,7 +132,7 @@ def _names(node: ast.AST) -> list[ast.alias]:
 
 OWN = {
     "ttest_ind", "ttest_rel", "ttest_1samp", "binomtest", "percentile_interval",
-    "t_quantile", "wilson", "verdict_of", "quantile", "norm", "stdtrit",
+    "t_quantile", "normal_quantile", "wilson", "verdict_of", "quantile", "norm", "stdtrit",
 }  # fmt: skip
 """Names by which a file would make an interval of its own."""
 

@@ -69,8 +69,8 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     z2 = normal_quantile(level) ** 2
     centre = (successes + z2 / 2) / (n + z2)
     half = math.sqrt(z2 * (successes * (n - successes) / n + z2 / 4)) / (n + z2)
-    low = 0.0 if successes == 0 else centre - half
-    return Interval(low, 1.0 if successes == n else centre + half, level)
+    low, high = 0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half
+    return Interval(float(low), float(high), level)
 
 
 def paired_difference(only_first: int, only_second: int, n: int, level: float = 0.95) -> PairedDifference:

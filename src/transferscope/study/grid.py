@@ -77,6 +77,7 @@ class CheckedPoint:
 def points_of(family: str, given: GridSettings) -> list[Point]:
     """Return the pre-trainings of a family.
 
+    >>> from transferscope.study.schema import GridSettings
     >>> more = {"width": (8, 16), "lr": (0.1, 0.2), "vary": "alone"}
     >>> given = GridSettings(data="synthetic:source", network="mlp:{width}", **more)
     >>> [(p.name, p.network) for p in points_of("mlp", given)]
