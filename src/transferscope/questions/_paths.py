@@ -195,7 +195,8 @@ class Tracer:
         self._net, self._lambdas, self._resamples, self._seed = net, lambdas, resamples, seed
         self._joined = joined.pairs
         self._engine = Engine(net, sets, metrics=metrics, per_example=True, **options)
-        self._ends = Remembered(self._engine)  # a network is the end of many paths
+        # A network is the end of many paths; of a single one nothing is met again, and no weights need be hashed.
+        self._evaluator = Remembered(self._engine) if len(self._joined) > 1 else self._engine
 
     @property
     def how(self) -> How:
@@ -209,7 +210,7 @@ class Tracer:
             yield self._trace(pair, a, b, note, shifted(progress, i * m, len(self._joined) * m))
 
     def _trace(self, pair: Pair, a: Params, b: Params, note: str, progress: Progress) -> Traced:
-        evaluations = self._ends.run(Points.line(a, b, self._lambdas), progress)
+        evaluations = self._evaluator.run(Points.line(a, b, self._lambdas), progress)
         curves: list[Curve] = []
         draws: dict[tuple[str, str], Tensor] = {}
         examples: dict[tuple[str, str], np.ndarray] = {}

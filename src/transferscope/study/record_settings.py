@@ -19,7 +19,7 @@ class RecordSettings(Strict):
     steps: tuple[PositiveInt, ...] = ()
     """Steps after which weights are kept."""
     evaluate_every: PositiveInt = 1
-    """Evaluate after every so many epochs, and after the last; runs that a question trains for itself see test images
-    only then."""
+    """Evaluate after every so many epochs, and after the last; runs that block_shuffle and checkpoints train see
+    test images only then."""
     evaluate_train: Annotated[int, Field(ge=0)] | None = None
     """Training images of an evaluation: a number of sampled ones, 0 for none; default: all."""

@@ -275,7 +275,7 @@ class Trainings:
         if not condition.name:
             self._own.add(step.digest)
         elif step.digest not in self._own:
-            step = train(tested_at_the_end=True)  # of what a question trains for itself, only how it ends is asked
+            step = train(tested_at_the_end=True)  # on other images or from other weights: only how it ends is asked
         return PlannedRun(step, target, start_name, role, group, seed, start.source or "", condition.name)
 
     def _from_source(self, start: StartSettings, seed: int, condition: Condition) -> tuple[dict[str, Any], str]:
