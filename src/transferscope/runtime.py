@@ -32,6 +32,7 @@ __all__ = [
     "room",
     "sleep_while_waiting",
     "threads",
+    "usual_threads",
 ]
 
 _MEMORY = Path("/proc/meminfo")
@@ -136,6 +137,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
+def usual_threads(jobs: int) -> int:
+    """Return the threads of each process where so many run side by side: its share, at most ``OMP_NUM_THREADS``.
+
+    >>> usual_threads(10**6)
+    1
+    """
+    most = os.environ.get("OMP_NUM_THREADS", "")
+    usual = max(1, cores() // jobs)
+    return min(usual, int(most)) if most.isdigit() and int(most) else usual
+
+
 def python_path() -> str:
     """Return the ``PYTHONPATH`` with which a process of ours finds this package, wherever it lies.
 
@@ -157,13 +169,14 @@ def keep_freed_memory() -> bool:
     """Tell glibc to keep freed memory instead of giving it back, and return whether it could be told.
 
     Every large activation is otherwise mapped, faulted in page by page and unmapped again: 1.5–1.8× of the time of a
-    forward pass on CPU. To be called once, before the first allocation; does nothing outside Linux with glibc.
+    forward pass on CPU. All threads allocate from one pool, as those with a pool of their own would give large pieces
+    back all the same. To be called once, before the first allocation; does nothing outside Linux with glibc.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
-    m_trim_threshold, m_top_pad, m_mmap_max = -1, -2, -4
+    m_trim_threshold, m_top_pad, m_mmap_max, m_arena_max = -1, -2, -4, -8
     libc = ctypes.CDLL(None)
-    settings = ((m_mmap_max, 0), (m_trim_threshold, 2**31 - 1), (m_top_pad, 64 * 2**20))
+    settings = ((m_mmap_max, 0), (m_trim_threshold, 2**31 - 1), (m_top_pad, 64 * 2**20), (m_arena_max, 1))
     return all(libc.mallopt(option, value) == 1 for option, value in settings)
 
 

@@ -9,6 +9,7 @@ import pytest
 from transferscope.report import artists, write_report
 from transferscope.report.artists import Artists, Order
 from transferscope.store.folder import RunFolder
+from transferscope.study.crew import Crew
 from transferscope.study.load import parse_study
 from transferscope.study.run import run_study
 
@@ -67,6 +68,14 @@ def test_a_process_that_ends_at_once_costs_nothing(undrawn, alone, monkeypatch) 
     started = Artists.__init__
     monkeypatch.setattr(Artists, "__init__", ended)
     write_report(undrawn, processes=3)
+    assert contents(undrawn) == alone
+
+
+def test_who_waits_already_draws_too(undrawn: Path, alone: dict[str, bytes]) -> None:
+    with Crew(1, 1, "transferscope.cli.helper") as crew:
+        (mate,) = crew._waiting
+        write_report(undrawn, processes=2, crew=crew)
+        assert mate.process.poll() is not None, "it ends when all is drawn"
     assert contents(undrawn) == alone
 
 

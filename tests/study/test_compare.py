@@ -68,7 +68,10 @@ def test_three_checkpoints_and_their_start(files: dict[str, str], tmp_path: Path
 
 def test_lines_have_fewer_points_than_in_studies_unless_they_are_given(files: dict[str, str]) -> None:
     _, text, _ = plan_files(asked(files, "a", "b", settings={"barrier": {"points": 21}}))
-    assert yaml.safe_load(text)["settings"] == {"barrier": {"points": 21}, "extrapolation": {"points": 13}}
+    assert yaml.safe_load(text)["settings"] == {
+        "barrier": {"points": 21},
+        "extrapolation": {"points": 11, "reach": 0.75},
+    }
     plan, _, _ = plan_files(asked(files, "a", "b", only=("barrier",)))
     assert [step.spec["settings"]["points"] for step in plan.steps if step.kind == "analysis"] == [9]
 

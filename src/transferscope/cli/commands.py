@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..columns import columns
 from ..errors import UsageError
+from .ahead import crew_for, load_beside
 from .given import by_place_given, image_options, images_given, named_given, settings_given
 from .progress import Display, duration
 
 if TYPE_CHECKING:
     from ..store.folder import RunFolder
+    from ..study.crew import Crew
     from ..study.events import StepEvent
     from ..study.files import Files
     from ..study.schedule import Outcome
@@ -57,7 +59,11 @@ def study(options: argparse.Namespace) -> int:
     on_paper = options.plan and options.engine != "local"
     if (options.nodes is not None or options.gpus is not None) and not on_paper:
         raise UsageError("--nodes and --gpus describe a cluster on paper; give them with --plan --engine ray")
-    return _plan(options, asked) if options.plan else _run(options, asked)
+    if not options.plan:
+        return _run(options, asked)
+    from .plan import run
+
+    return run(options, asked)
 
 
 def papers(options: argparse.Namespace) -> int:
@@ -70,16 +76,20 @@ def papers(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Compare checkpoints of one network."""
-    from ..study.compare import Comparison
+    with crew_for(options) as crew:
+        from ..study.compare import Comparison
 
-    return _files(options, Comparison(tuple(options.checkpoints), **_file_options(options, options.checkpoints)))
+        asked = Comparison(tuple(options.checkpoints), **_file_options(options, options.checkpoints))
+        return _files(options, asked, crew)
 
 
 def inspect(options: argparse.Namespace) -> int:
     """Look into one checkpoint."""
-    from ..study.inspect import Inspection
+    with crew_for(options) as crew:
+        from ..study.inspect import Inspection
 
-    return _files(options, Inspection((options.checkpoint,), **_file_options(options, [options.checkpoint])))
+        asked = Inspection((options.checkpoint,), **_file_options(options, [options.checkpoint]))
+        return _files(options, asked, crew)
 
 
 def soup(options: argparse.Namespace) -> int:
@@ -261,46 +271,6 @@ def _computed(
         shown.display.close()
 
 
-def _plan(options: argparse.Namespace, asked: Study) -> int:
-    """Print what a study would compute, and how long it would take here."""
-    from ..report.expected import report_line
-    from ..runtime import cores, pick_device
-    from ..study.check import check
-    from ..study.estimate import estimate
-    from ..study.on_paper import cluster_lines, cluster_of, here_line, laid_out
-    from ..study.plan import make_plan
-    from ..study.prospects import pilots_for, prospects, told
-    from ..study.ray_cluster import check_name
-    from ..study.run import remarks_of
-    from ..study.selection import names_of, narrowed
-    from ..study.status import not_there
-
-    names = None if options.only is None else names_of(options.only)
-    checked = check(narrowed(asked, names))
-    for name, remark in remarks_of(checked):
-        print(f"note: {name}: {remark}", file=sys.stderr)
-    plan = make_plan(checked)
-    every, jobs = plan.needed(names), _jobs(options)
-    steps = not_there(every, options.out or Path("runs") / asked.name)
-    if len(steps) < len(every):
-        print(f"{len(every) - len(steps):,} of {len(every):,} steps are there already; what is left:")
-    if steps:
-        if options.engine == "local":
-            found = estimate(steps, jobs=jobs, device=options.device)
-            more = [here_line(found, jobs)]
-        else:
-            check_name(options.engine)
-            cluster = cluster_of(options.nodes, options.gpus)
-            measured = pick_device(options.device).type == "cuda" or not cluster.gpus
-            found = estimate(steps, jobs=cores(), device=options.device, measured=measured)
-            more = cluster_lines(found, laid_out(found, cluster))
-        on_top = report_line(plan, checked.study.analyses, steps, options.jobs or cores())
-        print("\n".join([*found.lines(), *more, *([on_top] if on_top else [])]))
-    known, where = pilots_for(asked, options.out or Path("runs") / asked.name)
-    print("\n".join(told(prospects(checked, known), where, known=bool(known))))
-    return 0
-
-
 def _file_options(options: argparse.Namespace, checkpoints: Sequence[str]) -> dict[str, Any]:
     from ..study.recorded import filled
 
@@ -318,14 +288,17 @@ def _file_options(options: argparse.Namespace, checkpoints: Sequence[str]) -> di
     return filled(checkpoints, given)
 
 
-def _files(options: argparse.Namespace, asked: Files) -> int:
+def _files(options: argparse.Namespace, asked: Files, crew: Crew) -> int:
     from ..study.files import run_files
 
-    folder, outcome = _computed(options, run_files, asked, options.out)
-    return _end(folder, outcome, options.jobs)
+    load_beside()
+    folder, outcome = _computed(options, run_files, asked, options.out, crew=crew)
+    return _end(folder, outcome, options.jobs, crew=crew)
 
 
-def _end(folder: RunFolder, outcome: Outcome, jobs: int | None, *, told: bool = False) -> int:
+def _end(
+    folder: RunFolder, outcome: Outcome, jobs: int | None, *, told: bool = False, crew: Crew | None = None
+) -> int:
     """Write the report, by no more processes than ran steps, and say what it says and where it is.
 
     Args:
@@ -333,6 +306,7 @@ def _end(folder: RunFolder, outcome: Outcome, jobs: int | None, *, told: bool = 
         outcome: what was computed.
         jobs: as asked.
         told: whether the answer has been printed already.
+        crew: processes that wait for work already.
 
     Returns:
         1 when a step or a part of the report failed.
@@ -345,7 +319,7 @@ def _end(folder: RunFolder, outcome: Outcome, jobs: int | None, *, told: bool = 
     print(f"{', '.join(parts)}, in {duration(outcome.seconds)}; writing the report", file=sys.stderr)
     failed: list[str] = []
     try:
-        _write_page(folder.shown, failed, jobs or cores(), told=told)
+        _write_page(folder.shown, failed, jobs or cores(), told=told, crew=crew)
     except KeyboardInterrupt:
         again = f"transferscope report {shlex.quote(folder.shown)}"
         raise KeyboardInterrupt(f"interrupted: all steps are kept; for the report: {again}") from None
@@ -353,7 +327,9 @@ def _end(folder: RunFolder, outcome: Outcome, jobs: int | None, *, told: bool = 
     return 1 if outcome.failed or failed else 0
 
 
-def _write_page(folder: str, failed: list[str], processes: int, *, told: bool = False) -> None:
+def _write_page(
+    folder: str, failed: list[str], processes: int, *, told: bool = False, crew: Crew | None = None
+) -> None:
     """Write the page, showing how far it is; print the answer, unless it is told, and the page's place."""
     from ..report import write_report
 
@@ -361,7 +337,9 @@ def _write_page(folder: str, failed: list[str], processes: int, *, told: bool = 
     display = Display(patient=True)
     try:
         drawn = lambda done, total, unit: display.update(done / total, f"drawing {done}/{total} {unit}")  # noqa: E731
-        page = write_report(folder, failed.append, answered=lines.append, progress=drawn, processes=processes)
+        page = write_report(
+            folder, failed.append, answered=lines.append, progress=drawn, processes=processes, crew=crew
+        )
     finally:
         display.close()
     print("\n".join([*([] if told else lines), str(page)]))
@@ -381,10 +359,3 @@ def _prepare() -> None:
     from ..runtime import keep_freed_memory
 
     keep_freed_memory()
-
-
-def _jobs(options: argparse.Namespace) -> int:
-    from ..runtime import pick_device
-    from ..study.execute import usual_jobs
-
-    return int(options.jobs) if options.jobs is not None else usual_jobs(pick_device(options.device))

@@ -19,18 +19,17 @@ from torch import Tensor
 
 from ..data.imageset import ImageSet
 from ..errors import ModelError, UsageError, nearest
-from ..models.batchnorm import RECALIBRATION_BATCH, norm_layers, recalibrate, recalibration_sample, statistics
 from ..models.network import Network
 from ..models.objective import multilabel
 from ..models.solution import Given, as_solution
 from ..params import Params, check_same
 from ..progress import Progress, silent
 from ..runtime import fast_bfloat16, full_float32, out_of_memory, pick_device, room
+from .calibration import Calibration
 from .evaluation import (
     EngineOptions,
     Evaluation,
     How,
-    NormPolicy,
     Precision,
     check_images,
     check_options,
@@ -44,6 +43,7 @@ from .planner import Planner
 from .points import Points
 from .prepared import Prepared
 from .search import Looks, Search, members_of, scan
+from .shelf import Shelf
 from .sweep import Sweep
 
 __all__ = ["Engine", "EngineOptions", "Evaluation", "How", "Precision", "evaluate", "usual_batch"]
@@ -101,6 +101,15 @@ class Engine:
         self._weights = FlatWeights(self._module, self._device, dtype)
         self._kept, self._screen = options.get("kept"), options.get("screen")
         self._compiles = options.get("compiled", False)
+        self._shelf = Shelf(
+            options.get("shared"),
+            net.name,
+            net.classes,
+            net.input,
+            self._precision,
+            str(self._device),
+            self._compiles,
+        )
         self._planner = Planner(
             self._module, self._weights.tensors, self._move, self._first, self._precision, compiles=self._compiles
         )
@@ -111,38 +120,20 @@ class Engine:
             self._sets[name] = Prepared(net, images, self._device, dtype, left)
             left -= self._sets[name].kept
             check_labels(self._metrics[name], self._sets[name].labels, name)
-        self._set_up_norm(left, options)
+        self._calibration = Calibration(net, self._module, self._device, dtype, left, options)
         first = next(iter(sets.values()))
         given = options.get("batch")
         self._batch = usual_batch(self._device, first.size) if given is None else given
         if self._batch < 1:
             raise UsageError(f"batch {self._batch}; expected at least 1 image")
 
-    def _set_up_norm(self, left: int, options: EngineOptions) -> None:
-        policy = checked("norm", options.get("norm", "recalibrated"), get_args(NormPolicy))
-        self._statistics = statistics(self._module)
-        self._norm = policy if norm_layers(self._module) else "none"
-        self._recalibrated_on, self._calibration = "", None
-        if self._norm != "recalibrated":
-            return
-        images = options.get("recalibrate_on")
-        if images is None or not len(images):
-            raise UsageError(
-                f"{self._net.name} has batch norm, whose statistics must be collected anew between networks: "
-                "give training images (train=…), or choose norm='interpolated' or norm='kept'"
-            )
-        check_images(self._net, images, images.name)
-        chosen = recalibration_sample(len(images), options.get("recalibrate_images", 2048))
-        self._calibration = Prepared(self._net, images.subset(chosen), self._device, self._dtype, left)
-        self._recalibrated_on = f"{len(chosen):,} images of {images.name}"
-
     @property
     def how(self) -> How:
         """How numbers are computed, as of the last point."""
-        planner = self._planner
+        planner, norms = self._planner, self._calibration
         failed = "" if planner.compiled is None else planner.compiled.failed
         return How(
-            planner.plan, self._precision, str(self._device), self._batch, self._norm, self._recalibrated_on,
+            planner.plan, self._precision, str(self._device), self._batch, norms.norm, norms.on,
             planner.reason or failed, planner.compiled is not None and not failed,
         )  # fmt: skip
 
@@ -167,11 +158,9 @@ class Engine:
             for start in range(keeper.restore(), len(points), slots):
                 count = min(slots, len(points) - start)
                 if sweep is None:
-                    self._move(points, start)
-                for name, images in self._sets.items():
-                    if sweep is None:
-                        self._measure(images, meters[name], start)
-                    else:
+                    self._measure_whole(points, meters, start)
+                else:
+                    for name, images in self._sets.items():
                         self._measure_stacked(sweep, images, meters[name], range(start, start + count))
                 keeper.save(start + count, len(points))
                 progress(start + count, len(points), "points")
@@ -274,19 +263,20 @@ class Engine:
         how = (
             self._net.name,
             self._precision,
-            self._norm,
-            "" if self._calibration is None else self._calibration.digest,
+            self._calibration.norm,
+            self._calibration.digest,
             self._per_example,
             self._compiles,
         )
         return digest_of(points, sets, how)
 
     def _sweep(self, points: Points, *, folds: bool = True) -> Sweep | None:
-        return self._planner.sweep(points, None if self._norm == "recalibrated" else points.moving, folds=folds)
+        moving = None if self._calibration.norm == "recalibrated" else points.moving
+        return self._planner.sweep(points, moving, folds=folds)
 
     def _held(self, points: Points) -> Points:
         """The points with the statistics of batch norm that they are to have."""
-        return points.holding(self._statistics) if self._norm == "kept" else points
+        return points.holding(self._calibration.statistics) if self._calibration.norm == "kept" else points
 
     def _first(self, count: int) -> Tensor:
         _, x = next(next(iter(self._sets.values())).batches(count))
@@ -294,16 +284,27 @@ class Engine:
 
     def _move(self, points: Points, i: int) -> None:
         self._weights.move(points, i)
-        if self._calibration is not None:
-            try:
-                recalibrate(self._module, (x for _, x in self._calibration.batches(RECALIBRATION_BATCH)))
-            except RuntimeError as e:
-                if not out_of_memory(e):
-                    raise
-                raise ModelError(
-                    f"{self._net.name}: batch norm is recalibrated on {RECALIBRATION_BATCH} images at a time, which "
-                    f"do not fit into the memory of {self._device}; choose norm='interpolated' or 'kept'"
-                ) from e
+        self._calibration.collect()
+
+    def _shelved(self, images: Prepared, *, as_saved: bool = False) -> str:
+        """Return by what logits on a set are found, of the weights as they are before statistics are collected."""
+        on = "" if as_saved else self._calibration.digest
+        return self._shelf.key(self._weights.tensors, f"{images.digest} {on} {self._batch}")
+
+    def _measure_whole(self, points: Points, meters: Mapping[str, Meter], i: int) -> None:
+        """Measure a point in whole passes, on the sets whose logits are not there already."""
+        self._weights.move(points, i)
+        keys = {name: self._shelved(images) for name, images in self._sets.items()}
+        there = {name: found for name, key in keys.items() if (found := self._shelf.load(key)) is not None}
+        if len(there) < len(self._sets):
+            self._calibration.collect()
+        for name, images in self._sets.items():
+            if name in there:
+                meters[name].add(0, there[name])
+                meters[name].close(i)
+            else:
+                self._measure(images, meters[name], i)
+                self._shelf.save(keys[name], meters[name].logits)
 
     def _measure(self, images: Prepared, meter: Meter, i: int) -> None:
         while True:

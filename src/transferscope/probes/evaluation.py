@@ -44,6 +44,8 @@ class EngineOptions(TypedDict, total=False):
         recalibrate_on: training images for ``recalibrated``.
         recalibrate_images: how many of them, drawn once with a fixed seed (default 2,048).
         kept: where to keep what has been evaluated, so that a stopped evaluation goes on; nowhere by default.
+        shared: where to keep logits of whole passes, so that other evaluations of the same weights need not compute
+            them again; nowhere by default.
     """
 
     device: str
@@ -55,6 +57,7 @@ class EngineOptions(TypedDict, total=False):
     recalibrate_on: ImageSet | None
     recalibrate_images: int
     kept: Kept | None
+    shared: Kept | None
 
 
 @dataclass(frozen=True)

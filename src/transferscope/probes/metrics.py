@@ -178,6 +178,11 @@ class Meter:
         stacked = logits if logits.ndim == 3 else logits[None]
         self._logits[slot : slot + len(stacked), start : start + stacked.shape[1]] = stacked
 
+    @property
+    def logits(self) -> Tensor:
+        """Those in the first slot, ``(n, classes)``."""
+        return self._logits[0]
+
     def close(self, point: int, count: int = 1) -> None:
         """So many points, this and those that follow it, are complete in the first slots: compute their metrics."""
         logits, of = self._logits[:count], self._contributions

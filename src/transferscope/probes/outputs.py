@@ -46,13 +46,21 @@ class Outputs(Engine):
         Raises:
             UsageError: when these are not weights of the network.
         """
-        with self._at(params, as_saved):
-            chosen = self._sets if sets is None else sets
-            return {name: self._logits(self._sets[name]) for name in chosen}
+        with self._at(params):
+            chosen = {name: self._sets[name] for name in (self._sets if sets is None else sets)}
+            keys = {name: self._shelved(images, as_saved=as_saved) for name, images in chosen.items()}
+            found = {name: self._shelf.load(key) for name, key in keys.items()}
+            if not as_saved and any(logits is None for logits in found.values()):
+                self._calibration.collect()
+            return {
+                name: self._computed(chosen[name], keys[name]) if logits is None else logits
+                for name, logits in found.items()
+            }
 
     def anew(self, params: Mapping[str, Tensor]) -> Params:
         """Return the weights with their statistics of batch norm as they are evaluated: collected anew, if at all."""
-        with self._at(params, as_saved=False):
+        with self._at(params):
+            self._calibration.collect()
             with torch.inference_mode(False):
                 found = {name: torch.empty_like(value, device="cpu") for name, value in params.items()}
             for name, value in self._weights.tensors.items():
@@ -62,19 +70,19 @@ class Outputs(Engine):
     @property
     def recalibrates(self) -> bool:
         """Whether there is batch norm whose statistics are collected anew."""
-        return self._calibration is not None
+        return self._calibration.norm == "recalibrated"
 
     @contextmanager
-    def _at(self, params: Mapping[str, Tensor], as_saved: bool) -> Iterator[None]:
+    def _at(self, params: Mapping[str, Tensor]) -> Iterator[None]:
         check_same(self._net.module.state_dict(), params)
-        images = self._calibration
-        try:
-            self._calibration = None if as_saved else images
-            with self._arithmetic():
-                self._move(Points.listed([params]), 0)
-                yield
-        finally:
-            self._calibration = images
+        with self._arithmetic():
+            self._weights.move(Points.listed([params]), 0)
+            yield
+
+    def _computed(self, images: Prepared, key: str) -> Tensor:
+        logits = self._logits(images)
+        self._shelf.save(key, logits)
+        return logits
 
     def _logits(self, images: Prepared) -> Tensor:
         with torch.inference_mode(False):  # what is returned is to be an ordinary tensor

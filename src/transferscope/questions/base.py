@@ -222,12 +222,13 @@ class AtPoints(Question):
     compiled: bool = False
     """Compile what is evaluated again and again: seconds to minutes once, faster passes then; for large grids."""
 
-    def engine(self, inputs: Inputs, train: ImageSet | None = None) -> EngineOptions:
+    def engine(self, inputs: Inputs, train: ImageSet | None = None, *, shared: bool = False) -> EngineOptions:
         """Return how points of weight space are evaluated.
 
         Args:
             inputs: what the answer is made from.
             train: images on which batch-norm statistics are collected anew.
+            shared: whether other questions look at the same points.
         """
         norm: Any = getattr(self, "norm", "recalibrated")
         return {
@@ -237,6 +238,7 @@ class AtPoints(Question):
             "precision": self.precision,
             "compiled": self.compiled,
             "recalibrate_on": train,
+            "shared": inputs.shared if shared else None,
         }
 
 

@@ -34,12 +34,10 @@ __all__ = [
     "StudyView",
 ]
 
-
 _R = TypeVar("_R")
 
 Alteration = Literal["top_singular", "basin_noise", "average"]
 """What keeps a start from being plain: altered weights at the start, averages at the end."""
-
 
 NOT_LEARNED = "the images it was pre-trained on are not known"
 """Why nothing can be said of the task that a file of weights was pre-trained on."""
@@ -309,6 +307,10 @@ class Inputs(Protocol):
         """Partial results of an earlier sitting."""
 
     @property
+    def shared(self) -> Kept | None:
+        """A place for logits that other questions need, too; ``None`` where runs are asked."""
+
+    @property
     def progress(self) -> Progress:
         """How to say how far it is."""
 
@@ -392,9 +394,7 @@ class Inputs(Protocol):
         """
 
     def witnesses(self, target: str | None = None) -> tuple[Witness, ...]:
-        """Return the runs on a target (by default the first), the given files, and the pre-trainings they started
-        from, with what is wrong with each; where there are no runs, the pre-trainings that the question looks at.
-        """
+        """Return runs on a target (the first one), files and their pre-trainings, with what is wrong with each."""
 
     def note(self, topic: str, text: str) -> None:
         """Put on record what is not as plain as asked."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from .artists import Order
 from .figures import draw_into
@@ -23,15 +23,19 @@ if TYPE_CHECKING:
 
     from ..questions.result import Result
 
-__all__ = ["main"]
+__all__ = ["draw_orders"]
 
 
-def main(folder: str) -> None:
-    """Draw what is asked for on stdin until there is no more."""
-    out = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a library prints must not be read as an answer
+def draw_orders(folder: str, lines: Iterable[str], out: TextIO) -> None:
+    """Draw what is asked for until there is no more.
+
+    Args:
+        folder: the run folder.
+        lines: an :class:`~transferscope.report.artists.Order` each.
+        out: where is written what was drawn, a line each.
+    """
     draw = _drawing(folder)
-    for line in sys.stdin:
+    for line in lines:
         order = Order(**json.loads(line))
         try:
             drawn, _ = draw_into(Path(folder) / "figures", order.name, order.numbers, partial(draw, order))
@@ -61,4 +65,6 @@ def _drawing(folder: str) -> Callable[[Order], Figure]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a library prints must not be read as an answer
+    draw_orders(sys.argv[1], sys.stdin, answers)

@@ -17,12 +17,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..runtime import python_path
+from ..study.crew import Crew, Mate
 from .figures import Drawn
 
 __all__ = ["Artists", "Order", "artists_for"]
 
 _WORTH = 6
 """Figures for which one more process is started: a start takes as long as three of them."""
+
+_WORTH_ASKING = 2
+"""Figures for which a process that is there already is asked to draw, too."""
 
 _MOST = 8
 """Processes at most; each has the results, and a torch, in its memory."""
@@ -63,26 +67,34 @@ class Artists:
         folder: the run folder.
         orders: what has to be drawn, in the order of the page.
         processes: that may work, this one among them.
+        crew: processes that wait for work already.
     """
 
-    def __init__(self, folder: Path, orders: Iterable[Order], processes: int) -> None:
+    def __init__(self, folder: Path, orders: Iterable[Order], processes: int, crew: Crew | None = None) -> None:
         self._command = [sys.executable, "-P", "-m", "transferscope.report.artist", str(folder)]
+        self._folder, self._crew = folder, crew
         self._waiting = {order.name: order for order in orders}
         self._busy: set[str] = set()
         self._drawn: dict[str, Drawn] = {}
         self._changed = threading.Condition()
         self._others = artists_for(len(self._waiting), processes)
+        self._asked = max(0, min(processes - 1, len(self._waiting) // _WORTH_ASKING))
+        self._mates: list[Mate] = []
         self._processes: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> Artists:
-        """Start the processes."""
-        for _ in range(self._others):
+        """Ask who is there, and start the other processes."""
+        while self._crew is not None and len(self._mates) < self._asked and (mate := self._crew.take()) is not None:
+            self._mates.append(mate)
+            mate.say(json.dumps({"figures": str(self._folder)}))
+            self._employ(mate.process)
+        for _ in range(self._others - len(self._mates)):
             try:
                 process = self._started()
             except OSError:  # this machine has no room for one more
                 break
             self._processes.append(process)
-            threading.Thread(target=self._keep_busy, args=(process,), daemon=True).start()
+            self._employ(process)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,6 +104,8 @@ class Artists:
         for process in self._processes:
             process.kill()
             process.wait()
+        for mate in self._mates:
+            mate.stop()
 
     def take(self, name: str) -> Drawn | None:
         """Return a figure as soon as another process has drawn it; ``None``: it is drawn by no other."""
@@ -115,6 +129,9 @@ class Artists:
             env={**os.environ, "PYTHONPATH": python_path()},
             start_new_session=True,  # an interrupt from the keyboard reaches only this process
         )
+
+    def _employ(self, process: subprocess.Popen[str]) -> None:
+        threading.Thread(target=self._keep_busy, args=(process,), daemon=True).start()
 
     def _keep_busy(self, process: subprocess.Popen[str]) -> None:
         """Have a process draw one figure after the other, the last first, until all are taken or it ends."""

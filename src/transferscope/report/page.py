@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..study.coming import Coming
+    from ..study.crew import Crew
     from ..study.stored_study import StoredStudy
 
 __all__ = ["Told", "failures_of", "render", "write_report"]
@@ -51,6 +52,7 @@ def write_report(
     progress: Progress = silent,
     refresh: int = 0,
     processes: int = 1,
+    crew: Crew | None = None,
 ) -> Path:
     """Write ``report.html``, ``figures/`` and ``tables/`` of a run folder from what is in its store.
 
@@ -63,6 +65,7 @@ def write_report(
         progress: told after every figure.
         refresh: seconds after which a browser loads the page again; 0 for never.
         processes: that draw figures at the same time; where there are few to be drawn, it is one.
+        crew: processes that wait for work already.
 
     Returns:
         The page's path; of a run folder at an address, that of its mirror on this machine.
@@ -82,7 +85,7 @@ def write_report(
         item: tries.make(f"the section {item}", partial(study.results, item), dict[str, Result]())
         for item in study.items
     }
-    sections = _sections(study, results, root, tries, processes, progress)
+    sections = _sections(study, results, root, tries, processes, progress, crew)
     page = root / "report.html"
     failed_ones = tries.make("the runs that failed", lambda: _failed_runs(study, results), FailedRuns())
     claims = tries.make(
@@ -176,6 +179,7 @@ def _sections(
     tries: Attempts,
     processes: int,
     progress: Progress,
+    crew: Crew | None,
 ) -> list[Section]:
     order = {name: i for i, name in enumerate(QUESTIONS)}
     places, planned = Places(), list[PlannedSection]()
@@ -187,7 +191,7 @@ def _sections(
             plan = tries.make(f"the section {item}", one, None)
             planned += [] if plan is None else [plan]
     made: list[Section] = []
-    with Figures(root / "figures") as figures, Artists(root, _orders(planned, figures), processes) as artists:
+    with Figures(root / "figures") as figures, Artists(root, _orders(planned, figures), processes, crew) as artists:
         figures.ahead = artists
         figures.watch(progress, sum(len(part.pictures) for section in planned for part in section.parts))
         for plan in planned:

@@ -13,8 +13,9 @@ from .files import Files
 
 __all__ = ["COMPARED", "Comparison"]
 
-_FEWER: Mapping[str, Mapping[str, Any]] = {"barrier": {"points": 9}, "extrapolation": {"points": 13}}
-"""What is asked more coarsely than in studies: eighths of the way between two networks, quarters beyond both."""
+_FEWER: Mapping[str, Mapping[str, Any]] = {"barrier": {"points": 9}, "extrapolation": {"points": 11, "reach": 0.75}}
+"""What is asked more coarsely than in studies: eighths of the way between two networks, quarters beyond both and less
+far. The two lines have five points in common."""
 
 COMPARED = ("which", "mistakes", "similarity", "distance", "barrier", "extrapolation")
 """The questions asked when none is named: those that are quick. More can be asked by name."""

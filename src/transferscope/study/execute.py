@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..runtime import cores, free_memory, pick_device
+from ..runtime import cores, free_memory, pick_device, usual_threads
 from ..store.folder import RunFolder
 from .events import Listener, StepEvent, unheard
 from .graph import Step
@@ -20,6 +19,8 @@ from .schedule import Outcome, Schedule
 
 if TYPE_CHECKING:
     import torch
+
+    from .crew import Crew
 
 __all__ = ["check_engine", "execute", "resources", "usual_jobs"]
 
@@ -45,9 +46,7 @@ def resources(jobs: int | None, device: str, threads: int | None) -> tuple[torch
         raise UsageError(f"jobs must be at least 1, got {jobs}")
     if threads is not None and threads < 1:
         raise UsageError(f"threads must be at least 1, got {threads}")
-    most = os.environ.get("OMP_NUM_THREADS", "")
-    usual = max(1, cores() // jobs)
-    return pick_device(device), threads or (min(usual, int(most)) if most.isdigit() and int(most) else usual)
+    return pick_device(device), threads or usual_threads(jobs)
 
 
 def check_engine(engine: str, jobs: int | None, device: str, threads: int | None) -> None:
@@ -79,6 +78,7 @@ def execute(
     device: str = "auto",
     threads: int | None = None,
     listener: Listener = unheard,
+    crew: Crew | None = None,
 ) -> Outcome:
     """Compute the steps that are missing in a run folder.
 
@@ -95,6 +95,8 @@ def execute(
         threads: threads of torch in each process; by default the processors divided by ``jobs``. On CPU a step's
             numbers are the same bits for the same number of threads, however many jobs there are.
         listener: told of every event.
+        crew: processes that wait already. This process then takes part, too, where there are several jobs: no step
+            may be worth more to it than its own life.
 
     Returns:
         What was computed, was there, failed, and was skipped.
@@ -131,7 +133,7 @@ def execute(
 
             run_on_ray(schedule, folder, engine=engine, jobs=jobs, device=device, threads=threads, heard=heard)
         else:
-            _on_this_machine(schedule, folder, schedule.jobs, device, threads, heard)
+            _on_this_machine(schedule, folder, schedule.jobs, device, threads, heard, crew)
     except KeyboardInterrupt:
         there = len(schedule.done) + len(schedule.reused)
         raise KeyboardInterrupt(
@@ -143,7 +145,13 @@ def execute(
 
 
 def _on_this_machine(
-    schedule: Schedule, folder: RunFolder, jobs: int, device: str, threads: int | None, heard: Listener
+    schedule: Schedule,
+    folder: RunFolder,
+    jobs: int,
+    device: str,
+    threads: int | None,
+    heard: Listener,
+    crew: Crew | None,
 ) -> None:
     chosen, count = resources(jobs, device, threads)
     if jobs == 1:
@@ -151,7 +159,7 @@ def _on_this_machine(
         return
     from .workers import run_in_workers
 
-    run_in_workers(schedule, folder, jobs=jobs, device=str(chosen), threads=count, heard=heard)
+    run_in_workers(schedule, folder, jobs=jobs, device=str(chosen), threads=count, heard=heard, crew=crew)
 
 
 def _inline(schedule: Schedule, folder: RunFolder, device: torch.device, threads: int, heard: Listener) -> None:

@@ -18,6 +18,7 @@ from ..questions import QUESTIONS, question_class
 from ..questions.base import Question
 from ..store.digest import digest
 from ..store.folder import About, RunFolder
+from .crew import Crew
 from .events import Listener, StepEvent, unheard
 from .execute import check_engine, execute
 from .feasibility import of_labels, of_network
@@ -94,10 +95,10 @@ class Files:
 
     def __post_init__(self) -> None:
         for name in self.only or ():
-            if name not in self.askable():
+            if name not in QUESTIONS or not self.can_ask(name):
                 raise UsageError(f"--only {name}: {self._why_not(name)}")
         for name in self.settings:
-            if name not in self.askable():
+            if name not in QUESTIONS or not self.can_ask(name):
                 raise UsageError(f"--set {name}: {self._why_not(name)}")
             self.question(name)
         if self.samples is not None and self.samples < 1:
@@ -118,15 +119,20 @@ class Files:
     @classmethod
     def questions(cls) -> tuple[str, ...]:
         """Return the questions that can be asked of so many files, some of them only with ``init``."""
-        return tuple(
-            name
-            for name, kind in ((name, question_class(name)) for name in QUESTIONS)
-            if kind.files is not None and kind.files <= cls.most and cls.least <= (kind.most_files or cls.most)
-        )
+        return tuple(name for name in QUESTIONS if cls._takes(name))
+
+    @classmethod
+    def _takes(cls, name: str) -> bool:
+        kind = question_class(name)
+        return kind.files is not None and kind.files <= cls.most and cls.least <= (kind.most_files or cls.most)
 
     def askable(self) -> tuple[str, ...]:
         """Return the questions that can be asked of these files."""
-        return tuple(q for q in self.questions() if self.init is not None or not question_class(q).wants_init)
+        return tuple(name for name in QUESTIONS if self.can_ask(name))
+
+    def can_ask(self, name: str) -> bool:
+        """Whether a question can be asked of these files."""
+        return self._takes(name) and (self.init is not None or not question_class(name).wants_init)
 
     def question(self, name: str) -> Question:
         """Return a question with its settings."""
@@ -179,6 +185,7 @@ def run_files(
     device: str = "auto",
     threads: int | None = None,
     listener: Listener = unheard,
+    crew: Crew | None = None,
 ) -> tuple[RunFolder, Outcome]:
     """Answer questions about files of weights, computing what is missing.
 
@@ -190,6 +197,7 @@ def run_files(
         device: ``cpu``, ``cuda`` or ``auto``.
         threads: threads of torch in each process.
         listener: told of every event.
+        crew: processes that wait already; see :func:`~transferscope.study.execute.execute`.
 
     Raises:
         TransferscopeError: when files, network or images cannot be used; nothing has been written then.
@@ -197,7 +205,7 @@ def run_files(
     """
     check_engine(engine, jobs, device, threads)
     plan, text, notes = plan_files(asked)
-    where = {"engine": engine, "jobs": jobs, "device": device, "threads": threads}
+    where = {"engine": engine, "jobs": jobs, "device": device, "threads": threads, "crew": crew}
     return run_plan(asked.about, plan, text, out, notes=notes, where=where, listener=listener)
 
 
@@ -219,8 +227,8 @@ def run_plan(
         text: what was asked, as YAML.
         out: run folder.
         notes: what there is to say before the work: about what, and a sentence.
-        where: ``engine``, ``jobs``, ``device`` and ``threads``, as :func:`~transferscope.study.execute.execute` has
-            them.
+        where: ``engine``, ``jobs``, ``device``, ``threads`` and ``crew``, as
+            :func:`~transferscope.study.execute.execute` has them.
         listener: told of every event.
     """
     for topic, remark in notes:
@@ -303,7 +311,7 @@ def plan_files(asked: Files) -> tuple[Plan, str, tuple[tuple[str, str], ...]]:
 def _to_ask(asked: Files, headless: list[str]) -> tuple[str, ...]:
     """Return the questions to ask: without final layers, only those that need none."""
     if not headless:
-        return asked.only or tuple(q for q in asked.by_default if q in asked.askable())
+        return asked.only or tuple(q for q in asked.by_default if asked.can_ask(q))
     without = tuple(q for q in asked.askable() if question_class(q).headless)
     for name in asked.only or ():
         if name not in without:

@@ -1,34 +1,44 @@
 """A process that performs steps for an engine: these come in on stdin, events go out on stdout, a line each.
 
-Started as ``python -P -m transferscope.study.worker DIR --device DEVICE --threads N``. It ends when stdin ends, in
-the middle of a step too, so that no worker outlives its engine however that died.
+Started as ``python -P -m transferscope.study.worker``. It ends when stdin ends, in the middle of a step too, so that
+no worker outlives its engine however that died.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import queue
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any, TextIO
+from functools import cache
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import TransferscopeError
 
-__all__ = ["main"]
+if TYPE_CHECKING:
+    import torch
+
+    from ..store.folder import RunFolder
+    from .graph import Step
+
+__all__ = ["Send", "answer", "connected", "main", "serve"]
+
+Send = Callable[[dict[str, Any]], None]
+"""Takes what is said on the way and at the end of a step: an event, or that it is finished, or failed, and why."""
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> None:
     """Perform what is asked for on stdin until there is no more."""
-    parser = argparse.ArgumentParser(prog="transferscope.study.worker")
-    parser.add_argument("folder")
-    parser.add_argument("--device", required=True)
-    parser.add_argument("--threads", type=int, required=True)
-    options = parser.parse_args(arguments)
+    lines, out = connected()
+    for order in serve(lines, out):
+        raise ValueError(f"not a step: {order}")
 
-    # What a library prints must not be read as an event.
+
+def connected() -> tuple[Iterator[str], TextIO]:
+    """Return the lines of stdin, with whose end the process ends, and a stream that no library writes to."""
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
@@ -37,8 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     runtime.keep_freed_memory()
     asked: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(asked,), daemon=True).start()
-    _serve(options.folder, options.device, options.threads, asked, out)
-    return 0
+    return iter(asked.get, None), out
 
 
 def _listen(asked: queue.SimpleQueue[str]) -> None:
@@ -47,11 +56,17 @@ def _listen(asked: queue.SimpleQueue[str]) -> None:
     os._exit(0)  # the engine is gone, or has no more to ask; whatever is half done goes on from its state next time
 
 
-def _serve(root: str, device_name: str, threads: int, asked: queue.SimpleQueue[str], out: TextIO) -> None:
+def serve(lines: Iterator[str], out: TextIO) -> Iterator[dict[str, Any]]:
+    """Perform the steps that are asked for; yield what is asked for that is no step.
+
+    Args:
+        lines: an order each: ``folder``, ``device``, ``threads``, ``plan`` with the step and all it needs, and
+            ``digest`` of the step; or ``{}``, which is answered with ``{"idle": true}`` when all before it is done.
+        out: where events go.
+    """
     from ..runtime import pick_device
     from ..store.folder import RunFolder
     from .graph import Plan
-    from .perform import StepFailedError, perform
 
     def send(message: dict[str, Any]) -> None:
         try:
@@ -59,27 +74,46 @@ def _serve(root: str, device_name: str, threads: int, asked: queue.SimpleQueue[s
         except BrokenPipeError:
             os._exit(0)  # the engine is gone: not a failure of the step
 
-    folder = RunFolder.open(root)
-    device = pick_device(device_name)
-    send({"ready": True})
-    while True:
-        order = json.loads(asked.get())
-        digest = order["digest"]
-        try:
-            steps = {step.digest: step for step in Plan.from_json(order["plan"]).steps}
-            reused, _ = perform(
-                steps[digest],
-                folder,
-                device=device,
-                threads=threads,
-                listener=lambda event: send({"event": asdict(event)}),
-            )
-            send({"finished": digest, "reused": reused})
-        except StepFailedError as e:
-            send({"failed": digest, "error": str(e)})
-        except TransferscopeError as e:
-            send({"fatal": str(e)})
+    opened = cache(RunFolder.open)
+    for line in lines:
+        order = json.loads(line)
+        if not order:
+            send({"idle": True})
+        elif "digest" not in order:
+            yield order
+        else:
+            try:
+                folder = opened(order["folder"])
+                steps = {step.digest: step for step in Plan.from_json(order["plan"]).steps}
+            except TransferscopeError as e:
+                send({"fatal": str(e)})
+            else:
+                answer(steps[order["digest"]], folder, pick_device(order["device"]), order["threads"], send)
+
+
+def answer(step: Step, folder: RunFolder, device: torch.device, threads: int, send: Send) -> None:
+    """Perform a step, and say how it goes and went.
+
+    Args:
+        step: what to compute; its inputs are there.
+        folder: where it goes.
+        device: where to compute.
+        threads: how many threads torch uses.
+        send: told.
+    """
+    from .perform import StepFailedError, perform
+
+    try:
+        reused, _ = perform(
+            step, folder, device=device, threads=threads, listener=lambda event: send({"event": asdict(event)})
+        )
+    except StepFailedError as e:
+        send({"failed": step.digest, "error": str(e)})
+    except TransferscopeError as e:
+        send({"fatal": str(e)})
+    else:
+        send({"finished": step.digest, "reused": reused})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

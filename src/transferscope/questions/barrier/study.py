@@ -122,5 +122,5 @@ class BarrierQuestion(OfPairs):
             metrics=self.metrics,
             threshold=self.threshold,
             progress=inputs.progress,
-            **self.engine(inputs, inputs.splits.train),
+            **self.engine(inputs, inputs.splits.train, shared=True),
         )

@@ -88,5 +88,5 @@ class ExtrapolationQuestion(OfPairs):
             metrics=self.metrics,
             threshold=self.threshold,
             progress=inputs.progress,
-            **self.engine(inputs, inputs.splits.train),
+            **self.engine(inputs, inputs.splits.train, shared=True),
         )

@@ -63,7 +63,7 @@ class WhichQuestion(AtPoints):
         """Evaluate the networks, their average and their ensemble."""
         from .measure import which
 
-        engine = self.engine(inputs, inputs.part("train"))
+        engine = self.engine(inputs, inputs.part("train"), shared=True)
         engine.pop("kept")  # no points of a grid
         return which(
             inputs.net,

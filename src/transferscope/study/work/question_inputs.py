@@ -22,6 +22,7 @@ from ...probes.outcomes import outcomes
 from ...progress import Progress
 from ...questions.protocols import NOT_LEARNED, Alteration, GridPoint, Offered
 from ...questions.result import Result
+from ...store.partial_results import KeptArrays
 from ...store.recording import START
 from ...train.run import Run
 from ..graph import Step
@@ -85,6 +86,11 @@ class QuestionInputs:
         chance = 0.5 if ranked else max(test.per_class) / max(1, test.images)
         low = None if ranked or run.diverged else proportion(round(value * test.images), test.images).low
         return unfit(value, low, chance, diverged=run.ended if run.diverged else "")
+
+    @property
+    def shared(self) -> KeptArrays | None:
+        """A place for logits that other questions about the same files need, too; ``None`` where runs are asked."""
+        return None if self.runs else KeptArrays(self._context.folder.root / "work" / "logits")
 
     @property
     def threads(self) -> int:

@@ -1,0 +1,67 @@
+"""Logits that one question has computed and another needs, kept by what decides their bits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..params import floating
+from .partial_results import Kept
+
+__all__ = ["Shelf"]
+
+_ROOM = 2**26
+"""Bytes that one evaluation may put there: what others would need of more networks than fit, they compute."""
+
+
+class Shelf:
+    """Logits on image sets, by the weights they are of and all else that decides them.
+
+    Networks that are compared are looked at by several questions at the same points: as they are, half-way between
+    them. What one question has computed, in this process or in one beside it, no other computes again.
+
+    Args:
+        kept: where they lie; ``None`` for nowhere.
+        about: what decides the bits besides weights and images: the network, the number format, the device.
+
+    >>> class Memory(dict):
+    ...     load, save = dict.get, dict.__setitem__
+    >>> shelf, weights = Shelf(Memory(), "net", "float32"), {"w": torch.ones(2)}
+    >>> key = shelf.key(weights, "0a1b")
+    >>> shelf.load(key) is None, shelf.save(key, torch.eye(2)), shelf.load(key).tolist()
+    (True, None, [[1.0, 0.0], [0.0, 1.0]])
+    """
+
+    def __init__(self, kept: Kept | None, *about: object) -> None:
+        self._kept, self._about, self._room = kept, repr(about), _ROOM
+
+    def key(self, weights: Mapping[str, Tensor], images: str) -> str:
+        """Return by what logits are found; empty when nothing is kept.
+
+        Args:
+            weights: all of the network, on any device; counters play no part.
+            images: digest of the set.
+        """
+        if self._kept is None:
+            return ""
+        hashed = hashlib.blake2b(f"{self._about} {images} {torch.__version__}".encode(), digest_size=16)
+        hashed.update(f" {torch.get_num_threads()} {torch.backends.cpu.get_cpu_capability()}".encode())
+        for value in floating(weights).values():
+            hashed.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return hashed.hexdigest()
+
+    def load(self, key: str) -> Tensor | None:
+        """Return the logits ``(n, classes)`` under a key, on the CPU, if they are there."""
+        found = None if self._kept is None else self._kept.load(key)
+        return None if found is None else torch.from_numpy(np.array(found["logits"]))
+
+    def save(self, key: str, logits: Tensor) -> None:
+        """Keep logits, as long as there is room."""
+        size = logits.numel() * logits.element_size()
+        if self._kept is not None and size <= self._room:
+            self._room -= size
+            self._kept.save(key, {"logits": logits.cpu().numpy().copy()})
