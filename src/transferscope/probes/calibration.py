@@ -31,7 +31,6 @@ class Calibration:
     Attributes:
         norm: ``recalibrated``, ``interpolated``, ``kept``; ``none`` without batch norm.
         on: number and name of the images, or ``""``.
-        digest: of these images, or ``""``.
         statistics: names of the tensors.
 
     Raises:
@@ -51,7 +50,7 @@ class Calibration:
         self._net, self._module, self._device = net, module, device
         self.statistics = statistics(module)
         self.norm = policy if norm_layers(module) else "none"
-        self.on = self.digest = ""
+        self.on = ""
         self._images: Prepared | None = None
         if self.norm != "recalibrated":
             return
@@ -64,7 +63,12 @@ class Calibration:
         check_images(net, images, images.name)
         chosen = recalibration_sample(len(images), options.get("recalibrate_images", 2048))
         self._images = Prepared(net, images.subset(chosen), device, dtype, room)
-        self.on, self.digest = f"{len(chosen):,} images of {images.name}", self._images.digest
+        self.on = f"{len(chosen):,} images of {images.name}"
+
+    @property
+    def digest(self) -> str:
+        """Of the images that statistics are collected on, or ``""``."""
+        return "" if self._images is None else self._images.digest
 
     def collect(self) -> None:
         """Collect the statistics for the weights that the module has now, where that is the policy.

@@ -288,8 +288,8 @@ class Engine:
 
     def _shelved(self, images: Prepared, *, as_saved: bool = False) -> str:
         """Return by what logits on a set are found, of the weights as they are before statistics are collected."""
-        on = "" if as_saved else self._calibration.digest
-        return self._shelf.key(self._weights.tensors, f"{images.digest} {on} {self._batch}")
+        on = self._calibration if not as_saved else None
+        return self._shelf.key(self._weights.tensors, images, on, self._batch)
 
     def _measure_whole(self, points: Points, meters: Mapping[str, Meter], i: int) -> None:
         """Measure a point in whole passes, on the sets whose logits are not there already."""

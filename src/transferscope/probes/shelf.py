@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,6 +19,14 @@ _ROOM = 2**26
 """Bytes that one evaluation may put there: what others would need of more networks than fit, they compute."""
 
 
+class _Digested(Protocol):
+    """What can be told apart by what it holds."""
+
+    @property
+    def digest(self) -> str:
+        """The same for the same content."""
+
+
 class Shelf:
     """Logits on image sets, by the weights they are of and all else that decides them.
 
@@ -30,8 +39,10 @@ class Shelf:
 
     >>> class Memory(dict):
     ...     load, save = dict.get, dict.__setitem__
+    >>> class Pictures:
+    ...     digest = "0a1b"
     >>> shelf, weights = Shelf(Memory(), "net", "float32"), {"w": torch.ones(2)}
-    >>> key = shelf.key(weights, "0a1b")
+    >>> key = shelf.key(weights, Pictures())
     >>> shelf.load(key) is None, shelf.save(key, torch.eye(2)), shelf.load(key).tolist()
     (True, None, [[1.0, 0.0], [0.0, 1.0]])
     """
@@ -39,16 +50,21 @@ class Shelf:
     def __init__(self, kept: Kept | None, *about: object) -> None:
         self._kept, self._about, self._room = kept, repr(about), _ROOM
 
-    def key(self, weights: Mapping[str, Tensor], images: str) -> str:
+    def key(
+        self, weights: Mapping[str, Tensor], images: _Digested, calibration: _Digested | None = None, batch: int = 0
+    ) -> str:
         """Return by what logits are found; empty when nothing is kept.
 
         Args:
             weights: all of the network, on any device; counters play no part.
-            images: digest of the set.
+            images: the set.
+            calibration: what statistics of batch norm are collected on for these weights, if they are.
+            batch: images at a time.
         """
-        if self._kept is None:
+        if self._kept is None:  # a set may be large, and no digest of it is wanted
             return ""
-        hashed = hashlib.blake2b(f"{self._about} {images} {torch.__version__}".encode(), digest_size=16)
+        seen = (images.digest, "" if calibration is None else calibration.digest, batch)
+        hashed = hashlib.blake2b(f"{self._about} {seen} {torch.__version__}".encode(), digest_size=16)
         hashed.update(f" {torch.get_num_threads()} {torch.backends.cpu.get_cpu_capability()}".encode())
         for value in floating(weights).values():
             hashed.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
