@@ -94,7 +94,7 @@ def test_it_is_measured_with_the_threads_of_a_worker(starts: Tree, monkeypatch: 
         return Pace(1.0, 1.0)
 
     monkeypatch.setattr(module, "pace", pace)
-    monkeypatch.setattr("transferscope.study.execute.cores", lambda: 6)
+    monkeypatch.setattr("transferscope.runtime.cores", lambda: 6)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     before = torch.get_num_threads()
     estimate(make_plan(check(parse_study(starts()))).steps, jobs=2, device="cpu")
