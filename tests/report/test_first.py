@@ -98,14 +98,22 @@ class Result:
 
 def test_runs_that_failed_are_named_once() -> None:
     runs = pd.DataFrame(
-        {"target": ["photo", "photo"], "run": ["P-T 0", "P-T 1"], "ended": ["diverged at step 3", "finished"]}
-    )
+        [
+            ("photo", "P-T 0", "", "diverged at step 3"), ("photo", "P-T 1", "", "finished"),
+            ("photo", "P-T, larger 1, from epoch 0", "from epoch 0", "diverged at step 3"),
+        ],
+        columns=["target", "run", "condition", "ended"],
+    )  # fmt: skip
     weak = Witness("RI-T 0", "RI-T", "did not clearly beat chance")
-    given = (Witness("P-T 0", "P-T", "diverged at step 3"), weak, Witness("P", "P", "did not clearly beat chance"))
+    given = (
+        Witness("P-T 0", "P-T", "diverged at step 3"), weak, Witness("P", "P", "did not clearly beat chance"),
+        Witness("P-T, larger 1", "P-T", "diverged at step 3", "from epoch 0"),
+        *(Witness(f"P-T {seed}", "P-T", "did not clearly beat chance", "with blocks of 1") for seed in (0, 1)),
+    )  # fmt: skip
     found = failed_runs([("photo", Result(given)), ("", Result({"photo": given, "sketch": (weak,)}))], runs)
     assert found.lines == (
-        "P-T 0 diverged at step 3 on photo",
-        "RI-T 0 did not clearly beat chance on photo",
+        "P-T 0 and 1 run from epoch 0 diverged at step 3 on photo",
+        "RI-T 0 and 2 runs with blocks of 1 did not clearly beat chance on photo",
         "RI-T 0 did not clearly beat chance on sketch",
     )
     assert found.lost == {}  # P-T 1 is left
@@ -116,13 +124,15 @@ def test_where_no_run_is_left_it_is_said_what_happened() -> None:
     weak = Witness("RI-T 0", "RI-T", "did not clearly beat chance")
     runs = pd.DataFrame(
         [
-            ("photo", "P-T 0", "finished"), ("photo", "RI-T 0", "finished"),
-            ("sketch", "P-T 0", "diverged at step 2"), ("sketch", "RI-T 0", "finished"),
-            ("chart", "P-T 0", "diverged at step 1"), ("chart", "RI-T 0", "diverged at step 5"),
+            ("photo", "P-T 0", "", "finished"), ("photo", "RI-T 0", "", "finished"),
+            ("sketch", "P-T 0", "", "diverged at step 2"), ("sketch", "RI-T 0", "", "finished"),
+            ("sketch", "RI-T 0, from epoch 0", "from epoch 0", "finished"),
+            ("chart", "P-T 0", "", "diverged at step 1"), ("chart", "RI-T 0", "", "diverged at step 5"),
         ],
-        columns=["target", "run", "ended"],
+        columns=["target", "run", "condition", "ended"],
     )  # fmt: skip
-    found = failed_runs([("photo", Result((weak,))), ("sketch", Result((weak,)))], runs)
+    shuffled = Witness("P-T 0", "P-T", "did not clearly beat chance", "with all values shuffled")
+    found = failed_runs([("photo", Result((weak, shuffled))), ("sketch", Result((weak,)))], runs)
     assert found.lost == {"sketch": "no run learned", "chart": "all runs diverged"}
 
 

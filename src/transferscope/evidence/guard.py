@@ -46,11 +46,18 @@ class Witness:
         label: the network.
         role: its kind: ``P-T``, ``RI-T``; ``P`` of a pre-training.
         unfit: what is wrong with it, as it follows its name; empty for nothing. :func:`unfit` says it.
+        condition: how a question trained it that trained others of this name, in words that follow the name.
     """
 
     label: str
     role: str
     unfit: str = ""
+    condition: str = ""
+
+    @property
+    def named(self) -> str:
+        """What tells it apart from all others: its label, and its condition."""
+        return f"{self.label} {self.condition}".rstrip()
 
 
 def chance_of(test: ImageSet) -> float:
@@ -157,9 +164,11 @@ def learned(witnesses: Iterable[Witness], target: str = "") -> tuple[list[Witnes
 
     >>> learned([Witness("a", "P-T"), Witness("b", "P-T", "diverged at step 3")])[1]
     [LeftOut(subject='b', reason='diverged at step 3', target='')]
+    >>> learned([Witness("a", "P-T", "diverged at step 3", "from epoch 4")])[1][0].subject
+    'a from epoch 4'
     """
     every = list(witnesses)
-    return [w for w in every if not w.unfit], [LeftOut(w.label, w.unfit, target) for w in every if w.unfit]
+    return [w for w in every if not w.unfit], [LeftOut(w.named, w.unfit, target) for w in every if w.unfit]
 
 
 def silence(claim: Claim, witnesses: Iterable[Witness]) -> str:
@@ -195,5 +204,5 @@ def silence(claim: Claim, witnesses: Iterable[Witness]) -> str:
 def _told(failed: Sequence[Witness]) -> str:
     by_reason: dict[str, list[str]] = {}
     for w in failed:
-        by_reason.setdefault(w.unfit, []).append(w.label)
+        by_reason.setdefault(w.unfit, []).append(w.named)
     return " and ".join(f"{shortened(labels)} {reason}" for reason, labels in by_reason.items())

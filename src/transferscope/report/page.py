@@ -241,7 +241,8 @@ def render(
     )
     css = files("transferscope.report").joinpath("templates/report.css").read_text(encoding="utf-8")
     overview = None if claims is None else claims.overview
-    runs, steps = table_of(study.runs(), most=200), table_of(study.steps(), most=500)
+    trained = study.runs().drop(columns="condition", errors="ignore")  # which the names of runs say
+    runs, steps = table_of(trained, most=200), table_of(study.steps(), most=500)
     sections = _with_room(sections)
     short = _in_short(sections, first, overview)
     return environment.get_template("report.html.j2").render(

@@ -212,12 +212,19 @@ class StoredStudy:
         }
 
     def runs(self) -> pd.DataFrame:
-        """Return one row a training run: how it was trained, how it ended, what it reached, what it cost."""
+        """Return one row a training run: how it was trained, how it ended, what it reached, what it cost.
+
+        ``condition`` says what is not as in the study's own runs where a question trained it: ``from epoch 4``.
+        """
         import pandas as pd
+
+        from ..train.run import condition_called
 
         rows = [self._run_row("source", step.name, "random", step) for step in self._pretraining()]
         for target, of_target in self.plan.runs.items():
-            rows += [self._run_row(target, label, run.start, run.step, run.seed) for label, run in of_target.items()]
+            for label, run in of_target.items():
+                row = self._run_row(target, label, run.start, run.step, run.seed)
+                rows.append(row | {"condition": condition_called(run.condition)})
         return pd.DataFrame(rows)
 
     def steps(self) -> pd.DataFrame:
@@ -337,6 +344,7 @@ class StoredStudy:
             "seed": step.spec["seed"] if seed is None else seed,
             "lr": recipe["lr"],
             "epochs": recipe["epochs"],
+            "condition": "",
             "ended": "not run",
         }
         if (stored := self.stored.get(step.digest)) is not None:

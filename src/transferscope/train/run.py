@@ -14,7 +14,7 @@ from ..params import Params
 from .events import Ended, Epoch, Event, Snapshot, Steps
 from .recipe import Recipe
 
-__all__ = ["Run", "collect"]
+__all__ = ["Run", "collect", "condition_called"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,3 +221,14 @@ def _epoch_arrays(rows: list[Epoch]) -> dict[str, np.ndarray]:
     arrays = {"epoch": np.array([r.epoch for r in rows], int), "step": np.array([r.step for r in rows], int)}
     names = dict.fromkeys(name for r in rows for name in r.metrics)
     return arrays | {name: np.array([r.metrics.get(name, np.nan) for r in rows]) for name in names}
+
+
+def condition_called(condition: str) -> str:
+    """Say a :attr:`Run.condition` in words that follow the name of a run.
+
+    >>> [condition_called(name) for name in ("", "epoch 4", "8", "*")]
+    ['', 'from epoch 4', 'with blocks of 8', 'with all values shuffled']
+    """
+    if not condition or condition.startswith("epoch "):
+        return f"from {condition}" if condition else ""
+    return "with all values shuffled" if condition == "*" else f"with blocks of {condition}"

@@ -33,7 +33,7 @@ class BlockShuffleQuestion(Question):
 
     chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows", "blocks", "seeds", "shuffle_seed"})
 
-    revision: ClassVar[int] = 5
+    revision: ClassVar[int] = 6
     words: ClassVar[Words] = Words(
         title="Block shuffle",
         asks="Is it features that pre-training passes on, or something simpler?",

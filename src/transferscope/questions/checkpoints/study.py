@@ -31,7 +31,7 @@ class CheckpointsQuestion(Question):
 
     chooses: ClassVar[frozenset[str]] = frozenset({"targets", "starts", "shows", "epochs", "seeds"})
 
-    revision: ClassVar[int] = 5
+    revision: ClassVar[int] = 6
     words: ClassVar[Words] = Words(
         title="Checkpoints of the pre-training",
         asks="From which checkpoint of a pre-training should one start?",

@@ -24,7 +24,7 @@ from ...questions.protocols import NOT_LEARNED, Alteration, GridPoint, Offered
 from ...questions.result import Result
 from ...store.partial_results import KeptArrays
 from ...store.recording import START
-from ...train.run import Run
+from ...train.run import Run, condition_called
 from ..graph import Step
 from ..perform import Context
 from ..runs import load_run
@@ -153,7 +153,7 @@ class QuestionInputs:
             for run, described in zip(self.runs, self._context.step.spec["runs"], strict=True)
             if run.target == wanted
         ]
-        found = [Witness(run.label, run.role, run.unfit) for run, _ in runs]
+        found = [Witness(run.label, run.role, run.unfit, condition_called(run.condition)) for run, _ in runs]
         looked_at = () if self.runs else self._context.step.spec["pretrainings"]
         sources = {name: self._context.step.inputs[f"pretraining {name}"] for name in looked_at}
         for run, described in runs:
