@@ -13,6 +13,7 @@ from transferscope.probes.evaluate import Engine
 from transferscope.probes.outputs import Outputs
 from transferscope.probes.points import Points
 from transferscope.rng import generator
+from transferscope.store.partial_results import KeptArrays
 
 from .small import resnet8
 from .test_remembered import images
@@ -114,6 +115,43 @@ def test_whatever_changes_the_bits_is_told_apart(net, ends, what):
         line = Points.line(*ends, [0.1, 0.9])
     Engine(other, {"test": test}, **more).run(line)
     assert len(memory) == 4
+
+
+@pytest.mark.parametrize(
+    "damage", ["empty", "cut", "garbage", "an array", "no logits", "fewer images", "whole numbers"]
+)
+def test_what_is_damaged_is_computed_again(net, ends, damage, tmp_path):
+    test, line = images(20, "test"), Points.line(*ends, [0.0, 1.0])
+    right = Engine(net, {"test": test}, per_example=True, **options()).run(line)["test"]
+    Engine(net, {"test": test}, **options(shared=KeptArrays(tmp_path / "logits"))).run(line)
+    files = sorted((tmp_path / "logits").iterdir())
+    assert len(files) == 2
+    for path in files:
+        content = path.read_bytes()
+        logits = np.load(path)["logits"]
+        if damage in ("empty", "cut", "garbage"):
+            path.write_bytes({"empty": b"", "cut": content[:-40], "garbage": b"x" * 99}[damage])
+        elif damage == "an array":
+            with path.open("wb") as file:
+                np.save(file, logits)
+        else:
+            arrays = {
+                "no logits": {},
+                "fewer images": {"logits": logits[:3]},
+                "whole numbers": {"logits": logits.astype(int)},
+            }
+            np.savez(path, **arrays[damage])
+    found = Engine(net, {"test": test}, per_example=True, **options(shared=KeptArrays(tmp_path / "logits"))).run(line)
+    assert all(np.array_equal(found["test"].examples[m], right.examples[m]) for m in ("loss", "error"))
+    assert all(np.load(path)["logits"].shape == (20, 3) for path in files), "and is there again"
+
+
+def test_where_nothing_can_be_kept_all_is_computed(net, ends, tmp_path):
+    (tmp_path / "logits").write_text("a file in the place of the folder")
+    test, line = images(20, "test"), Points.line(*ends, [0.0, 1.0])
+    found = Engine(net, {"test": test}, **options(shared=KeptArrays(tmp_path / "logits"))).run(line)
+    right = Engine(net, {"test": test}, **options()).run(line)
+    assert np.array_equal(found["test"].values["loss"], right["test"].values["loss"])
 
 
 def test_there_is_an_end_to_what_is_kept(net, ends, monkeypatch):

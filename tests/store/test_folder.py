@@ -190,3 +190,13 @@ def test_readable_without_this_software(tmp_path: Path) -> None:
     assert header["spec"] == {"lr": 0.1} and header["notes"] == [{"topic": "skipped", "text": "2 images"}]
     with np.load(folder.place(IDENTITY) / "arrays.npz") as arrays:
         assert arrays["curve"].tolist() == [0, 1, 2]
+
+
+def test_of_the_same_files_with_other_content_it_is_said_that_they_changed(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "run", "compare", "a.pt, b.pt (0123abcd)")
+    with pytest.raises(
+        StoreError, match=r"not the comparison 'a\.pt, b\.pt \(4567abcd\)' \(weights, images or the netw"
+    ):
+        RunFolder.create(tmp_path / "run", "compare", "a.pt, b.pt (4567abcd)")
+    with pytest.raises(StoreError, match=r"not the comparison 'a\.pt, c\.pt \(4567abcd\)'; give another folder"):
+        RunFolder.create(tmp_path / "run", "compare", "a.pt, c.pt (4567abcd)")

@@ -286,25 +286,25 @@ class Engine:
         self._weights.move(points, i)
         self._calibration.collect()
 
-    def _shelved(self, images: Prepared, *, as_saved: bool = False) -> str:
-        """Return by what logits on a set are found, of the weights as they are before statistics are collected."""
+    def _shelved(self, images: Prepared, *, as_saved: bool = False) -> tuple[str, Tensor | None]:
+        """Return the key of logits on a set, by the weights before statistics are collected, and what is there."""
         on = self._calibration if not as_saved else None
-        return self._shelf.key(self._weights.tensors, images, on, self._batch)
+        key = self._shelf.key(self._weights.tensors, images, on, self._batch)
+        return key, self._shelf.load(key, (len(images), self._net.classes), self._dtype)
 
     def _measure_whole(self, points: Points, meters: Mapping[str, Meter], i: int) -> None:
         """Measure a point in whole passes, on the sets whose logits are not there already."""
         self._weights.move(points, i)
-        keys = {name: self._shelved(images) for name, images in self._sets.items()}
-        there = {name: found for name, key in keys.items() if (found := self._shelf.load(key)) is not None}
-        if len(there) < len(self._sets):
+        shelved = {name: self._shelved(images) for name, images in self._sets.items()}
+        if any(found is None for _, found in shelved.values()):
             self._calibration.collect()
-        for name, images in self._sets.items():
-            if name in there:
-                meters[name].add(0, there[name])
-                meters[name].close(i)
+        for name, (key, found) in shelved.items():
+            if found is None:
+                self._measure(self._sets[name], meters[name], i)
+                self._shelf.save(key, meters[name].logits)
             else:
-                self._measure(images, meters[name], i)
-                self._shelf.save(keys[name], meters[name].logits)
+                meters[name].add(0, found)
+                meters[name].close(i)
 
     def _measure(self, images: Prepared, meter: Meter, i: int) -> None:
         while True:

@@ -48,13 +48,12 @@ class Outputs(Engine):
         """
         with self._at(params):
             chosen = {name: self._sets[name] for name in (self._sets if sets is None else sets)}
-            keys = {name: self._shelved(images, as_saved=as_saved) for name, images in chosen.items()}
-            found = {name: self._shelf.load(key) for name, key in keys.items()}
-            if not as_saved and any(logits is None for logits in found.values()):
+            shelved = {name: self._shelved(images, as_saved=as_saved) for name, images in chosen.items()}
+            if not as_saved and any(found is None for _, found in shelved.values()):
                 self._calibration.collect()
             return {
-                name: self._computed(chosen[name], keys[name]) if logits is None else logits
-                for name, logits in found.items()
+                name: self._computed(chosen[name], key) if found is None else found
+                for name, (key, found) in shelved.items()
             }
 
     def anew(self, params: Mapping[str, Tensor]) -> Params:

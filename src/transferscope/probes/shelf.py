@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import StoreError
 from ..params import floating
 from .partial_results import Kept
 
@@ -43,7 +44,8 @@ class Shelf:
     ...     digest = "0a1b"
     >>> shelf, weights = Shelf(Memory(), "net", "float32"), {"w": torch.ones(2)}
     >>> key = shelf.key(weights, Pictures())
-    >>> shelf.load(key) is None, shelf.save(key, torch.eye(2)), shelf.load(key).tolist()
+    >>> of = (2, 2), torch.float32
+    >>> shelf.load(key, *of) is None, shelf.save(key, torch.eye(2)), shelf.load(key, *of).tolist()
     (True, None, [[1.0, 0.0], [0.0, 1.0]])
     """
 
@@ -70,14 +72,26 @@ class Shelf:
             hashed.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return hashed.hexdigest()
 
-    def load(self, key: str) -> Tensor | None:
-        """Return the logits ``(n, classes)`` under a key, on the CPU, if they are there."""
+    def load(self, key: str, shape: tuple[int, int], dtype: torch.dtype) -> Tensor | None:
+        """Return the logits under a key, on the CPU; what is damaged counts as not there.
+
+        Args:
+            key: see :meth:`key`.
+            shape: of logits of this network on this set, ``(n, classes)``.
+            dtype: of them.
+        """
         found = None if self._kept is None else self._kept.load(key)
-        return None if found is None else torch.from_numpy(np.array(found["logits"]))
+        if found is None or "logits" not in found or found["logits"].dtype.kind != "f":
+            return None
+        logits = torch.from_numpy(np.array(found["logits"]))
+        return logits if logits.shape == shape and logits.dtype == dtype else None
 
     def save(self, key: str, logits: Tensor) -> None:
-        """Keep logits, as long as there is room."""
+        """Keep logits, as long as there is room; they are of use, and nothing is lost without them."""
         size = logits.numel() * logits.element_size()
         if self._kept is not None and size <= self._room:
             self._room -= size
-            self._kept.save(key, {"logits": logits.cpu().numpy().copy()})
+            try:
+                self._kept.save(key, {"logits": logits.cpu().numpy().copy()})
+            except StoreError:
+                self._room = 0

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ About = Literal["study", "compare", "inspect", "rank", "recording"]
 _WORDS: dict[About, str] = {
     "study": "study", "compare": "comparison", "inspect": "inspection", "rank": "ranking", "recording": "recording",
 }  # fmt: skip
+
+_DIGEST = re.compile(r" \([0-9a-f]{8}\)$")
+"""At the end of a name made from files: of their content."""
 
 
 @dataclass(frozen=True)
@@ -210,9 +214,11 @@ class RunFolder:
     def _same(self, about: About, name: str) -> None:
         """Refuse to be taken for the folder of something else."""
         if (self.about, self.name) != (about, name):
+            alike = self.about == about and _DIGEST.sub("", self.name) == _DIGEST.sub("", name) != name
+            why = " (weights, images or the network have changed since)" if alike else ""
             raise StoreError(
                 f"{self.shown}: holds the {_WORDS[self.about]} "
-                f"{self.name!r}, not the {_WORDS[about]} {name!r}; give another folder with --out"
+                f"{self.name!r}, not the {_WORDS[about]} {name!r}{why}; give another folder with --out"
             )
 
     def _lock(self, identity: Identity) -> Path:

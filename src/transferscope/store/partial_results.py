@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class KeptArrays:
         try:
             with np.load(path, allow_pickle=False) as found:
                 return {name: found[name] for name in found.files}
-        except (OSError, ValueError, zipfile.BadZipFile):
+        except (OSError, ValueError, EOFError, TypeError, KeyError, zipfile.BadZipFile, zlib.error):
             return None
 
     def save(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
@@ -51,4 +52,4 @@ class KeptArrays:
     def seconds(self) -> float:
         """Return for how long the step had been computed when something was saved last."""
         found = (self.load(path.stem) for path in self._folder.glob("*.npz"))
-        return max((float(arrays["seconds"]) for arrays in found if arrays is not None), default=0.0)
+        return max((float(arrays["seconds"]) for arrays in found if arrays and "seconds" in arrays), default=0.0)
