@@ -49,7 +49,7 @@ def as_witnesses(networks: Iterable[Named], witnesses: Iterable[Witness]) -> tup
         witnesses: what is known of the runs of a study, and of the pre-trainings they are from.
 
     >>> as_witnesses([], [Witness("P-T 0", "P-T"), Witness("the pre-training", "P")])
-    (Witness(label='the pre-training', role='P', unfit=''),)
+    (Witness(label='the pre-training', role='P', unfit='', condition=''),)
     """
     of = (Witness(one.label, one.role, one.unfit) for one in networks)
     return (*of, *(one for one in witnesses if one.role == "P"))
