@@ -99,10 +99,10 @@ class Result:
 def test_runs_that_failed_are_named_once() -> None:
     runs = pd.DataFrame(
         [
-            ("photo", "P-T 0", "", "diverged at step 3"), ("photo", "P-T 1", "", "finished"),
-            ("photo", "P-T, larger 1, from epoch 0", "from epoch 0", "diverged at step 3"),
+            ("photo", "P-T 0", "P-T", 0, "", "diverged at step 3"), ("photo", "P-T 1", "P-T", 1, "", "finished"),
+            ("photo", "P-T, larger 1, from epoch 0", "P-T, larger", 1, "from epoch 0", "diverged at step 3"),
         ],
-        columns=["target", "run", "condition", "ended"],
+        columns=["target", "run", "start", "seed", "condition", "ended"],
     )  # fmt: skip
     weak = Witness("RI-T 0", "RI-T", "did not clearly beat chance")
     given = (
@@ -124,12 +124,13 @@ def test_where_no_run_is_left_it_is_said_what_happened() -> None:
     weak = Witness("RI-T 0", "RI-T", "did not clearly beat chance")
     runs = pd.DataFrame(
         [
-            ("photo", "P-T 0", "", "finished"), ("photo", "RI-T 0", "", "finished"),
-            ("sketch", "P-T 0", "", "diverged at step 2"), ("sketch", "RI-T 0", "", "finished"),
-            ("sketch", "RI-T 0, from epoch 0", "from epoch 0", "finished"),
-            ("chart", "P-T 0", "", "diverged at step 1"), ("chart", "RI-T 0", "", "diverged at step 5"),
+            ("photo", "P-T 0", "P-T", 0, "", "finished"), ("photo", "RI-T 0", "RI-T", 0, "", "finished"),
+            ("sketch", "P-T 0", "P-T", 0, "", "diverged at step 2"), ("sketch", "RI-T 0", "RI-T", 0, "", "finished"),
+            ("sketch", "RI-T 0, from epoch 0", "RI-T", 0, "from epoch 0", "finished"),
+            ("chart", "P-T 0", "P-T", 0, "", "diverged at step 1"),
+            ("chart", "RI-T 0", "RI-T", 0, "", "diverged at step 5"),
         ],
-        columns=["target", "run", "condition", "ended"],
+        columns=["target", "run", "start", "seed", "condition", "ended"],
     )  # fmt: skip
     shuffled = Witness("P-T 0", "P-T", "did not clearly beat chance", "with all values shuffled")
     found = failed_runs([("photo", Result((weak, shuffled))), ("sketch", Result((weak,)))], runs)

@@ -1,20 +1,19 @@
 """A process that draws figures for a page: orders come in on stdin, what was drawn goes out on stdout, a line each.
 
-Started as ``python -P -m transferscope.report.artist DIR``. It ends when stdin does. Why a figure cannot be drawn is
-not said here: who ordered it tries it again, and meets the same error.
+Started as ``python -P -m transferscope.report.artist``; the first line names the run folder. It ends when stdin does.
+Why a figure cannot be drawn is not said here: who ordered it tries it again, and meets the same error.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from ..study.worker import connected
 from .artists import Order
 from .figures import draw_into
 
@@ -65,6 +64,5 @@ def _drawing(folder: str) -> Callable[[Order], Figure]:
 
 
 if __name__ == "__main__":
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a library prints must not be read as an answer
-    draw_orders(sys.argv[1], sys.stdin, answers)
+    orders, answers = connected()
+    draw_orders(json.loads(next(orders))["figures"], orders, answers)

@@ -7,20 +7,21 @@ when it ended, is drawn where the page is made: others save time and change noth
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..runtime import python_path
+from ..runtime import usual_threads
 from ..study.crew import Crew, Mate
 from .figures import Drawn
 
 __all__ = ["Artists", "Order", "artists_for"]
+
+_ARTIST = "transferscope.report.artist"
+"""What a process runs that is started to draw."""
 
 _WORTH = 6
 """Figures for which one more process is started: a start takes as long as three of them."""
@@ -71,7 +72,6 @@ class Artists:
     """
 
     def __init__(self, folder: Path, orders: Iterable[Order], processes: int, crew: Crew | None = None) -> None:
-        self._command = [sys.executable, "-P", "-m", "transferscope.report.artist", str(folder)]
         self._folder, self._crew = folder, crew
         self._waiting = {order.name: order for order in orders}
         self._busy: set[str] = set()
@@ -80,30 +80,25 @@ class Artists:
         self._others = artists_for(len(self._waiting), processes)
         self._asked = max(0, min(processes - 1, len(self._waiting) // _WORTH_ASKING))
         self._mates: list[Mate] = []
-        self._processes: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> Artists:
         """Ask who is there, and start the other processes."""
         while self._crew is not None and len(self._mates) < self._asked and (mate := self._crew.take()) is not None:
             self._mates.append(mate)
-            mate.say(json.dumps({"figures": str(self._folder)}))
-            self._employ(mate.process)
         for _ in range(self._others - len(self._mates)):
             try:
-                process = self._started()
+                self._mates.append(Mate.start(usual_threads(1), _ARTIST))
             except OSError:  # this machine has no room for one more
                 break
-            self._processes.append(process)
-            self._employ(process)
+        for mate in self._mates:
+            mate.say(json.dumps({"figures": str(self._folder)}))
+            threading.Thread(target=self._keep_busy, args=(mate.process,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End the processes."""
         with self._changed:
             self._waiting.clear()
-        for process in self._processes:
-            process.kill()
-            process.wait()
         for mate in self._mates:
             mate.stop()
 
@@ -118,20 +113,6 @@ class Artists:
         """Return how many figures are drawn that nobody has taken yet."""
         with self._changed:
             return len(self._drawn)
-
-    def _started(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "PYTHONPATH": python_path()},
-            start_new_session=True,  # an interrupt from the keyboard reaches only this process
-        )
-
-    def _employ(self, process: subprocess.Popen[str]) -> None:
-        threading.Thread(target=self._keep_busy, args=(process,), daemon=True).start()
 
     def _keep_busy(self, process: subprocess.Popen[str]) -> None:
         """Have a process draw one figure after the other, the last first, until all are taken or it ends."""

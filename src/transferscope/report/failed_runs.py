@@ -37,18 +37,18 @@ def failed_runs(results: Iterable[tuple[str, Result]], runs: pd.DataFrame) -> Fa
 
     Args:
         results: each with its target; empty for all together.
-        runs: the study's runs as a table, with ``target``, ``run``, ``ended`` and ``condition``, which is empty for
-            its own; empty where there are none.
+        runs: the study's runs as a table, as :meth:`~transferscope.study.stored_study.StoredStudy.runs` returns it;
+            empty where there are none.
     """
     trained: dict[str, list[str]] = {}
     reasons: dict[str, dict[tuple[str, str], str]] = {}
     if "ended" in runs.columns:
-        columns = (runs[name].astype(str) for name in ("target", "run", "condition", "ended"))
-        for target, run, condition, ended in zip(*columns, strict=True):
+        columns = (runs[name].astype(str) for name in ("target", "run", "start", "seed", "condition", "ended"))
+        for target, run, start, seed, condition, ended in zip(*columns, strict=True):
             if not condition:
                 trained.setdefault(target, []).append(run)
             if ended.startswith("diverged"):
-                reasons.setdefault(target, {})[run.rpartition(", ")[0] if condition else run, condition] = ended
+                reasons.setdefault(target, {})[f"{start} {seed}" if condition else run, condition] = ended
     for target, result in results:
         given = getattr(result, "witnesses", ())
         by_target = given.items() if isinstance(given, Mapping) else [(target, given)]

@@ -95,8 +95,8 @@ def execute(
         threads: threads of torch in each process; by default the processors divided by ``jobs``. On CPU a step's
             numbers are the same bits for the same number of threads, however many jobs there are.
         listener: told of every event.
-        crew: processes that wait already. This process then takes part, too, where there are several jobs: no step
-            may be worth more to it than its own life.
+        crew: processes that wait already. Where there are several jobs, this process then performs steps, too: what
+            kills a step, as too little memory does, kills it.
 
     Returns:
         What was computed, was there, failed, and was skipped.

@@ -227,8 +227,8 @@ def condition_called(condition: str) -> str:
     """Say a :attr:`Run.condition` in words that follow the name of a run.
 
     >>> [condition_called(name) for name in ("", "epoch 4", "8", "*")]
-    ['', 'from epoch 4', 'with blocks of 8', 'with all values shuffled']
+    ['', 'from epoch 4', 'with blocks of 8×8', 'with all values shuffled']
     """
     if not condition or condition.startswith("epoch "):
         return f"from {condition}" if condition else ""
-    return "with all values shuffled" if condition == "*" else f"with blocks of {condition}"
+    return "with all values shuffled" if condition == "*" else f"with blocks of {condition}×{condition}"
